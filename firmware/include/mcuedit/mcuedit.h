@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mcuedit: gated low-rank INT8 deltas beside a frozen INT8 model.
+ *
+ * The API is documented here and only here; byte formats and arithmetic are in SPEC.md. Nothing allocates, nothing is
+ * global: every object is the caller's and must outlive its use. Functions that can fail return a negative
+ * mcuedit_error. Adapters are read in place, from flash.
+ */
+#ifndef MCUEDIT_MCUEDIT_H
+#define MCUEDIT_MCUEDIT_H
+
+#include <stdint.h>
+
+#include "mcuedit/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of the device byte format (SPEC.md, section 3) and of the structures that generated code fills. */
+#define MCUEDIT_FORMAT 1
+
+/* Bytes of a base's SHA-256 that identify it on the device. */
+#define MCUEDIT_BASE_ID_SIZE 8
+
+/* What a delta must know of one op of the base. All zero for an op that cannot carry one. */
+typedef struct {
+    uint16_t n_in;  /* width of a row of the input */
+    uint16_t n_out; /* width of a row of the output */
+    uint16_t rows;
+    int8_t input_zero_point;
+    int8_t act_lo; /* fused activation range, in the output's quantization */
+    int8_t act_hi;
+} mcuedit_op;
+
+/* A constant of the base in flash: weights, bias. */
+typedef struct {
+    const void *bytes;
+    uint32_t size;
+} mcuedit_blob;
+
+/* The base as it was generated. Its identity holds only as far as the constants in flash are the generated ones. */
+typedef struct {
+    uint8_t id[MCUEDIT_BASE_ID_SIZE];
+    uint16_t op_count;
+    uint16_t blob_count;
+    const mcuedit_op *ops;
+    const mcuedit_blob *blobs;
+    uint32_t blobs_crc; /* CRC-32 of all blobs, one after the other */
+} mcuedit_base;
+
+/* An adapter whose every byte was checked against one base. Fields are private. */
+typedef struct {
+    const uint8_t *deltas;
+    const uint8_t *labels;
+    const uint8_t *end;
+    uint16_t delta_count;
+    uint16_t rank; /* of all its deltas together */
+} mcuedit_adapter;
+
+/* Adapters to be active together, in any order. */
+typedef struct {
+    const mcuedit_adapter *const *adapters;
+    uint8_t count;
+} mcuedit_set;
+
+/*
+ * The stack that an inference runs with. `next` is swapped by one pointer store, `now` is what the running inference
+ * latched. Fields are private.
+ */
+typedef struct {
+    const mcuedit_set *volatile next;
+    const mcuedit_set *now;
+    const mcuedit_base *base;
+    int8_t *h;
+    uint16_t h_size;
+    uint16_t open; /* factors with h != 0 among the taps run so far */
+} mcuedit_stack;
+
+/* Checks the constants of `base` in flash against their CRC. Once, at start. MCUEDIT_E_BASE if they differ. */
+int mcuedit_base_check(const mcuedit_base *base);
+
+/*
+ * Checks all of `bytes` (4-byte aligned, `size` bytes) against SPEC.md and `base`, and makes `adapter` a view of it.
+ * On failure `adapter` is left as it was.
+ */
+int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size);
+
+/* An empty stack for `base`. `h` keeps one byte per factor of the active adapters; `h_size` bounds their number. */
+void mcuedit_stack_init(mcuedit_stack *stack, const mcuedit_base *base, int8_t *h, uint16_t h_size);
+
+/*
+ * Activates `set` (NULL: none) from the next inference on. Safe against a running inference, from an interrupt too.
+ * MCUEDIT_E_RANK if `h` is too small, MCUEDIT_E_LABEL if two adapters name one class differently; the stack then stays
+ * as it was. The set and its adapters must stay valid until the inference after the one that replaces them.
+ */
+int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set);
+
+/* Called by an inference, in this order: latch once; before op `op` project, after it add. `stack` may be NULL. */
+void mcuedit_stack_latch(mcuedit_stack *stack);
+void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x);
+void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y);
+
+/* Name that the stack to be latched next gives to class `index`: not terminated, `*length` bytes. NULL if none does. */
+const char *mcuedit_stack_label(const mcuedit_stack *stack, uint16_t index, uint8_t *length);
+
+/* Text features (SPEC.md, section 4): `length` bytes of `text` to `n` features; `n` is a power of two. */
+void mcuedit_text_features(const char *text, uint32_t length, int8_t *features, uint32_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

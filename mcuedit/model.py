@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A read-only view of an int8 .tflite."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.errors import McueditError
+
+INT8, INT32 = "INT8", "INT32"
+BASE_ID_SIZE = 8  # bytes of the SHA-256 that identify a base on the device
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the subgraph.
+
+    Attributes:
+        shape: the batch is 1 where the file leaves it open.
+        dtype: TFLite's name, "INT8", "INT32", ...
+        scale: float32[1] or float32[channels]; empty when not quantized.
+        zero_point: int64, as many as scales.
+        data: the constant, shaped and typed; None for an activation.
+        axis: the quantized dimension when there are several scales.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: npt.NDArray[np.float32]
+    zero_point: npt.NDArray[np.int64]
+    data: npt.NDArray[Any] | None
+    axis: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def zero(self) -> int:
+        """The zero point of a per-tensor quantized tensor."""
+        return int(self.zero_point[0])
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator: `kind` is TFLite's builtin name, `options` its builtin options by their schema names."""
+
+    index: int
+    kind: str
+    inputs: tuple[int, ...]  # tensor indices; -1 for an omitted optional one
+    outputs: tuple[int, ...]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Subgraph 0 of a .tflite whose graph input and output are int8.
+
+    Attributes:
+        data: the file's bytes; never modified.
+    """
+
+    data: bytes
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the file: the base's identity."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def base_id(self) -> bytes:
+        """The part of the identity that a device adapter carries (SPEC.md, section 3)."""
+        return bytes.fromhex(self.sha256)[:BASE_ID_SIZE]
+
+    @property
+    def input(self) -> Tensor:
+        """The only graph input."""
+        return self.tensors[self.inputs[0]]
+
+    @property
+    def output(self) -> Tensor:
+        """The only graph output."""
+        return self.tensors[self.outputs[0]]
+
+    def op_tensors(self, op: Op) -> tuple[list[Tensor | None], list[Tensor]]:
+        """Input tensors (None where omitted) and output tensors of an op."""
+        return [self.tensors[i] if i >= 0 else None for i in op.inputs], [self.tensors[i] for i in op.outputs]
+
+
+def load(path: str | Path) -> Model:
+    """Reads a .tflite file.
+
+    Raises:
+        McueditError: the file is missing, no .tflite, truncated, or not int8 throughout.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", "give a .tflite file") from error
+    return parse(data, str(path))
+
+
+def parse(data: bytes, name: str = "model") -> Model:
+    """Parses the bytes of a .tflite; `name` stands in error messages."""
+    if data[4:8] != b"TFL3":
+        raise McueditError(f"{name}: not a .tflite file", "give the int8 .tflite that is deployed")
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        root = schema.ModelT.InitFromPackedBuf(data, 0)
+        model = _convert(schema, root, data)
+    except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, KeyError) as error:
+        raise McueditError(
+            f"{name}: truncated or damaged .tflite ({error})", "copy the file again from its source"
+        ) from error
+    _require_int8(model, name)
+    return model
+
+
+def _convert(schema: Any, root: Any, data: bytes) -> Model:
+    kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
+    dtypes = {v: k for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
+    graph = root.subgraphs[0]
+    tensors = tuple(_tensor(i, t, root.buffers, dtypes) for i, t in enumerate(graph.tensors))
+    ops = []
+    for i, op in enumerate(graph.operators):
+        code = root.operatorCodes[op.opcodeIndex]
+        builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+        options = dict(vars(op.builtinOptions)) if op.builtinOptions is not None else {}
+        inputs, outputs = (tuple(int(x) for x in xs) for xs in (op.inputs, op.outputs))
+        if any(not -1 <= t < len(tensors) for t in inputs + outputs):
+            raise IndexError(f"op {i} names a tensor that does not exist")
+        ops.append(Op(i, kinds[builtin], inputs, outputs, options))
+    return Model(data, tensors, tuple(ops), tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs)))
+
+
+def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tensor:
+    shape = tuple(int(n) for n in raw.shape) if raw.shape is not None else ()
+    shape = tuple(1 if n < 0 else n for n in shape)
+    dtype = dtypes[raw.type]
+    quant = raw.quantization
+    scale = np.asarray(quant.scale if quant and quant.scale is not None else [], np.float32)
+    zero = np.asarray(quant.zeroPoint if quant and quant.zeroPoint is not None else [], np.int64)
+    buffer = buffers[raw.buffer].data
+    constant = None
+    if buffer is not None and len(buffer):
+        numpy_type = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FLOAT32": "<f4"}
+        constant = np.frombuffer(bytes(buffer), numpy_type.get(dtype, "u1"))
+        if dtype in numpy_type:
+            constant = constant.reshape(shape)
+    axis = int(quant.quantizedDimension) if quant else 0
+    return Tensor(index, (raw.name or b"").decode(), shape, dtype, scale, zero, constant, axis)
+
+
+def _require_int8(model: Model, name: str) -> None:
+    hint = "convert it with full integer quantization (int8 in and out) and a representative dataset"
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise McueditError(f"{name}: {len(model.inputs)} inputs and {len(model.outputs)} outputs", "one of each is needed")
+    for op in model.ops:
+        for tensor in sum(model.op_tensors(op), []):
+            if tensor is not None and tensor.dtype.startswith("FLOAT"):
+                where = f"op {op.index} {op.kind}, tensor {tensor.name!r}"
+                kind = "dynamic-range" if any(t.dtype == INT8 for t in model.tensors) else "float"
+                raise McueditError(f"{name}: a {kind} model ({where} is {tensor.dtype})", hint)
+    for which, tensor in ("input", model.input), ("output", model.output):
+        if tensor.dtype != INT8 or tensor.scale.size != 1:
+            raise McueditError(f"{name}: {which} {tensor.name!r} is {tensor.dtype}, not quantized int8", hint)
