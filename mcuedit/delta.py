@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deltas, adapters and their integer arithmetic (SPEC.md, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.errors import McueditError
+from mcuedit.fixedpoint import mbqm
+from mcuedit.model import Model, Op
+
+Int8Array = npt.NDArray[np.int8]
+Int64Array = npt.NDArray[np.int64]
+
+D_MAX = 255  # |d| that takes any int8 to any other
+_INT31 = 1 << 31
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The factors of one tap and one target.
+
+    Attributes:
+        tap, target: op indices, tap <= target.
+        a: int8[r, n_in].
+        c: int64[r], gate offsets folded with the tap's zero point: c - zx * sum_j A_kj.
+        m, s: int64[r], multiplier and shift of each factor's requantization.
+        b: int8[n_rows, r], the stored rows of B.
+        rows: int64[n_rows], ascending indices of those rows; None when all rows are stored.
+        M, S: multiplier and shift of the output's requantization.
+        gated: h is clamped at 0 below.
+        bits: 8 or 4, width of an element of A.
+        zx: zero point of the tap's input.
+        act_lo, act_hi: fused activation range of the target in its output quantization.
+    """
+
+    tap: int
+    target: int
+    a: Int8Array
+    c: Int64Array
+    m: Int64Array
+    s: Int64Array
+    b: Int8Array
+    rows: Int64Array | None
+    M: int
+    S: int
+    gated: bool
+    bits: int
+    zx: int
+    act_lo: int
+    act_hi: int
+
+    @property
+    def rank(self) -> int:
+        """Number of factors."""
+        return len(self.a)
+
+    @property
+    def factor_bytes(self) -> int:
+        """Bytes of the factors on the device, without padding."""
+        r, n_in = self.a.shape
+        row = n_in if self.bits == 8 else (n_in + 1) // 2
+        index = 0 if self.rows is None else 2 * len(self.rows)
+        return r * (4 + 4 + 1 + row) + index + self.b.size
+
+    def project(self, x: Int8Array) -> Int64Array:
+        """h of inputs `x`, int8[..., n_in] -> int64[..., r]."""
+        a = self.pre_gate(x)
+        return np.clip(mbqm(a, self.m, self.s), 0 if self.gated else -127, 127)
+
+    def pre_gate(self, x: Int8Array) -> Int64Array:
+        """a of inputs `x`, before requantization: int8[..., n_in] -> int64[..., r]."""
+        product = x.astype(np.float64) @ self.a.T.astype(np.float64)  # exact: far below 2**53, and BLAS is fast
+        return product.astype(np.int64) + self.c
+
+    def amount(self, h: Int64Array) -> Int64Array:
+        """d of the stored rows, int64[..., r] -> int64[..., n_rows]; 0 where every h is."""
+        total = (h.astype(np.float64) @ self.b.T.astype(np.float64)).astype(np.int64)
+        return np.clip(mbqm(total, self.M, self.S), -D_MAX, D_MAX)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A named, versioned set of deltas for one base.
+
+    Attributes:
+        labels: names given to spare classes.
+        info: metrics, hashes of the edits and whatever else the host keeps; never on the device.
+    """
+
+    name: str
+    version: str
+    base_sha256: str
+    deltas: tuple[Delta, ...]
+    labels: dict[int, str] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def factor_bytes(self) -> int:
+        """Bytes of all factors on the device."""
+        return sum(d.factor_bytes for d in self.deltas)
+
+
+def add(deltas: Sequence[Delta], hs: Sequence[Int64Array], y: Int8Array) -> Int8Array:
+    """Adds deltas of one target to its output: one sum, one clamp, closed rows untouched.
+
+    Args:
+        deltas: those whose target made `y`.
+        hs: their h, int64[..., r] each, leading axes as in `y`.
+        y: int8[..., n_out].
+
+    Returns:
+        int8[..., n_out].
+    """
+    if not deltas:
+        return y
+    total = np.zeros(y.shape, np.int64)
+    is_open = np.zeros(y.shape[:-1], bool)
+    for delta, h in zip(deltas, hs, strict=True):
+        rows = slice(None) if delta.rows is None else delta.rows
+        total[..., rows] += delta.amount(h)
+        is_open |= h.any(axis=-1)
+    moved = np.clip(y + total, deltas[0].act_lo, deltas[0].act_hi).astype(np.int8)
+    return np.where(is_open[..., None], moved, y)
+
+
+def check(delta: Delta, model: Model) -> None:
+    """Proves the bounds of SPEC.md section 2 and that the delta fits `model`.
+
+    Raises:
+        McueditError: names the field, its value and the range.
+    """
+    tap, target = carrier(model, delta.tap), carrier(model, delta.target)
+    n_out = target.n_out
+    rows = delta.rows
+    limit = 127 if delta.bits == 8 else 7
+    magnitude = np.abs(delta.a.astype(np.int64)).sum(axis=1)
+    plain_c = delta.c + delta.zx * delta.a.sum(axis=1, dtype=np.int64)
+    same = delta.tap == delta.target
+    conditions: list[tuple[bool, str]] = [
+        (delta.tap <= delta.target, f"tap {delta.tap} comes after target {delta.target}"),
+        (same or tap.rows == target.rows == 1, "a tap before its target needs one row in both ops"),
+        (1 <= delta.rank <= 255, f"rank {delta.rank} is not in 1..255"),
+        (delta.bits in (4, 8), f"A has {delta.bits} bits, not 8 or 4"),
+        (delta.a.shape[1] == tap.n_in, f"A is {delta.a.shape[1]} wide, the tap's input {tap.n_in}"),
+        (int(np.abs(delta.a.astype(int)).max(initial=0)) <= limit, f"A exceeds {limit}"),
+        (int(np.abs(delta.b.astype(int)).max(initial=0)) <= 127, "B exceeds 127"),
+        (rows is not None or len(delta.b) == n_out, f"dense B has {len(delta.b)} rows, the target {n_out}"),
+        (rows is None or (len(rows) == len(delta.b) and _ascending(rows, n_out)), "row indices are not ascending"),
+        (delta.zx == tap.zx, f"zero point {delta.zx}, the tap's input has {tap.zx}"),
+        ((delta.act_lo, delta.act_hi) == (target.act_lo, target.act_hi), "activation range is not the target's"),
+        (_multiplier_ok(delta.m, delta.s) and _multiplier_ok(delta.M, delta.S), "multiplier or shift out of range"),
+        (bool((np.abs(delta.c) + magnitude * 128 < _INT31).all()), "the folded accumulator could overflow"),
+        (
+            bool((np.abs(plain_c) + magnitude * max(127 - delta.zx, delta.zx + 128) < _INT31).all()),
+            "the accumulator could overflow",
+        ),
+    ]
+    for holds, message in conditions:
+        if not holds:
+            raise McueditError(f"delta {delta.tap} -> {delta.target}: {message}", "train the adapter again")
+
+
+def _ascending(rows: Int64Array, n_out: int) -> bool:
+    return len(rows) > 0 and rows[0] >= 0 and rows[-1] < n_out and bool((np.diff(rows) > 0).all())
+
+
+def _multiplier_ok(m: Int64Array | int, s: Int64Array | int) -> bool:
+    m, s = np.asarray(m), np.asarray(s)
+    return bool((((m == 0) | ((m >= 1 << 30) & (m < 1 << 31))) & (s >= -31) & (s <= 0)).all())
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What a delta must know of an op: row geometry and quantization."""
+
+    n_in: int
+    n_out: int
+    rows: int
+    zx: int
+    act_lo: int
+    act_hi: int
+
+
+def carries(op: Op) -> bool:
+    """Whether an op can be tap or target."""
+    return op.kind == "FULLY_CONNECTED"
+
+
+def carrier(model: Model, index: int) -> Carrier:
+    """Geometry of op `index` as tap or target.
+
+    Raises:
+        McueditError: there is no such op, or it cannot carry a delta.
+    """
+    able = [op.index for op in model.ops if carries(op)]
+    hint = f"ops that can: {', '.join(map(str, able)) or 'none'}"
+    if not 0 <= index < len(model.ops):
+        raise McueditError(f"op {index}: the model has ops 0..{len(model.ops) - 1}", hint)
+    op = model.ops[index]
+    if index not in able:
+        raise McueditError(f"op {index} {op.kind} cannot carry a delta", hint)
+    (x, weights, *_), (y,) = model.op_tensors(op)
+    assert x is not None and weights is not None
+    n_out, n_in = weights.shape
+    lo, hi = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
+    return Carrier(n_in, n_out, x.size // n_in, x.zero, lo, hi)
+
+
+def activation_range(activation: int, scale: float, zero: int) -> tuple[int, int]:
+    """TFLM's CalculateActivationRangeQuantized for int8, in float32.
+
+    Args:
+        activation: ActivationFunctionType: 0 NONE, 1 RELU, 2 RELU_N1_TO_1, 3 RELU6.
+        scale, zero: quantization of the output.
+    """
+    bounds: dict[int, tuple[float | None, float | None]] = {
+        0: (None, None),
+        1: (0.0, None),
+        2: (-1.0, 1.0),
+        3: (0.0, 6.0),
+    }
+    if activation not in bounds:
+        raise McueditError(f"fused activation {activation} is not supported", "NONE, RELU, RELU_N1_TO_1 and RELU6 are")
+
+    def quantized(real: float) -> int:
+        ratio = float(np.float32(real) / np.float32(scale))
+        return zero + int(np.sign(ratio) * np.floor(abs(ratio) + 0.5))  # C round(): halves away from zero
+
+    low, high = bounds[activation]
+    return (
+        -128 if low is None else max(-128, quantized(low)),
+        127 if high is None else min(127, quantized(high)),
+    )

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adapter <-> device bytes (SPEC.md, section 3)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from mcuedit.delta import Adapter, Delta, check
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
+
+MAGIC = b"MCE\x01"
+HEADER = struct.Struct("<4sHH8sI")
+DELTA = struct.Struct("<HHHHHBBbbbbi")
+LABEL = struct.Struct("<HB")
+_CRC_AT = 16
+_GATED, _INT4, _DENSE = 1, 2, 4
+
+
+def encode(adapter: Adapter, model: Model) -> bytes:
+    """Device bytes of an adapter, deterministic.
+
+    Raises:
+        McueditError: the adapter is for another base, does not fit it, or is too large.
+    """
+    if adapter.base_sha256 != model.sha256:
+        raise _other_base(adapter.base_sha256, model.sha256)
+    deltas = sorted(adapter.deltas, key=lambda d: (d.target, d.tap))
+    for delta in deltas:
+        check(delta, model)
+    body = b"".join(map(_encode_delta, deltas)) + _encode_labels(adapter.labels)
+    size = HEADER.size + len(body)
+    if size // 4 > 0xFFFF or len(deltas) > 0xFFFF:
+        raise McueditError(f"adapter {adapter.name}: {size} bytes, at most {0xFFFF * 4} fit", "split it in two")
+    head = HEADER.pack(MAGIC, len(deltas), size // 4, model.base_id, 0)[:_CRC_AT]
+    return head + struct.pack("<I", zlib.crc32(body, zlib.crc32(head))) + body
+
+
+def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
+    """Reads and checks device bytes as firmware does.
+
+    Raises:
+        McueditError: corrupted, truncated, not canonical, or not for this base.
+    """
+    if len(data) < HEADER.size:
+        raise _refused(name, f"{len(data)} bytes are less than a header")
+    magic, count, words, base_id, crc = HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise _refused(name, f"magic {magic.hex()} is not that of a version 1 adapter")
+    if words * 4 != len(data):
+        raise _refused(name, f"{len(data)} bytes, its length field says {words * 4}")
+    if crc != zlib.crc32(data[HEADER.size :], zlib.crc32(data[:_CRC_AT])):
+        raise _refused(name, "CRC mismatch")
+    if base_id != model.base_id:
+        raise _other_base(base_id.hex(), model.sha256)
+    if not count:
+        raise _refused(name, "no delta")
+    deltas, offset = [], HEADER.size
+    for _ in range(count):
+        delta, offset = _decode_delta(data, offset, name)
+        deltas.append(delta)
+    labels = dict(_decode_labels(data[offset:], model, name))
+    adapter = Adapter(name, "", model.sha256, tuple(deltas), labels)
+    if encode(adapter, model) != data:
+        raise _refused(name, "not in canonical form")
+    return adapter
+
+
+def _encode_delta(delta: Delta) -> bytes:
+    flags = _GATED * delta.gated | _INT4 * (delta.bits == 4) | _DENSE * (delta.rows is None)
+    factors = delta.c.astype("<i4").tobytes() + delta.m.astype("<i4").tobytes() + _pack_a(delta)
+    if delta.rows is not None:
+        factors += b"\0" * (len(factors) % 2) + delta.rows.astype("<u2").tobytes()
+    factors += delta.s.astype("i1").tobytes() + delta.b.tobytes()
+    factors += b"\0" * (-len(factors) % 4)
+    words = (DELTA.size + len(factors)) // 4
+    if words > 0xFFFF:
+        raise McueditError(f"delta {delta.tap} -> {delta.target}: {words * 4} bytes are too many", "lower the rank")
+    head = DELTA.pack(
+        delta.tap,
+        delta.target,
+        delta.a.shape[1],
+        len(delta.b),
+        words,
+        delta.rank,
+        flags,
+        delta.zx,
+        delta.S,
+        delta.act_lo,
+        delta.act_hi,
+        delta.M,
+    )
+    return head + factors
+
+
+def _pack_a(delta: Delta) -> bytes:
+    if delta.bits == 8:
+        return delta.a.tobytes()
+    a = np.pad(delta.a, ((0, 0), (0, delta.a.shape[1] % 2))).view(np.uint8) & 0xF
+    return (a[:, 0::2] | a[:, 1::2] << 4).astype(np.uint8).tobytes()
+
+
+def _decode_delta(data: bytes, start: int, name: str) -> tuple[Delta, int]:
+    if start + DELTA.size > len(data):
+        raise _refused(name, "a delta is cut short")
+    tap, target, n_in, n_rows, words, rank, flags, zx, S, act_lo, act_hi, M = DELTA.unpack_from(data, start)
+    end, offset = start + words * 4, start + DELTA.size
+    bits, dense = (4 if flags & _INT4 else 8), bool(flags & _DENSE)
+    if flags & ~(_GATED | _INT4 | _DENSE):
+        raise _refused(name, f"unknown flags {flags:#x}")
+
+    def take(dtype: str, count: int) -> np.ndarray:
+        nonlocal offset
+        size = count * np.dtype(dtype).itemsize
+        if offset + size > min(end, len(data)):
+            raise _refused(name, "the factors of a delta are cut short")
+        offset += size
+        return np.frombuffer(data, dtype, count, offset - size)
+
+    c, m = take("<i4", rank).astype(np.int64), take("<i4", rank).astype(np.int64)
+    row_bytes = n_in if bits == 8 else (n_in + 1) // 2
+    a = _unpack_a(take("u1", rank * row_bytes).reshape(rank, row_bytes), n_in, bits)
+    if not dense:
+        take("u1", offset % 2)
+    rows = None if dense else take("<u2", n_rows).astype(np.int64)
+    s = take("i1", rank).astype(np.int64)
+    b = take("i1", n_rows * rank).reshape(n_rows, rank)
+    take("u1", -offset % 4)
+    if offset != end:
+        raise _refused(name, "a delta is longer than its factors")
+    gated = bool(flags & _GATED)
+    return Delta(tap, target, a, c, m, s, b, rows, M, S, gated, bits, zx, act_lo, act_hi), end
+
+
+def _unpack_a(packed: np.ndarray, n_in: int, bits: int) -> np.ndarray:
+    if bits == 8:
+        return packed.view(np.int8)
+    nibbles = np.stack([packed & 0xF, packed >> 4], axis=-1).reshape(len(packed), -1)[:, :n_in]
+    return np.where(nibbles > 7, nibbles.astype(np.int16) - 16, nibbles).astype(np.int8)
+
+
+def _encode_labels(labels: dict[int, str]) -> bytes:
+    out = b""
+    for index, text in sorted(labels.items()):
+        raw = text.encode()
+        if not 1 <= len(raw) <= 255:
+            raise McueditError(f"label {text!r} has {len(raw)} bytes", "use 1 to 255")
+        out += LABEL.pack(index, len(raw)) + raw
+    return out + b"\0" * (-len(out) % 4)
+
+
+def _decode_labels(data: bytes, model: Model, name: str) -> Iterator[tuple[int, str]]:
+    offset, last = 0, -1
+    while len(data) - offset > LABEL.size:
+        index, length = LABEL.unpack_from(data, offset)
+        raw = data[offset + LABEL.size : offset + LABEL.size + length]
+        if not last < index < model.output.size or length == 0 or len(raw) != length:
+            raise _refused(name, f"malformed label of class {index}")
+        try:
+            yield index, raw.decode()
+        except UnicodeDecodeError as error:
+            raise _refused(name, f"label of class {index} is not UTF-8") from error
+        offset, last = offset + LABEL.size + length, index
+
+
+def _refused(name: str, why: str) -> McueditError:
+    return McueditError(f"{name}: refused: {why}", "copy it again from its source, or emit it again")
+
+
+def _other_base(theirs: str, ours: str) -> McueditError:
+    return McueditError(
+        f"the adapter is for another base: {theirs[:16]}, this one is {ours[:16]}",
+        "give the base it was trained on, or train it again on this one",
+    )
