@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target sets up .venv by itself; nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+C_FILES = $(shell find firmware -name '*.[ch]')
+
+.PHONY: help demo test lint clean
+help:
+	@echo "make demo    repair a real fact on a virtual Cortex-M4, end to end"
+	@echo "make test    run every test"
+	@echo "make lint    check style, types, import order and C formatting"
+	@echo "make clean   remove what the other targets left, .venv included"
+
+demo: $(STAMP)
+	@$(BIN)/mcuedit demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "mcuedit needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@echo "Setting up $(VENV): once, some minutes (tensorflow is large) ..."
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "python3 -m venv failed: install python3-venv, or choose another with make PYTHON=..." >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find mcuedit tests -name __pycache__ -type d -prune -exec rm -rf {} +

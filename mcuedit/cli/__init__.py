@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: one file per verb, loaded when the verb is used.
+
+A verb is the click command named `command` in `mcuedit.cli.<verb>`. What it returns is the exit code: None or 0 for
+ok, 1 for a check that failed. Bad input is a McueditError, anywhere below: exit code 2 and two lines on stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import click
+
+from mcuedit import __version__
+from mcuedit.errors import McueditError
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# Verbs in the order of use; the text is here so that --help loads no verb.
+VERBS = {
+    "demo": "Repair a real fact on a virtual Cortex-M4, end to end.",
+    "zoo": "List the bases that ship with mcuedit, or write one to a folder.",
+    "inspect": "Show what is in a base or an adapter.",
+    "edit": "Train an adapter that makes the corrections of an edit set.",
+    "eval": "Measure an adapter against its untouched base.",
+    "bench": "Train and measure whole edit sets.",
+    "emit": "Write a base and its adapters as C sources.",
+    "run": "Build the firmware and execute it on a virtual board.",
+    "boards": "List the boards.",
+    "doctor": "Check compilers, emulators and runtimes.",
+}
+
+
+class LazyGroup(click.Group):
+    """The verbs of VERBS; each module is imported when its verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"mcuedit.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], VERBS, 1)
+            hint = f"did you mean {close[0]!r}?" if close else "'mcuedit --help' lists the verbs"
+            raise McueditError(f"no such verb: {args[0]}", hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExample:\n  mcuedit demo",
+)
+@click.version_option(__version__, message="mcuedit %(version)s")
+def command() -> None:
+    """Repair an INT8 model in the field with a delta of a few hundred bytes."""
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Runs one command line; errors go to stderr.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        code = command.main(args, prog_name="mcuedit", standalone_mode=False)
+    except McueditError as error:
+        complain(error.message, error.hint)
+        return BAD_INPUT
+    except click.ClickException as error:
+        complain(error.format_message(), _usage_hint(error))
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    return code if isinstance(code, int) else OK
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Writes what is wrong and what to do to stderr."""
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    for word, text, fg in ("error", message, "red"), ("hint", hint, "cyan"):
+        if text:
+            click.echo(f"{click.style(word, fg=fg, bold=True) if colour else word}: {text}", err=True)
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    ctx = getattr(error, "ctx", None)
+    return f"'{ctx.command_path} --help' shows how" if ctx is not None else ""

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verbs share: where output goes, tables, progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One flat JSON object on stdout.")
+
+
+def example(*lines: str) -> str:
+    """The epilog of a verb: command lines that work as they stand."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def stdout() -> Console:
+    """For data. A console is made at each use, so that a redirected sys.stdout is honoured."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def stderr() -> Console:
+    """For everything that is not data."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line on stderr that the user should see; not an error."""
+    stderr().print(f"note: {text}", style="yellow", markup=False)
+
+
+def notes(texts: Iterable[str]) -> None:
+    """Several notes."""
+    for text in texts:
+        note(text)
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """The one JSON object of a verb on stdout: flat, in the order given, numpy scalars as numbers."""
+    click.echo(json.dumps(values, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return value.tolist()
+    return str(value)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: Sequence[str] = ()) -> Table:
+    """A plain table: numbers to the right, the columns named in `left` (and the first one) to the left."""
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        text = i == 0 or column in left
+        made.add_column(column, justify="left" if text else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*("" if cell is None else str(cell) for cell in row))
+    return made
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while the block runs; nothing when stderr is no terminal.
+
+    Yields:
+        advance(n): n more of `total` are done.
+    """
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda n: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n: bar.advance(task, n)
