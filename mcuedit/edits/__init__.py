@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Edit sets and keep sets: what the user wants changed, and what must stay."""
+
+from mcuedit.edits.answers import Answers, is_spare, resolve_answers
+from mcuedit.edits.checks import already_given, check_edits, check_keep
+from mcuedit.edits.reader import load_edits, load_facts, load_keep
+from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
+from mcuedit.edits.tensors import TensorSet, load_tensors
+
+__all__ = [
+    "Answers",
+    "Edit",
+    "EditSet",
+    "KeepSet",
+    "TensorSet",
+    "already_given",
+    "bag_of_words",
+    "check_edits",
+    "check_keep",
+    "is_spare",
+    "load_edits",
+    "load_facts",
+    "load_keep",
+    "load_tensors",
+    "resolve_answers",
+]
