@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models that many tests use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+from mcuedit.model import Model, parse
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_MODELS = ROOT.parent / "shared" / "models"
+FACTS = ROOT / "mcuedit" / "zoo" / "data" / "facts.tflite"
+
+
+@pytest.fixture(scope="session")
+def tiny_bytes() -> bytes:
+    """A classifier 16-8-6 with SOFTMAX, as .tflite bytes."""
+    return tiny.classifier()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_bytes: bytes) -> Model:
+    """The same, parsed."""
+    return parse(tiny_bytes, "tiny")
+
+
+@pytest.fixture
+def tiny_path(tiny_bytes: bytes, tmp_path: Path) -> Path:
+    """The same, as a file."""
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(tiny_bytes)
+    return path
+
+
+@pytest.fixture(scope="session", params=["ad01_int8", "kws_ref_model"])
+def shared_model(request: pytest.FixtureRequest) -> Path:
+    """MLPerf Tiny models that lie beside the checkout where the project is developed."""
+    path = SHARED_MODELS / f"{request.param}.tflite"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} in ../shared/models")
+    return path
