@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text over the console. */
+#include "port.h"
+
+void port_print(const char *text)
+{
+    while (*text != '\0') {
+        port_uart_write((uint8_t)*text++);
+    }
+}
+
+/* By subtraction: ARMv6-M has no divider, and its library one is larger than all of this file. */
+void port_print_unsigned(uint32_t value)
+{
+    static const uint32_t powers[] = {1000000000u, 100000000u, 10000000u, 1000000u, 100000u, 10000u, 1000u, 100u, 10u};
+    uint32_t started = 0;
+    for (uint32_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
+        uint8_t digit = 0;
+        while (value >= powers[i]) {
+            value -= powers[i];
+            digit++;
+        }
+        started |= digit;
+        if (started != 0) {
+            port_uart_write((uint8_t)('0' + digit));
+        }
+    }
+    port_uart_write((uint8_t)('0' + value));
+}
+
+void port_print_hex(uint32_t value, uint32_t digits)
+{
+    while (digits-- > 0) {
+        port_uart_write((uint8_t)"0123456789abcdef"[(value >> (4 * digits)) & 0xFu]);
+    }
+}

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware for a board, and the host's shared library, from rendered sources and firmware/."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from mcuedit import resources
+from mcuedit.board import Board
+from mcuedit.errors import McueditError
+from mcuedit.toolchain import Compiler, find_compiler, find_host_compiler
+
+_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
+_OPTIMIZATIONS = ("2", "s")
+_GENERATED = "generated"  # folder of the generated sources, and prefix of their objects: link.ld.j2 tells them by it
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Sizes of a linked firmware, in bytes.
+
+    Attributes:
+        code: instructions, literal pools and the vector table.
+        rodata: constants of the hand-written code.
+        model: constants of the generated sources: weights, labels, op tables, adapters.
+        data, bss: initialized and zeroed RAM, without the stack.
+    """
+
+    code: int
+    rodata: int
+    model: int
+    data: int
+    bss: int
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A linked firmware and what it was made with."""
+
+    elf: Path
+    footprint: Footprint
+    toolchain: str
+
+
+def build(
+    board: Board,
+    sources: Mapping[str, str],
+    app: str | None,
+    out_dir: Path,
+    *,
+    toolchain: str = "auto",
+    opt: str = "2",
+    defines: Sequence[str] = (),
+) -> BuildResult:
+    """Compiles and links one app for one board.
+
+    Args:
+        sources: generated files, relative path -> text; every .c is compiled.
+        app: firmware/apps/<app>.c; None when `sources` have a main of their own.
+        out_dir: where objects and the ELF go; it is created.
+        toolchain: "gcc", "zig", or "auto" for the first of them that is installed.
+        opt: "2" or "s", the compiler's -O.
+        defines: NAME or NAME=VALUE.
+
+    Raises:
+        McueditError: no compiler, or it failed; the message has its first error lines.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    compiler = find_compiler(toolchain)
+    apps = [resources.path("firmware") / "apps" / f"{app}.c"] if app else []
+    hand_written = [*apps, *_core(), *_port(board, probes="MCUEDIT_PROBE" in defines)]
+    target = (*compiler.target(board), "-ffreestanding")
+    flags = (*_flags(opt, defines), *target, f"-DPORT_UART_BASE={board.uart_base:#x}u")
+    objects = _compile(compiler, hand_written, sources, out_dir, flags)
+    (out_dir / "link.ld").write_text(_link_script(board), encoding="utf-8")
+    elf = out_dir / f"{app or 'firmware'}.elf"
+    link = ("-Wl,--gc-sections", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
+    compiler.run([*target, *objects, *link, "-o", elf.name], out_dir)
+    return BuildResult(elf, footprint(elf), compiler.name)
+
+
+def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
+    """The same base, core and features as a shared library for this machine (firmware/apps/host.c).
+
+    Raises:
+        McueditError: as `build`.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    compiler = find_host_compiler()
+    flags = (*_flags("2", defines), "-fPIC")
+    objects = _compile(compiler, [resources.path("firmware") / "apps" / "host.c", *_core()], sources, out_dir, flags)
+    library = out_dir / "host.so"
+    compiler.run(["-shared", *objects, "-o", library.name], out_dir)
+    return library
+
+
+def footprint(elf: Path) -> Footprint:
+    """Section sizes of a firmware that was linked with templates/port/link.ld.j2.
+
+    Raises:
+        McueditError: not an ELF file.
+    """
+    try:
+        with elf.open("rb") as file:
+            sizes = {section.name: int(section["sh_size"]) for section in ELFFile(file).iter_sections()}
+    except (OSError, ELFError) as error:
+        raise McueditError(f"{elf}: {error or 'not an ELF file'}", "build it again") from error
+    return Footprint(*(sizes.get(name, 0) for name in (".text", ".rodata", ".model", ".data", ".bss")))
+
+
+def _core() -> list[Path]:
+    firmware = resources.path("firmware")
+    return [source for folder in ("src", "engine") for source in sorted((firmware / folder).glob("*.c"))]
+
+
+def _port(board: Board, probes: bool) -> list[Path]:
+    port = resources.path("firmware") / "port"
+    names = ["startup.c", "mem.c", "print.c", f"uart_{board.uart_driver}.c"] + ["probe.c"] * probes
+    return [port / name for name in names]
+
+
+def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
+    if opt not in _OPTIMIZATIONS:
+        raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
+    firmware = resources.path("firmware")
+    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port"))
+    sections = ("-ffunction-sections", "-fdata-sections")
+    return ("-std=c99", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
+
+
+def _compile(
+    compiler: Compiler,
+    hand_written: Sequence[Path],
+    sources: Mapping[str, str],
+    out_dir: Path,
+    flags: Sequence[str],
+) -> list[str]:
+    """Compiles all sources, as many at once as there are cores.
+
+    Returns:
+        The objects, relative to `out_dir`: no path of this machine gets into what is built.
+    """
+    for name, text in sources.items():
+        path = out_dir / _GENERATED / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    jobs = {f"{source.parent.name}_{source.stem}.o": str(source) for source in hand_written}
+    for name in sources:
+        if name.endswith(".c"):
+            jobs[f"{_GENERATED}_{name[:-2].replace('/', '_')}.o"] = f"{_GENERATED}/{name}"
+
+    def compile_one(job: tuple[str, str]) -> None:
+        target, source = job
+        compiler.run([*flags, f"-I{_GENERATED}", "-c", source, "-o", target], out_dir)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compile_one, jobs.items()))
+    return list(jobs)
+
+
+def _link_script(board: Board) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.path("templates") / "port"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("link.ld.j2").render(board=board, generated=_GENERATED)

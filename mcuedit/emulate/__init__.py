@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Emulators: one small module each, one Protocol (mcuedit.emulate.session.Session)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcuedit.board import Board
+from mcuedit.emulate.session import Crash, EmulationError, Fault, Session, Timeout
+from mcuedit.errors import McueditError
+
+__all__ = ["BOARD_EMULATORS", "Crash", "EmulationError", "Fault", "Session", "Timeout", "open_session"]
+
+BOARD_EMULATORS = ("unicorn", "qemu")  # those that execute an ELF on a board
+
+
+def open_session(emulator: str, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> Session:
+    """Starts a firmware; use it as a context manager.
+
+    Args:
+        count: SysTick counts executed instructions, board.emulation(emulator).ticks_per_instruction each.
+        timeout: seconds without a sign of life until the device counts as hanging.
+
+    Raises:
+        McueditError: no such emulator, it is not installed, or it does not run this board.
+        Crash: the ELF file cannot be loaded.
+    """
+    if emulator == "unicorn":
+        from mcuedit.emulate.unicorn import UnicornSession
+
+        return UnicornSession(board, elf, count=count, timeout=timeout)
+    if emulator == "qemu":
+        from mcuedit.emulate.qemu import QemuSession
+
+        return QemuSession(board, elf, count=count, timeout=timeout)
+    raise McueditError(f"no emulator {emulator!r} runs firmware", f"one of {', '.join(BOARD_EMULATORS)}")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of an ELF file goes into a device's memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from mcuedit.emulate.session import Crash
+
+
+def segments(elf: Path) -> list[tuple[int, bytes]]:
+    """Physical address and content of every PT_LOAD segment that has any.
+
+    Raises:
+        Crash: the file is missing, damaged, truncated or for another architecture.
+    """
+    try:
+        with elf.open("rb") as file:
+            image = ELFFile(file)
+            if image["e_machine"] != "EM_ARM":
+                raise ELFError(f"made for {image['e_machine']}")
+            found = []
+            for segment in image.iter_segments("PT_LOAD"):
+                content = segment.data()
+                if len(content) != segment["p_filesz"]:
+                    raise ELFError("truncated")
+                if content:
+                    found.append((int(segment["p_paddr"]), content))
+    except (OSError, ELFError, ValueError, OverflowError, UnicodeDecodeError) as error:
+        raise Crash(f"{elf}: not an ELF file for Arm ({error or 'damaged'})", "", "build it again") from error
+    if not found:
+        raise Crash(f"{elf}: nothing in it to load", "", "build it again")
+    return found

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU: whole machines, the Cortex-M55 with MVE among them. The UART is a socket pair, never a PTY: that stalls."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mcuedit.board import Board
+from mcuedit.emulate.image import segments
+from mcuedit.emulate.session import Console, Crash, Timeout
+from mcuedit.errors import McueditError
+
+NAME = "qemu"
+PROGRAM = "qemu-system-arm"
+PACKAGE = "qemu-system-arm"  # of Debian and its kin
+
+_CHUNK = 1 << 16
+_GRACE = 5.0  # seconds to end by itself after SIGTERM
+_COUNTING = ("-icount", "shift=7")  # 128 ns of virtual time per instruction: ticks_per_instruction in board.toml
+
+
+class QemuSession:
+    """One firmware on one QEMU machine; the process ends with the context.
+
+    Args:
+        count: virtual time advances by instructions, so that SysTick counts them.
+        timeout: seconds without output, or without input taken, until the device counts as hanging.
+    """
+
+    def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
+        segments(elf)  # QEMU would take anything that is no ELF file for a raw image
+        self._console = Console()
+        self._output = bytearray()
+        self._timeout = timeout
+        command = [find(), "-M", board.emulation(NAME).machine, "-nodefaults", "-display", "none", "-monitor", "none"]
+        command += ["-serial", "stdio", *(_COUNTING if count else ()), "-kernel", os.fspath(elf)]
+        self._uart, theirs = socket.socketpair()
+        self._uart.setblocking(False)
+        with theirs:
+            uart = theirs.fileno()
+            self._process = subprocess.Popen(command, stdin=uart, stdout=uart, stderr=subprocess.PIPE)
+
+    @property
+    def text(self) -> str:
+        return self._console.text
+
+    def write(self, data: bytes) -> None:
+        self._output += data
+
+    def read_line(self) -> str:
+        heard = time.monotonic()
+        while (line := self._console.next_line()) is None:
+            if self._transfer(heard + self._timeout - time.monotonic()):
+                heard = time.monotonic()
+            elif time.monotonic() >= heard + self._timeout:
+                hint = "its main loop is stuck, or a command lacks its line end"
+                raise Timeout(f"no output for {self._timeout:g} s", self.text, hint)
+        return line
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._uart.close()
+        if self._process.stderr:
+            self._process.stderr.close()
+
+    def _transfer(self, seconds: float) -> bool:
+        """Moves bytes either way, waiting up to `seconds` for the chance to; whether any were."""
+        writing = [self._uart] if self._output else []
+        readable, writable, _ = select.select([self._uart], writing, [], max(seconds, 0))
+        try:
+            if writable:
+                del self._output[: self._uart.send(self._output[:_CHUNK])]
+            if readable:
+                received = self._uart.recv(_CHUNK)
+                if not received:
+                    raise ConnectionResetError
+                self._console.bytes += received
+        except ConnectionError as error:
+            raise self._crash() from error
+        return bool(readable or writable)
+
+    def _crash(self) -> Crash:
+        _, said = self._process.communicate(timeout=_GRACE)
+        lines = said.decode("utf-8", "replace").strip().splitlines()
+        what = f"{PROGRAM} ended with exit code {self._process.returncode}: {' | '.join(lines[-2:])}"
+        return Crash(what, self.text, "build it again")
+
+
+def find() -> str:
+    """Path of the program.
+
+    Raises:
+        McueditError: it is not installed.
+    """
+    path = shutil.which(PROGRAM)
+    if path is None:
+        raise McueditError(f"{PROGRAM} is not installed", f"apt install {PACKAGE}, or use --emulator unicorn")
+    return path

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running device: bytes in, lines out, typed failures (SPEC.md, section 5)."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from mcuedit.errors import McueditError
+
+_TEXT_SHOWN = 200
+
+
+class EmulationError(McueditError):
+    """The device failed. `text` is what its UART said until then."""
+
+    def __init__(self, message: str, text: str, hint: str = "") -> None:
+        said = f"; it last said: {text[-_TEXT_SHOWN:].strip()!r}" if text.strip() else "; it said nothing"
+        super().__init__(message + said, hint)
+        self.text = text
+
+
+class Fault(EmulationError):
+    """The core met an instruction or address it cannot execute."""
+
+
+class Timeout(EmulationError):
+    """The device gave no sign of life for the time allowed, or waits for input that is not there."""
+
+
+class Crash(EmulationError):
+    """The emulator could not load the firmware, or ended by itself."""
+
+
+class Session(Protocol):
+    """A device that runs an app. Leaving the context ends whatever runs it."""
+
+    @property
+    def text(self) -> str:
+        """All that the UART said so far."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Queues bytes for the device's UART; any number of commands at once is fine."""
+        ...
+
+    def read_line(self) -> str:
+        """The next line, without its end.
+
+        Raises:
+            EmulationError: Fault, Timeout or Crash instead of a line.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Console:
+    """What a UART said, cut into lines."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+        self._at = 0  # first byte that was not yet handed out
+
+    @property
+    def text(self) -> str:
+        return self.bytes.decode("utf-8", "replace")
+
+    def next_line(self) -> str | None:
+        """A complete line if there is one.
+
+        Raises:
+            Fault: the line is the fault handler's (firmware/port/startup.c).
+        """
+        end = self.bytes.find(b"\n", self._at)
+        if end < 0:
+            return None
+        line = self.bytes[self._at : end].decode("utf-8", "replace").rstrip("\r")
+        self._at = end + 1
+        if line.startswith("fault "):
+            raise Fault(f"the firmware reports a {line}", self.text, "see the address in the ELF file's symbols")
+        return line

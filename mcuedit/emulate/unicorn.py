@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unicorn: the Cortex-M that pip installs. Runs the linked ELF; UART and SysTick are these few lines."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mcuedit.board import Board
+from mcuedit.emulate.image import segments
+from mcuedit.emulate.session import Console, Crash, Fault, Timeout
+from mcuedit.errors import McueditError
+
+NAME = "unicorn"
+
+_PAGE = 0x1000
+_UART_DATA, _UART_STATE = 0x00, 0x04  # firmware/port/uart_cmsdk.c
+_UART_RX_FULL = 2
+_SYSTEM_CONTROL = 0xE000E000
+_SYSTICK_VALUE = 0x18
+_SYSTICK_MASK = 0xFFFFFF
+_REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
+
+
+class UnicornSession:
+    """One firmware on one virtual board.
+
+    Time passes only inside read_line: it runs the core until the UART's input has run dry. Hence a device that waits
+    for more input than was written is found at once, and a run is repeatable to the instruction.
+
+    Args:
+        count: SysTick counts instructions. The counting hook slows the core down by a factor of about 50.
+        timeout: seconds without output until a running core counts as hanging.
+    """
+
+    def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
+        self._unicorn = _import_unicorn()
+        self._console = Console()
+        self._input = bytearray()
+        self._input_at = 0
+        self._dry = False
+        self._polled = False  # the state was read since the last byte went either way: twice is waiting for input
+        self._timeout = timeout
+        self._instructions = 0
+        self._block_sizes: dict[tuple[int, int], int] = {}
+        self._system: dict[int, int] = {}
+        self._core = self._make_core(board)
+        self._load(elf)
+        if count:
+            self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._on_block)
+
+    @property
+    def text(self) -> str:
+        return self._console.text
+
+    def write(self, data: bytes) -> None:
+        del self._input[: self._input_at]
+        self._input_at = 0
+        self._input += data
+
+    def read_line(self) -> str:
+        while (line := self._console.next_line()) is None:
+            self._run()
+        return line
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._core  # frees the guest's memory
+
+    def _make_core(self, board: Board) -> Any:
+        uc = self._unicorn
+        machine = board.emulation(NAME).machine
+        model = getattr(uc.arm_const, f"UC_CPU_ARM_{machine.upper().replace('-', '_')}", None)
+        if model is None:
+            raise McueditError(f"board {board.name}: unicorn has no machine {machine!r}", "mend the board.toml")
+        core = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
+        core.ctl_set_cpu_model(model)
+        try:
+            core.mem_map(board.flash.origin, board.flash.length, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
+            core.mem_map(board.ram.origin, board.ram.length, uc.UC_PROT_ALL)
+            core.mmio_map(board.uart_base, _PAGE, self._read_uart, None, self._write_uart, None)
+            core.mmio_map(_SYSTEM_CONTROL, _PAGE, self._read_system, None, self._write_system, None)
+        except uc.UcError as error:
+            raise McueditError(f"board {board.name}: {error}", "ranges must be whole 4 KB pages and apart") from error
+        self._vectors = board.flash.origin
+        return core
+
+    def _load(self, elf: Path) -> None:
+        """Writes every PT_LOAD segment to its physical address and resets the core."""
+        try:
+            for address, content in segments(elf):
+                self._core.mem_write(address, content)
+            stack, reset = (int.from_bytes(self._core.mem_read(self._vectors + 4 * i, 4), "little") for i in range(2))
+        except self._unicorn.UcError as error:
+            raise Crash(f"{elf}: does not fit the board's memory ({error})", "", "build it for this board") from error
+        self._core.reg_write(self._unicorn.arm_const.UC_ARM_REG_SP, stack)
+        self._core.reg_write(self._unicorn.arm_const.UC_ARM_REG_PC, reset)
+        self._pc = reset
+
+    def _run(self) -> None:
+        """Runs until the input is dry.
+
+        Raises:
+            Fault, Timeout
+        """
+        said = len(self._console.bytes)
+        self._dry = self._polled = False
+        try:
+            self._core.emu_start(self._pc | 1, 0xFFFFFFFF, timeout=int(self._timeout * 1e6))
+        except self._unicorn.UcError as error:
+            registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
+            raise Fault(f"{error}: {registers}", self.text, "see the pc in the ELF file's symbols") from error
+        self._pc = self._register("pc")
+        if len(self._console.bytes) == said:
+            what = "the firmware waits for input" if self._dry else f"no output for {self._timeout:g} s"
+            raise Timeout(what, self.text, "its main loop is stuck, or a command lacks its line end")
+
+    def _register(self, name: str) -> int:
+        return int(self._core.reg_read(getattr(self._unicorn.arm_const, f"UC_ARM_REG_{name.upper()}")))
+
+    def _read_uart(self, core: Any, offset: int, size: int, data: Any) -> int:
+        if offset == _UART_STATE:
+            if self._input_at < len(self._input):
+                return _UART_RX_FULL
+            if self._polled:
+                self._dry = True
+                core.emu_stop()
+            self._polled = True
+        elif offset == _UART_DATA and self._input_at < len(self._input):
+            self._polled = False
+            self._input_at += 1
+            return self._input[self._input_at - 1]
+        return 0
+
+    def _write_uart(self, core: Any, offset: int, size: int, value: int, data: Any) -> None:
+        if offset == _UART_DATA:
+            self._polled = False
+            self._console.bytes.append(value & 0xFF)
+
+    def _read_system(self, core: Any, offset: int, size: int, data: Any) -> int:
+        if offset == _SYSTICK_VALUE:
+            return -self._instructions & _SYSTICK_MASK
+        return self._system.get(offset, 0)
+
+    def _write_system(self, core: Any, offset: int, size: int, value: int, data: Any) -> None:
+        self._system[offset] = value
+
+    def _on_block(self, core: Any, address: int, size: int, data: Any) -> None:
+        """Counts a whole block when it is entered, skipped IT instructions too, as QEMU does.
+
+        A probe starts a block of its own (it is a function), so all probes are early by the same few instructions.
+        """
+        count = self._block_sizes.get((address, size))
+        if count is None:
+            count = _count_thumb(bytes(core.mem_read(address, size)))
+            self._block_sizes[address, size] = count
+        self._instructions += count
+
+
+def _count_thumb(code: bytes) -> int:
+    """Instructions in Thumb code: those whose first halfword starts with 0b111 and not 0b11100 are 32 bits wide."""
+    at = count = 0
+    while at < len(code):
+        at += 4 if code[at + 1] >> 3 > 0b11100 else 2
+        count += 1
+    return count
+
+
+def _import_unicorn() -> Any:
+    try:
+        importlib.import_module("unicorn.arm_const")
+        return importlib.import_module("unicorn")
+    except ImportError as error:
+        raise McueditError(f"unicorn cannot be imported ({error})", "pip install unicorn") from error

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compilers: which there are, how they are called, what they say when they fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcuedit.board import Board
+from mcuedit.errors import McueditError
+
+GCC = "arm-none-eabi-gcc"
+_INSTALL_GCC = "apt install gcc-arm-none-eabi"
+_INSTALL_ZIG = "pip install ziglang"
+_ERROR_LINES = 3
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler driver.
+
+    Attributes:
+        name: "gcc" or "zig" for boards, "cc" or "zig" for this machine.
+        command: its argv so far.
+        libraries: for the link of a firmware; no C library among them (firmware/port/mem.c).
+    """
+
+    name: str
+    command: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+
+    def target(self, board: Board) -> tuple[str, ...]:
+        """Flags that select the board's core."""
+        return board.zig if self.name == "zig" else board.gcc
+
+    def run(self, arguments: Sequence[str], folder: Path) -> None:
+        """Runs it in `folder`.
+
+        Raises:
+            McueditError: it failed.
+        """
+        done = subprocess.run([*self.command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+            shown = " | ".join((lines or done.stderr.splitlines())[:_ERROR_LINES])
+            raise McueditError(f"{self.name} failed: {shown}", f"the sources are in {folder}")
+
+    def version(self) -> str:
+        """What it says of itself, one line."""
+        done = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()[0] if done.stdout else "unknown"
+
+
+def gcc() -> Compiler | None:
+    """arm-none-eabi-gcc, if it is on PATH."""
+    path = shutil.which(GCC)
+    return Compiler("gcc", (path,), ("-nostdlib", "-lgcc")) if path else None
+
+
+def zig() -> Compiler | None:
+    """`zig cc` of the ziglang package; its compiler-rt is linked unasked."""
+    found = importlib.util.find_spec("ziglang")
+    return Compiler("zig", (sys.executable, "-m", "ziglang", "cc")) if found else None
+
+
+def find_compiler(name: str = "auto") -> Compiler:
+    """The compiler for boards.
+
+    Raises:
+        McueditError: it is not installed.
+    """
+    if name not in ("auto", "gcc", "zig"):
+        raise McueditError(f"no toolchain {name!r}", "one of auto, gcc, zig")
+    compiler = (gcc() if name in ("auto", "gcc") else None) or (zig() if name in ("auto", "zig") else None)
+    if compiler is None:
+        wanted = {"auto": f"{GCC} and ziglang are", "gcc": f"{GCC} is", "zig": "ziglang is"}[name]
+        hint = {"auto": f"{_INSTALL_ZIG}, or {_INSTALL_GCC}", "gcc": _INSTALL_GCC, "zig": _INSTALL_ZIG}[name]
+        raise McueditError(f"no compiler for Cortex-M: {wanted} not installed", hint)
+    return compiler
+
+
+def find_host_compiler() -> Compiler:
+    """The compiler for this machine: cc, else zig cc.
+
+    Raises:
+        McueditError: there is neither.
+    """
+    path = shutil.which("cc")
+    compiler = Compiler("cc", (path,)) if path else zig()
+    if compiler is None:
+        raise McueditError("no C compiler for this machine: cc and ziglang are not installed", _INSTALL_ZIG)
+    return compiler
