@@ -64,7 +64,7 @@ def write_folder(path: str | Path, files: Mapping[str, bytes | str], *, force: b
         raise _cannot_write(path, error) from error
     finally:
         if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(temporary)
 
 
 def _swap(new: Path, path: Path, old: Path) -> None:
@@ -77,6 +77,14 @@ def _swap(new: Path, path: Path, old: Path) -> None:
     except BaseException:
         if replaced and old.exists() and not path.exists():
             old.rename(path)
+        raise
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:  # Ctrl-C in the middle of it
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import mbqm
-from mcuedit.model import Model, Op
+from mcuedit.model import INT8, Model, Op, Tensor
 
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]
 
 D_MAX = 255  # |d| that takes any int8 to any other
 _INT31 = 1 << 31
+_CONVERT = "convert the model again, with full integer quantization"
 
 
 @dataclass(frozen=True)
@@ -205,11 +206,27 @@ def carrier(model: Model, index: int) -> Carrier:
     op = model.ops[index]
     if index not in able:
         raise McueditError(f"op {index} {op.kind} cannot carry a delta", hint)
-    (x, weights, *_), (y,) = model.op_tensors(op)
-    assert x is not None and weights is not None
+    x, weights, y = _fully_connected(model, op)
     n_out, n_in = weights.shape
     lo, hi = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
     return Carrier(n_in, n_out, x.size // n_in, x.zero, lo, hi)
+
+
+def _fully_connected(model: Model, op: Op) -> tuple[Tensor, Tensor, Tensor]:
+    """Input, weights and output of an op whose file may hold anything."""
+    inputs, outputs = model.op_tensors(op)
+    x, weights, y = (*inputs, None, None)[0], (*inputs, None, None)[1], outputs[0] if outputs else None
+    if x is None or weights is None or y is None or weights.data is None or len(weights.shape) != 2:
+        raise McueditError(f"op {op.index} {op.kind}: its weights are no constant matrix", _CONVERT)
+    n_out, n_in = weights.shape
+    if not (n_in > 0 and n_out > 0 and x.size % n_in == 0 and y.size == x.size // n_in * n_out > 0):
+        shapes = ", ".join(str(list(t.shape)) for t in (x, weights, y))
+        raise McueditError(f"op {op.index} {op.kind}: shapes {shapes} do not fit", _CONVERT)
+    for tensor in x, y:
+        quantized = tensor.dtype == INT8 and tensor.scale.size == tensor.zero_point.size == 1
+        if not (quantized and 0 < tensor.scale[0] < np.inf and -128 <= tensor.zero <= 127):
+            raise McueditError(f"op {op.index} {op.kind}: tensor {tensor.name!r} is not quantized int8", _CONVERT)
+    return x, weights, y
 
 
 def activation_range(activation: int, scale: float, zero: int) -> tuple[int, int]:

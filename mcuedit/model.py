@@ -144,10 +144,13 @@ def _convert(schema: Any, root: Any, data: bytes) -> Model:
         builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
         options = dict(vars(op.builtinOptions)) if op.builtinOptions is not None else {}
         inputs, outputs = (tuple(int(x) for x in xs) for xs in (op.inputs, op.outputs))
-        if any(not -1 <= t < len(tensors) for t in inputs + outputs):
+        if any(not -1 <= t < len(tensors) for t in inputs) or any(not 0 <= t < len(tensors) for t in outputs):
             raise IndexError(f"op {i} names a tensor that does not exist")
         ops.append(Op(i, kinds[builtin], inputs, outputs, options))
-    return Model(data, tensors, tuple(ops), tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs)))
+    inputs, outputs = tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs))
+    if any(not 0 <= t < len(tensors) for t in inputs + outputs):
+        raise IndexError("the graph names a tensor that does not exist")
+    return Model(data, tensors, tuple(ops), inputs, outputs)
 
 
 def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tensor:
@@ -171,13 +174,15 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
 def _require_int8(model: Model, name: str) -> None:
     hint = "convert it with full integer quantization (int8 in and out) and a representative dataset"
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise McueditError(f"{name}: {len(model.inputs)} inputs and {len(model.outputs)} outputs", "one of each is needed")
+        count = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
+        raise McueditError(f"{name}: {count}", "one of each is needed")
     for op in model.ops:
-        for tensor in sum(model.op_tensors(op), []):
+        inputs, outputs = model.op_tensors(op)
+        for tensor in (*inputs, *outputs):
             if tensor is not None and tensor.dtype.startswith("FLOAT"):
                 where = f"op {op.index} {op.kind}, tensor {tensor.name!r}"
                 kind = "dynamic-range" if any(t.dtype == INT8 for t in model.tensors) else "float"
                 raise McueditError(f"{name}: a {kind} model ({where} is {tensor.dtype})", hint)
     for which, tensor in ("input", model.input), ("output", model.output):
-        if tensor.dtype != INT8 or tensor.scale.size != 1:
+        if tensor.dtype != INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
             raise McueditError(f"{name}: {which} {tensor.name!r} is {tensor.dtype}, not quantized int8", hint)

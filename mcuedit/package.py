@@ -139,7 +139,7 @@ def _decode_delta(data: bytes, start: int, name: str) -> tuple[Delta, int]:
 def _unpack_a(packed: np.ndarray, n_in: int, bits: int) -> np.ndarray:
     if bits == 8:
         return packed.view(np.int8)
-    nibbles = np.stack([packed & 0xF, packed >> 4], axis=-1).reshape(len(packed), -1)[:, :n_in]
+    nibbles = np.stack([packed & 0xF, packed >> 4], axis=-1).reshape(len(packed), 2 * packed.shape[1])[:, :n_in]
     return np.where(nibbles > 7, nibbles.astype(np.int16) - 16, nibbles).astype(np.int8)
 
 

@@ -12,7 +12,7 @@ from mcuedit.model import Model, parse
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_MODELS = ROOT.parent / "shared" / "models"
-FACTS = ROOT / "mcuedit" / "zoo" / "data" / "facts.tflite"
+FACTS = ROOT / "mcuedit" / "zoo" / "data" / "facts"
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,12 @@ def tiny_path(tiny_bytes: bytes, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.tflite"
     path.write_bytes(tiny_bytes)
     return path
+
+
+@pytest.fixture(scope="session")
+def facts() -> Path:
+    """The folder of the base `facts`, as committed."""
+    return FACTS
 
 
 @pytest.fixture(scope="session", params=["ad01_int8", "kws_ref_model"])

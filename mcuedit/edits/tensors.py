@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +68,11 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise McueditError(f"{path}: a single array, not an .npz", _HINT)
             return {name: file[name] for name in file.files}
+    except McueditError:
+        raise
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", _HINT) from error
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, MemoryError) as error:
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
         raise McueditError(f"{path}: no .npz that can be read ({error})", _HINT) from error
 
 

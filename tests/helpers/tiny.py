@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import flatbuffers
@@ -44,7 +45,7 @@ def classifier(
         shape = net.constant("shape", np.array([1, widths[0]], np.int32))
         net.op("RESHAPE", [x, shape], flat)
         x = flat
-    for i, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (n_in, n_out) in enumerate(pairwise(widths)):
         last = i == len(widths) - 2
         weight = rng.normal(0, 1, (n_out, n_in)).clip(-3, 3)
         scales = np.abs(weight).max(1) / 127 if per_channel else np.full(n_out, np.abs(weight).max() / 127)
@@ -98,7 +99,7 @@ class _Net:
     def _tensor(self, name: str, shape: list[int], kind: int, scale: list[float], zero: list[int], buffer: int) -> int:
         t = schema.TensorT()
         t.name, t.shape, t.type, t.buffer = name.encode(), shape, kind, buffer
-        if scale and not (kind == schema.TensorType.FLOAT32):
+        if scale and kind != schema.TensorType.FLOAT32:
             t.quantization = schema.QuantizationParametersT()
             t.quantization.scale, t.quantization.zeroPoint = scale, zero
         self._graph.tensors.append(t)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit inspect: what is in a base or an adapter."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcuedit import adapter_dir, base, inspection, package
+from mcuedit.cli._common import example, json_option, print_json, stdout, table
+from mcuedit.delta import Adapter
+from mcuedit.edits import is_spare
+from mcuedit.errors import McueditError
+from mcuedit.model import Tensor
+
+
+@click.command(
+    epilog=example(
+        "mcuedit zoo export facts facts/", "mcuedit inspect facts/", "mcuedit inspect gitega.bin --base facts/"
+    )
+)
+@click.argument("path", metavar="BASE|ADAPTER", type=click.Path(path_type=Path))
+@click.option("--base", "base_path", type=click.Path(path_type=Path), help="Base that device bytes belong to.")
+@json_option
+def command(path: Path, base_path: Path | None, as_json: bool) -> None:
+    """Show what is in a base (.tflite, or a folder as `zoo export` writes it) or in an adapter (folder or device bytes)."""
+    if (path / "adapter_config.json").is_file():
+        _adapter(adapter_dir.load(path), None, as_json)
+    elif path.is_file() and path.read_bytes()[:3] == package.MAGIC[:3]:
+        if base_path is None:
+            raise McueditError(f"{path}: device bytes are read against their base", "add --base BASE")
+        data = path.read_bytes()
+        _adapter(package.decode(data, base.load(base_path).model, path.name), data, as_json)
+    else:
+        _base(base.load(path), as_json)
+
+
+def _base(found: base.Base, as_json: bool) -> None:
+    model, ops = found.model, inspection.describe(found.model)
+    labels = found.labels or ()
+    spare = sum(map(is_spare, labels))
+    if as_json:
+        print_json(
+            {
+                "kind": "base",
+                "name": found.name,
+                "sha256": model.sha256,
+                "bytes": len(model.data),
+                "macs": sum(op.macs for op in ops),
+                "input_shape": model.input.shape,
+                "output_shape": model.output.shape,
+                "labels": len(labels) - spare,
+                "spare": spare,
+                "op_kinds": [op.kind for op in ops],
+                "op_macs": [op.macs for op in ops],
+                "taps": [op.index for op in ops if op.tap],
+                "targets": [op.index for op in ops if op.target],
+                "bare": all(op.bare for op in ops),
+            }
+        )
+        return
+    out = stdout()
+    out.print(f"[bold]{found.name}[/]  {len(model.data):,} bytes, {sum(op.macs for op in ops):,} MACs")
+    out.print(f"sha256 {model.sha256}")
+    if labels:
+        out.print(f"{len(labels) - spare} labels, {spare} spare slots")
+    columns = ("op", "kind", "input", "weights", "output", "MACs", "bare", "tap", "target", "why not")
+    rows = [_op_row(op) for op in ops]
+    out.print(table("", columns, rows, left=("kind", "input", "weights", "output", "bare", "tap", "target", "why not")))
+    missing = sorted({op.kind for op in ops if not op.bare})
+    if missing:
+        out.print(f"The bare runtime has no {', '.join(missing)}.")
+
+
+def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:
+    yes = ("no", "yes")
+    return (
+        op.index,
+        op.kind,
+        _tensor(op.input),
+        _tensor(op.weights),
+        _tensor(op.output),
+        f"{op.macs:,}" if op.macs else "",
+        yes[op.bare],
+        yes[op.tap],
+        yes[op.target],
+        op.why_not,
+    )
+
+
+def _tensor(tensor: Tensor | None) -> str:
+    """Shape and quantization: `1x512 /16 +0` reads shape, scale 1/16, zero point 0."""
+    if tensor is None:
+        return ""
+    shape = "x".join(map(str, tensor.shape))
+    if not tensor.scale.size:
+        return shape
+    if tensor.scale.size > 1:
+        return f"{shape} {tensor.scale.size} scales"
+    return f"{shape} *{float(tensor.scale[0]):.4g} {tensor.zero:+d}"
+
+
+def _adapter(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
+    values: dict[str, Any] = {
+        "kind": "adapter",
+        "name": adapter.name,
+        "version": adapter.version,
+        "base_sha256": adapter.base_sha256,
+        "deltas": len(adapter.deltas),
+        "rank": sum(d.rank for d in adapter.deltas),
+        "factor_bytes": adapter.factor_bytes,
+        "label_classes": sorted(adapter.labels),
+        "label_names": [name for _, name in sorted(adapter.labels.items())],
+        "edits": len(adapter.info.get("edits", ())),
+    }
+    if data is not None:
+        values |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if as_json:
+        print_json(values)
+        return
+    out = stdout()
+    size = f"{adapter.factor_bytes:,} bytes of factors"
+    if data is not None:
+        size += f" in {len(data):,} bytes for the device"
+    out.print(f"[bold]{adapter.name}[/] {adapter.version} {size}")
+    out.print(f"for base {adapter.base_sha256}")
+    rows = [
+        (
+            f"{d.tap} -> {d.target}",
+            d.rank,
+            "gated" if d.gated else "plain",
+            d.bits,
+            d.a.shape[1],
+            "all" if d.rows is None else len(d.rows),
+            d.factor_bytes,
+        )
+        for d in adapter.deltas
+    ]
+    out.print(table("", ("delta", "rank", "kind", "bits of A", "inputs", "rows", "bytes"), rows, left=("kind",)))
+    for index, label in sorted(adapter.labels.items()):
+        out.print(f"class {index} is named {label}", markup=False)

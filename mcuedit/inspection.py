@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a base or an adapter is made of, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuedit import ops
+from mcuedit.delta import carrier, carries
+from mcuedit.errors import McueditError
+from mcuedit.model import Model, Op, Tensor
+
+# Kinds in firmware/engine.
+_BARE = ("FULLY_CONNECTED", "RESHAPE", "SOFTMAX")
+
+
+@dataclass(frozen=True)
+class OpInfo:
+    """One op of a base.
+
+    Attributes:
+        macs: multiplications of one inference; 0 for an op without weights.
+        tap, target: whether a delta can read its input, be added to its output.
+        why_not: the reason if it cannot be one of the two; empty otherwise.
+        bare: whether the bare runtime runs it.
+    """
+
+    index: int
+    kind: str
+    input: Tensor | None
+    weights: Tensor | None
+    output: Tensor
+    macs: int
+    tap: bool
+    target: bool
+    why_not: str
+    bare: bool
+
+
+def describe(model: Model) -> list[OpInfo]:
+    """Every op of a base, in order of execution."""
+    return [_op(model, op) for op in model.ops]
+
+
+def _op(model: Model, op: Op) -> OpInfo:
+    inputs, outputs = model.op_tensors(op)
+    source = inputs[0] if inputs else None
+    weights = next((t for t in inputs[1:] if t is not None and t.data is not None and t.scale.size), None)
+    why_not = _why_no_tap(model, op)
+    tap = not why_not
+    tail = [o for o in model.ops[op.index + 1 :] if o.kind not in ops.kinds()]
+    if tap and tail:
+        why_not = f"no target: training does not pass op {tail[0].index} {tail[0].kind}"
+    return OpInfo(
+        op.index,
+        op.kind,
+        source,
+        weights,
+        outputs[0],
+        macs(op, source, weights, outputs[0]),
+        tap,
+        not why_not,
+        why_not,
+        op.kind in _BARE,
+    )
+
+
+def _why_no_tap(model: Model, op: Op) -> str:
+    if not carries(op):
+        return f"{op.kind} carries no delta"
+    try:
+        carrier(model, op.index)
+    except McueditError as error:
+        return error.message
+    return ""
+
+
+def macs(op: Op, source: Tensor | None, weights: Tensor | None, output: Tensor) -> int:
+    """Multiply-accumulates of one inference."""
+    if source is None or weights is None:
+        return 0
+    per_output: dict[str, Callable[[tuple[int, ...]], int]] = {
+        "FULLY_CONNECTED": lambda shape: shape[-1],
+        "CONV_2D": lambda shape: int(np.prod(shape[1:])),
+        "DEPTHWISE_CONV_2D": lambda shape: int(np.prod(shape[1:3])),
+    }
+    count = per_output.get(op.kind)
+    return output.size * count(weights.shape) if count else 0
