@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /* Version of the device byte format (SPEC.md, section 3) and of the structures that generated code fills. */
-#define MCUEDIT_FORMAT 1
+#define MCUEDIT_FORMAT       1
 
 /* Bytes of a base's SHA-256 that identify it on the device. */
 #define MCUEDIT_BASE_ID_SIZE 8
@@ -44,18 +44,28 @@ typedef struct {
     uint8_t id[MCUEDIT_BASE_ID_SIZE];
     uint16_t op_count;
     uint16_t blob_count;
+    uint32_t output_size; /* elements of the output tensor: the classes that labels can name */
     const mcuedit_op *ops;
     const mcuedit_blob *blobs;
     uint32_t blobs_crc; /* CRC-32 of all blobs, one after the other */
 } mcuedit_base;
 
+/* Sets of ops, a bit for each op index modulo 32: ops that no delta is about cost a test of a bit. */
+typedef struct {
+    uint32_t own;      /* tap and target of the same delta */
+    uint32_t tapped;   /* tap of a later target */
+    uint32_t targeted; /* target of an earlier tap */
+} mcuedit_op_bits;
+
 /* An adapter whose every byte was checked against one base. Fields are private. */
 typedef struct {
+    const mcuedit_base *base;
     const uint8_t *deltas;
     const uint8_t *labels;
     const uint8_t *end;
     uint16_t delta_count;
     uint16_t rank; /* of all its deltas together */
+    mcuedit_op_bits ops;
 } mcuedit_adapter;
 
 /* Adapters to be active together, in any order. */
@@ -74,7 +84,8 @@ typedef struct {
     const mcuedit_base *base;
     int8_t *h;
     uint16_t h_size;
-    uint16_t open; /* factors with h != 0 among the taps run so far */
+    uint16_t open; /* factors with h != 0 among the earlier taps run so far */
+    mcuedit_op_bits ops;
 } mcuedit_stack;
 
 /* Checks the constants of `base` in flash against their CRC. Once, at start. MCUEDIT_E_BASE if they differ. */
@@ -91,8 +102,9 @@ void mcuedit_stack_init(mcuedit_stack *stack, const mcuedit_base *base, int8_t *
 
 /*
  * Activates `set` (NULL: none) from the next inference on. Safe against a running inference, from an interrupt too.
- * MCUEDIT_E_RANK if `h` is too small, MCUEDIT_E_LABEL if two adapters name one class differently; the stack then stays
- * as it was. The set and its adapters must stay valid until the inference after the one that replaces them.
+ * MCUEDIT_E_RANK if `h` is too small, MCUEDIT_E_LABEL if two adapters name one class differently, MCUEDIT_E_BASE if
+ * one was opened for another base; the stack then stays as it was. The set and its adapters must stay valid until the
+ * inference after the one that replaces them.
  */
 int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set);
 

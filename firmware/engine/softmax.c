@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Softmax in gemmlowp's fixed point, as TFLM's reference kernel. Qm.n below: int32 with m integer and n fraction bits.
+ */
+#include "fixedpoint.h"
+#include "mcuedit/engine.h"
+
+/* exp(a) of a in Q5.26, a <= 0, as Q0.31. */
+static int32_t exp_of_negative(int32_t a)
+{
+    static const int32_t factors[7] = {/* exp(-2^k), k = -2..4 */
+                                       1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
+    if (a == 0) {
+        return INT32_MAX;
+    }
+    /* Taylor's series of degree 4 around -1/8 for the part in [-1/4, 0), then one factor for each bit of the rest. */
+    int32_t quarter = 1 << 24, part = (a & (quarter - 1)) - quarter;
+    int32_t x = part * 32 + (1 << 28), x2 = mcuedit_high_mul(x, x), x3 = mcuedit_high_mul(x2, x);
+    int32_t x4 = mcuedit_high_mul(x2, x2), at_eighth = 1895147668, third = 715827883;
+    int32_t series = mcuedit_high_mul(mcuedit_round_shift(x4, 2) + x3, third) + x2;
+    int32_t result = at_eighth + mcuedit_high_mul(at_eighth, x + mcuedit_round_shift(series, 1));
+    uint32_t rest = (uint32_t)(part - a) >> 24;
+    for (uint32_t k = 0; k < 7; k++) {
+        if ((rest >> k & 1u) != 0) {
+            result = mcuedit_high_mul(result, factors[k]);
+        }
+    }
+    return result;
+}
+
+static int32_t saturating_left(int32_t x, uint32_t n)
+{
+    int32_t limit = INT32_MAX >> n;
+    return x > limit ? INT32_MAX : x < -limit ? INT32_MIN : (int32_t)((uint32_t)x << n);
+}
+
+/* 1 / (1 + x) of x in [0, 1), Q0.31: Newton's iteration on half the denominator, in Q2.29. */
+static int32_t reciprocal_of_one_plus(int32_t x)
+{
+    int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
+    int32_t estimate = 1515870810 + mcuedit_high_mul(half, -1010580540); /* 48/17 - 32/17 half */
+    for (uint32_t i = 0; i < 3; i++) {
+        int32_t error = (1 << 29) - mcuedit_high_mul(half, estimate);
+        estimate += saturating_left(mcuedit_high_mul(estimate, error), 2);
+    }
+    return saturating_left(estimate, 1);
+}
+
+static void softmax_row(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
+{
+    int32_t max = input[mcuedit_argmax_s8(input, op->depth)], scale = 1 << op->left_shift;
+    int32_t sum = 0; /* Q12.19 */
+    for (uint32_t i = 0; i < op->depth; i++) {
+        int32_t diff = input[i] - max;
+        if (diff >= op->diff_min) {
+            sum += mcuedit_round_shift(exp_of_negative(mcuedit_high_mul(diff * scale, op->multiplier)), 12);
+        }
+    }
+    uint32_t headroom = (uint32_t)__builtin_clz((uint32_t)sum); /* the largest entry made sum >= 1 */
+    int32_t reciprocal = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - (UINT32_C(1) << 31)));
+    uint32_t shift = 12u - headroom + 31u - 8u;
+    for (uint32_t i = 0; i < op->depth; i++) {
+        int32_t diff = input[i] - max, probability = 0; /* in 1/256 */
+        /* Sums of 512 and more take shifts above 31, which TFLM leaves undefined and which round to 0. */
+        if (diff >= op->diff_min && shift <= 31) {
+            int32_t exponential = exp_of_negative(mcuedit_high_mul(diff * scale, op->multiplier));
+            probability = mcuedit_round_shift(mcuedit_high_mul(reciprocal, exponential), shift);
+        }
+        output[i] = (int8_t)mcuedit_clamp(probability - 128, -128, 127);
+    }
+}
+
+void mcuedit_softmax_s8(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
+{
+    for (uint32_t row = 0; row < op->rows; row++) {
+        softmax_row(op, input, output);
+        input += op->depth;
+        output += op->depth;
+    }
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads an adapter: every byte and bound of SPEC.md, section 3 is checked here, once, so that an inference checks
+ * nothing. No field is used before the bytes that it implies are known to be there.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "crc32.h"
+#include "delta.h"
+#include "dot.h"
+#include "mcuedit/mcuedit.h"
+
+static bool is_scale(int32_t multiplier, int32_t shift)
+{
+    return (multiplier == 0 || multiplier >= INT32_C(1) << 30) && shift >= -31 && shift <= 0;
+}
+
+static bool are_zero(const uint8_t *from, const uint8_t *end)
+{
+    while (from != end) {
+        if (*from++ != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Does the delta fit the ops of the base that it names? */
+static int check_geometry(const uint8_t *delta, const mcuedit_base *base)
+{
+    uint32_t tap = mcuedit_u16(delta + DELTA_TAP), target = mcuedit_u16(delta + DELTA_TARGET);
+    if (tap > target || target >= base->op_count) {
+        return MCUEDIT_E_GEOMETRY;
+    }
+    const mcuedit_op *from = &base->ops[tap], *to = &base->ops[target];
+    uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
+    bool dense = (delta[DELTA_FLAGS] & DELTA_DENSE) != 0;
+    bool fits = from->n_in != 0 && to->n_in != 0 && n_in == from->n_in &&
+                (tap == target || (from->rows == 1 && to->rows == 1)) &&
+                (dense ? n_rows == to->n_out : n_rows >= 1 && n_rows <= to->n_out) &&
+                mcuedit_i8(delta + DELTA_ZX) == from->input_zero_point &&
+                mcuedit_i8(delta + DELTA_ACT_LO) == to->act_lo && mcuedit_i8(delta + DELTA_ACT_HI) == to->act_hi;
+    return fits ? MCUEDIT_OK : MCUEDIT_E_GEOMETRY;
+}
+
+/* Row indices ascend and exist; the byte before them, if any, is zero. */
+static int check_rows(const uint8_t *delta, uint32_t n_out)
+{
+    const uint8_t *row = delta + mcuedit_delta_rows(delta);
+    if ((delta[DELTA_FLAGS] & DELTA_DENSE) != 0) {
+        return MCUEDIT_OK;
+    }
+    if (!are_zero(delta + mcuedit_delta_a_end(delta), row)) {
+        return MCUEDIT_E_FIELD;
+    }
+    uint32_t lowest = 0;
+    for (const uint8_t *end = delta + mcuedit_delta_s(delta); row != end; row += 2) {
+        uint32_t index = mcuedit_u16(row);
+        if (index >= n_out) {
+            return MCUEDIT_E_GEOMETRY;
+        }
+        if (index < lowest) {
+            return MCUEDIT_E_FIELD;
+        }
+        lowest = index + 1;
+    }
+    return MCUEDIT_OK;
+}
+
+/* A row of A with the c that belongs to it: its values, and that neither order of summation leaves int32. */
+static int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c)
+{
+    uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN);
+    bool int4 = (delta[DELTA_FLAGS] & DELTA_INT4) != 0;
+    int32_t lowest = int4 ? -7 : -127;
+    int32_t sum = 0, magnitude = 0; /* at most 65,535 * 127 */
+    for (uint32_t j = 0; j < n_in; j++) {
+        int32_t value = int4 ? mcuedit_nibble(a, j) : mcuedit_i8(a + j);
+        if (value < lowest) {
+            return MCUEDIT_E_FIELD;
+        }
+        sum += value;
+        magnitude += value < 0 ? -value : value;
+    }
+    if (int4 && (n_in & 1u) != 0 && mcuedit_nibble(a, n_in) != 0) {
+        return MCUEDIT_E_FIELD;
+    }
+    int32_t zx = mcuedit_i8(delta + DELTA_ZX);
+    int64_t offset = (int64_t)c + (int64_t)zx * sum, folded = c;
+    offset = (offset < 0 ? -offset : offset) + (int64_t)magnitude * (zx < 0 ? 127 - zx : zx + 128);
+    folded = (folded < 0 ? -folded : folded) + (int64_t)magnitude * 128;
+    return offset <= INT32_MAX && folded <= INT32_MAX ? MCUEDIT_OK : MCUEDIT_E_BOUND;
+}
+
+static int check_factors(const uint8_t *delta)
+{
+    uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
+    const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank, *s = delta + mcuedit_delta_s(delta);
+    for (uint32_t k = 0; k < rank; k++, a += mcuedit_delta_pitch(delta), c += 4) {
+        if (!is_scale(mcuedit_i32(c + 4u * rank), mcuedit_i8(s + k))) {
+            return MCUEDIT_E_FIELD;
+        }
+        int err = check_factor(delta, a, mcuedit_i32(c));
+        if (err) {
+            return err;
+        }
+    }
+    const uint8_t *b = s + rank;
+    for (const uint8_t *end = b + n_rows * rank; b != end; b++) {
+        if (mcuedit_i8(b) == INT8_MIN) {
+            return MCUEDIT_E_FIELD;
+        }
+    }
+    return are_zero(b, mcuedit_delta_next(delta)) ? MCUEDIT_OK : MCUEDIT_E_FIELD;
+}
+
+static int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_base *base)
+{
+    uint32_t left = (uint32_t)(end - delta);
+    if (left < DELTA_HEADER_SIZE) {
+        return MCUEDIT_E_SIZE;
+    }
+    uint32_t rank = delta[DELTA_RANK];
+    if (rank == 0 || delta[DELTA_FLAGS] > (DELTA_GATED | DELTA_INT4 | DELTA_DENSE) ||
+        !is_scale(mcuedit_i32(delta + DELTA_MULTIPLIER), mcuedit_i8(delta + DELTA_SHIFT))) {
+        return MCUEDIT_E_FIELD;
+    }
+    int err = check_geometry(delta, base);
+    if (err) {
+        return err;
+    }
+    uint32_t n_rows = mcuedit_u16(delta + DELTA_N_ROWS), size = 4u * mcuedit_u16(delta + DELTA_WORDS);
+    uint32_t factors = mcuedit_delta_s(delta) + rank + n_rows * rank; /* at most 34 million */
+    if (size > left || size != ((factors + 3u) & ~3u)) {
+        return MCUEDIT_E_SIZE;
+    }
+    err = check_rows(delta, base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out);
+    return err ? err : check_factors(delta);
+}
+
+/* Checks the deltas and sums them up in `view`. Leaves `view->labels` behind the last one. */
+static int check_deltas(mcuedit_adapter *view)
+{
+    const uint8_t *delta = view->deltas;
+    uint32_t order = 0;
+    for (uint32_t i = 0; i < view->delta_count; i++) {
+        int err = check_delta(delta, view->end, view->base);
+        if (err) {
+            return err;
+        }
+        uint32_t tap = mcuedit_u16(delta + DELTA_TAP), target = mcuedit_u16(delta + DELTA_TARGET);
+        if ((target << 16 | tap) < order) {
+            return MCUEDIT_E_FIELD;
+        }
+        order = target << 16 | tap;
+        view->rank = (uint16_t)(view->rank + delta[DELTA_RANK]); /* fits: a factor takes 10 bytes or more of 2^18 */
+        if (tap == target) {
+            view->ops.own |= UINT32_C(1) << (tap & 31u);
+        } else {
+            view->ops.tapped |= UINT32_C(1) << (tap & 31u);
+            view->ops.targeted |= UINT32_C(1) << (target & 31u);
+        }
+        delta = mcuedit_delta_next(delta);
+    }
+    view->labels = delta;
+    return MCUEDIT_OK;
+}
+
+/* Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */
+static bool is_utf8(const uint8_t *p, const uint8_t *end)
+{
+    while (p != end) {
+        uint32_t lead = *p++;
+        if (lead < 0x80) {
+            continue;
+        }
+        if (lead < 0xC2 || lead > 0xF4) {
+            return false;
+        }
+        uint32_t lo = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        uint32_t hi = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        for (uint32_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1; more != 0; more--) {
+            if (p == end || *p < lo || *p > hi) {
+                return false;
+            }
+            lo = 0x80;
+            hi = 0xBF;
+            p++;
+        }
+    }
+    return true;
+}
+
+static int check_labels(const uint8_t *label, const uint8_t *end, uint32_t classes)
+{
+    uint32_t lowest = 0;
+    while (end - label >= 4) {
+        uint32_t index = mcuedit_label_class(label), length = label[2];
+        if (index < lowest || index >= classes || length == 0 || length > (uint32_t)(end - label) - 3u ||
+            !is_utf8(label + 3, label + 3 + length)) {
+            return MCUEDIT_E_LABEL;
+        }
+        lowest = index + 1;
+        label += 3 + length;
+    }
+    return are_zero(label, end) ? MCUEDIT_OK : MCUEDIT_E_LABEL;
+}
+
+int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size)
+{
+    static const uint8_t magic[4] = {'M', 'C', 'E', MCUEDIT_FORMAT};
+    const uint8_t *header = bytes;
+    if (((uintptr_t)bytes & 3u) != 0) {
+        return MCUEDIT_E_ALIGN;
+    }
+    if (size < ADAPTER_HEADER_SIZE) {
+        return MCUEDIT_E_SIZE;
+    }
+    if (mcuedit_u32(header) != mcuedit_u32(magic)) {
+        return MCUEDIT_E_MAGIC;
+    }
+    if (size != 4u * mcuedit_u16(header + ADAPTER_WORDS)) {
+        return MCUEDIT_E_SIZE;
+    }
+    uint32_t crc = mcuedit_crc32(0, header, ADAPTER_CRC);
+    crc = mcuedit_crc32(crc, header + ADAPTER_HEADER_SIZE, size - ADAPTER_HEADER_SIZE);
+    if (crc != mcuedit_u32(header + ADAPTER_CRC)) {
+        return MCUEDIT_E_CRC;
+    }
+    for (uint32_t i = 0; i < MCUEDIT_BASE_ID_SIZE; i++) {
+        if (header[ADAPTER_BASE_ID + i] != base->id[i]) {
+            return MCUEDIT_E_BASE;
+        }
+    }
+    mcuedit_adapter view = {.base = base,
+                            .deltas = header + ADAPTER_HEADER_SIZE,
+                            .end = header + size,
+                            .delta_count = mcuedit_u16(header + ADAPTER_COUNT)};
+    if (view.delta_count == 0) {
+        return MCUEDIT_E_FIELD;
+    }
+    int err = check_deltas(&view);
+    if (!err) {
+        err = check_labels(view.labels, view.end, base->output_size);
+    }
+    if (!err) {
+        *adapter = view;
+    }
+    return err;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which adapters are active. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "delta.h"
+#include "mcuedit/mcuedit.h"
+
+void mcuedit_stack_init(mcuedit_stack *stack, const mcuedit_base *base, int8_t *h, uint16_t h_size)
+{
+    *stack = (mcuedit_stack){.base = base, .h = h, .h_size = h_size};
+}
+
+/* The name that `adapter` gives to class `index`; NULL if none. */
+static const uint8_t *find_label(const mcuedit_adapter *adapter, uint32_t index)
+{
+    const uint8_t *label = adapter->labels;
+    for (; adapter->end - label >= 4; label += 3 + label[2]) {
+        if (mcuedit_label_class(label) == index) {
+            return label;
+        }
+    }
+    return NULL;
+}
+
+static bool equal(const uint8_t *label, const uint8_t *other)
+{
+    for (uint32_t i = 0; i < 3u + label[2]; i++) {
+        if (label[i] != other[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Do the adapters before number `position` give the labels of this one another name? */
+static bool contradicts(const mcuedit_set *set, uint32_t position)
+{
+    const mcuedit_adapter *adapter = set->adapters[position];
+    for (const uint8_t *label = adapter->labels; adapter->end - label >= 4; label += 3 + label[2]) {
+        for (uint32_t i = 0; i < position; i++) {
+            const uint8_t *other = find_label(set->adapters[i], mcuedit_label_class(label));
+            if (other != NULL && !equal(label, other)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set)
+{
+    uint32_t rank = 0;
+    for (uint32_t i = 0; set != NULL && i < set->count; i++) {
+        if (set->adapters[i]->base != stack->base) {
+            return MCUEDIT_E_BASE;
+        }
+        rank += set->adapters[i]->rank;
+        if (rank > stack->h_size) {
+            return MCUEDIT_E_RANK;
+        }
+        if (contradicts(set, i)) {
+            return MCUEDIT_E_LABEL;
+        }
+    }
+    __asm__ volatile("" ::: "memory"); /* the set is complete in memory before an inference can latch it */
+    stack->next = set;
+    return MCUEDIT_OK;
+}
+
+void mcuedit_stack_latch(mcuedit_stack *stack)
+{
+    if (stack == NULL) {
+        return;
+    }
+    const mcuedit_set *set = stack->next; /* once: it may change at any time */
+    mcuedit_op_bits ops = {0, 0, 0};
+    for (uint32_t i = 0; set != NULL && i < set->count; i++) {
+        const mcuedit_adapter *adapter = set->adapters[i];
+        ops.own |= adapter->ops.own;
+        ops.tapped |= adapter->ops.tapped;
+        ops.targeted |= adapter->ops.targeted;
+    }
+    stack->now = set;
+    stack->ops = ops;
+    stack->open = 0;
+}
+
+const char *mcuedit_stack_label(const mcuedit_stack *stack, uint16_t index, uint8_t *length)
+{
+    const mcuedit_set *set = stack->next;
+    for (uint32_t i = 0; set != NULL && i < set->count; i++) {
+        const uint8_t *label = find_label(set->adapters[i], index);
+        if (label != NULL) {
+            *length = label[2];
+            return (const char *)(label + 3);
+        }
+    }
+    return NULL;
+}
