@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Base and adapters to C: `render_*` return {relative path: text} and write nothing."""
+
+from __future__ import annotations
+
+from mcuedit.codegen.names import adapter_names, base_names
+from mcuedit.codegen.plan import Place, Plan, Stage, plan
+from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
+
+__all__ = [
+    "Place",
+    "Plan",
+    "Stage",
+    "adapter_names",
+    "base_names",
+    "plan",
+    "render_adapter",
+    "render_base",
+    "render_model_header",
+    "render_project",
+]

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C literals: arrays and strings, one deterministic layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "uint16": "uint16_t", "int32": "int32_t", "uint32": "uint32_t"}
+_PER_LINE = {"int8": 18, "uint8": 18, "uint16": 14, "int32": 8, "uint32": 8}
+_INT32_MIN = -(1 << 31)
+
+
+def array(values: npt.NDArray[Any]) -> str:
+    """Elements of a flat array, in indented lines of at most 120 columns."""
+    flat = values.reshape(-1).tolist()
+    per_line = _PER_LINE[values.dtype.name]
+    words = ["INT32_MIN" if v == _INT32_MIN else str(v) for v in flat] if values.dtype == np.int32 else map(str, flat)
+    words = list(words)
+    lines = (", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line))
+    return "".join(f"    {line},\n" for line in lines)
+
+
+def string(raw: bytes) -> str:
+    """A string literal of any bytes, NUL-terminated within it."""
+    return '"' + "".join(map(_escape, raw)) + '\\0"'
+
+
+def _escape(byte: int) -> str:
+    char = chr(byte)
+    if char in '"\\?':  # the question mark for trigraphs
+        return "\\" + char
+    return char if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
+
+
+def size_of(values: npt.NDArray[Any]) -> int:
+    """Bytes on the device."""
+    return int(values.nbytes)
+
+
+def little_endian(arrays: Iterable[npt.NDArray[Any]]) -> bytes:
+    """The arrays as they lie in flash, one after the other."""
+    return b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)

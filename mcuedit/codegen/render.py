@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contexts for the templates, and their text."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcuedit import __version__, package, resources
+from mcuedit.base import Base
+from mcuedit.codegen import literals
+from mcuedit.codegen.names import adapter_names, base_names, comment
+from mcuedit.codegen.plan import Place, Plan, plan
+from mcuedit.delta import Adapter, carrier, carries
+from mcuedit.errors import McueditError
+from mcuedit.model import Op
+
+if TYPE_CHECKING:
+    import jinja2
+
+FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
+_RUNTIME = ("include/mcuedit", "src", "engine")  # of firmware/: what an emitted folder carries along
+
+
+def render_base(base: Base, *, preserve: bool = False) -> dict[str, str]:
+    """Header and source of a base.
+
+    Args:
+        preserve: every activation keeps its own place in the arena (`plan(..., preserve=True)` says where).
+
+    Raises:
+        McueditError: the bare runtime does not support the model.
+    """
+    context = _base_context(base, plan(base.model, preserve=preserve))
+    stem = context["names"].stem
+    return {f"{stem}.h": _render("base.h.j2", context), f"{stem}.c": _render("base.c.j2", context)}
+
+
+def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
+    """Header and source of an adapter's device bytes.
+
+    Raises:
+        McueditError: the adapter does not fit the base.
+    """
+    raw = package.encode(adapter, base.model)
+    context = {
+        **_banner(base),
+        "names": adapter_names(adapter),
+        "base": base_names(base.name),
+        "adapter": adapter,
+        "title": comment(f"{adapter.name} {adapter.version}".strip()),
+        "deltas": len(adapter.deltas),
+        "size": len(raw),
+        "bytes": literals.array(np.frombuffer(raw, np.uint8)),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+    }
+    stem = context["names"].stem
+    return {f"{stem}.h": _render("adapter.h.j2", context), f"{stem}.c": _render("adapter.c.j2", context)}
+
+
+def render_model_header(base: Base) -> dict[str, str]:
+    """`model.h`: the names of a base under fixed ones, for the applications of firmware/apps."""
+    context = {**_banner(base), "names": base_names(base.name), "has_labels": base.labels is not None}
+    return {"model.h": _render("model.h.j2", context)}
+
+
+def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
+    """A folder that builds by itself: base, adapters, the runtime's sources, CMakeLists.txt and a README.
+
+    Raises:
+        McueditError: the bare runtime does not support the model, an adapter does not fit it, or names collide.
+    """
+    names = [adapter_names(a) for a in adapters]
+    for stem, count in Counter([base_names(base.name).stem, *(n.stem for n in names)]).items():
+        if count > 1:
+            raise McueditError(f"{count} of the given things would be called {stem} in C", "rename all but one")
+    files = render_base(base)
+    for adapter in adapters:
+        files |= render_adapter(adapter, base)
+    made = plan(base.model)
+    context = {
+        **_banner(base),
+        "names": base_names(base.name),
+        "adapters": list(zip(names, adapters, strict=True)),
+        "rank": max(sum(d.a.shape[0] for a in adapters for d in a.deltas), 1),
+        "sources": [path for path in files if path.endswith(".c")],
+        "features": base.features,
+        "has_labels": base.labels is not None,
+        "arena_size": max(made.arena_size, 1),
+    }
+    files |= {"CMakeLists.txt": _render("CMakeLists.txt.j2", context), "README.md": _render("README.md.j2", context)}
+    return files | _runtime()
+
+
+def _runtime() -> dict[str, str]:
+    firmware = resources.path("firmware")
+    files = {"mcuedit/CMakeLists.txt": firmware / "CMakeLists.txt"}
+    for folder in _RUNTIME:
+        for path in sorted((firmware / folder).glob("*.[ch]")):
+            files[f"mcuedit/{folder}/{path.name}"] = path
+    return {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+
+
+def _base_context(base: Base, made: Plan) -> dict[str, Any]:
+    model = base.model
+    ops = [_op_context(made, op) for op in model.ops]
+    constants = [constant for op in ops for constant in op["constants"]]
+    arena = {p for p in made.places.values() if p.where == "arena"}
+    locals_ = {_pointer(p): p for p in sorted(arena, key=lambda p: p.offset)}
+    return {
+        **_banner(base),
+        "names": base_names(base.name),
+        "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
+        "ops": ops,
+        "constants": constants,
+        "blobs_crc": f"0x{zlib.crc32(literals.little_endian(c['values'] for c in constants)):08x}",
+        "input_size": model.input.size,
+        "output_size": model.output.size,
+        "arena_size": max(made.arena_size, 1),
+        "uses_arena": bool(arena),
+        "pointers": [(name, place.offset) for name, place in locals_.items()],
+        "logits": _logits(made),
+        "features": base.features or 0,
+        **_label_context(base),
+    }
+
+
+def _pointer(place: Place) -> str:
+    return place.where if place.where != "arena" else f"at_{place.offset}"
+
+
+def _logits(made: Plan) -> Place:
+    place = made.places[made.logits]
+    return place if place.where == "arena" else made.places[made.model.outputs[0]]
+
+
+def _op_context(made: Plan, op: Op) -> dict[str, Any]:
+    model, lowered = made.model, made.lowered[op.index]
+    symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
+    output = model.tensors[op.outputs[0]]
+    return {
+        "index": op.index,
+        "kind": op.kind,
+        "title": comment(output.name),
+        "function": lowered.function,
+        "params_type": lowered.params_type,
+        "params": [(field, value.format_map(symbols)) for field, value in lowered.params],
+        "constants": [
+            {
+                "symbol": symbols[name],
+                "type": literals.C_TYPES[values.dtype.name],
+                "values": values,
+                "count": values.size,
+                "attribute": " __attribute__((aligned(4)))" if values.itemsize == 1 and values.size >= 4 else "",
+                "text": literals.array(values),
+            }
+            for name, values in lowered.constants.items()
+        ],
+        "carrier": carrier(model, op.index) if carries(op) else None,
+        "called": made.called(op),
+        "input": _pointer(made.places[op.inputs[0]]),
+        "output": _pointer(made.places[op.outputs[0]]),
+        "size": output.size,
+    }
+
+
+def _label_context(base: Base) -> dict[str, Any]:
+    raw = [label.encode() for label in base.labels or ()]
+    ends = np.cumsum([len(label) + 1 for label in raw], dtype=np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int64), ends])[: len(raw)]
+    small = not len(ends) or int(ends[-1]) <= 0xFFFF
+    return {
+        "label_count": len(raw),
+        "labels": [literals.string(label) for label in raw],
+        "label_offsets": literals.array(offsets.astype(np.uint16 if small else np.uint32)),
+        "label_offset_type": "uint16_t" if small else "uint32_t",
+    }
+
+
+def _banner(base: Base) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "format": FORMAT,
+        "base_title": comment(base.name),
+        "base_sha256": base.model.sha256,
+    }
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(resources.path("templates"))
+    return jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+
+
+def _render(template: str, context: Mapping[str, Any]) -> str:
+    return _environment().get_template(template).render(context)
