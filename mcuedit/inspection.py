@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit import ops
+from mcuedit.codegen.ops import lower
 from mcuedit.delta import carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op, Tensor
-
-# Kinds in firmware/engine.
-_BARE = ("FULLY_CONNECTED", "RESHAPE", "SOFTMAX")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class OpInfo:
     kind: str
     input: Tensor | None
     weights: Tensor | None
-    output: Tensor
+    output: Tensor | None
     macs: int
     tap: bool
     target: bool
@@ -47,7 +45,7 @@ def describe(model: Model) -> list[OpInfo]:
 
 def _op(model: Model, op: Op) -> OpInfo:
     inputs, outputs = model.op_tensors(op)
-    source = inputs[0] if inputs else None
+    source, output = inputs[0] if inputs else None, outputs[0] if outputs else None
     weights = next((t for t in inputs[1:] if t is not None and t.data is not None and t.scale.size), None)
     why_not = _why_no_tap(model, op)
     tap = not why_not
@@ -59,18 +57,18 @@ def _op(model: Model, op: Op) -> OpInfo:
         op.kind,
         source,
         weights,
-        outputs[0],
-        macs(op, source, weights, outputs[0]),
+        output,
+        macs(op, source, weights, output),
         tap,
         not why_not,
         why_not,
-        op.kind in _BARE,
+        _runs_bare(model, op),
     )
 
 
 def _why_no_tap(model: Model, op: Op) -> str:
     if not carries(op):
-        return f"{op.kind} carries no delta"
+        return "carries no delta"
     try:
         carrier(model, op.index)
     except McueditError as error:
@@ -78,9 +76,19 @@ def _why_no_tap(model: Model, op: Op) -> str:
     return ""
 
 
-def macs(op: Op, source: Tensor | None, weights: Tensor | None, output: Tensor) -> int:
-    """Multiply-accumulates of one inference."""
-    if source is None or weights is None:
+def _runs_bare(model: Model, op: Op) -> bool:
+    if not op.inputs or not op.outputs or op.inputs[0] < 0:
+        return False
+    try:
+        lower(model, op)
+    except McueditError:
+        return False
+    return True
+
+
+def macs(op: Op, source: Tensor | None, weights: Tensor | None, output: Tensor | None) -> int:
+    """Multiply-accumulates of one inference; 0 for an op whose kind has no weights."""
+    if source is None or weights is None or output is None:
         return 0
     per_output: dict[str, Callable[[tuple[int, ...]], int]] = {
         "FULLY_CONNECTED": lambda shape: shape[-1],
@@ -88,4 +96,4 @@ def macs(op: Op, source: Tensor | None, weights: Tensor | None, output: Tensor) 
         "DEPTHWISE_CONV_2D": lambda shape: int(np.prod(shape[1:3])),
     }
     count = per_output.get(op.kind)
-    return output.size * count(weights.shape) if count else 0
+    return output.size * count(weights.shape) if count and weights.shape else 0

@@ -26,7 +26,11 @@ from mcuedit.model import Tensor
 @click.option("--base", "base_path", type=click.Path(path_type=Path), help="Base that device bytes belong to.")
 @json_option
 def command(path: Path, base_path: Path | None, as_json: bool) -> None:
-    """Show what is in a base (.tflite, or a folder as `zoo export` writes it) or in an adapter (folder or device bytes)."""
+    """Show what is in a base or an adapter.
+
+    A base is a .tflite, or a folder as `mcuedit zoo export` writes it; an adapter is a folder as `mcuedit edit` writes
+    it, or device bytes.
+    """
     if (path / "adapter_config.json").is_file():
         _adapter(adapter_dir.load(path), None, as_json)
     elif path.is_file() and path.read_bytes()[:3] == package.MAGIC[:3]:

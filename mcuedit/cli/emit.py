@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit emit: a base and its adapters as C sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcuedit import adapter_dir, base, zoo
+from mcuedit.atomic import write_folder
+from mcuedit.base import Base
+from mcuedit.cli._common import example, json_option, print_json, stdout, table
+from mcuedit.delta import Adapter
+from mcuedit.emission import emit
+from mcuedit.errors import McueditError
+
+
+@click.command(
+    epilog=example("mcuedit emit gitega/ -o out/", "cmake -S out -B out-build && cmake --build out-build"),
+)
+@click.argument("adapters", metavar="ADAPTER...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--base", "base_path", type=click.Path(path_type=Path), help="Base of the adapters, if not from the zoo.")
+@click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
+@json_option
+def command(adapters: tuple[Path, ...], base_path: Path | None, output: Path, force: bool, as_json: bool) -> None:
+    """Write a base and its adapters as C sources with a CMakeLists.txt, and each adapter's device bytes.
+
+    DIR is written whole or not at all. The same input gives the same bytes.
+    """
+    loaded = [adapter_dir.load(path) for path in adapters]
+    found = base.load(base_path) if base_path is not None else _zoo_base(loaded)
+    files = emit(found, loaded)
+    write_folder(output, files, force=force)
+    device = {name: len(data) for name, data in files.items() if name.endswith(".bin")}
+    if as_json:
+        print_json({"folder": str(output), "files": sorted(files), "adapter_bytes": sum(device.values())})
+        return
+    own = [(name, f"{len(data):,}") for name, data in files.items() if "/" not in name]
+    stdout().print(table(str(output), ("file", "bytes"), own))
+
+
+def _zoo_base(adapters: list[Adapter]) -> Base:
+    if not adapters:
+        raise McueditError("neither an adapter nor a base is given", "give ADAPTER..., or --base BASE for a base alone")
+    for name in zoo.BASES:
+        found = base.load(zoo.folder(name))
+        if found.model.sha256 == adapters[0].base_sha256:
+            return found
+    raise McueditError(
+        f"adapter {adapters[0].name} is for base {adapters[0].base_sha256[:16]}, which is not in the zoo",
+        "add --base BASE",
+    )

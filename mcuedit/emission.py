@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A base and its adapters as a folder: C sources, and each adapter's device bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcuedit import codegen, package
+from mcuedit.base import Base
+from mcuedit.delta import Adapter
+
+
+def emit(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, bytes]:
+    """{relative path: content}; the same arguments give the same bytes. Touches no disk.
+
+    Raises:
+        McueditError: the bare runtime does not support the model, an adapter does not fit it, or names collide.
+    """
+    files = {path: text.encode() for path, text in codegen.render_project(base, adapters).items()}
+    for adapter in adapters:
+        files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = package.encode(
+            adapter, base.model
+        )
+    return files
