@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from mcuedit.board import Board
 from mcuedit.errors import McueditError
 
 GCC = "arm-none-eabi-gcc"
-_INSTALL_GCC = "apt install gcc-arm-none-eabi"
-_INSTALL_ZIG = "pip install ziglang"
+INSTALL_GCC = "apt install gcc-arm-none-eabi"
+INSTALL_ZIG = "pip install ziglang"
 _ERROR_LINES = 3
 
 
@@ -51,9 +52,10 @@ class Compiler:
             raise McueditError(f"{self.name} failed: {shown}", f"the sources are in {folder}")
 
     def version(self) -> str:
-        """What it says of itself, one line."""
+        """Its version number."""
         done = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False)
-        return done.stdout.splitlines()[0] if done.stdout else "unknown"
+        found = re.search(r"\d+\.\d+\.\d+", done.stdout.partition(")")[2] or done.stdout)  # (package version) first
+        return found[0] if found else "unknown version"
 
 
 def gcc() -> Compiler | None:
@@ -79,7 +81,7 @@ def find_compiler(name: str = "auto") -> Compiler:
     compiler = (gcc() if name in ("auto", "gcc") else None) or (zig() if name in ("auto", "zig") else None)
     if compiler is None:
         wanted = {"auto": f"{GCC} and ziglang are", "gcc": f"{GCC} is", "zig": "ziglang is"}[name]
-        hint = {"auto": f"{_INSTALL_ZIG}, or {_INSTALL_GCC}", "gcc": _INSTALL_GCC, "zig": _INSTALL_ZIG}[name]
+        hint = {"auto": f"{INSTALL_ZIG}, or {INSTALL_GCC}", "gcc": INSTALL_GCC, "zig": INSTALL_ZIG}[name]
         raise McueditError(f"no compiler for Cortex-M: {wanted} not installed", hint)
     return compiler
 
@@ -93,5 +95,5 @@ def find_host_compiler() -> Compiler:
     path = shutil.which("cc")
     compiler = Compiler("cc", (path,)) if path else zig()
     if compiler is None:
-        raise McueditError("no C compiler for this machine: cc and ziglang are not installed", _INSTALL_ZIG)
+        raise McueditError("no C compiler for this machine: cc and ziglang are not installed", INSTALL_ZIG)
     return compiler

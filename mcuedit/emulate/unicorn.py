@@ -43,6 +43,7 @@ class UnicornSession:
         self._dry = False
         self._polled = False  # the state was read since the last byte went either way: twice is waiting for input
         self._timeout = timeout
+        self._fault: Fault | None = None
         self._instructions = 0
         self._block_sizes: dict[tuple[int, int], int] = {}
         self._system: dict[int, int] = {}
@@ -62,6 +63,8 @@ class UnicornSession:
 
     def read_line(self) -> str:
         while (line := self._console.next_line()) is None:
+            if self._fault is not None:
+                raise self._fault
             self._run()
         return line
 
@@ -104,10 +107,10 @@ class UnicornSession:
         self._pc = reset
 
     def _run(self) -> None:
-        """Runs until the input is dry.
+        """Runs until the input is dry or a fault; what was said until then is handed out before the fault is raised.
 
         Raises:
-            Fault, Timeout
+            Timeout: nothing was said.
         """
         said = len(self._console.bytes)
         self._dry = self._polled = False
@@ -115,7 +118,8 @@ class UnicornSession:
             self._core.emu_start(self._pc | 1, 0xFFFFFFFF, timeout=int(self._timeout * 1e6))
         except self._unicorn.UcError as error:
             registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
-            raise Fault(f"{error}: {registers}", self.text, "see the pc in the ELF file's symbols") from error
+            self._fault = Fault(f"{error}: {registers}", self.text, "see the pc in the ELF file's symbols")
+            return
         self._pc = self._register("pc")
         if len(self._console.bytes) == said:
             what = "the firmware waits for input" if self._dry else f"no output for {self._timeout:g} s"

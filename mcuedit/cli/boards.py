@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit boards"""
+
+from __future__ import annotations
+
+import click
+
+from mcuedit import board
+from mcuedit.cli._common import example, json_option, print_json, stdout, table
+
+
+@click.command("boards", epilog=example("mcuedit boards", "mcuedit boards --json"))
+@json_option
+def command(as_json: bool) -> None:
+    """List the boards: each is a folder boards/<name>/ with a board.toml."""
+    boards = [board.load(name) for name in board.names()]
+    if as_json:
+        values: dict[str, object] = {"boards": [b.name for b in boards]}
+        for b in boards:
+            values |= {
+                f"{b.name}_description": b.description,
+                f"{b.name}_cpu": b.cpu,
+                f"{b.name}_flash": b.flash.length,
+                f"{b.name}_ram": b.ram.length,
+                f"{b.name}_emulators": list(b.emulators),
+            }
+        print_json(values)
+        return
+    rows = [(b.name, b.cpu, _size(b.flash), _size(b.ram), ", ".join(b.emulators), b.description) for b in boards]
+    columns = ("board", "cpu", "flash", "RAM", "emulator", "description")
+    stdout().print(table("", columns, rows, left=("cpu", "emulator", "description")))
+
+
+def _size(region: board.Region) -> str:
+    return f"{region.length // 1024} K"

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit doctor"""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+
+import click
+
+from mcuedit import toolchain
+from mcuedit.cli._common import example, json_option, print_json, stdout, table
+
+_PACKAGES = ("ai-edge-litert", "jinja2", "numpy", "pyelftools", "safetensors", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that mcuedit uses: its version, or None and what to do."""
+
+    name: str
+    use: str
+    version: str | None
+    install: str
+    needed: bool = False
+
+
+@click.command("doctor", epilog=example("mcuedit doctor", "mcuedit doctor --json"))
+@json_option
+def command(as_json: bool) -> int:
+    """Say which compilers, emulators and runtimes are there, and what to install for the others.
+
+    Exit code 1 if something is missing that mcuedit cannot do without.
+    """
+    found = checks()
+    missing = [check for check in found if check.version is None]
+    usable = not any(check.needed for check in missing) and _can_build(found)
+    if as_json:
+        values: dict[str, object] = {check.name.replace("-", "_"): check.version for check in found}
+        print_json(values | {"oracle": oracle(found), "missing": [check.name for check in missing], "usable": usable})
+    else:
+        rows = [(c.name, c.version or "missing", c.use, "" if c.version else c.install) for c in found]
+        stdout().print(table("", ("what", "found", "for", "to get it"), rows, left=("found", "for", "to get it")))
+        stdout().print(f"oracle: {oracle(found)}", "usable" if usable else "not usable yet", sep="\n")
+    return 0 if usable else 1
+
+
+def checks() -> list[Check]:
+    """Everything mcuedit looks for on this machine."""
+    python = Check("python", "everything", platform.python_version(), "", needed=True)
+    packages = [Check(name, "everything", _version(name), f"pip install {name}", needed=True) for name in _PACKAGES]
+    return [
+        python,
+        *packages,
+        Check("gcc", "firmware (first choice)", _compiler(toolchain.gcc()), toolchain.INSTALL_GCC),
+        Check("zig", "firmware and host library without gcc", _version("ziglang"), toolchain.INSTALL_ZIG),
+        Check("cc", "host library", shutil.which("cc"), "apt install gcc, or pip install ziglang"),
+        Check("unicorn", "virtual boards virt-*", _version("unicorn"), "pip install unicorn", needed=True),
+        Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
+        Check("tflite-micro", "oracle", _version("tflite-micro"), "pip install tflite-micro (Linux x86-64 only)"),
+    ]
+
+
+def oracle(found: list[Check]) -> str:
+    """Name of the runtime that says what a base computes."""
+    has_tflm = any(check.name == "tflite-micro" and check.version for check in found)
+    return "tflite_micro" if has_tflm else "host engine (tflite-micro has no wheel for this platform)"
+
+
+def _can_build(found: list[Check]) -> bool:
+    return any(check.name in ("gcc", "zig") and check.version for check in found)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        spec = importlib.util.find_spec(package.replace("-", "_"))
+        return "unknown version" if spec else None
+
+
+def _compiler(compiler: toolchain.Compiler | None) -> str | None:
+    return compiler.version() if compiler else None
+
+
+def _qemu() -> str | None:
+    path = shutil.which("qemu-system-arm")
+    if path is None:
+        return None
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version (\S+)", done.stdout)
+    return found[1] if found else path
