@@ -77,8 +77,6 @@ def _why_no_tap(model: Model, op: Op) -> str:
 
 
 def _runs_bare(model: Model, op: Op) -> bool:
-    if not op.inputs or not op.outputs or op.inputs[0] < 0:
-        return False
     try:
         lower(model, op)
     except McueditError:

@@ -160,6 +160,12 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
     quant = raw.quantization
     scale = np.asarray(quant.scale if quant and quant.scale is not None else [], np.float32)
     zero = np.asarray(quant.zeroPoint if quant and quant.zeroPoint is not None else [], np.int64)
+    if zero.size <= 1:
+        zero = np.broadcast_to(zero if zero.size else np.int64(0), scale.shape)
+    if zero.size != scale.size:
+        raise ValueError(f"tensor {index} has {scale.size} scales and {zero.size} zero points")
+    if not (np.isfinite(scale) & (scale >= 0)).all():
+        raise ValueError(f"tensor {index} has a scale that is negative or not finite")
     buffer = buffers[raw.buffer].data
     constant = None
     if buffer is not None and len(buffer):

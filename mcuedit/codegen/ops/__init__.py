@@ -6,6 +6,7 @@ A kind is one file with `lower(model, op) -> Lowered` and one line in `_KINDS`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -50,13 +51,17 @@ def lower(model: Model, op: Op) -> Lowered:
             f"op {op.index} {op.kind} is not in the bare runtime",
             f"it has {', '.join(sorted(_KINDS))}; replace the op in the model or use another runtime",
         )
+    require(op.inputs[:1] > (-1,) and len(op.outputs) == 1, op, "its input or its output is missing")
     for tensor in (model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]):
-        require(tensor.dtype == INT8 and tensor.scale.size == 1, op, f"tensor {tensor.name!r} is {tensor.dtype}, not int8")
+        quantized = tensor.dtype == INT8 and tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
+        require(quantized, op, f"tensor {tensor.name!r} is {tensor.dtype}, not quantized int8")
     lowered: Lowered = import_module(_KINDS[op.kind]).lower(model, op)
     return lowered
 
 
-def require(holds: bool, op: Op, message: str, hint: str = "convert the model again with full integer quantization") -> None:
+def require(
+    holds: bool, op: Op, message: str, hint: str = "convert the model again with full integer quantization"
+) -> None:
     """Raises McueditError that names the op unless `holds`."""
     if not holds:
         raise McueditError(f"op {op.index} {op.kind}: {message}", hint)

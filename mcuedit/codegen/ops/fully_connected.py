@@ -18,15 +18,19 @@ _U16_MAX = 0xFFFF
 
 def lower(model: Model, op: Op) -> Lowered:
     """A call of mcuedit_fully_connected_s8, the input's zero point folded into the bias."""
+    geometry = carrier(model, op.index)
     (x, weights, *rest), (y,) = model.op_tensors(op)
     assert x is not None
     weights = _weights(op, weights)
     assert weights.data is not None
     n_out, n_in = weights.shape
     rows = x.size // n_in
-    require(x.size == rows * n_in and y.size == rows * n_out, op, f"input {x.shape} does not fit weights {weights.shape}")
-    require(max(n_in, n_out, rows) <= _U16_MAX, op, f"{rows} rows of {n_in} to {n_out}: more than 65535", "make it smaller")
-    geometry = carrier(model, op.index)
+    require(
+        x.size == rows * n_in and y.size == rows * n_out, op, f"input {x.shape} does not fit weights {weights.shape}"
+    )
+    require(
+        max(n_in, n_out, rows) <= _U16_MAX, op, f"{rows} rows of {n_in} to {n_out}: more than 65535", "make it smaller"
+    )
     scales = multipliers(x, weights, y)
     per_channel = len(scales) > 1
     constants: dict[str, npt.NDArray[Any]] = {"weights": weights.data}
@@ -58,7 +62,9 @@ def _weights(op: Op, weights: Tensor | None) -> Tensor:
     require(weights.dtype == INT8, op, f"its weights are {weights.dtype}, not int8")
     require(op.options.get("weightsFormat", 0) == 0, op, "its weights are shuffled")
     require(not weights.zero_point.any(), op, "its weights have a zero point")
-    require(weights.scale.size in (1, weights.shape[0]) and weights.axis == 0, op, "its weights have no scale per output")
+    require(
+        weights.scale.size in (1, weights.shape[0]) and weights.axis == 0, op, "its weights have no scale per output"
+    )
     return weights
 
 

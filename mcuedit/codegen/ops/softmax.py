@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mcuedit.codegen.ops import Lowered, require
@@ -17,8 +19,12 @@ def lower(model: Model, op: Op) -> Lowered:
     x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
     depth = x.shape[-1] if x.shape else 1
     require(depth <= _MAX_DEPTH, op, f"{depth} classes, at most {_MAX_DEPTH} fit", "leave it out and take the logits")
-    require(float(y.scale[0]) == np.float32(1 / 256) and y.zero == -128, op, "its output is not quantized to 1/256, -128")
-    multiplier, shift, diff_min = scaling(float(op.options.get("beta", 1.0)), float(x.scale[0]))
+    require(
+        float(y.scale[0]) == np.float32(1 / 256) and y.zero == -128, op, "its output is not quantized to 1/256, -128"
+    )
+    beta = float(op.options.get("beta", 1.0))
+    require(0 < beta < math.inf, op, f"beta is {beta}")
+    multiplier, shift, diff_min = scaling(beta, float(x.scale[0]))
     require(shift >= 0, op, f"input scale {float(x.scale[0]):g} is too small")
     rows = x.size // depth
     params = {"multiplier": multiplier, "left_shift": shift, "diff_min": diff_min, "depth": depth, "rows": rows}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that fuzzing found: each once ended in another exception than McueditError."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers import tiny
+
+from mcuedit import package
+from mcuedit.errors import McueditError
+from mcuedit.inspection import describe
+from mcuedit.model import Model, parse
+
+
+def op(m: Any, index: int) -> Any:
+    return m.subgraphs[0].operators[index]
+
+
+def tensor(m: Any, index: int) -> Any:
+    return m.subgraphs[0].tensors[index]
+
+
+def set_to(path: Callable[[Any], Any], name: str, value: Any) -> Callable[[Any], None]:
+    return lambda m: setattr(path(m), name, value)
+
+
+REFUSED = {
+    "graph input that does not exist": set_to(lambda m: m.subgraphs[0], "inputs", [99]),
+    "graph output that does not exist": set_to(lambda m: m.subgraphs[0], "outputs", [-1]),
+    "output of an op that does not exist": set_to(lambda m: op(m, 0), "outputs", [-1]),
+    "scale that is no number": set_to(lambda m: tensor(m, 1).quantization, "scale", [float("nan")]),
+    "more zero points than scales": set_to(lambda m: tensor(m, 1).quantization, "zeroPoint", [0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(tiny_bytes, name):
+    with pytest.raises(McueditError, match="damaged"):
+        parse(tiny.altered(tiny_bytes, REFUSED[name]), "file")
+
+
+CARRIES_NOTHING = {
+    "fully connected without weights": set_to(lambda m: op(m, 0), "inputs", [0]),
+    "fully connected without outputs": set_to(lambda m: op(m, 0), "outputs", []),
+    "hidden layer without quantization": set_to(lambda m: tensor(m, op(m, 0).outputs[0]), "quantization", None),
+    "weights that are no matrix": set_to(lambda m: tensor(m, 1), "shape", [8 * 16]),
+    "zero point beyond int8": set_to(lambda m: tensor(m, op(m, 0).outputs[0]).quantization, "zeroPoint", [300]),
+}
+
+
+@pytest.mark.parametrize("name", CARRIES_NOTHING)
+def test_carries_nothing(tiny_bytes, name):
+    first = describe(parse(tiny.altered(tiny_bytes, CARRIES_NOTHING[name])))[0]
+    assert (first.tap, first.target, first.bare) == (False, False, False)
+    assert first.why_not
+
+
+@pytest.mark.parametrize("beta", [float("nan"), 0.0, -1.0])
+def test_softmax_beta(tiny_bytes, beta):
+    model = parse(tiny.altered(tiny_bytes, set_to(lambda m: op(m, 2).builtinOptions, "beta", beta)))
+    assert not describe(model)[2].bare
+
+
+def test_reshape_without_quantization():
+    data = tiny.classifier(reshape=True)
+    model = parse(tiny.altered(data, set_to(lambda m: tensor(m, op(m, 0).outputs[0]), "quantization", None)))
+    assert not describe(model)[0].bare
+
+
+def test_missing_zero_point_is_zero(tiny_bytes):
+    model = parse(tiny.altered(tiny_bytes, set_to(lambda m: tensor(m, 1).quantization, "zeroPoint", None)))
+    assert model.tensors[1].zero == 0
+
+
+def test_int4_delta_of_rank_zero(tiny_model: Model):
+    head = package.HEADER.pack(package.MAGIC, 1, 10, tiny_model.base_id, 0)[:16]
+    body = package.DELTA.pack(0, 1, 16, 2, 5, 0, 3, 0, 0, -128, 127, 0)
+    data = head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
+    with pytest.raises(McueditError):
+        package.decode(data, tiny_model)
