@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-TRIGRAM, WORD = 16, 32  # what one occurrence adds, in steps of the input's quantization
+STEP = 16  # what one occurrence adds or takes away, in steps of the input's quantization
 SCALE, ZERO_POINT = 1 / 16, 0
 
 _WORDS = re.compile(rb"[a-z0-9\x80-\xff]+")
@@ -55,8 +55,8 @@ def _contributions(word: bytes, n: int) -> list[tuple[int, int]]:
     hits = _cache.get((word, n))
     if hits is None:
         framed = b"^" + word + b"$"
-        grams = [(fnv1a(framed[i : i + 3]), TRIGRAM) for i in range(len(framed) - 2)]
-        hits = [(h % n, -u if h >> 31 else u) for h, u in [*grams, (fnv1a(b"w" + word), WORD)]]
+        hashes = [*(fnv1a(framed[i : i + 3]) for i in range(len(framed) - 2)), fnv1a(b"w" + word)]
+        hits = [(h % n, -STEP if h >> 31 else STEP) for h in hashes]
         if len(_cache) < 1 << 16:
             _cache[word, n] = hits
     return hits

@@ -5,7 +5,7 @@
 #include "fixedpoint.h"
 #include "mcuedit/mcuedit.h"
 
-enum { TRIGRAM = 16, WORD = 32 };
+enum { STEP = 16 };
 
 static const uint32_t fnv_basis = 2166136261u;
 
@@ -14,10 +14,10 @@ static uint32_t fnv(uint32_t hash, uint8_t byte)
     return (hash ^ byte) * 16777619u;
 }
 
-static void contribute(int8_t *features, uint32_t n, uint32_t hash, int32_t amount)
+static void contribute(int8_t *features, uint32_t n, uint32_t hash)
 {
     int8_t *feature = &features[hash & (n - 1u)];
-    *feature = (int8_t)mcuedit_clamp(*feature + (hash >> 31 ? -amount : amount), -127, 127);
+    *feature = (int8_t)mcuedit_clamp(*feature + (hash >> 31 ? -STEP : STEP), -127, 127);
 }
 
 static bool is_word_byte(uint8_t byte)
@@ -46,10 +46,10 @@ void mcuedit_text_features(const char *text, uint32_t length, int8_t *features, 
             continue;
         }
         if (before != 0) {
-            contribute(features, n, fnv(fnv(fnv(fnv_basis, before), last), inside ? byte : (uint8_t)'$'), TRIGRAM);
+            contribute(features, n, fnv(fnv(fnv(fnv_basis, before), last), inside ? byte : (uint8_t)'$'));
         }
         if (!inside) {
-            contribute(features, n, word, WORD);
+            contribute(features, n, word);
             last = 0;
             continue;
         }
