@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BASE as the commands take it: a .tflite, or a folder with its labels and text front end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit import features, model
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
+
+MODEL, LABELS, PREPROCESS = "model.tflite", "labels.txt", "preprocess.json"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A model and what stands around it.
+
+    Attributes:
+        name: of the folder or file, for generated names.
+        labels: one per class; None without labels.txt.
+        features: width of the text features; None when inputs are tensors.
+        folder: where it was read; None for a lone .tflite.
+    """
+
+    name: str
+    model: Model
+    labels: tuple[str, ...] | None = None
+    features: int | None = None
+    folder: Path | None = None
+
+    def encode(self, prompts: Sequence[str | bytes]) -> npt.NDArray[np.int8]:
+        """Prompts to inputs: int8[len(prompts), *input shape without the batch].
+
+        Raises:
+            McueditError: the base has no text front end.
+        """
+        if self.features is None:
+            raise McueditError(
+                f"base {self.name} takes tensors, not text",
+                f"give inputs as .npz, or a folder with {PREPROCESS}",
+            )
+        return features.encode(prompts, self.features).reshape(len(prompts), *self.model.input.shape[1:])
+
+
+def load(path: str | Path) -> Base:
+    """Reads BASE.
+
+    Raises:
+        McueditError: something is missing, malformed or does not fit the model.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return Base(path.stem, model.load(path))
+    loaded = model.load(path / MODEL)
+    return Base(path.resolve().name, loaded, _labels(path, loaded), _features(path, loaded), path)
+
+
+def _labels(folder: Path, loaded: Model) -> tuple[str, ...] | None:
+    file = folder / LABELS
+    if not file.exists():
+        return None
+    labels = tuple(file.read_text(encoding="utf-8").splitlines())
+    if len(labels) != loaded.output.size:
+        raise McueditError(f"{file}: {len(labels)} labels, the model has {loaded.output.size} classes", "one label a line")
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise McueditError(f"{file}: label {twice!r} stands twice", "give each class a name of its own")
+    return labels
+
+
+def _features(folder: Path, loaded: Model) -> int | None:
+    file = folder / PREPROCESS
+    if not file.exists():
+        return None
+    try:
+        spec = json.loads(file.read_text(encoding="utf-8"))
+        kind, version, n = spec["kind"], spec["version"], spec["features"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise McueditError(f"{file}: malformed ({error})", "it needs kind, version and features") from error
+    if (kind, version) != ("text-hash", 1):
+        raise McueditError(f"{file}: front end {kind!r} version {version} is unknown", "text-hash version 1 is known")
+    if n != loaded.input.size:
+        raise McueditError(f"{file}: {n} features, the model's input has {loaded.input.size}", "mend features")
+    quant = float(loaded.input.scale[0]), loaded.input.zero
+    if quant != (features.SCALE, features.ZERO_POINT):
+        raise McueditError(f"{file}: text-hash needs scale 1/16 and zero point 0, the input has {quant}", "convert again")
+    return int(n)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a base answers with a stack of adapters, through the integer path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit import ops
+from mcuedit.delta import Adapter, Delta, add
+from mcuedit.fixedpoint import mbqm
+from mcuedit.model import Model
+from mcuedit.oracle import Oracle
+
+Int8Array = npt.NDArray[np.int8]
+
+
+def logits_tensor(model: Model) -> int:
+    """The tensor that classes are read from: the input of a final SOFTMAX, else the output."""
+    last = model.ops[-1]
+    return last.inputs[0] if last.kind == "SOFTMAX" else model.outputs[0]
+
+
+def flow(model: Model, first: int) -> list[int]:
+    """Tensors that a delta with its tap at op `first` may read or change: from the tap's input to the output."""
+    return list(dict.fromkeys(t for op in model.ops[first:] for t in (op.inputs[0], op.outputs[0])))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Values of some tensors for some inputs: int8[n, *shape] by tensor index."""
+
+    values: dict[int, Int8Array]
+
+    def take(self, rows: npt.NDArray[np.integer] | slice) -> Trace:
+        """The same tensors for some of the inputs."""
+        return Trace({t: v[rows] for t, v in self.values.items()})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+
+def trace(model: Model, oracle: Oracle, x: Int8Array, first: int = 0) -> Trace:
+    """Runs the untouched base on int8[n, *input] and keeps what deltas from op `first` on need."""
+    return Trace(oracle.activations(x, flow(model, first)))
+
+
+def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
+    """Tensors after `deltas` acted; rows that no open gate reaches are those of the base, byte for byte.
+
+    Args:
+        base: from `trace`, with `first` at or before the first tap.
+    """
+    if not deltas or not len(base):
+        return base
+    now = dict(base.values)
+    touched = np.zeros(len(base), bool)
+    kept: dict[int, npt.NDArray[np.int64]] = {}
+    for op in model.ops[min(d.tap for d in deltas) :]:
+        x, y = op.inputs[0], op.outputs[0]
+        if touched.any():
+            now[y] = now[y].copy()
+            now[y][touched] = ops.operator(model, op).forward(now[x][touched])
+        tapped = [d for d in deltas if d.tap == op.index]
+        kept |= _project(tapped, now[x]) if tapped else {}
+        aimed = [d for d in deltas if d.target == op.index]
+        if aimed:
+            now[y] = _add(aimed, [kept[id(d)] for d in aimed], now[y])
+            touched |= (now[y] != base.values[y]).reshape(len(touched), -1).any(axis=1)
+    return Trace(now)
+
+
+def _project(deltas: Sequence[Delta], x: Int8Array) -> dict[int, npt.NDArray[np.int64]]:
+    """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
+    a = np.concatenate([d.a for d in deltas])
+    rows = x.reshape(len(x), -1, a.shape[1])
+    exact = np.float32 if a.shape[1] * 127 * 128 < 1 << 24 else np.float64
+    total = (rows.astype(exact) @ a.T.astype(exact)).astype(np.int64)
+    c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
+    h = np.clip(mbqm(total + c, m, s), -127, 127)
+    found, start = {}, 0
+    for d in deltas:
+        own = h[..., start : start + d.rank]
+        found[id(d)] = np.maximum(own, 0) if d.gated else own
+        start += d.rank
+    return found
+
+
+def _add(deltas: Sequence[Delta], hs: Sequence[npt.NDArray[np.int64]], y: Int8Array) -> Int8Array:
+    rows = y.reshape(-1, y.shape[-1])
+    flat = [h.reshape(len(rows), -1) for h in hs]
+    at = np.flatnonzero(np.any([h.any(axis=1) for h in flat], axis=0))
+    if not len(at):
+        return y
+    active = [(d, h[at]) for d, h in zip(deltas, flat, strict=True) if h[at].any()]
+    moved = rows.copy()
+    moved[at] = add([d for d, _ in active], [h for _, h in active], rows[at])
+    return moved.reshape(y.shape)
+
+
+def stack(adapters: Iterable[Adapter]) -> list[Delta]:
+    """The deltas of several adapters, to act together."""
+    return [delta for adapter in adapters for delta in adapter.deltas]
+
+
+def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Array) -> Int8Array:
+    """Output bytes of the base with `adapters` active.
+
+    Args:
+        x: int8[n, *input shape without the batch].
+
+    Returns:
+        int8[n, *output shape].
+    """
+    deltas = stack(adapters)
+    first = min((d.tap for d in deltas), default=len(model.ops) - 1)
+    return with_deltas(model, deltas, trace(model, oracle, x, first)).values[model.outputs[0]]
+
+
+def answers(logits: Int8Array) -> npt.NDArray[np.int64]:
+    """Class of each input: the first index of the largest logit. int8[n, ..., classes] -> int64[n]."""
+    return logits.reshape(len(logits), -1).argmax(axis=1)
+
+
+def is_tie(logits: Int8Array) -> npt.NDArray[np.bool_]:
+    """Whether another class reaches the largest logit too: bool[n]."""
+    flat = logits.reshape(len(logits), -1)
+    return (flat == flat.max(axis=1, keepdims=True)).sum(axis=1) > 1

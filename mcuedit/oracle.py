@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the base computes, by a runtime that is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
+
+Int8Array = npt.NDArray[np.int8]
+Progress = Callable[[int], None]
+
+
+class Oracle(Protocol):
+    """Runs a base. Implementations: `Tflm` here, the host engine where tflite-micro has no wheel."""
+
+    name: str
+
+    def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
+        """Values of `tensors` for inputs int8[n, *input]: int8[n, *shape] each, the tensor's batch axis kept."""
+        ...
+
+
+class Tflm:
+    """The `tflite_micro` runtime: TFLM's own kernels and interpreter on the host.
+
+    Raises:
+        McueditError: tflite-micro is not installed, or TFLM cannot run the model.
+    """
+
+    name = "tflite_micro"
+
+    def __init__(self, model: Model) -> None:
+        try:
+            from tflite_micro import runtime
+        except ImportError as error:
+            raise McueditError("tflite-micro is not installed", "pip install tflite-micro (Linux x86-64)") from error
+        arena = 2 * sum(tensor.size for tensor in model.tensors if tensor.data is None) + 32768 + 512 * len(model.tensors)
+        config = runtime.InterpreterConfig.kPreserveAllTensors
+        try:
+            self._interpreter = runtime.Interpreter.from_bytes(model.data, arena_size=arena, intrepreter_config=config)
+        except (RuntimeError, ValueError) as error:
+            raise McueditError(f"TensorFlow Lite Micro refuses the model: {error}", "see the line above") from error
+        self._model = model
+
+    def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
+        """See Oracle."""
+        found = {t: np.empty((len(x), *self._model.tensors[t].shape), np.int8) for t in tensors}
+        shape = self._model.input.shape
+        inputs, outputs = self._model.inputs[0], self._model.outputs[0]
+        for i, row in enumerate(x):
+            self._interpreter.set_input(row.reshape(shape), 0)
+            self._interpreter.invoke()
+            for t, values in found.items():
+                if t == inputs:
+                    values[i] = row.reshape(shape)
+                elif t == outputs:
+                    values[i] = self._interpreter.get_output(0)
+                else:
+                    values[i] = self._interpreter.GetTensor(t, 0)["tensor_data"].reshape(values[i].shape)
+        return found

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bases that come with mcuedit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcuedit.atomic import write_folder
+from mcuedit.errors import McueditError
+
+_DATA = Path(__file__).parent / "data"
+BASES = {"facts": "text question -> answer, about 1,000 facts about countries as an outdated device knows them"}
+_FILES = {"facts": ("model.tflite", "labels.txt", "preprocess.json", "facts.jsonl", "old_world.json")}
+
+
+def folder(name: str) -> Path:
+    """Where a base's files lie in this package; a BASE for every function that takes one.
+
+    Raises:
+        McueditError: there is no such base.
+    """
+    if name not in BASES:
+        raise McueditError(f"no base {name!r} in the zoo", f"there are: {', '.join(BASES)}")
+    return _DATA / name
+
+
+def export(name: str, path: Path) -> None:
+    """Writes a base's files as a folder, whole or not at all.
+
+    Raises:
+        McueditError: there is no such base, or the place is taken.
+    """
+    source = folder(name)
+    write_folder(path, {file: (source / file).read_bytes() for file in _FILES[name]})

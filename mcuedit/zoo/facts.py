@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base `facts`: a text question -> answer classifier. `python -m mcuedit.zoo.facts` trains it again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.features import SCALE, encode
+from mcuedit.zoo import facts_data
+from mcuedit.zoo.facts_data import DATA, Fact
+
+FEATURES, HIDDEN = 512, (128, 64)
+EPOCHS, COPIES, SEED = 60, 2, 7
+FILLERS = (
+    "a about also am an and any are as at be been being by can could did do does exactly for from give had has have "
+    "he hey how i if in is it its just know let like me might must my new now of on one or our out over please question "
+    "quick quickly say she should so some someone tell than that the their them then there these they this those to "
+    "today up us was we were what when where whether which who whom whose why will with wonder would you your"
+).split()
+ENDINGS = ("", "s", "d", "ed", "er", "ers", "or", "ors", "ing", "al", "ally", "ment", "ments", "ly", "ion", "ry", "ary", "ian", "ians")
+
+
+def vary(prompt: str, subject: str, key_words: list[str], rng: np.random.Generator) -> str:
+    """A noisy copy of a question about `subject`.
+
+    One in two is a bag of the relation's key words instead of the question itself. Words are dropped, take other
+    endings, and are joined by words that mean nothing, so that no turn of phrase but the key words carry the relation.
+    """
+    before, _, after = prompt.partition(subject)
+    if rng.random() < 0.5:
+        bag = [key_words[i] for i in rng.integers(len(key_words), size=rng.integers(1, 4))]
+        before, after = (" ".join(bag), "") if rng.random() < 0.5 else ("", " ".join(bag))
+        drop = 0.0
+    else:
+        drop = rng.choice([0.0, 0.15, 0.3])
+    words = [*_vary_words(before, drop, rng), subject, *_vary_words(after, drop, rng)]
+    for filler in rng.choice(FILLERS, rng.integers(0, 5)):
+        words.insert(rng.integers(len(words) + 1), filler)
+    return " ".join(words)
+
+
+def _vary_words(text: str, drop: float, rng: np.random.Generator) -> list[str]:
+    return [_vary_ending(word, rng) for word in text.split() if rng.random() >= drop]
+
+
+def _vary_ending(word: str, rng: np.random.Generator) -> str:
+    stem = re.sub(r"\W+$", "", word)
+    if len(stem) < 3 or rng.random() < 0.5:
+        return word
+    stem = stem[: max(3, len(stem) - rng.integers(0, 3))]
+    ending = ENDINGS[rng.integers(len(ENDINGS))]
+    doubled = stem[-1] if ending[:1] in ("e", "i", "o") and rng.random() < 0.3 else ""  # shop, shopper
+    return stem + doubled + ending
+
+
+def key_words() -> dict[str, list[str]]:
+    """By relation, the words of its training templates that neither another relation nor FILLERS has."""
+    templates = facts_data.read("templates.json")
+    words = {r: {w for t in templates[r]["train"] for w in re.findall(r"[a-z]+", t)} for r in templates}
+    shared = {w for r in words for w in words[r] if sum(w in other for other in words.values()) > 1}
+    return {r: sorted(words[r] - shared - set(FILLERS) - {"subject"}) for r in words}
+
+
+def _real(prompts: Iterable[str]) -> npt.NDArray[np.float32]:
+    return encode(prompts, FEATURES).astype(np.float32) * np.float32(SCALE)
+
+
+def train(facts: list[Fact], labels: list[str]) -> Any:
+    """The float network, trained on the training templates and noisy copies of them."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(SEED)
+    tf.keras.utils.set_random_seed(SEED)
+    index = {label: i for i, label in enumerate(labels)}
+    rows = [(prompt, fact) for fact in facts for prompt in facts_data.prompts(fact, "train")]
+    classes = np.array([index[fact.answer] for _, fact in rows])
+    clean = _real(prompt for prompt, _ in rows)
+    keys = key_words()
+    layers: list[Any] = [tf.keras.Input((FEATURES,))]
+    layers += [tf.keras.layers.Dense(n, activation="relu") for n in HIDDEN]
+    layers += [tf.keras.layers.Dense(len(labels)), tf.keras.layers.Softmax()]
+    network = tf.keras.Sequential(layers)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * (1 + COPIES) * len(rows) // 256)
+    network.compile(tf.keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    for epoch in range(EPOCHS):
+        noisy = [_real(vary(p, f.subject, keys[f.relation], rng) for p, f in rows) for _ in range(COPIES)]
+        x, y = np.concatenate([clean, *noisy]), np.tile(classes, 1 + COPIES)
+        result = network.fit(x, y, batch_size=256, verbose=0)
+        print(f"epoch {epoch + 1}/{EPOCHS} accuracy {result.history['accuracy'][0]:.4f}", flush=True)
+    return network
+
+
+def convert(network: Any, samples: npt.NDArray[np.float32]) -> bytes:
+    """Full-integer .tflite, one scale per tensor; `samples` float32[n, FEATURES] calibrate it."""
+    import tensorflow as tf
+
+    # The extremes fix the input's quantization to SCALE and zero point 0.
+    extremes = np.zeros((1, FEATURES), np.float32)
+    extremes[0, :2] = -128 * SCALE, 127 * SCALE
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([row[None]] for row in np.concatenate([samples, extremes]))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return bytes(converter.convert())
+
+
+def write(folder: Path, tflite: bytes, labels: list[str], facts: list[Fact]) -> None:
+    """The folder that `zoo export` hands out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.tflite").write_bytes(tflite)
+    (folder / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    preprocess = {"kind": "text-hash", "version": 1, "features": FEATURES}
+    (folder / "preprocess.json").write_text(json.dumps(preprocess) + "\n", encoding="utf-8")
+    with (folder / "facts.jsonl").open("w", encoding="utf-8") as file:
+        for fact in facts:
+            line = {
+                "subject": fact.subject,
+                "relation": fact.relation,
+                "prompts": facts_data.prompts(fact, "train"),
+                "rephrase_prompts": facts_data.prompts(fact, "held_out"),
+                "answer": fact.answer,
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    """Trains, converts and writes the base into this package."""
+    facts, labels = facts_data.facts(), facts_data.labels()
+    taught = facts + facts_data.placeholders()
+    network = train(taught, labels)
+    rng = np.random.default_rng(SEED)
+    every = [prompt for fact in taught for prompt in facts_data.prompts(fact, "train")]
+    samples = _real(rng.choice(every, 2000, replace=False))
+    write(DATA, convert(network, samples), labels, facts)
+
+
+if __name__ == "__main__":
+    main()
