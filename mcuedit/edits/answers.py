@@ -47,8 +47,8 @@ def resolve_answers(
 ) -> Answers:
     """Finds the class of every edit's new answer.
 
-    An answer is a label as it is written, or else up to case. One that is no label is a new name and takes the next
-    free spare slot, unless it looks like a misspelt label: then it is refused, with the suggestion.
+    An answer is a label as it is written (that of a spare slot too), or else up to case. One that is no label is a new
+    name and takes the next free spare slot, unless it looks like a misspelt label: then it is refused, with the suggestion.
 
     Args:
         labels: of the base, one per class; None: answers are class numbers.
@@ -60,7 +60,8 @@ def resolve_answers(
     """
     if labels is None:
         return Answers(tuple(_number(edits, i, n_classes) for i in range(len(edits.edits))), {})
-    book = _Book(labels, dict(taken or {}), new_labels)
+    named = {edit.target_new for edit in edits.edits}
+    book = _Book(labels, dict(taken or {}), new_labels, named)
     classes = tuple(book.find(edit.target_new, edits.where(edit)) for edit in edits.edits)
     return Answers(classes, book.given, tuple(book.notes))
 
@@ -79,17 +80,17 @@ def _number(edits: EditSet, index: int, n_classes: int) -> int:
 class _Book:
     """Labels of a base and the names given to its spare slots so far."""
 
-    def __init__(self, labels: Sequence[str], given: dict[int, str], new_labels: bool) -> None:
+    def __init__(self, labels: Sequence[str], given: dict[int, str], new_labels: bool, named: set[str]) -> None:
         self.given = given
         self.notes: list[str] = []
         self._new_labels = new_labels
-        self._exact = {text: i for i, text in enumerate(labels) if not is_spare(text)}
+        self._exact = {text: i for i, text in enumerate(labels) if i not in given}
         self._exact |= {text: i for i, text in given.items()}
         self._folded: dict[str, list[int]] = {}
         for text, i in self._exact.items():
             self._folded.setdefault(text.casefold(), []).append(i)
-        self._known = tuple(self._exact)
-        self._free = [i for i, text in enumerate(labels) if is_spare(text) and i not in given]
+        self._known = tuple(text for text in self._exact if not is_spare(text))
+        self._free = [i for i, text in enumerate(labels) if is_spare(text) and i not in given and text not in named]
 
     def find(self, answer: str, where: str) -> int:
         if answer in self._exact:

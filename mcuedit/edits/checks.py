@@ -50,9 +50,9 @@ def check_keep(keep: KeepSet, edits: EditSet) -> KeepSet:
         McueditError: nothing is left.
     """
     edited = {bag_of_words(p) for edit in edits.edits for p in edit.prompts}
-    prompts = tuple(p for p in keep.prompts if bag_of_words(p) not in edited)
-    dropped = len(keep.prompts) - len(prompts)
-    if not prompts:
+    kept = [(p, line) for p, line in zip(keep.prompts, keep.lines, strict=True) if bag_of_words(p) not in edited]
+    dropped = len(keep.prompts) - len(kept)
+    if not kept:
         raise McueditError(
             f"{keep.source}: an empty keep set ({dropped} of its prompts are edited)",
             "list other prompts, whose answers must not change",
@@ -60,7 +60,8 @@ def check_keep(keep: KeepSet, edits: EditSet) -> KeepSet:
     if not dropped:
         return keep
     word = "prompt is" if dropped == 1 else "prompts are"
-    return replace(keep, prompts=prompts, notes=(*keep.notes, f"{keep.source}: {dropped} edited {word} not kept"))
+    prompts, lines = zip(*kept, strict=True)
+    return replace(keep, prompts=prompts, lines=lines, notes=(*keep.notes, f"{keep.source}: {dropped} edited {word} not kept"))
 
 
 def already_given(edits: EditSet, edit: Edit) -> str:

@@ -77,13 +77,14 @@ def load_keep(path: str | Path) -> KeepSet:
         lines: Iterator[tuple[int, dict[str, Any]]] = ((n, {"prompts": line}) for n, line in _lines(text))
     else:
         lines = _objects(text, report, (*_KNOWN, "answer"))
-    prompts: list[str] = []
+    line_of: dict[str, int] = {}
     for number, values in lines:
-        prompts += _line(report, number, partial(_texts, values, "prompts", needed=True)) or ()
+        for prompt in _line(report, number, partial(_texts, values, "prompts", needed=True)) or ():
+            line_of.setdefault(prompt, number)
     report.raise_problems("a keep file has a prompt per line, or lines of an edit set or of facts.jsonl")
-    if not prompts:
+    if not line_of:
         raise McueditError(f"{path}: an empty keep set", "list prompts whose answers must not change")
-    return KeepSet(tuple(dict.fromkeys(prompts)), str(path), report.notes())
+    return KeepSet(tuple(line_of), tuple(line_of.values()), str(path), report.notes())
 
 
 def _load(path: Path, answer: str, known: tuple[str, ...]) -> EditSet:

@@ -69,9 +69,14 @@ class EditSet:
 
 @dataclass(frozen=True)
 class KeepSet:
-    """Prompts whose answers must not change, each once, in file order."""
+    """Prompts whose answers must not change, each once, in file order.
+
+    Attributes:
+        lines: the line each prompt stood on; prompts of one line are wordings of one question.
+    """
 
     prompts: tuple[str, ...]
+    lines: tuple[int, ...]
     source: str = "keep"
     notes: tuple[str, ...] = ()
 

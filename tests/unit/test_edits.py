@@ -198,12 +198,12 @@ def test_another_edits_prompt_may_be_in_a_locality():
 
 def test_edited_prompts_leave_the_keep_set():
     edits = EditSet((edit(),))
-    kept = check_keep(KeepSet(("x", "Capital of Burundi?"), "k"), edits)
+    kept = check_keep(KeepSet(("x", "Capital of Burundi?"), (1, 2), "k"), edits)
     assert kept.prompts == ("x",)
     assert kept.notes == ("k: 1 edited prompt is not kept",)
-    assert check_keep(KeepSet(("x",)), edits).notes == ()
+    assert check_keep(KeepSet(("x",), (1,)), edits).notes == ()
     with pytest.raises(McueditError, match="an empty keep set"):
-        check_keep(KeepSet(("capital of burundi",)), edits)
+        check_keep(KeepSet(("capital of burundi",), (1,)), edits)
 
 
 def test_note_on_an_edit_that_holds_already():
@@ -248,9 +248,16 @@ def test_no_slot_left():
         answers("lima", "quito", "gitwiga")
     assert "0 spare slots are free" in caught.value.hint
     with pytest.raises(McueditError, match="cannot be a label"):
-        answers("<spare 0>")
+        answers("<spare 9>")
     with pytest.raises(McueditError, match="cannot be a label"):
         answers("x" * 256)
+
+
+def test_a_spare_slot_can_be_named_itself():
+    first = LABELS[4]
+    found = answers("lima", first)
+    assert found.classes == (5, 4)
+    assert found.labels == {5: "lima"}
 
 
 def test_class_numbers_without_labels():
