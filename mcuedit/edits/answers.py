@@ -48,7 +48,8 @@ def resolve_answers(
     """Finds the class of every edit's new answer.
 
     An answer is a label as it is written (that of a spare slot too), or else up to case. One that is no label is a new
-    name and takes the next free spare slot, unless it looks like a misspelt label: then it is refused, with the suggestion.
+    name and takes the next free spare slot, unless it looks like a misspelt label: then it is refused, with the
+    suggestion.
 
     Args:
         labels: of the base, one per class; None: answers are class numbers.

@@ -61,7 +61,8 @@ def check_keep(keep: KeepSet, edits: EditSet) -> KeepSet:
         return keep
     word = "prompt is" if dropped == 1 else "prompts are"
     prompts, lines = zip(*kept, strict=True)
-    return replace(keep, prompts=prompts, lines=lines, notes=(*keep.notes, f"{keep.source}: {dropped} edited {word} not kept"))
+    note = f"{keep.source}: {dropped} edited {word} not kept"
+    return replace(keep, prompts=prompts, lines=lines, notes=(*keep.notes, note))
 
 
 def already_given(edits: EditSet, edit: Edit) -> str:

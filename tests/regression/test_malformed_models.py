@@ -76,6 +76,17 @@ def test_missing_zero_point_is_zero(tiny_bytes):
     assert model.tensors[1].zero == 0
 
 
+def test_bias_of_another_length(tiny_bytes):
+    model = parse(tiny.altered(tiny_bytes, set_to(lambda m: tensor(m, 2), "shape", [4, 2])))
+    assert describe(model)[0].bare  # as many elements, in another shape
+
+    def shorten(m: Any) -> None:
+        m.buffers[tensor(m, 2).buffer].data = m.buffers[tensor(m, 2).buffer].data[:12]
+        tensor(m, 2).shape = [3]
+
+    assert not describe(parse(tiny.altered(tiny_bytes, shorten)))[0].bare
+
+
 def test_int4_delta_of_rank_zero(tiny_model: Model):
     head = package.HEADER.pack(package.MAGIC, 1, 10, tiny_model.base_id, 0)[:16]
     body = package.DELTA.pack(0, 1, 16, 2, 5, 0, 3, 0, 0, -128, 127, 0)

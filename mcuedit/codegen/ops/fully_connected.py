@@ -76,6 +76,7 @@ def _folded_bias(op: Op, bias: Tensor | None, weights: npt.NDArray[Any], zx: int
         require(bias.data is not None, op, "its bias is no constant", "freeze it")
         require(bias.dtype == INT32, op, f"its bias is {bias.dtype}, not int32")
         assert bias.data is not None
+        require(bias.size == len(wide), op, f"its bias has {bias.size} elements for {len(wide)} outputs")
         folded = folded + bias.data.reshape(-1).astype(np.int64)
     reach = np.abs(folded) + 128 * np.abs(wide).sum(axis=1)
     row = int(reach.argmax())
