@@ -83,7 +83,10 @@ def run(args: Sequence[str] | None = None) -> int:
         complain(error.message, error.hint)
         return BAD_INPUT
     except click.ClickException as error:
-        complain(error.format_message(), _usage_hint(error))
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2; earlier ones print the help themselves
+            click.echo(error.format_message(), err=True)
+        else:
+            complain(" ".join(error.format_message().split()), _usage_hint(error))
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich import box
@@ -23,12 +24,17 @@ def example(*lines: str) -> str:
 
 def stdout() -> Console:
     """For data. A console is made at each use, so that a redirected sys.stdout is honoured."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=_width(sys.stdout))
 
 
 def stderr() -> Console:
     """For everything that is not data."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, width=_width(sys.stderr))
+
+
+def _width(stream: TextIO) -> int | None:
+    """Columns: those of the terminal, or enough for every table in a pipe or a log."""
+    return None if stream.isatty() else 160
 
 
 def note(text: str) -> None:
@@ -55,7 +61,15 @@ def _plain(value: Any) -> Any:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: Sequence[str] = ()) -> Table:
     """A plain table: numbers to the right, the columns named in `left` (and the first one) to the left."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    made = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     for i, column in enumerate(columns):
         text = i == 0 or column in left
         made.add_column(column, justify="left" if text else "right", overflow="fold")

@@ -27,7 +27,7 @@ def list_command(as_json: bool) -> None:
 
 
 @command.command("export", epilog=example("mcuedit zoo export facts facts/"))
-@click.argument("name", type=click.Choice(list(zoo.BASES)))
+@click.argument("name", metavar="NAME", type=click.Choice(list(zoo.BASES)))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @json_option
 def export_command(name: str, folder: Path, as_json: bool) -> None:

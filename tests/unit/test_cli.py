@@ -108,6 +108,13 @@ def test_usage_errors(capsys, args, message, hint):
     assert lines[1] == f"hint: {hint}"
 
 
+def test_no_verb_shows_the_verbs(capsys):
+    assert cli.run([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Usage: mcuedit")
+
+
 @pytest.fixture
 def verb(monkeypatch):
     """Puts a verb of the test's own in place of `inspect`."""
