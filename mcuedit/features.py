@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+SHORT = 3  # words up to this length have no trigrams: they are mostly grammar
 STEP = 16  # what one occurrence adds or takes away, in steps of the input's quantization
 SCALE, ZERO_POINT = 1 / 16, 0
 
@@ -55,7 +56,8 @@ def _contributions(word: bytes, n: int) -> list[tuple[int, int]]:
     hits = _cache.get((word, n))
     if hits is None:
         framed = b"^" + word + b"$"
-        hashes = [*(fnv1a(framed[i : i + 3]) for i in range(len(framed) - 2)), fnv1a(b"w" + word)]
+        grams = range(len(framed) - 2 if len(word) > SHORT else 0)
+        hashes = [*(fnv1a(framed[i : i + 3]) for i in grams), fnv1a(b"w" + word)]
         hits = [(h % n, -STEP if h >> 31 else STEP) for h in hashes]
         if len(_cache) < 1 << 16:
             _cache[word, n] = hits

@@ -5,7 +5,7 @@
 #include "fixedpoint.h"
 #include "mcuedit/mcuedit.h"
 
-enum { STEP = 16 };
+enum { STEP = 16, SHORT = 3 };
 
 static const uint32_t fnv_basis = 2166136261u;
 
@@ -14,10 +14,9 @@ static uint32_t fnv(uint32_t hash, uint8_t byte)
     return (hash ^ byte) * 16777619u;
 }
 
-static void contribute(int8_t *features, uint32_t n, uint32_t hash)
+static uint8_t lower(char byte)
 {
-    int8_t *feature = &features[hash & (n - 1u)];
-    *feature = (int8_t)mcuedit_clamp(*feature + (hash >> 31 ? -STEP : STEP), -127, 127);
+    return (uint8_t)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
 }
 
 static bool is_word_byte(uint8_t byte)
@@ -25,36 +24,43 @@ static bool is_word_byte(uint8_t byte)
     return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte >= 0x80;
 }
 
+static void contribute(int8_t *features, uint32_t n, uint32_t hash)
+{
+    int8_t *feature = &features[hash & (n - 1u)];
+    *feature = (int8_t)mcuedit_clamp(*feature + (hash >> 31 ? -STEP : STEP), -127, 127);
+}
+
+static void add_word(int8_t *features, uint32_t n, const char *word, uint32_t length)
+{
+    if (length > SHORT) {
+        uint8_t before = '^', last = lower(word[0]);
+        for (uint32_t i = 1; i <= length; i++) {
+            uint8_t byte = i < length ? lower(word[i]) : (uint8_t)'$';
+            contribute(features, n, fnv(fnv(fnv(fnv_basis, before), last), byte));
+            before = last;
+            last = byte;
+        }
+    }
+    uint32_t whole = fnv(fnv_basis, 'w');
+    for (uint32_t i = 0; i < length; i++) {
+        whole = fnv(whole, lower(word[i]));
+    }
+    contribute(features, n, whole);
+}
+
 void mcuedit_text_features(const char *text, uint32_t length, int8_t *features, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         features[i] = 0;
     }
-    uint8_t before = 0, last = 0; /* the two bytes before this one in the framed word; last == 0: outside of words */
-    uint32_t word = 0;
+    uint32_t start = 0;
     for (uint32_t i = 0; i <= length; i++) {
-        uint8_t byte = i < length ? (uint8_t)text[i] : (uint8_t)' ';
-        if (byte >= 'A' && byte <= 'Z') {
-            byte = (uint8_t)(byte | 0x20);
-        }
-        bool inside = is_word_byte(byte);
-        if (inside && last == 0) {
-            last = '^';
-            before = 0;
-            word = fnv(fnv_basis, 'w');
-        } else if (last == 0) {
+        if (i < length && is_word_byte(lower(text[i]))) {
             continue;
         }
-        if (before != 0) {
-            contribute(features, n, fnv(fnv(fnv(fnv_basis, before), last), inside ? byte : (uint8_t)'$'));
+        if (i > start) {
+            add_word(features, n, &text[start], i - start);
         }
-        if (!inside) {
-            contribute(features, n, word);
-            last = 0;
-            continue;
-        }
-        word = fnv(word, byte);
-        before = last;
-        last = byte;
+        start = i + 1;
     }
 }
