@@ -13,87 +13,64 @@
 #include "fixedpoint.h"
 #include "mcuedit/mcuedit.h"
 
-/* Factor k of a delta, its row of A and its place for h. */
-typedef struct {
-    const uint8_t *delta;
-    const uint8_t *a;
-    int8_t *h;
-    uint32_t k;
-} factor;
-
-/* h from the accumulator. Returns 1 if the factor is open. */
-static uint32_t gate(const factor *f, int32_t sum)
+/* Whether `op` is in a set of ops; false says no for certain. */
+static bool may_have(uint32_t bits, uint32_t op)
 {
-    bool gated = (f->delta[DELTA_FLAGS] & DELTA_GATED) != 0;
-    int32_t h = 0;
-    if (!gated || sum > 0) { /* MBQM keeps the sign: a closed gate needs no multiplication */
-        uint32_t rank = f->delta[DELTA_RANK];
-        int32_t multiplier = mcuedit_i32(f->delta + DELTA_C + 4u * (rank + f->k));
-        int32_t shift = mcuedit_i8(f->delta + mcuedit_delta_s(f->delta) + f->k);
-        h = mcuedit_clamp(mcuedit_mbqm(sum, multiplier, shift), gated ? 0 : -127, 127);
-    }
-    *f->h = (int8_t)h;
-    return h != 0;
+    return (bits >> (op & 31u) & 1u) != 0;
 }
 
-static int32_t offset(const factor *f)
+/* h of factor k from its accumulator, when that is not certain to give 0. */
+static __attribute__((noinline)) int8_t requantize(const uint8_t *delta, uint32_t k, int32_t sum)
 {
-    return mcuedit_i32(f->delta + DELTA_C + 4u * f->k);
+    int32_t multiplier = mcuedit_i32(delta + DELTA_C + 4u * (delta[DELTA_RANK] + k));
+    int32_t shift = mcuedit_i8(delta + mcuedit_delta_s(delta) + k);
+    return (int8_t)mcuedit_clamp(mcuedit_mbqm(sum, multiplier, shift), -127, 127);
 }
 
-static uint32_t project_one(const factor *f, const int8_t *x, uint32_t n)
+/* h of all factors of a delta. Returns how many are not 0. */
+static __attribute__((noinline)) uint32_t project_delta(const uint8_t *delta, mcuedit_row *row, int8_t *h)
 {
-    bool int4 = (f->delta[DELTA_FLAGS] & DELTA_INT4) != 0;
-    return gate(f,
-                int4 ? mcuedit_dot_s4(f->a, x, n, offset(f)) : mcuedit_dot_s8((const int8_t *)f->a, x, n, offset(f)));
-}
-
-static uint32_t project_two(const factor f[2], const int8_t *x, uint32_t n)
-{
-    uint32_t int4 = f[0].delta[DELTA_FLAGS] & DELTA_INT4;
-    if (int4 != (f[1].delta[DELTA_FLAGS] & DELTA_INT4)) {
-        return project_one(&f[0], x, n) + project_one(&f[1], x, n);
+    uint32_t rank = delta[DELTA_RANK], flags = delta[DELTA_FLAGS], bits = flags & DELTA_INT4 ? 4 : 8, open = 0;
+    const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
+    for (uint32_t k = 0;;) {
+        int32_t sum = mcuedit_row_dot(row, a, bits, mcuedit_i32(c));
+        h[k] = 0;
+        /* MBQM keeps the sign: a closed gate needs none. */
+        if (sum > 0 || (flags & DELTA_GATED) == 0) {
+            h[k] = requantize(delta, k, sum);
+            open += h[k] != 0;
+        }
+        if (++k == rank) {
+            return open;
+        }
+        c += 4;
+        a += mcuedit_delta_pitch(delta);
     }
-    int32_t sums[2] = {offset(&f[0]), offset(&f[1])};
-    if (int4) {
-        mcuedit_dot2_s4(f[0].a, f[1].a, x, n, sums);
-    } else {
-        mcuedit_dot2_s8((const int8_t *)f[0].a, (const int8_t *)f[1].a, x, n, sums);
-    }
-    return gate(&f[0], sums[0]) + gate(&f[1], sums[1]);
 }
 
 /* h of all deltas with this tap whose target is the tap itself (`own`) or a later op. Returns how many are not 0. */
 static uint32_t project(const mcuedit_stack *stack, uint32_t op, bool own, const int8_t *x)
 {
-    uint32_t n = stack->base->ops[op].n_in, open = 0, waiting = 0;
-    factor pair[2];
+    const mcuedit_set *set = stack->now;
     int8_t *h = stack->h;
-    for (uint32_t i = 0; i < stack->now->count; i++) {
-        const mcuedit_adapter *adapter = stack->now->adapters[i];
-        const uint8_t *delta = adapter->deltas;
-        for (uint32_t left = adapter->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
-            uint32_t rank = delta[DELTA_RANK];
-            if (mcuedit_u16(delta + DELTA_TAP) != op || (mcuedit_u16(delta + DELTA_TARGET) == op) != own) {
-                h += rank;
-                continue;
+    uint32_t open = 0;
+    mcuedit_row row;
+    mcuedit_row_begin(&row, x, stack->base->ops[op].n_in);
+    for (uint32_t i = 0; i < set->count; i++) {
+        const uint8_t *delta = set->adapters[i]->deltas;
+        for (uint32_t left = set->adapters[i]->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
+            if (mcuedit_u16(delta + DELTA_TAP) == op && (mcuedit_u16(delta + DELTA_TARGET) == op) == own) {
+                open += project_delta(delta, &row, h);
             }
-            const uint8_t *a = delta + DELTA_C + 8u * rank;
-            for (uint32_t k = 0; k < rank; k++, a += mcuedit_delta_pitch(delta)) {
-                pair[waiting] = (factor){delta, a, h++, k};
-                waiting ^= 1u;
-                if (waiting == 0) {
-                    open += project_two(pair, x, n);
-                }
-            }
+            h += delta[DELTA_RANK];
         }
     }
-    return waiting != 0 ? open + project_one(&pair[0], x, n) : open;
+    return open;
 }
 
 void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
 {
-    if (stack != NULL && (stack->ops.tapped >> (op & 31u) & 1u) != 0) {
+    if (stack != NULL && may_have(stack->ops.tapped, op)) {
         stack->open = (uint16_t)(stack->open + project(stack, op, false, x));
     }
 }
@@ -181,20 +158,21 @@ static void add_row(const mcuedit_stack *stack, uint32_t op, int8_t *y)
     }
 }
 
-void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y)
+static __attribute__((noinline)) void add_rows(const mcuedit_stack *stack, uint32_t op, const int8_t *x, int8_t *y)
 {
-    if (stack == NULL) {
-        return;
-    }
-    bool own = (stack->ops.own >> (op & 31u) & 1u) != 0;
-    uint32_t open = (stack->ops.targeted >> (op & 31u) & 1u) != 0 ? stack->open : 0;
-    if (!own && open == 0) {
-        return;
-    }
     const mcuedit_op *target = &stack->base->ops[op];
+    bool own = may_have(stack->ops.own, op);
+    uint32_t open = may_have(stack->ops.targeted, op) ? stack->open : 0;
     for (uint32_t row = 0; row < target->rows; row++, x += target->n_in, y += target->n_out) {
         if ((own ? project(stack, op, true, x) : 0) + open != 0) {
             add_row(stack, op, y);
         }
+    }
+}
+
+void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y)
+{
+    if (stack != NULL && may_have(stack->ops.own | (stack->open != 0 ? stack->ops.targeted : 0), op)) {
+        add_rows(stack, op, x, y);
     }
 }

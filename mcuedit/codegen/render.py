@@ -198,7 +198,11 @@ def _environment() -> jinja2.Environment:
 
     loader = jinja2.FileSystemLoader(resources.path("templates"))
     return jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
 
 

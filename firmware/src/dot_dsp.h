@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MCUEDIT_DOT_DSP_H
+#define MCUEDIT_DOT_DSP_H
+
+/*
+ * The inner loops of dot.c for cores with the DSP extension, over a multiple of 8 elements. SMLAD multiplies and adds
+ * two pairs of halfwords. Bytes are split into such pairs by SXTB16; a nibble at the top of a halfword is 4096 times
+ * itself, sign included. In assembly because compilers find neither the writeback nor the shifted AND, which cost a
+ * third more. LDR may be unaligned, LDRD may not.
+ */
+
+#include <stdint.h>
+
+/* Elements after which a sum of 4096 * 7 * 128 each still fits into int32. */
+#define MCUEDIT_NIBBLES_MAX 512u
+
+#define MCUEDIT_NIBBLE_MASK UINT32_C(0xF000F000)
+
+static inline int32_t mcuedit_dsp_s8(const int8_t *a, const int8_t *x, uint32_t n, int32_t sum)
+{
+    const int8_t *end = x + n;
+    uint32_t as, xs, p, q;
+    __asm__ volatile(
+        "1:\n\t"
+        "ldr    %[xs], [%[x]], #4\n\t"
+        "ldr    %[as], [%[a]], #4\n\t"
+        "sxtb16 %[p], %[xs]\n\t"
+        "sxtb16 %[q], %[as]\n\t"
+        "smlad  %[sum], %[p], %[q], %[sum]\n\t"
+        "sxtb16 %[p], %[xs], ror #8\n\t"
+        "sxtb16 %[q], %[as], ror #8\n\t"
+        "smlad  %[sum], %[p], %[q], %[sum]\n\t"
+        "ldr    %[xs], [%[x]], #4\n\t"
+        "ldr    %[as], [%[a]], #4\n\t"
+        "sxtb16 %[p], %[xs]\n\t"
+        "sxtb16 %[q], %[as]\n\t"
+        "smlad  %[sum], %[p], %[q], %[sum]\n\t"
+        "sxtb16 %[p], %[xs], ror #8\n\t"
+        "sxtb16 %[q], %[as], ror #8\n\t"
+        "smlad  %[sum], %[p], %[q], %[sum]\n\t"
+        "cmp    %[x], %[end]\n\t"
+        "bne    1b"
+        : [a] "+r"(a), [x] "+r"(x), [sum] "+r"(sum), [as] "=&r"(as), [xs] "=&r"(xs), [p] "=&r"(p), [q] "=&r"(q)
+        : [end] "r"(end)
+        : "cc", "memory");
+    return sum;
+}
+
+/* At most MCUEDIT_NIBBLES_MAX elements. The nibbles of a word pair up as i with i + 4: so must x. */
+static inline int32_t mcuedit_dsp_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t sum)
+{
+    const int8_t *end = x + n;
+    uint32_t word, low, high, p, q, t;
+    int32_t scaled = 0;
+    __asm__ volatile("1:\n\t"
+                     "ldr    %[low], [%[x]], #4\n\t"
+                     "ldr    %[high], [%[x]], #4\n\t"
+                     "ldr    %[word], [%[a]], #4\n\t"
+                     "sxtb16 %[p], %[low]\n\t"
+                     "sxtb16 %[q], %[high]\n\t"
+                     "sxtb16 %[low], %[low], ror #8\n\t"
+                     "sxtb16 %[high], %[high], ror #8\n\t"
+                     "pkhtb  %[t], %[q], %[p], asr #16\n\t" /* x2, x6 */
+                     "pkhbt  %[p], %[p], %[q], lsl #16\n\t" /* x0, x4 */
+                     "and    %[q], %[mask], %[word], lsl #4\n\t"
+                     "smlad  %[scaled], %[q], %[t], %[scaled]\n\t"
+                     "and    %[q], %[mask], %[word], lsl #12\n\t"
+                     "smlad  %[scaled], %[q], %[p], %[scaled]\n\t"
+                     "pkhtb  %[t], %[high], %[low], asr #16\n\t" /* x3, x7 */
+                     "pkhbt  %[p], %[low], %[high], lsl #16\n\t" /* x1, x5 */
+                     "and    %[q], %[mask], %[word]\n\t"
+                     "smlad  %[scaled], %[q], %[t], %[scaled]\n\t"
+                     "and    %[q], %[mask], %[word], lsl #8\n\t"
+                     "smlad  %[scaled], %[q], %[p], %[scaled]\n\t"
+                     "cmp    %[x], %[end]\n\t"
+                     "bne    1b"
+                     : [a] "+r"(a), [x] "+r"(x), [scaled] "+r"(scaled), [word] "=&r"(word), [low] "=&r"(low),
+                       [high] "=&r"(high), [p] "=&r"(p), [q] "=&r"(q), [t] "=&r"(t)
+                     : [mask] "r"(MCUEDIT_NIBBLE_MASK), [end] "r"(end)
+                     : "cc", "memory");
+    return sum + (scaled >> 12);
+}
+
+/* x as pairs, in the order in which the bytes of a row of int8 meet them. `pairs` is aligned to words. */
+static inline void mcuedit_dsp_unpack_s8(const int8_t *x, uint32_t n, uint32_t *pairs)
+{
+    const int8_t *end = x + n;
+    uint32_t word, p, q;
+    __asm__ volatile("1:\n\t"
+                     "ldr    %[word], [%[x]], #4\n\t"
+                     "sxtb16 %[p], %[word]\n\t"
+                     "sxtb16 %[q], %[word], ror #8\n\t"
+                     "strd   %[p], %[q], [%[pairs]], #8\n\t"
+                     "cmp    %[x], %[end]\n\t"
+                     "bne    1b"
+                     : [x] "+r"(x), [pairs] "+r"(pairs), [word] "=&r"(word), [p] "=&r"(p), [q] "=&r"(q)
+                     : [end] "r"(end)
+                     : "cc", "memory");
+}
+
+/* The same for a row of int4. */
+static inline void mcuedit_dsp_unpack_s4(const int8_t *x, uint32_t n, uint32_t *pairs)
+{
+    const int8_t *end = x + n;
+    uint32_t low, high, p, q, t;
+    __asm__ volatile("1:\n\t"
+                     "ldr    %[low], [%[x]], #4\n\t"
+                     "ldr    %[high], [%[x]], #4\n\t"
+                     "sxtb16 %[p], %[low]\n\t"
+                     "sxtb16 %[q], %[high]\n\t"
+                     "sxtb16 %[low], %[low], ror #8\n\t"
+                     "sxtb16 %[high], %[high], ror #8\n\t"
+                     "pkhtb  %[t], %[q], %[p], asr #16\n\t"        /* x2, x6 */
+                     "pkhbt  %[p], %[p], %[q], lsl #16\n\t"        /* x0, x4 */
+                     "pkhbt  %[q], %[low], %[high], lsl #16\n\t"   /* x1, x5 */
+                     "pkhtb  %[low], %[high], %[low], asr #16\n\t" /* x3, x7 */
+                     "strd   %[p], %[q], [%[pairs]], #8\n\t"
+                     "strd   %[t], %[low], [%[pairs]], #8\n\t"
+                     "cmp    %[x], %[end]\n\t"
+                     "bne    1b"
+                     : [x] "+r"(x), [pairs] "+r"(pairs), [low] "=&r"(low), [high] "=&r"(high), [p] "=&r"(p),
+                       [q] "=&r"(q), [t] "=&r"(t)
+                     : [end] "r"(end)
+                     : "cc", "memory");
+}
+
+/* Row `a` is aligned to words. */
+static inline int32_t mcuedit_dsp_unpacked_s8(const uint8_t *a, const uint32_t *pairs, uint32_t n, int32_t sum)
+{
+    const uint8_t *end = a + n;
+    uint32_t low, high, p, q, t;
+    __asm__ volatile("1:\n\t"
+                     "ldrd   %[low], %[high], [%[a]], #8\n\t"
+                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
+                     "sxtb16 %[t], %[low]\n\t"
+                     "smlad  %[sum], %[t], %[p], %[sum]\n\t"
+                     "sxtb16 %[t], %[low], ror #8\n\t"
+                     "smlad  %[sum], %[t], %[q], %[sum]\n\t"
+                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
+                     "sxtb16 %[t], %[high]\n\t"
+                     "smlad  %[sum], %[t], %[p], %[sum]\n\t"
+                     "sxtb16 %[t], %[high], ror #8\n\t"
+                     "smlad  %[sum], %[t], %[q], %[sum]\n\t"
+                     "cmp    %[a], %[end]\n\t"
+                     "bne    1b"
+                     : [a] "+r"(a), [pairs] "+r"(pairs), [sum] "+r"(sum), [low] "=&r"(low), [high] "=&r"(high),
+                       [p] "=&r"(p), [q] "=&r"(q), [t] "=&r"(t)
+                     : [end] "r"(end)
+                     : "cc", "memory");
+    return sum;
+}
+
+/* At most MCUEDIT_NIBBLES_MAX elements. */
+static inline int32_t mcuedit_dsp_unpacked_s4(const uint8_t *a, const uint32_t *pairs, uint32_t n, int32_t sum)
+{
+    const uint8_t *end = a + n / 2u;
+    uint32_t word, p, q, t;
+    int32_t scaled = 0;
+    __asm__ volatile("1:\n\t"
+                     "ldr    %[word], [%[a]], #4\n\t"
+                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
+                     "and    %[t], %[mask], %[word], lsl #12\n\t"
+                     "smlad  %[scaled], %[t], %[p], %[scaled]\n\t"
+                     "and    %[t], %[mask], %[word], lsl #8\n\t"
+                     "smlad  %[scaled], %[t], %[q], %[scaled]\n\t"
+                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
+                     "and    %[t], %[mask], %[word], lsl #4\n\t"
+                     "smlad  %[scaled], %[t], %[p], %[scaled]\n\t"
+                     "and    %[t], %[mask], %[word]\n\t"
+                     "smlad  %[scaled], %[t], %[q], %[scaled]\n\t"
+                     "cmp    %[a], %[end]\n\t"
+                     "bne    1b"
+                     : [a] "+r"(a), [pairs] "+r"(pairs), [scaled] "+r"(scaled), [word] "=&r"(word), [p] "=&r"(p),
+                       [q] "=&r"(q), [t] "=&r"(t)
+                     : [mask] "r"(MCUEDIT_NIBBLE_MASK), [end] "r"(end)
+                     : "cc", "memory");
+    return sum + (scaled >> 12);
+}
+
+#endif
