@@ -117,10 +117,10 @@ def test_no_verb_shows_the_verbs(capsys):
 
 @pytest.fixture
 def verb(monkeypatch):
-    """Puts a verb of the test's own in place of `inspect`."""
+    """Puts a verb of the test's own in place of `zoo`."""
 
     def install(body):
-        module = importlib.import_module("mcuedit.cli.inspect")
+        module = importlib.import_module("mcuedit.cli.zoo")
         monkeypatch.setattr(module, "command", click.command()(lambda: body()))
 
     return install
@@ -129,7 +129,7 @@ def verb(monkeypatch):
 @pytest.mark.parametrize(("value", "code"), [(None, 0), (0, 0), (1, 1)])
 def test_what_a_verb_returns_is_the_exit_code(verb, value, code):
     verb(lambda: value)
-    assert cli.run(["inspect"]) == code
+    assert cli.run(["zoo"]) == code
 
 
 def raising(error):
@@ -141,23 +141,23 @@ def raising(error):
 
 def test_errors_are_two_lines(verb, capsys):
     verb(raising(McueditError("x is 3", "make it 4")))
-    assert cli.run(["inspect"]) == 2
+    assert cli.run(["zoo"]) == 2
     assert capsys.readouterr() == ("", "error: x is 3\nhint: make it 4\n")
     verb(raising(McueditError("x is 3")))
-    assert cli.run(["inspect"]) == 2
+    assert cli.run(["zoo"]) == 2
     assert capsys.readouterr().err == "error: x is 3\n"
 
 
 def test_interrupt(verb, capsys):
     verb(raising(KeyboardInterrupt))
-    assert cli.run(["inspect"]) == 130
+    assert cli.run(["zoo"]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
 
 
 def test_a_bug_is_not_swallowed(verb):
     verb(raising(ZeroDivisionError))
     with pytest.raises(ZeroDivisionError):
-        cli.run(["inspect"])
+        cli.run(["zoo"])
 
 
 def test_ctrl_c_in_a_real_process(tmp_path):
@@ -165,14 +165,14 @@ def test_ctrl_c_in_a_real_process(tmp_path):
     code = f"""
 import sys, time, click
 from mcuedit import atomic, cli
-import mcuedit.cli.inspect as verb
+import mcuedit.cli.zoo as verb
 real = atomic._sync_folder
 def slow(path):
     print("writing", flush=True)
     time.sleep(30)
 atomic._sync_folder = slow
 verb.command = click.command()(lambda: atomic.write_folder({str(tmp_path / "out")!r}, {{"a": "x"}}))
-sys.exit(cli.run(["inspect"]))
+sys.exit(cli.run(["zoo"]))
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "writing\n"
