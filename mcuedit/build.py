@@ -7,7 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from elftools.common.exceptions import ELFError
@@ -75,12 +77,12 @@ def build(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_compiler(toolchain)
-    apps = [resources.path("firmware") / "apps" / f"{app}.c"] if app else []
+    apps = _apps(app) if app else []
     hand_written = [*apps, *_core(), *_port(board, probes="MCUEDIT_PROBE" in defines)]
     target = (*compiler.target(board), "-ffreestanding")
     flags = (*_flags(opt, defines), *target, f"-DPORT_UART_BASE={board.uart_base:#x}u")
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
-    (out_dir / "link.ld").write_text(_link_script(board), encoding="utf-8")
+    (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
     elf = out_dir / f"{app or 'firmware'}.elf"
     link = ("-Wl,--gc-sections", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
     compiler.run([*target, *objects, *link, "-o", elf.name], out_dir)
@@ -96,7 +98,7 @@ def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[s
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_host_compiler()
     flags = (*_flags("2", defines), "-fPIC")
-    objects = _compile(compiler, [resources.path("firmware") / "apps" / "host.c", *_core()], sources, out_dir, flags)
+    objects = _compile(compiler, [*_apps("host"), *_core()], sources, out_dir, flags)
     library = out_dir / "host.so"
     compiler.run(["-shared", *objects, "-o", library.name], out_dir)
     return library
@@ -116,6 +118,10 @@ def footprint(elf: Path) -> Footprint:
     return Footprint(*(sizes.get(name, 0) for name in (".text", ".rodata", ".model", ".data", ".bss")))
 
 
+def _apps(app: str) -> list[Path]:
+    return [resources.path("firmware") / "apps" / name for name in ("app.c", f"{app}.c")]
+
+
 def _core() -> list[Path]:
     firmware = resources.path("firmware")
     return [source for folder in ("src", "engine") for source in sorted((firmware / folder).glob("*.c"))]
@@ -131,7 +137,7 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     if opt not in _OPTIMIZATIONS:
         raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
-    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port"))
+    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps"))
     sections = ("-ffunction-sections", "-fdata-sections")
     return ("-std=c99", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 
@@ -166,12 +172,17 @@ def _compile(
     return list(jobs)
 
 
-def _link_script(board: Board) -> str:
-    environment = jinja2.Environment(
+def render(template: str, **context: Any) -> str:
+    """One of templates/port/."""
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.path("templates") / "port"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("link.ld.j2").render(board=board, generated=_GENERATED)

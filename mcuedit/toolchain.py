@@ -49,7 +49,9 @@ class Compiler:
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
             shown = " | ".join((lines or done.stderr.splitlines())[:_ERROR_LINES])
-            raise McueditError(f"{self.name} failed: {shown}", f"the sources are in {folder}")
+            raise McueditError(
+                f"{self.name} failed: {shown}", "try the other --toolchain; `mcuedit doctor` shows which there are"
+            )
 
     def version(self) -> str:
         """Its version number."""

@@ -83,7 +83,8 @@ class QemuSession:
 
     def _transfer(self, seconds: float) -> bool:
         """Moves bytes either way, waiting up to `seconds` for the chance to; whether any were."""
-        writing = [self._uart] if self._output else []
+        ready = bool(self._console.bytes)  # every app speaks first; a byte that comes before its UART is on is lost
+        writing = [self._uart] if ready and self._output else []
         readable, writable, _ = select.select([self._uart], writing, [], max(seconds, 0))
         try:
             if writable:

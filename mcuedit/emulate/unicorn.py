@@ -41,7 +41,8 @@ class UnicornSession:
         self._input = bytearray()
         self._input_at = 0
         self._dry = False
-        self._polled = False  # the state was read since the last byte went either way: twice is waiting for input
+        self._arrived = False
+        self._polled = False
         self._timeout = timeout
         self._fault: Fault | None = None
         self._instructions = 0
@@ -129,15 +130,17 @@ class UnicornSession:
         return int(self._core.reg_read(getattr(self._unicorn.arm_const, f"UC_ARM_REG_{name.upper()}")))
 
     def _read_uart(self, core: Any, offset: int, size: int, data: Any) -> int:
+        """A byte arrives when the state is read; two reads of the state with nothing in between wait for input."""
         if offset == _UART_STATE:
-            if self._input_at < len(self._input):
+            self._arrived = self._input_at < len(self._input)
+            if self._arrived:
                 return _UART_RX_FULL
             if self._polled:
                 self._dry = True
                 core.emu_stop()
             self._polled = True
-        elif offset == _UART_DATA and self._input_at < len(self._input):
-            self._polled = False
+        elif offset == _UART_DATA and self._arrived:
+            self._arrived = self._polled = False
             self._input_at += 1
             return self._input[self._input_at - 1]
         return 0

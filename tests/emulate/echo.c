@@ -27,7 +27,7 @@ int main(void)
             __asm volatile("udf #0");
             break;
         case '@': /* an address where nothing is */
-            *(volatile uint32_t *)0x70000000u = 1;
+            *(volatile uint32_t *)0xF0000000u = 1;
             break;
         case '~': /* hangs */
             for (;;) {

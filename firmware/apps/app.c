@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app.h"
+
+#include "mcuedit/engine.h"
+
+#define SLOTS (APP_ADAPTERS > 0 ? APP_ADAPTERS : 1)
+
+int8_t app_input[MODEL_INPUT_SIZE] __attribute__((aligned(4)));
+int8_t app_output[MODEL_OUTPUT_SIZE] __attribute__((aligned(4)));
+
+/* The active set must outlive the inference after the one that replaces it: hence two, in turn. */
+static struct {
+    int base_error;
+    mcuedit_stack stack;
+    mcuedit_adapter adapters[SLOTS];
+    int adapter_errors[SLOTS];
+    const mcuedit_adapter *chosen[2][SLOTS];
+    mcuedit_set sets[2];
+    uint8_t turn;
+    int8_t h[APP_RANK];
+    int8_t arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+} app;
+
+int app_start(void)
+{
+    app.base_error = mcuedit_base_check(&MODEL_BASE);
+    mcuedit_stack_init(&app.stack, &MODEL_BASE, app.h, sizeof(app.h));
+    int first_error = app.base_error;
+    uint8_t accepted[APP_MASK_SIZE] = {0};
+    for (int i = 0; i < APP_ADAPTERS; i++) {
+        const mcuedit_blob *blob = &app_adapters[i];
+        int err = mcuedit_adapter_open(&app.adapters[i], &MODEL_BASE, blob->bytes, blob->size);
+        app.adapter_errors[i] = err;
+        if (!err) {
+            accepted[i / 8] |= (uint8_t)(1u << (i % 8));
+        } else if (!first_error) {
+            first_error = err;
+        }
+    }
+    int err = app_use(accepted);
+    return first_error ? first_error : err;
+}
+
+int app_use(const uint8_t *mask)
+{
+    uint8_t turn = app.turn ^ 1u;
+    uint8_t count = 0;
+    for (int i = 0; i < APP_ADAPTERS; i++) {
+        if ((mask[i / 8] >> (i % 8) & 1u) != 0) {
+            if (app.adapter_errors[i]) {
+                return app.adapter_errors[i];
+            }
+            app.chosen[turn][count++] = &app.adapters[i];
+        }
+    }
+    app.sets[turn].adapters = app.chosen[turn];
+    app.sets[turn].count = count;
+    int err = mcuedit_stack_set(&app.stack, &app.sets[turn]);
+    if (!err) {
+        app.turn = turn;
+    }
+    return err;
+}
+
+int app_infer(void)
+{
+    if (!app.base_error) {
+        MODEL_INFER(&app.stack, app_input, app_output, app.arena);
+    }
+    return app.base_error;
+}
+
+uint16_t app_answer(void)
+{
+    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app.arena, app_output), MODEL_LOGITS_SIZE);
+}
+
+const char *app_label(uint16_t answer, uint8_t *length)
+{
+    const char *label = mcuedit_stack_label(&app.stack, answer, length);
+    if (!label) {
+        label = MODEL_LABEL(answer);
+        *length = 0;
+        while (label && *length < UINT8_MAX && label[*length] != '\0') {
+            (*length)++;
+        }
+    }
+    return label;
+}
+
+const int8_t *app_arena(void)
+{
+    return app.arena;
+}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A base with adapters that can be asked, whatever executes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.base import Base
+from mcuedit.build import BuildResult
+from mcuedit.errors import McueditError
+
+Int8Array = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The class of the largest logit; `label` is its name, the number where it has none."""
+
+    index: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Executed instructions of one inference.
+
+    Attributes:
+        total: from its start to its end.
+        ops: of the base's own kernels, by op index.
+        delta: of everything else: latching the stack, projecting, adding.
+    """
+
+    total: int
+    ops: dict[int, int]
+    delta: int
+
+
+class Device(Protocol):
+    """Runs inferences. A context manager: leaving it frees what runs it.
+
+    Attributes:
+        counts: one per inference since the start, if the device was opened with counting, else empty.
+    """
+
+    counts: list[Counts]
+
+    @property
+    def built(self) -> BuildResult | None:
+        """The firmware; None where none runs."""
+        ...
+
+    def use(self, active: Sequence[bool]) -> None:
+        """Which of the adapters take part from the next inference on; all do at the start."""
+        ...
+
+    def ask(self, prompts: Sequence[str]) -> list[Answer]:
+        """Answers to prompts, encoded by the device itself."""
+        ...
+
+    def run(self, inputs: Int8Array) -> Int8Array:
+        """Output bytes: int8[n, *input] -> int8[n, output size]."""
+        ...
+
+    def stack_peak(self) -> int | None:
+        """Bytes of stack used at most so far, where there is such a thing."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def check_inputs(base: Base, inputs: Int8Array) -> Int8Array:
+    """Inputs as int8[n, input size].
+
+    Raises:
+        McueditError: another dtype or width.
+    """
+    size = base.model.input.size
+    if inputs.dtype != np.int8 or inputs.ndim == 0 or inputs.size != len(inputs) * size:
+        raise McueditError(
+            f"inputs are {inputs.dtype}{list(inputs.shape)}, base {base.name} takes int8[n, {size}]",
+            "give quantized inputs, one row each",
+        )
+    return inputs.reshape(len(inputs), size)
+
+
+def check_text(base: Base) -> int:
+    """Width of the text features.
+
+    Raises:
+        McueditError: the base takes no text.
+    """
+    if base.features is None:
+        raise McueditError(f"base {base.name} takes tensors, not text", "give --inputs F.npz or --random N")
+    return base.features
+
+
+def check_active(active: Sequence[bool], adapters: int) -> list[bool]:
+    """One flag per adapter.
+
+    Raises:
+        McueditError: more or fewer flags.
+    """
+    if len(active) != adapters:
+        raise McueditError(f"{len(active)} flags for {adapters} adapters", "give one per adapter, in their order")
+    return list(active)

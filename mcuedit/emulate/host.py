@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bare runtime compiled for this machine: fast sweeps, and the oracle where tflite-micro has no wheel."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from mcuedit import codegen
+from mcuedit.base import Base
+from mcuedit.build import build_host
+from mcuedit.delta import Adapter
+from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.firmware import mask_bytes, sources
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
+
+
+class HostDevice:
+    """A base with its adapters in a shared library; see `Device`.
+
+    Raises:
+        McueditError: it cannot be built, or the library refuses the base or an adapter.
+    """
+
+    built = None
+
+    def __init__(self, base: Base, adapters: Sequence[Adapter] = (), *, preserve: bool = False) -> None:
+        self.counts: list[Counts] = []
+        self._base, self._adapters = base, len(adapters)
+        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        try:
+            path = build_host(sources(base, adapters, preserve=preserve), Path(self._folder.name))
+            self._library = _load(path)
+        finally:
+            self._folder.cleanup()  # a loaded library needs its file no more
+        self._check(self._library.host_start())
+
+    def use(self, active: Sequence[bool]) -> None:
+        self._check(self._library.host_use(mask_bytes(check_active(active, self._adapters))))
+
+    def ask(self, prompts: Sequence[str]) -> list[Answer]:
+        n = check_text(self._base)
+        inputs = np.zeros((len(prompts), n), np.int8)
+        for row, prompt in zip(inputs, prompts, strict=True):
+            raw = prompt.encode()
+            self._library.host_features(raw, len(raw), _pointer(row), n)
+        _, indices = self._infer(inputs)
+        return [Answer(int(i), self._label(int(i))) for i in indices]
+
+    def run(self, inputs: Int8Array) -> Int8Array:
+        return self._infer(check_inputs(self._base, inputs))[0]
+
+    def arenas(self, inputs: Int8Array) -> tuple[Int8Array, Int8Array]:
+        """Outputs int8[n, output size] and what the arena holds after each: int8[n, arena size]."""
+        rows = np.ascontiguousarray(check_inputs(self._base, inputs))
+        outputs = np.empty((len(rows), self._base.model.output.size), np.int8)
+        size = max(codegen.plan(self._base.model, preserve=True).arena_size, 1)
+        arenas = np.empty((len(rows), size), np.int8)
+        self._check(self._library.host_arenas(_pointer(rows), len(rows), _pointer(outputs), _pointer(arenas)))
+        return outputs, arenas
+
+    def stack_peak(self) -> None:
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass  # ctypes never unloads a library
+
+    def _infer(self, rows: Int8Array) -> tuple[Int8Array, Any]:
+        rows = np.ascontiguousarray(rows)
+        outputs = np.empty((len(rows), self._base.model.output.size), np.int8)
+        indices = np.empty(len(rows), np.uint16)
+        self._check(self._library.host_run(_pointer(rows), len(rows), _pointer(outputs), _pointer(indices)))
+        return outputs, indices
+
+    def _label(self, index: int) -> str:
+        length = ctypes.c_uint8()
+        text = self._library.host_label(index, ctypes.byref(length))
+        return ctypes.string_at(text, length.value).decode("utf-8", "replace") if text else str(index)
+
+    def _check(self, error: int) -> None:
+        if error:
+            name = self._library.host_error(error).decode()
+            raise McueditError(f"the host engine refuses the base or an adapter: {name}", "train the adapter again")
+
+
+class HostOracle:
+    """The host engine as `Oracle`: what stands in where tflite-micro cannot be installed."""
+
+    name = "host engine"
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._device = HostDevice(Base("oracle", model), preserve=True)
+        self._places = codegen.plan(model, preserve=True).places
+
+    def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
+        """See Oracle."""
+        outputs, arenas = self._device.arenas(x)
+        regions = {"input": x.reshape(len(x), -1), "output": outputs, "arena": arenas}
+        found = {}
+        for tensor in tensors:
+            place = self._places[tensor]
+            flat = regions[place.where][:, place.offset : place.offset + place.size]
+            found[tensor] = flat.reshape(len(x), *self._model.tensors[tensor].shape)
+        return found
+
+
+def _load(path: Path) -> Any:
+    library = ctypes.CDLL(str(path))
+    library.host_label.restype = ctypes.c_void_p
+    library.host_error.restype = ctypes.c_char_p
+    return library
+
+
+def _pointer(array: Any) -> Any:
+    return array.ctypes.data_as(ctypes.c_void_p)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a base with adapters on any emulator, and compares with the oracle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from mcuedit import board as boards
+from mcuedit.base import Base
+from mcuedit.build import Footprint
+from mcuedit.delta import Adapter
+from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
+from mcuedit.oracle import Oracle
+
+DEFAULT_BOARDS = {"unicorn": "virt-m4", "qemu": "mps2-an386"}
+EMULATORS = ("unicorn", "qemu", "host", "tflm")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    Attributes:
+        inputs: int8[n, input size]: the prompts' features and the given inputs, in this order.
+        outputs: int8[n, output size].
+        answers: one per prompt.
+        counts: one per row of `outputs`; empty without counting.
+        peak_stack, footprint, toolchain, board: None where no firmware runs.
+        seconds: of the inferences, without the build.
+    """
+
+    inputs: Int8Array
+    outputs: Int8Array
+    answers: tuple[Answer, ...]
+    counts: tuple[Counts, ...]
+    peak_stack: int | None
+    footprint: Footprint | None
+    toolchain: str | None
+    board: str | None
+    seconds: float
+
+    @property
+    def instructions(self) -> Counts | None:
+        """The mean over all inferences; None without counting."""
+        if not self.counts:
+            return None
+        n = len(self.counts)
+        ops = {op: round(sum(c.ops[op] for c in self.counts) / n) for op in self.counts[0].ops}
+        return Counts(round(sum(c.total for c in self.counts) / n), ops, round(sum(c.delta for c in self.counts) / n))
+
+
+def run(
+    base: Base,
+    adapters: Sequence[Adapter] = (),
+    *,
+    emulator: str = "unicorn",
+    board: str | None = None,
+    prompts: Sequence[str] = (),
+    inputs: Int8Array | None = None,
+    active: Sequence[bool] | None = None,
+    count: bool = False,
+    toolchain: str = "auto",
+    opt: str = "2",
+) -> Result:
+    """Builds, starts, asks, and ends everything again.
+
+    Args:
+        board: for unicorn and qemu; None takes the emulator's Cortex-M4.
+        prompts: asked on the device, then run as features again for their output bytes.
+        inputs: int8[n, *input].
+        active: which adapters take part; None: all.
+
+    Raises:
+        McueditError: as `open_device` and `Device`.
+    """
+    options = {"board": board, "count": count, "toolchain": toolchain, "opt": opt}
+    with open_device(base, adapters, emulator, **options) as device:  # type: ignore[arg-type]
+        if active is not None:
+            device.use(active)
+        start = time.perf_counter()
+        answers = device.ask(prompts) if prompts else []
+        rows = [base.encode(prompts)] if prompts else []
+        rows += [inputs] if inputs is not None else []
+        width = base.model.input.size
+        x = np.concatenate([r.reshape(len(r), -1) for r in rows] or [np.zeros((0, width), np.int8)])
+        device.counts.clear()  # of `ask`: the same inferences follow
+        outputs = device.run(x)
+        seconds = time.perf_counter() - start
+        return Result(
+            inputs=x,
+            outputs=outputs,
+            answers=tuple(answers),
+            counts=tuple(device.counts),
+            peak_stack=device.stack_peak(),
+            footprint=device.built.footprint if device.built else None,
+            toolchain=device.built.toolchain if device.built else None,
+            board=(board or DEFAULT_BOARDS[emulator]) if device.built else None,
+            seconds=seconds,
+        )
+
+
+def open_device(
+    base: Base,
+    adapters: Sequence[Adapter] = (),
+    emulator: str = "unicorn",
+    *,
+    board: str | None = None,
+    count: bool = False,
+    toolchain: str = "auto",
+    opt: str = "2",
+) -> Device:
+    """Builds and starts a device; use it as a context manager.
+
+    Raises:
+        McueditError: something is not installed, cannot be built, or does not go together.
+    """
+    if emulator in DEFAULT_BOARDS:
+        from mcuedit.emulate.virtual import VirtualDevice
+
+        machine = boards.load(board or DEFAULT_BOARDS[emulator])
+        return VirtualDevice(base, adapters, emulator, machine, count=count, toolchain=toolchain, opt=opt)
+    if emulator not in EMULATORS:
+        raise McueditError(f"no emulator {emulator!r}", f"one of {', '.join(EMULATORS)}")
+    if board is not None or count:
+        what = "has no boards" if board is not None else "counts no instructions"
+        raise McueditError(f"emulator {emulator} {what}", f"use --emulator {' or '.join(DEFAULT_BOARDS)}")
+    if emulator == "host":
+        from mcuedit.emulate.host import HostDevice
+
+        return HostDevice(base, adapters)
+    from mcuedit.emulate.tflm import OracleDevice
+    from mcuedit.oracle import Tflm
+
+    return OracleDevice(base, adapters, Tflm(base.model))
+
+
+def best_oracle(model: Model) -> Oracle:
+    """TFLM where tflite-micro is installed, else the host engine; its `name` says which."""
+    if find_spec("tflite_micro") is not None:
+        from mcuedit.oracle import Tflm
+
+        return Tflm(model)
+    from mcuedit.emulate.host import HostOracle
+
+    return HostOracle(model)
+
+
+def expected(base: Base, adapters: Sequence[Adapter], oracle: Oracle, inputs: Int8Array) -> Int8Array:
+    """What every device must give: int8[n, output size]; the base by the oracle, the deltas by numpy."""
+    from mcuedit.emulate.tflm import OracleDevice
+
+    return OracleDevice(base, adapters, oracle).run(inputs)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The oracle as a device: TFLM's own kernels for the base, numpy arithmetic for the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from mcuedit.base import Base
+from mcuedit.delta import Adapter
+from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.evaluation.outputs import answers, logits_tensor, stack, trace, with_deltas
+from mcuedit.oracle import Oracle
+
+
+class OracleDevice:
+    """A base on an oracle, its adapters in numpy (SPEC.md, section 2); see `Device`."""
+
+    built = None
+
+    def __init__(self, base: Base, adapters: Sequence[Adapter], oracle: Oracle) -> None:
+        self.counts: list[Counts] = []
+        self._base, self._adapters, self._oracle = base, list(adapters), oracle
+        self._active = list(adapters)
+
+    def use(self, active: Sequence[bool]) -> None:
+        flags = check_active(active, len(self._adapters))
+        self._active = [adapter for adapter, on in zip(self._adapters, flags, strict=True) if on]
+
+    def ask(self, prompts: Sequence[str]) -> list[Answer]:
+        check_text(self._base)
+        model = self._base.model
+        classes = answers(self._tensor(self._base.encode(prompts), logits_tensor(model)))
+        return [Answer(int(c), self._label(int(c))) for c in classes]
+
+    def run(self, inputs: Int8Array) -> Int8Array:
+        rows = check_inputs(self._base, inputs)
+        return self._tensor(rows, self._base.model.outputs[0]).reshape(len(rows), -1)
+
+    def stack_peak(self) -> None:
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass  # holds nothing but memory
+
+    def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
+        model = self._base.model
+        x = rows.reshape(len(rows), *model.input.shape[1:])
+        deltas = stack(self._active)
+        first = min((d.tap for d in deltas), default=len(model.ops) - 1)
+        return np.asarray(with_deltas(model, deltas, trace(model, self._oracle, x, first)).values[tensor])
+
+    def _label(self, index: int) -> str:
+        for adapter in self._active:
+            if index in adapter.labels:
+                return adapter.labels[index]
+        return self._base.labels[index] if self._base.labels else str(index)

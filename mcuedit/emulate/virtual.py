@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server app on a virtual board (SPEC.md, section 5)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from mcuedit import codegen
+from mcuedit.base import Base
+from mcuedit.board import Board
+from mcuedit.build import BuildResult, build
+from mcuedit.delta import Adapter
+from mcuedit.emulate import open_session
+from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.firmware import sources
+from mcuedit.errors import McueditError
+
+READY = "mcuedit ready"
+TEXT_MAX = 255  # firmware/apps/server.c
+_CALIBRATION = 2  # probes before an inference's first one (firmware/port/probe.c)
+_SYSTICK_MASK = (1 << 24) - 1
+
+
+class VirtualDevice:
+    """A base with its adapters compiled into the server app, executed from its ELF file; see `Device`.
+
+    Args:
+        count: build with probes and count instructions; slower.
+        toolchain, opt: as `mcuedit.build.build`.
+        timeout: seconds without a sign of life.
+
+    Raises:
+        McueditError: it cannot be built or started, or the firmware refuses the base or an adapter.
+    """
+
+    built: BuildResult
+
+    def __init__(
+        self,
+        base: Base,
+        adapters: Sequence[Adapter],
+        emulator: str,
+        board: Board,
+        *,
+        count: bool = False,
+        toolchain: str = "auto",
+        opt: str = "2",
+        timeout: float = 20.0,
+    ) -> None:
+        emulation = board.emulation(emulator)
+        self.counts: list[Counts] = []
+        self._base, self._adapters, self._count = base, len(adapters), count
+        self._ticks_per_instruction = emulation.ticks_per_instruction
+        self._stages = codegen.plan(base.model).stages
+        defines = ("MCUEDIT_PROBE", f"PORT_PROBES={_CALIBRATION + len(self._stages) + 1}") if count else ()
+        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        try:
+            self.built = build(
+                board,
+                sources(base, adapters),
+                "server",
+                Path(self._folder.name),
+                toolchain=toolchain,
+                opt=opt,
+                defines=defines,
+            )
+            self._session = open_session(emulator, board, self.built.elf, count=count, timeout=timeout)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        try:
+            self._expect(READY)
+        except BaseException:
+            self.close()
+            raise
+
+    def use(self, active: Sequence[bool]) -> None:
+        bits = sum(on << i for i, on in enumerate(check_active(active, self._adapters)))
+        self._session.write(f"use {bits:x}\n".encode())
+        self._expect("ok")
+
+    def ask(self, prompts: Sequence[str]) -> list[Answer]:
+        check_text(self._base)
+        answers = []
+        for reply in self._infer([b"ask " + _line(prompt) for prompt in prompts], "answer"):
+            index, _, label = reply.partition(" ")
+            answers.append(Answer(int(index), label or index))
+        return answers
+
+    def run(self, inputs: Int8Array) -> Int8Array:
+        rows = check_inputs(self._base, inputs)
+        replies = self._infer([b"run " + row.tobytes().hex().encode() for row in rows], "out")
+        raw = bytes.fromhex("".join(replies))
+        return np.frombuffer(raw, np.int8).reshape(len(rows), self._base.model.output.size)
+
+    def stack_peak(self) -> int:
+        self._session.write(b"stat\n")
+        words = dict(word.split("=") for word in self._reply("stat").split())
+        return int(words["stack"])
+
+    def close(self) -> None:
+        """Ends the emulator and removes the build."""
+        self._session.__exit__(None, None, None)
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _infer(self, commands: Sequence[bytes], reply: str) -> list[str]:
+        """All commands at once: an emulator is started and stopped as seldom as can be."""
+        after = b"\nticks\n" if self._count else b"\n"
+        self._session.write(b"".join(command + after for command in commands))
+        replies = []
+        for _ in commands:
+            replies.append(self._reply(reply))
+            if self._count:
+                self.counts.append(self._counts([int(word) for word in self._reply("ticks").split()]))
+        return replies
+
+    def _counts(self, ticks: Sequence[int]) -> Counts:
+        if len(ticks) != _CALIBRATION + len(self._stages) + 1:
+            raise McueditError(f"the firmware took {len(ticks)} probes", "a bug: please report it")
+        passed = [(a - b) & _SYSTICK_MASK for a, b in pairwise(ticks)]
+        overhead, intervals = passed[0], passed[_CALIBRATION:]
+        spent = [round((interval - overhead) / self._ticks_per_instruction) for interval in intervals]
+        ops = {stage.op: n for stage, n in zip(self._stages, spent, strict=True) if stage.kind == "op"}
+        kernels = {op: n for op, n in ops.items() if op is not None}
+        return Counts(sum(spent), kernels, sum(spent) - sum(kernels.values()))
+
+    def _reply(self, word: str) -> str:
+        """What stands behind `word` in the next line."""
+        line = self._session.read_line()
+        found, _, rest = line.partition(" ")
+        if found != word:
+            raise McueditError(f"the firmware said {line[:80]!r} instead of {word!r}", "")
+        return rest
+
+    def _expect(self, expected: str) -> None:
+        line = self._session.read_line()
+        if line != expected:
+            raise McueditError(f"the firmware said {line[:80]!r} instead of {expected!r}", "")
+
+
+def _line(prompt: str) -> bytes:
+    """A prompt as one line; line ends separate words, as spaces do (SPEC.md, section 4)."""
+    raw = prompt.encode().replace(b"\n", b" ").replace(b"\r", b" ")
+    if len(raw) > TEXT_MAX:
+        raise McueditError(f"prompt {prompt[:40]!r}... has {len(raw)} bytes", f"at most {TEXT_MAX} fit")
+    return raw
