@@ -95,3 +95,14 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda n: bar.advance(task, n)
+
+
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """A spinner on stderr while the block runs; nothing when stderr is no terminal."""
+    console = stderr()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{label} ..."):
+        yield
