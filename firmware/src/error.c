@@ -12,15 +12,3 @@ const char *mcuedit_error_name(int error)
         return "unknown";
     }
 }
-
-const char *mcuedit_error_text(int error)
-{
-    switch (error) {
-#define MCUEDIT_ERROR_TEXT(name, value, text) \
-    case value:                               \
-        return text;
-        MCUEDIT_ERRORS(MCUEDIT_ERROR_TEXT)
-    default:
-        return "unknown";
-    }
-}
