@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Apart from the names: literals of one file stay together, and firmware that only names errors need not carry these. */
+/* Apart from the names: literals of one file stay together, and firmware that only names errors need not carry these.
+ */
 #include "mcuedit/error.h"
 
 const char *mcuedit_error_text(int error)
