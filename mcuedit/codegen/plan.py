@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mcuedit.codegen.ops import Lowered, lower
+from mcuedit.codegen.ops import Lowered, is_shape_arithmetic, lower
 from mcuedit.delta import carries
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op
@@ -62,6 +62,8 @@ class Plan:
 
     def called(self, op: Op) -> bool:
         """Whether the op leaves any code: it computes, or its bytes must move."""
+        if op.outputs[0] not in self.places:
+            return False
         return bool(self.lowered[op.index].function) or self.places[op.inputs[0]] != self.places[op.outputs[0]]
 
 
@@ -75,13 +77,14 @@ def plan(model: Model, *, preserve: bool = False) -> Plan:
         McueditError: an op, or the graph's form, is not in the bare runtime.
     """
     lowered = tuple(lower(model, op) for op in model.ops)
-    _check_graph(model)
-    logits = _logits(model)
-    owner = _owners(model, lowered)
+    ops = [op for op in model.ops if not is_shape_arithmetic(model, op)]
+    _check_graph(model, ops)
+    logits = _logits(model, ops)
+    owner = _owners(model, ops, lowered)
     places = {owner[model.outputs[0]]: Place("output", 0, model.output.size)}
     places[owner[model.inputs[0]]] = Place("input", 0, model.input.size)
     rest = sorted({o for o in owner.values() if o not in places})
-    lives = _lifetimes(model, owner, keep=owner[logits])
+    lives = _lifetimes(ops, owner, keep=owner[logits])
     arena = _allocate({o: model.tensors[o].size for o in rest}, lives, preserve)
     places |= {o: Place("arena", offset, model.tensors[o].size) for o, offset in arena.items()}
     result = {t: places[o] for t, o in owner.items()}
@@ -91,9 +94,9 @@ def plan(model: Model, *, preserve: bool = False) -> Plan:
     return Plan(model, lowered, result, size, logits)
 
 
-def _check_graph(model: Model) -> None:
+def _check_graph(model: Model, ops: Sequence[Op]) -> None:
     known = {model.inputs[0]}
-    for op in model.ops:
+    for op in ops:
         if op.inputs[0] not in known or len(op.outputs) != 1:
             raise McueditError(
                 f"op {op.index} {op.kind} reads tensor {op.inputs[0]} before an op wrote it, or has several outputs",
@@ -104,9 +107,9 @@ def _check_graph(model: Model) -> None:
         raise McueditError("no op writes the model's output", "convert the model again")
 
 
-def _logits(model: Model) -> int:
+def _logits(model: Model, ops: Sequence[Op]) -> int:
     tensor = model.outputs[0]
-    for op in reversed(model.ops):
+    for op in reversed(ops):
         if op.outputs[0] == tensor and op.kind in ("RESHAPE", "SOFTMAX"):
             tensor = op.inputs[0]
             if op.kind == "SOFTMAX":
@@ -114,22 +117,22 @@ def _logits(model: Model) -> int:
     return model.outputs[0]
 
 
-def _owners(model: Model, lowered: Iterable[Lowered]) -> dict[int, int]:
+def _owners(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered]) -> dict[int, int]:
     """Activations -> the first tensor with the same bytes."""
     owner = {model.inputs[0]: model.inputs[0]}
-    for op, low in zip(model.ops, lowered, strict=True):
-        owner[op.outputs[0]] = op.outputs[0] if low.function else owner[op.inputs[0]]
+    for op in ops:
+        owner[op.outputs[0]] = op.outputs[0] if lowered[op.index].function else owner[op.inputs[0]]
     return owner
 
 
-def _lifetimes(model: Model, owner: dict[int, int], keep: int) -> dict[int, tuple[int, int]]:
+def _lifetimes(ops: Sequence[Op], owner: dict[int, int], keep: int) -> dict[int, tuple[int, int]]:
     """First and last op that touch each owner; `keep` is read after the inference."""
     lives: dict[int, tuple[int, int]] = {}
-    for op in model.ops:
+    for op in ops:
         for tensor in (op.inputs[0], op.outputs[0]):
             first, _ = lives.get(owner[tensor], (op.index, op.index))
             lives[owner[tensor]] = (first, op.index)
-    lives[keep] = (lives.get(keep, (0, 0))[0], len(model.ops))
+    lives[keep] = (lives.get(keep, (0, 0))[0], ops[-1].index + 1 if ops else 0)
     return lives
 
 

@@ -14,13 +14,16 @@ from typing import Any
 import numpy.typing as npt
 
 from mcuedit.errors import McueditError
-from mcuedit.model import INT8, Model, Op
+from mcuedit.model import INT8, INT32, Model, Op
 
 _KINDS = {
     "FULLY_CONNECTED": "mcuedit.codegen.ops.fully_connected",
     "RESHAPE": "mcuedit.codegen.ops.reshape",
     "SOFTMAX": "mcuedit.codegen.ops.softmax",
 }
+
+# What a converter leaves of a Flatten over an open batch: it ends in the shape operand of a RESHAPE, which is known here.
+_SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,19 @@ class Lowered:
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
+def is_shape_arithmetic(model: Model, op: Op) -> bool:
+    """Whether the op only computes a shape, which leaves no code."""
+    return op.kind in _SHAPE_KINDS and model.tensors[op.outputs[0]].dtype == INT32
+
+
 def lower(model: Model, op: Op) -> Lowered:
     """Lowers one op.
 
     Raises:
         McueditError: the bare runtime has no such op, or not in this form.
     """
+    if is_shape_arithmetic(model, op):
+        return Lowered()
     if op.kind not in _KINDS:
         raise McueditError(
             f"op {op.index} {op.kind} is not in the bare runtime",

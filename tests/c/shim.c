@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests call that is static inline, and the sizes of what they allocate. */
+#include "crc32.h"
+#include "dot.h"
+#include "fixedpoint.h"
+#include "mcuedit/engine.h"
+#include "mcuedit/mcuedit.h"
+
+int32_t shim_mbqm(int32_t x, int32_t m, int32_t s);
+int32_t shim_mbqm_any(int32_t x, int32_t m, int32_t s);
+int32_t shim_row_dots(const int8_t *x, const uint8_t *a, uint32_t n, uint32_t bits, uint32_t rows, int32_t *sums);
+
+const uint32_t shim_adapter_size = sizeof(mcuedit_adapter);
+const uint32_t shim_stack_size = sizeof(mcuedit_stack);
+const uint32_t shim_set_size = sizeof(mcuedit_set);
+
+int32_t shim_mbqm(int32_t x, int32_t m, int32_t s)
+{
+    return mcuedit_mbqm(x, m, s);
+}
+
+int32_t shim_mbqm_any(int32_t x, int32_t m, int32_t s)
+{
+    return mcuedit_mbqm_any(x, m, s);
+}
+
+/* sums[i] += row i of a . x, all through one mcuedit_row. Returns 0. */
+int32_t shim_row_dots(const int8_t *x, const uint8_t *a, uint32_t n, uint32_t bits, uint32_t rows, int32_t *sums)
+{
+    mcuedit_row row;
+    mcuedit_row_begin(&row, x, n);
+    for (uint32_t i = 0; i < rows; i++, a += bits == 8 ? n : (n + 1u) / 2u) {
+        sums[i] = mcuedit_row_dot(&row, a, bits, sums[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random deltas that are valid for a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcuedit.delta import Adapter, Delta, carrier
+from mcuedit.model import Model
+
+
+def delta(
+    model: Model,
+    tap: int,
+    target: int,
+    *,
+    rank: int = 1,
+    bits: int = 8,
+    gated: bool = True,
+    rows: int | None = 2,
+    seed: int = 0,
+) -> Delta:
+    """Factors whose gates open for about half of all inputs; `rows` is None for a dense B."""
+    rng = np.random.default_rng(seed)
+    source, sink = carrier(model, tap), carrier(model, target)
+    limit = 7 if bits == 4 else 127
+    a = rng.integers(-limit, limit, (rank, source.n_in), endpoint=True).astype(np.int8)
+    reach = limit * 74 * np.sqrt(source.n_in)  # of a sum over uniform inputs
+    offset = rng.integers(-int(reach / 2), int(reach / 2), rank) - source.zx * a.sum(axis=1, dtype=np.int64)
+    shift = int(np.clip(np.round(np.log2(100 / reach)), -31, 0))
+    stored = sink.n_out if rows is None else rows
+    index = None if rows is None else np.sort(rng.choice(sink.n_out, rows, replace=False)).astype(np.int64)
+    return Delta(
+        tap=tap,
+        target=target,
+        a=a,
+        c=offset.astype(np.int64),
+        m=rng.integers(1 << 30, 1 << 31, rank),
+        s=np.full(rank, shift, np.int64),
+        b=rng.integers(-127, 127, (stored, rank), endpoint=True).astype(np.int8),
+        rows=index,
+        M=int(rng.integers(1 << 30, 1 << 31)),
+        S=int(rng.integers(-7, -4)),
+        gated=gated,
+        bits=bits,
+        zx=source.zx,
+        act_lo=sink.act_lo,
+        act_hi=sink.act_hi,
+    )
+
+
+def adapter(model: Model, *deltas: Delta, name: str = "test", labels: dict[int, str] | None = None) -> Adapter:
+    """An adapter of these deltas."""
+    return Adapter(name, "1.0", model.sha256, deltas, labels or {})

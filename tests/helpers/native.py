@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C core and a generated base as a shared library of this machine, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcuedit import codegen, resources, toolchain
+from mcuedit.base import Base
+from mcuedit.codegen.ops import is_shape_arithmetic
+from mcuedit.delta import Adapter, add
+from mcuedit.model import Model
+from mcuedit.ops import operator
+from mcuedit.package import encode
+
+SHIM = Path(__file__).resolve().parents[1] / "c" / "shim.c"
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
+H_SIZE = 4096
+
+
+def core_sources() -> list[Path]:
+    """The hand-written C of the runtime."""
+    firmware = resources.path("firmware")
+    return sorted((firmware / "src").glob("*.c")) + sorted((firmware / "engine").glob("*.c"))
+
+
+def includes() -> list[str]:
+    """Include paths of the runtime."""
+    firmware = resources.path("firmware")
+    return [f"-I{firmware / 'include'}", f"-I{firmware / 'src'}"]
+
+
+class Native:
+    """A base in C.
+
+    Args:
+        folder: where it is compiled.
+        preserve: as for `codegen.render_base`.
+    """
+
+    def __init__(self, base: Base, folder: Path, *, preserve: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = codegen.render_base(base, preserve=preserve)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in [*core_sources(), SHIM]]
+        arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "base.so"]
+        toolchain.find_host_compiler().run(arguments, folder)
+        self.lib = ctypes.CDLL(str(folder / "base.so"))
+        self.lib.mcuedit_error_name.restype = ctypes.c_char_p
+        self.lib.mcuedit_error_text.restype = ctypes.c_char_p
+        self.lib.mcuedit_stack_label.restype = ctypes.c_void_p
+        self.model = base.model
+        self.plan = codegen.plan(base.model, preserve=preserve)
+        self.symbol = codegen.base_names(base.name).symbol
+        self.base = ctypes.byref(ctypes.c_char.in_dll(self.lib, f"{self.symbol}_base"))
+        self.stack = self._allocate("stack")
+        self.h = ctypes.create_string_buffer(H_SIZE)
+        self._kept: list[Any] = []
+        self.lib.mcuedit_stack_init(self.stack, self.base, self.h, H_SIZE)
+
+    def _allocate(self, kind: str) -> Any:
+        return ctypes.create_string_buffer(ctypes.c_uint32.in_dll(self.lib, f"shim_{kind}_size").value)
+
+    def name(self, code: int) -> str:
+        """Name of an error code."""
+        return self.lib.mcuedit_error_name(code).decode()
+
+    def open(self, raw: bytes, *, size: int | None = None) -> tuple[str, Any]:
+        """Error name and the opened adapter, of bytes in an aligned buffer of just their size."""
+        flash = (ctypes.c_uint32 * (len(raw) // 4 + 1))()
+        ctypes.memmove(flash, raw, len(raw))
+        adapter = self._allocate("adapter")
+        code = self.lib.mcuedit_adapter_open(adapter, self.base, flash, len(raw) if size is None else size)
+        self._kept.append(flash)
+        return self.name(code), adapter
+
+    def activate(self, adapters: Sequence[Any]) -> str:
+        """Makes opened adapters active; error name."""
+        if not adapters:
+            return self.name(self.lib.mcuedit_stack_set(self.stack, None))
+        pointers = (ctypes.c_void_p * len(adapters))(*map(ctypes.addressof, adapters))
+        active = self._allocate("set")
+        ctypes.memmove(active, ctypes.addressof(ctypes.c_void_p(ctypes.addressof(pointers))), 8)
+        active[8] = len(adapters)
+        self._kept += [pointers, active, *adapters]
+        return self.name(self.lib.mcuedit_stack_set(self.stack, active))
+
+    def load(self, adapters: Sequence[Adapter]) -> None:
+        """Encodes, opens and activates adapters."""
+        opened = []
+        for adapter in adapters:
+            error, view = self.open(encode(adapter, self.model))
+            assert error == "OK", error
+            opened.append(view)
+        assert self.activate(opened) == "OK"
+
+    def label(self, index: int) -> str | None:
+        """Name that the stack gives to a class."""
+        length = ctypes.c_uint8()
+        found = self.lib.mcuedit_stack_label(self.stack, index, ctypes.byref(length))
+        return ctypes.string_at(found, length.value).decode() if found else None
+
+    def infer(self, x: np.ndarray, *, stack: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """int8[n, ...] -> outputs int8[n, outputs] and the arenas they left behind."""
+        size = self.plan.arena_size
+        outputs = np.empty((len(x), self.model.output.size), np.int8)
+        arenas = np.zeros((len(x), max(size, 1)), np.int8)
+        run = getattr(self.lib, f"{self.symbol}_infer")
+        for i, row in enumerate(np.ascontiguousarray(x, np.int8).reshape(len(x), -1)):
+            place = ctypes.c_void_p
+            run(
+                self.stack if stack else None,
+                place(row.ctypes.data),
+                place(outputs[i].ctypes.data),
+                place(arenas[i].ctypes.data),
+            )
+        return outputs, arenas
+
+
+def reference(model: Model, adapters: Sequence[Adapter], x: np.ndarray) -> dict[int, np.ndarray]:
+    """Every activation by the numpy arithmetic: tensor index -> int8[n, *shape]."""
+    deltas = [delta for adapter in adapters for delta in adapter.deltas]
+    values = {model.inputs[0]: x.reshape(len(x), *model.input.shape)}
+    h = {}
+    for op in model.ops:
+        if is_shape_arithmetic(model, op):
+            continue
+        source = values[op.inputs[0]]
+        y = operator(model, op).forward(source)
+        for i, delta in enumerate(deltas):
+            if delta.tap == op.index:
+                h[i] = delta.project(source.reshape(len(x), -1, delta.a.shape[1]))
+        here = [i for i, delta in enumerate(deltas) if delta.target == op.index]
+        if here:
+            rows = y.reshape(len(x), -1, model.tensors[op.inputs[1]].shape[0])
+            y = add([deltas[i] for i in here], [h[i] for i in here], rows).reshape(y.shape)
+        values[op.outputs[0]] = y
+    return values
