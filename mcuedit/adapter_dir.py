@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adapter folders on the host: adapter_config.json and adapter_model.safetensors, with PEFT's names.
+
+The tensors are the integers of SPEC.md section 2, one group per delta: `delta.<i>.lora_A.weight` int8[r, n_in],
+`delta.<i>.lora_B.weight` int8[n_rows, r], `.c`, `.m`, `.s` and, unless B is dense, `.rows`. A folder may carry the
+edits it was trained on in edits.jsonl, so that a later training can take them into account; they never go to a device.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcuedit.atomic import write_folder
+from mcuedit.delta import Adapter, Delta
+from mcuedit.errors import McueditError
+
+CONFIG, TENSORS, EDITS = "adapter_config.json", "adapter_model.safetensors", "edits.jsonl"
+_FORMAT = 1
+_SCALARS = ("tap", "target", "M", "S", "gated", "bits", "zx", "act_lo", "act_hi")
+
+
+def save(adapter: Adapter, path: str | Path, extra: Mapping[str, str] | None = None, *, force: bool = False) -> None:
+    """Writes an adapter's folder, whole or not at all.
+
+    Args:
+        extra: more files by name, such as edits.jsonl.
+        force: replace a folder that mcuedit did not write.
+    """
+    from safetensors.numpy import save as to_safetensors
+
+    tensors: dict[str, np.ndarray] = {}
+    for i, delta in enumerate(adapter.deltas):
+        group = f"delta.{i}."
+        tensors[group + "lora_A.weight"] = np.ascontiguousarray(delta.a)
+        tensors[group + "lora_B.weight"] = np.ascontiguousarray(delta.b)
+        tensors |= {group + name: np.ascontiguousarray(getattr(delta, name)) for name in ("c", "m", "s")}
+        if delta.rows is not None:
+            tensors[group + "rows"] = np.ascontiguousarray(delta.rows)
+    rank = max((d.rank for d in adapter.deltas), default=0)
+    config = {
+        "peft_type": "LORA",
+        "r": rank,
+        "lora_alpha": rank,
+        "target_modules": sorted({str(d.target) for d in adapter.deltas}),
+        "bias": "none",
+        "task_type": None,
+        "mcuedit": {
+            "format": _FORMAT,
+            "name": adapter.name,
+            "version": adapter.version,
+            "base_sha256": adapter.base_sha256,
+            "labels": {str(k): v for k, v in sorted(adapter.labels.items())},
+            "deltas": [{name: getattr(d, name) for name in _SCALARS} for d in adapter.deltas],
+            "info": adapter.info,
+        },
+    }
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    write_folder(path, {CONFIG: text, TENSORS: to_safetensors(tensors), **(extra or {})}, force=force)
+
+
+def load(path: str | Path) -> Adapter:
+    """Reads an adapter's folder.
+
+    Raises:
+        McueditError: a file is missing or damaged. Whether the adapter fits a base shows when it is encoded.
+    """
+    path = Path(path)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_safetensors
+
+    try:
+        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))["mcuedit"]
+        if config["format"] != _FORMAT:
+            raise McueditError(f"{path}: adapter format {config['format']} is unknown", "use the mcuedit that wrote it")
+        tensors = from_safetensors((path / TENSORS).read_bytes())
+        deltas = tuple(_delta(scalars, tensors, f"delta.{i}.") for i, scalars in enumerate(config["deltas"]))
+        labels = {int(k): str(v) for k, v in config["labels"].items()}
+        return Adapter(config["name"], config["version"], config["base_sha256"], deltas, labels, config["info"])
+    except OSError as error:
+        hint = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
+        raise McueditError(f"{path}: no adapter ({error.strerror or error})", hint) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError) as error:
+        raise McueditError(f"{path}: damaged adapter ({error})", "train it again, or restore the folder") from error
+
+
+def _delta(scalars: Mapping[str, Any], tensors: Mapping[str, np.ndarray], group: str) -> Delta:
+    a, b = tensors[group + "lora_A.weight"], tensors[group + "lora_B.weight"]
+    c, m, s = (tensors[group + name].astype(np.int64) for name in ("c", "m", "s"))
+    rows = tensors.get(group + "rows")
+    if a.dtype != np.int8 or b.dtype != np.int8 or a.ndim != 2 or b.ndim != 2:
+        raise ValueError(f"{group}lora_A and lora_B must be int8 matrices")
+    if not len(a) == b.shape[1] == len(c) == len(m) == len(s):
+        raise ValueError(f"the factors of {group[:-1]} differ in rank")
+    values = {name: scalars[name] for name in _SCALARS}
+    return Delta(a=a, b=b, c=c, m=m, s=s, rows=None if rows is None else rows.astype(np.int64), **values)
