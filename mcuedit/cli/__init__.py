@@ -71,7 +71,7 @@ def command() -> None:
     """Repair an INT8 model in the field with a delta of a few hundred bytes."""
 
 
-def run(args: Sequence[str] | None = None) -> int:
+def invoke(args: Sequence[str] | None = None) -> int:
     """Runs one command line; errors go to stderr.
 
     Returns:
@@ -96,7 +96,7 @@ def run(args: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """The console script."""
-    sys.exit(run())
+    sys.exit(invoke())
 
 
 def complain(message: str, hint: str = "") -> None:

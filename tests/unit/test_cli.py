@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import inspect
 import json
 import os
 import signal
@@ -43,7 +44,7 @@ def test_help_is_quick():
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys\nfrom mcuedit.cli import run\nassert run(['--help']) == 0\n"
+        "import sys\nfrom mcuedit.cli import invoke\nassert invoke(['--help']) == 0\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('numpy', 'rich', 'jinja2', 'tensorflow')"
         " or m.startswith('mcuedit.cli.')])"
     )
@@ -77,6 +78,12 @@ def test_every_verb_has_json_and_an_example(verb):
         assert f"mcuedit {' '.join(path)}" in leaf.epilog, path
 
 
+def test_no_name_hides_a_module():
+    """An attribute of a package is lost when a submodule of the same name is imported."""
+    assert not [verb for verb in cli.VERBS if inspect.isfunction(getattr(cli, verb, None))]
+    assert not [name for name in mcuedit.__all__ if importlib.util.find_spec(f"mcuedit.{name}")]
+
+
 def test_public_names_exist_and_load_late():
     code = "import sys, mcuedit\nprint([m for m in sys.modules if m.startswith('mcuedit.') or m == 'numpy'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -98,7 +105,7 @@ def test_public_names_exist_and_load_late():
     ],
 )
 def test_usage_errors(capsys, args, message, hint):
-    assert cli.run(args) == 2
+    assert cli.invoke(args) == 2
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
@@ -109,7 +116,7 @@ def test_usage_errors(capsys, args, message, hint):
 
 
 def test_no_verb_shows_the_verbs(capsys):
-    assert cli.run([]) == 2
+    assert cli.invoke([]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("Usage: mcuedit")
@@ -129,7 +136,7 @@ def verb(monkeypatch):
 @pytest.mark.parametrize(("value", "code"), [(None, 0), (0, 0), (1, 1)])
 def test_what_a_verb_returns_is_the_exit_code(verb, value, code):
     verb(lambda: value)
-    assert cli.run(["zoo"]) == code
+    assert cli.invoke(["zoo"]) == code
 
 
 def raising(error):
@@ -141,23 +148,23 @@ def raising(error):
 
 def test_errors_are_two_lines(verb, capsys):
     verb(raising(McueditError("x is 3", "make it 4")))
-    assert cli.run(["zoo"]) == 2
+    assert cli.invoke(["zoo"]) == 2
     assert capsys.readouterr() == ("", "error: x is 3\nhint: make it 4\n")
     verb(raising(McueditError("x is 3")))
-    assert cli.run(["zoo"]) == 2
+    assert cli.invoke(["zoo"]) == 2
     assert capsys.readouterr().err == "error: x is 3\n"
 
 
 def test_interrupt(verb, capsys):
     verb(raising(KeyboardInterrupt))
-    assert cli.run(["zoo"]) == 130
+    assert cli.invoke(["zoo"]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
 
 
 def test_a_bug_is_not_swallowed(verb):
     verb(raising(ZeroDivisionError))
     with pytest.raises(ZeroDivisionError):
-        cli.run(["zoo"])
+        cli.invoke(["zoo"])
 
 
 def test_ctrl_c_in_a_real_process(tmp_path):
@@ -172,7 +179,7 @@ def slow(path):
     time.sleep(30)
 atomic._sync_folder = slow
 verb.command = click.command()(lambda: atomic.write_folder({str(tmp_path / "out")!r}, {{"a": "x"}}))
-sys.exit(cli.run(["zoo"]))
+sys.exit(cli.invoke(["zoo"]))
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "writing\n"
