@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import package
+from mcuedit import adapter_dir, package
 from mcuedit.delta import Adapter, Delta, carrier
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
 from mcuedit.errors import McueditError
@@ -135,6 +135,21 @@ def test_adapter_bytes(tiny_model: Model):
             for wrong in (good[:at], good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :], good + good[: at + 1]):
                 with pytest.raises(McueditError):
                     package.decode(wrong, tiny_model)
+
+
+def test_adapter_folders(tmp_path: Path, tiny_model: Model):
+    folder = tmp_path / "adapter"
+    adapter_dir.save(package.decode(adapter_bytes(tiny_model)[0], tiny_model), folder)
+    files = {name: (folder / name).read_bytes() for name in (adapter_dir.CONFIG, adapter_dir.TENSORS)}
+
+    for name, good in files.items():
+
+        def load(data: bytes, name: str = name) -> None:
+            (folder / name).write_bytes(data)
+            package.encode(adapter_dir.load(folder), tiny_model)
+
+        hammer(load, [good])
+        load(good)
 
 
 LINES = [
