@@ -48,3 +48,7 @@ def shared_model(request: pytest.FixtureRequest) -> Path:
     if not path.is_file():
         pytest.skip(f"no {path.name} in ../shared/models")
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/expected anew")

@@ -39,6 +39,6 @@ def _identifier(name: str) -> str:
 
 def comment(text: str, limit: int = 60) -> str:
     """`text` made safe for a C comment on one line."""
-    printable = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    printable = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "_" for c in text)
     short = printable if len(printable) <= limit else printable[: limit - 3] + "..."
-    return short.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")
+    return short.replace("*/", "* /").replace("/*", "/ *")

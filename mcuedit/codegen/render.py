@@ -141,7 +141,7 @@ def _logits(made: Plan) -> Place:
 
 
 def _op_context(made: Plan, op: Op) -> dict[str, Any]:
-    model, lowered = made.model, made.lowered[op.index]
+    model, lowered, called = made.model, made.lowered[op.index], made.called(op)
     symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
     output = model.tensors[op.outputs[0]]
     return {
@@ -163,9 +163,9 @@ def _op_context(made: Plan, op: Op) -> dict[str, Any]:
             for name, values in lowered.constants.items()
         ],
         "carrier": carrier(model, op.index) if carries(op) else None,
-        "called": made.called(op),
-        "input": _pointer(made.places[op.inputs[0]]),
-        "output": _pointer(made.places[op.outputs[0]]),
+        "called": called,
+        "input": _pointer(made.places[op.inputs[0]]) if called else "",
+        "output": _pointer(made.places[op.outputs[0]]) if called else "",
         "size": output.size,
     }
 

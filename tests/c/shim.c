@@ -24,13 +24,17 @@ int32_t shim_mbqm_any(int32_t x, int32_t m, int32_t s)
     return mcuedit_mbqm_any(x, m, s);
 }
 
-/* sums[i] += row i of a . x, all through one mcuedit_row. Returns 0. */
+/*
+ * sums[i] += row i of a . x, all through one mcuedit_row. `bits` is 8 or 4; or bit 8 + i says that row i is int4, and
+ * every row takes n bytes. Returns 0.
+ */
 int32_t shim_row_dots(const int8_t *x, const uint8_t *a, uint32_t n, uint32_t bits, uint32_t rows, int32_t *sums)
 {
     mcuedit_row row;
     mcuedit_row_begin(&row, x, n);
-    for (uint32_t i = 0; i < rows; i++, a += bits == 8 ? n : (n + 1u) / 2u) {
-        sums[i] = mcuedit_row_dot(&row, a, bits, sums[i]);
+    for (uint32_t i = 0; i < rows; i++, a += bits == 4 ? (n + 1u) / 2u : n) {
+        uint32_t width = bits > 8 ? (bits >> (8u + i) & 1u ? 4u : 8u) : bits;
+        sums[i] = mcuedit_row_dot(&row, a, width, sums[i]);
     }
     return 0;
 }

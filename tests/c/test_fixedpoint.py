@@ -7,6 +7,7 @@ import ctypes
 
 import numpy as np
 import pytest
+from helpers.deltas import pack
 from helpers.native import Native
 
 from mcuedit.fixedpoint import mbqm
@@ -47,13 +48,5 @@ def test_dot(net: Native, bits: int) -> None:
         x = rng.integers(-128, 128, n).astype(np.int8)
         a = rng.integers(-limit, limit + 1, (3, n)).astype(np.int8)
         sums = (ctypes.c_int32 * 3)(5, -6, 7)
-        net.lib.shim_row_dots(x.tobytes(), packed(a, bits), n, bits, 3, sums)
+        net.lib.shim_row_dots(x.tobytes(), pack(a, bits), n, bits, 3, sums)
         assert list(sums) == (a.astype(int) @ x.astype(int) + [5, -6, 7]).tolist(), n
-
-
-def packed(a: np.ndarray, bits: int) -> bytes:
-    """Rows of A as on the device."""
-    if bits == 8:
-        return a.tobytes()
-    nibbles = np.pad(a, ((0, 0), (0, a.shape[1] % 2))).view(np.uint8) & 0xF
-    return (nibbles[:, ::2] | nibbles[:, 1::2] << 4).tobytes()

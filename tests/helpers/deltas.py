@@ -52,3 +52,11 @@ def delta(
 def adapter(model: Model, *deltas: Delta, name: str = "test", labels: dict[int, str] | None = None) -> Adapter:
     """An adapter of these deltas."""
     return Adapter(name, "1.0", model.sha256, deltas, labels or {})
+
+
+def pack(a: np.ndarray, bits: int) -> bytes:
+    """Rows of A as on the device."""
+    if bits == 8:
+        return a.tobytes()
+    nibbles = np.pad(a, ((0, 0), (0, a.shape[1] % 2))).view(np.uint8) & 0xF
+    return (nibbles[:, ::2] | nibbles[:, 1::2] << 4).tobytes()

@@ -22,7 +22,7 @@ _KINDS = {
     "SOFTMAX": "mcuedit.codegen.ops.softmax",
 }
 
-# What a converter leaves of a Flatten over an open batch: it ends in the shape operand of a RESHAPE, which is known here.
+# What a converter makes of Flatten over an open batch. It ends in the shape operand of a RESHAPE, which is known here.
 _SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")
 
 

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dot.c as Cortex-M code: with the DSP extension, without it, and without unaligned loads."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import unicorn
+from elftools.elf.elffile import ELFFile
+from helpers.deltas import pack
+from helpers.native import SHIM, core_sources, includes
+from unicorn import arm_const
+
+from mcuedit import toolchain
+
+X, A, SUMS, STACK, RETURN = 0x2000_0000, 0x2001_0000, 0x2004_0000, 0x2005_0000, 0x0800_0000
+CORES = {
+    "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
+}
+COMPILERS = [
+    "zig",
+    pytest.param("gcc", marks=pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")),
+]
+LINK = "SECTIONS { . = 0x1000; .text : { *(.text*) *(.rodata*) } /DISCARD/ : { *(.ARM*) } }"
+
+
+class Core:
+    """shim_row_dots and what it calls, on an emulated core."""
+
+    def __init__(self, compiler: toolchain.Compiler, core: str, folder: Path) -> None:
+        (folder / "link.ld").write_text(LINK, encoding="utf-8")
+        cpu = core.replace("-", "_") if compiler.name == "zig" else core
+        target = ["-target", "thumb-freestanding-eabi"] if compiler.name == "zig" else ["-mthumb", "-nostdlib"]
+        sources = [str(p) for p in core_sources() if p.name == "dot.c"]
+        flags = [f"-mcpu={cpu}", "-O2", "-std=c99", "-ffreestanding", "-Wl,-T,link.ld", "-Wl,-e,shim_row_dots"]
+        arguments = [*target, *flags, *includes(), *sources, str(SHIM), "-o", "dots.elf"]
+        compiler.run([*arguments, *(["-lgcc"] if compiler.name == "gcc" else [])], folder)
+        self._emulator = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        self._emulator.ctl_set_cpu_model(CORES[core])
+        self._emulator.mem_map(0, 0x10000)
+        self._emulator.mem_map(X, 0x100000)
+        self._emulator.mem_map(RETURN, 0x1000)
+        with (folder / "dots.elf").open("rb") as file:
+            elf = ELFFile(file)
+            self._entry = elf.header.e_entry | 1
+            for segment in elf.iter_segments("PT_LOAD"):
+                self._emulator.mem_write(segment["p_paddr"], segment.data())
+
+    def row_dots(self, x: bytes, a: bytes, n: int, bits: int, sums: list[int], misalign: int) -> list[int]:
+        """Of rows at `a`, packed; `x` stands `misalign` bytes behind a word."""
+        emulator = self._emulator
+        emulator.mem_write(X + misalign, x)
+        emulator.mem_write(A, a)
+        emulator.mem_write(SUMS, struct.pack(f"<{len(sums)}i", *sums))
+        emulator.mem_write(STACK, struct.pack("<II", len(sums), SUMS))
+        registers = [(arm_const.UC_ARM_REG_SP, STACK), (arm_const.UC_ARM_REG_LR, RETURN | 1)]
+        arguments = enumerate((X + misalign, A, n, bits), arm_const.UC_ARM_REG_R0)
+        for register, value in [*registers, *arguments]:
+            emulator.reg_write(register, value)
+        emulator.emu_start(self._entry, RETURN, count=10_000_000)
+        assert emulator.reg_read(arm_const.UC_ARM_REG_PC) & ~1 == RETURN
+        return list(struct.unpack(f"<{len(sums)}i", emulator.mem_read(SUMS, 4 * len(sums))))
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("name", COMPILERS)
+def test_dots(name: str, core: str, tmp_path: Path) -> None:
+    device = Core(toolchain.find_compiler(name), core, tmp_path)
+    rng = np.random.default_rng(1)
+    for bits, limit in ((8, 127), (4, 7)):
+        for n in (1, 3, 7, 8, 9, 16, 23, 24, 128, 131, 256, 264, 520, 1031):
+            misalign = 0 if core == "cortex-m0" else n % 4
+            x = rng.integers(-128, 128, n).astype(np.int8)
+            a = rng.integers(-limit, limit + 1, (4, n)).astype(np.int8)
+            if n == 520:  # the largest sums that can be
+                x[:], a[:] = -128, -limit
+            got = device.row_dots(x.tobytes(), pack(a, bits), n, bits, [1, -2, 3, -4], misalign)
+            assert got == (a.astype(int) @ x.astype(int) + [1, -2, 3, -4]).tolist(), (bits, n)
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+def test_widths_alternate(name: str, tmp_path: Path) -> None:
+    device = Core(toolchain.find_compiler(name), "cortex-m4", tmp_path)
+    rng = np.random.default_rng(2)
+    n, widths = 48, [8, 4, 8, 4, 4, 8, 8, 4]
+    x = rng.integers(-128, 128, n).astype(np.int8)
+    a = rng.integers(-7, 8, (len(widths), n)).astype(np.int8)
+    rows = b"".join(pack(a[i : i + 1], bits).ljust(n, b"\0") for i, bits in enumerate(widths))
+    mask = sum(1 << i for i, bits in enumerate(widths) if bits == 4)
+    got = device.row_dots(x.tobytes(), rows, n, mask << 8, [0] * len(widths), 0)
+    assert got == (a.astype(int) @ x.astype(int)).tolist()

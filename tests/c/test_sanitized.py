@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core under the address and undefined-behaviour sanitizers, on damaged adapters."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+from helpers.deltas import adapter, delta
+from helpers.native import core_sources, includes
+
+from mcuedit import codegen, toolchain
+from mcuedit.base import Base
+from mcuedit.errors import McueditError
+from mcuedit.model import parse
+
+FLAGS = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+PROGRAM = Path(__file__).with_name("sanitized.c")
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> toolchain.Compiler:
+    """The host's compiler, if a program with sanitizers links and starts."""
+    found = toolchain.find_host_compiler()
+    (tmp_path / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    try:
+        found.run([*FLAGS, "probe.c", "-o", "probe"], tmp_path)
+        subprocess.run([tmp_path / "probe"], check=True)
+    except (McueditError, subprocess.CalledProcessError):
+        pytest.skip(f"{found.name} has no sanitizers here")
+    return found
+
+
+def test_damaged_adapters(compiler: toolchain.Compiler, tmp_path: Path) -> None:
+    base = Base("net", parse(tiny.classifier((24, 16, 11, 7)), "net"))
+    made = [
+        delta(base.model, 2, 2, gated=False),
+        delta(base.model, 1, 2, bits=4, rank=2, rows=None),
+        delta(base.model, 2, 2, bits=4, rows=3, seed=3),
+    ]
+    made.sort(key=lambda d: (d.target, d.tap))
+    it = adapter(base.model, *made, labels={2: "elk", 6: "ibexes"})
+    files = codegen.render_base(base) | codegen.render_model_header(base) | codegen.render_adapter(it, base)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    sources = [*(name for name in files if name.endswith(".c")), *map(str, core_sources()), str(PROGRAM)]
+    compiler.run([*FLAGS, *includes(), "-I.", *sources, "-o", "sanitized"], tmp_path)
+    done = subprocess.run([tmp_path / "sanitized"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
