@@ -60,6 +60,7 @@ def _base(found: base.Base, as_json: bool) -> None:
                 "spare": spare,
                 "op_kinds": [op.kind for op in ops],
                 "op_macs": [op.macs for op in ops],
+                "op_outputs": [op.output.name if op.output is not None else "" for op in ops],
                 "taps": [op.index for op in ops if op.tap],
                 "targets": [op.index for op in ops if op.target],
                 "bare": all(op.bare for op in ops),
@@ -71,9 +72,9 @@ def _base(found: base.Base, as_json: bool) -> None:
     out.print(f"sha256 {model.sha256}")
     if labels:
         out.print(f"{len(labels) - spare} labels, {spare} spare slots")
-    columns = ("op", "kind", "input", "weights", "output", "MACs", "bare", "tap", "target", "why not")
+    columns = ("op", "kind", "input", "weights", "output", "MACs", "bare", "tap", "target", "output's name, or why not")
     rows = [_op_row(op) for op in ops]
-    out.print(table("", columns, rows, left=("kind", "input", "weights", "output", "bare", "tap", "target", "why not")))
+    out.print(table("", columns, rows, left=[column for column in columns if column != "MACs"]))
     missing = sorted({op.kind for op in ops if not op.bare})
     if missing:
         out.print(f"The bare runtime has no {', '.join(missing)}.")
@@ -91,8 +92,13 @@ def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:
         yes[op.bare],
         yes[op.tap],
         yes[op.target],
-        op.why_not,
+        _name(op) if op.tap and op.target else op.why_not,
     )
+
+
+def _name(op: inspection.OpInfo) -> str:
+    """Enough of a name to ask for the op by it: converters chain names with semicolons."""
+    return op.output.name.split(";")[0] if op.output is not None else ""
 
 
 def _tensor(tensor: Tensor | None) -> str:

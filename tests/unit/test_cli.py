@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import json
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import pytest
@@ -82,6 +84,12 @@ def test_no_name_hides_a_module():
     """An attribute of a package is lost when a submodule of the same name is imported."""
     assert not [verb for verb in cli.VERBS if inspect.isfunction(getattr(cli, verb, None))]
     assert not [name for name in mcuedit.__all__ if importlib.util.find_spec(f"mcuedit.{name}")]
+
+
+def test_the_stub_exports_what_it_imports():
+    stub = ast.parse(Path(mcuedit.__file__).with_suffix(".pyi").read_text())
+    (exported,) = [ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign)]
+    assert exported == sorted(mcuedit.__all__)
 
 
 def test_public_names_exist_and_load_late():

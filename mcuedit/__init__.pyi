@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public names and where they are. Read by type checkers, and by mcuedit/__init__.py at run time."""
+
+from mcuedit.adapter_dir import load as load_adapter
+from mcuedit.adapter_dir import save as save_adapter
+from mcuedit.base import Base
+from mcuedit.base import load as load_base
+from mcuedit.codegen import render_adapter, render_base, render_project
+from mcuedit.delta import Adapter, Delta
+from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
+from mcuedit.emission import emit
+from mcuedit.emulate.runner import best_oracle, open_device, run
+from mcuedit.errors import McueditError
+from mcuedit.features import text_features
+from mcuedit.inspection import describe
+from mcuedit.model import Model
+from mcuedit.model import load as load_model
+from mcuedit.oracle import Oracle, Reader
+from mcuedit.package import decode, encode
+from mcuedit.zoo import export as export_base
+
+__version__: str
+
+__all__ = [
+    "Adapter",
+    "Base",
+    "Delta",
+    "Edit",
+    "EditSet",
+    "KeepSet",
+    "McueditError",
+    "Model",
+    "Oracle",
+    "Reader",
+    "__version__",
+    "best_oracle",
+    "decode",
+    "describe",
+    "emit",
+    "encode",
+    "export_base",
+    "load_adapter",
+    "load_base",
+    "load_edits",
+    "load_facts",
+    "load_keep",
+    "load_model",
+    "load_tensors",
+    "open_device",
+    "render_adapter",
+    "render_base",
+    "render_project",
+    "run",
+    "save_adapter",
+    "text_features",
+]
