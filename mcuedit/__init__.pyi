@@ -17,6 +17,7 @@ from mcuedit.model import Model
 from mcuedit.model import load as load_model
 from mcuedit.oracle import Oracle, Reader
 from mcuedit.package import decode, encode
+from mcuedit.training.train import Options, Trained, train, train_tensors
 from mcuedit.zoo import export as export_base
 
 __version__: str
@@ -30,8 +31,10 @@ __all__ = [
     "KeepSet",
     "McueditError",
     "Model",
+    "Options",
     "Oracle",
     "Reader",
+    "Trained",
     "__version__",
     "best_oracle",
     "decode",
@@ -53,4 +56,6 @@ __all__ = [
     "run",
     "save_adapter",
     "text_features",
+    "train",
+    "train_tensors",
 ]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story of `make demo`, told whole."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from mcuedit import cli
+from mcuedit.cli.demo import NEAR, RELATION, SUBJECT, draw
+from mcuedit.edits import bag_of_words, check_edits, check_keep
+
+
+def test_case_keeps_and_looks_at_different_facts(facts):
+    case = draw(facts, 0)
+    assert (case.edit.subject, case.edit.relation) == (SUBJECT, RELATION)
+    assert (case.edit.ground_truth, case.edit.target_new) == ("bujumbura", "gitega")
+    assert not {*map(bag_of_words, case.keep.prompts)} & {*map(bag_of_words, case.neighbours)}
+    assert not any(SUBJECT in prompt for prompt in (*case.keep.prompts, *case.neighbours))
+    assert all(SUBJECT in prompt for prompt in case.edit.locality)
+    assert any(name in case.neighbours[i] for name in NEAR for i in case.shown)
+    assert check_edits(case.edits).edits == case.edits.edits
+    assert check_keep(case.keep, case.edits) == case.keep
+    assert draw(facts, 0) == case
+    assert draw(facts, 1) != case
+
+
+@pytest.fixture(scope="module")
+def told() -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.invoke(["demo", "--json"])
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_repairs_and_leaves_the_rest_alone(told):
+    code, out, _ = told
+    values = json.loads(out)
+    assert code == 0
+    assert (values["answer_before"], values["answer_after"]) == ("bujumbura", "gitega")
+    assert values["neighbours"] == values["neighbours_identical"] > 100
+    assert values["efficacy"] == 1.0
+    assert values["update_bytes"] <= 200
+    assert 0 < values["instructions_added_closed"] <= 600
+    assert values["instructions_added_closed"] < values["instructions_added_open"] <= 2000
+    assert values["seconds_total"] <= 90
+
+
+def test_tells_the_story_beside_the_json(told):
+    _, out, err = told
+    assert out.count("\n") == 1
+    parts = [err.index(headline) for headline in ("Ask the device", "Train the repair", "ask again", "left alone")]
+    assert parts == sorted(parts)
+    assert err.index("bujumbura") < err.index("gitega")
+    assert err.rstrip().splitlines()[-1].startswith("Repaired")
