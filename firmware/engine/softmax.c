@@ -28,42 +28,43 @@ static int32_t exp_of_negative(int32_t a)
     return result;
 }
 
-static int32_t saturating_left(int32_t x, uint32_t n)
+/* exp of an input's difference to the largest one, as Q0.31. */
+static int32_t exp_of_difference(const mcuedit_softmax *op, int32_t difference)
 {
-    int32_t limit = INT32_MAX >> n;
-    return x > limit ? INT32_MAX : x < -limit ? INT32_MIN : (int32_t)((uint32_t)x << n);
+    if (difference < op->diff_min) {
+        return 0;
+    }
+    return exp_of_negative(mcuedit_high_mul(difference * (1 << op->left_shift), op->multiplier));
 }
 
-/* 1 / (1 + x) of x in [0, 1), Q0.31: Newton's iteration on half the denominator, in Q2.29. */
+/*
+ * 1 / (1 + x) of x in [0, 1), Q0.31: three steps of Newton on half the denominator, in Q2.29. The first estimate is off
+ * by at most 1/17, so that only the end, for x = 0, can saturate.
+ */
 static int32_t reciprocal_of_one_plus(int32_t x)
 {
     int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
     int32_t estimate = 1515870810 + mcuedit_high_mul(half, -1010580540); /* 48/17 - 32/17 half */
     for (uint32_t i = 0; i < 3; i++) {
         int32_t error = (1 << 29) - mcuedit_high_mul(half, estimate);
-        estimate += saturating_left(mcuedit_high_mul(estimate, error), 2);
+        estimate += mcuedit_high_mul(estimate, error) * 4;
     }
-    return saturating_left(estimate, 1);
+    return estimate >= 1 << 30 ? INT32_MAX : estimate * 2;
 }
 
 static void softmax_row(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
 {
-    int32_t max = input[mcuedit_argmax_s8(input, op->depth)], scale = 1 << op->left_shift;
-    int32_t sum = 0; /* Q12.19 */
+    int32_t max = input[mcuedit_argmax_s8(input, op->depth)], sum = 0; /* Q12.19 */
     for (uint32_t i = 0; i < op->depth; i++) {
-        int32_t diff = input[i] - max;
-        if (diff >= op->diff_min) {
-            sum += mcuedit_round_shift(exp_of_negative(mcuedit_high_mul(diff * scale, op->multiplier)), 12);
-        }
+        sum += mcuedit_round_shift(exp_of_difference(op, input[i] - max), 12);
     }
     uint32_t headroom = (uint32_t)__builtin_clz((uint32_t)sum); /* the largest entry made sum >= 1 */
     int32_t reciprocal = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - (UINT32_C(1) << 31)));
     uint32_t shift = 12u - headroom + 31u - 8u;
     for (uint32_t i = 0; i < op->depth; i++) {
-        int32_t diff = input[i] - max, probability = 0; /* in 1/256 */
+        int32_t exponential = exp_of_difference(op, input[i] - max), probability = 0; /* in 1/256 */
         /* Sums of 512 and more take shifts above 31, which TFLM leaves undefined and which round to 0. */
-        if (diff >= op->diff_min && shift <= 31) {
-            int32_t exponential = exp_of_negative(mcuedit_high_mul(diff * scale, op->multiplier));
+        if (exponential != 0 && shift <= 31) {
             probability = mcuedit_round_shift(mcuedit_high_mul(reciprocal, exponential), shift);
         }
         output[i] = (int8_t)mcuedit_clamp(probability - 128, -128, 127);

@@ -27,35 +27,25 @@ static bool are_zero(const uint8_t *from, const uint8_t *end)
 }
 
 /* Does the delta fit the ops of the base that it names? */
-static int check_geometry(const uint8_t *delta, const mcuedit_base *base)
+static bool fits(const uint8_t *delta, const mcuedit_base *base)
 {
     uint32_t tap = mcuedit_u16(delta + DELTA_TAP), target = mcuedit_u16(delta + DELTA_TARGET);
     if (tap > target || target >= base->op_count) {
-        return MCUEDIT_E_GEOMETRY;
+        return false;
     }
     const mcuedit_op *from = &base->ops[tap], *to = &base->ops[target];
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
-    bool dense = (delta[DELTA_FLAGS] & DELTA_DENSE) != 0;
-    bool fits = from->n_in != 0 && to->n_in != 0 && n_in == from->n_in &&
-                (tap == target || (from->rows == 1 && to->rows == 1)) &&
-                (dense ? n_rows == to->n_out : n_rows >= 1 && n_rows <= to->n_out) &&
-                mcuedit_i8(delta + DELTA_ZX) == from->input_zero_point &&
-                mcuedit_i8(delta + DELTA_ACT_LO) == to->act_lo && mcuedit_i8(delta + DELTA_ACT_HI) == to->act_hi;
-    return fits ? MCUEDIT_OK : MCUEDIT_E_GEOMETRY;
+    uint32_t least = delta[DELTA_FLAGS] & DELTA_DENSE ? to->n_out : 1;
+    return n_in != 0 && n_in == from->n_in && to->n_in != 0 && n_rows >= least && n_rows <= to->n_out &&
+           (tap == target || (from->rows == 1 && to->rows == 1)) &&
+           mcuedit_i8(delta + DELTA_ZX) == from->input_zero_point && mcuedit_i8(delta + DELTA_ACT_LO) == to->act_lo &&
+           mcuedit_i8(delta + DELTA_ACT_HI) == to->act_hi;
 }
 
-/* Row indices ascend and exist; the byte before them, if any, is zero. */
-static int check_rows(const uint8_t *delta, uint32_t n_out)
+/* Row indices ascend and exist. */
+static int check_rows(const uint8_t *row, const uint8_t *end, uint32_t n_out)
 {
-    const uint8_t *row = delta + mcuedit_delta_rows(delta);
-    if ((delta[DELTA_FLAGS] & DELTA_DENSE) != 0) {
-        return MCUEDIT_OK;
-    }
-    if (!are_zero(delta + mcuedit_delta_a_end(delta), row)) {
-        return MCUEDIT_E_FIELD;
-    }
-    uint32_t lowest = 0;
-    for (const uint8_t *end = delta + mcuedit_delta_s(delta); row != end; row += 2) {
+    for (uint32_t lowest = 0; row != end; row += 2) {
         uint32_t index = mcuedit_u16(row);
         if (index >= n_out) {
             return MCUEDIT_E_GEOMETRY;
@@ -68,36 +58,43 @@ static int check_rows(const uint8_t *delta, uint32_t n_out)
     return MCUEDIT_OK;
 }
 
-/* A row of A with the c that belongs to it: its values, and that neither order of summation leaves int32. */
+static uint32_t absolute(int32_t x)
+{
+    return x < 0 ? 0u - (uint32_t)x : (uint32_t)x;
+}
+
+/*
+ * A row of A with the c that belongs to it: its values, and that neither order of summation leaves int32. With at most
+ * 65,535 values of 127 no sum here leaves 32 bits: where the folded bound holds, c + zx * sum fits too.
+ */
 static int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c)
 {
-    uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN);
+    uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), magnitude = 0;
     bool int4 = (delta[DELTA_FLAGS] & DELTA_INT4) != 0;
-    int32_t lowest = int4 ? -7 : -127;
-    int32_t sum = 0, magnitude = 0; /* at most 65,535 * 127 */
+    int32_t zx = mcuedit_i8(delta + DELTA_ZX), lowest = int4 ? -7 : -127, sum = 0;
     for (uint32_t j = 0; j < n_in; j++) {
         int32_t value = int4 ? mcuedit_nibble(a, j) : mcuedit_i8(a + j);
         if (value < lowest) {
             return MCUEDIT_E_FIELD;
         }
         sum += value;
-        magnitude += value < 0 ? -value : value;
+        magnitude += absolute(value);
     }
     if (int4 && (n_in & 1u) != 0 && mcuedit_nibble(a, n_in) != 0) {
         return MCUEDIT_E_FIELD;
     }
-    int32_t zx = mcuedit_i8(delta + DELTA_ZX);
-    int64_t offset = (int64_t)c + (int64_t)zx * sum, folded = c;
-    offset = (offset < 0 ? -offset : offset) + (int64_t)magnitude * (zx < 0 ? 127 - zx : zx + 128);
-    folded = (folded < 0 ? -folded : folded) + (int64_t)magnitude * 128;
-    return offset <= INT32_MAX && folded <= INT32_MAX ? MCUEDIT_OK : MCUEDIT_E_BOUND;
+    if (absolute(c) + 128u * magnitude > INT32_MAX) {
+        return MCUEDIT_E_BOUND;
+    }
+    uint32_t span = (uint32_t)(zx < 0 ? 127 - zx : zx + 128);
+    return absolute(c + zx * sum) + span * magnitude > INT32_MAX ? MCUEDIT_E_BOUND : MCUEDIT_OK;
 }
 
-static int check_factors(const uint8_t *delta)
+static int check_factors(const uint8_t *delta, const uint8_t *s)
 {
-    uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
-    const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank, *s = delta + mcuedit_delta_s(delta);
-    for (uint32_t k = 0; k < rank; k++, a += mcuedit_delta_pitch(delta), c += 4) {
+    uint32_t rank = delta[DELTA_RANK], pitch = mcuedit_delta_pitch(delta);
+    const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
+    for (uint32_t k = 0; k < rank; k++, a += pitch, c += 4) {
         if (!is_scale(mcuedit_i32(c + 4u * rank), mcuedit_i8(s + k))) {
             return MCUEDIT_E_FIELD;
         }
@@ -107,7 +104,7 @@ static int check_factors(const uint8_t *delta)
         }
     }
     const uint8_t *b = s + rank;
-    for (const uint8_t *end = b + n_rows * rank; b != end; b++) {
+    for (const uint8_t *end = b + mcuedit_u16(delta + DELTA_N_ROWS) * rank; b != end; b++) {
         if (mcuedit_i8(b) == INT8_MIN) {
             return MCUEDIT_E_FIELD;
         }
@@ -126,17 +123,19 @@ static int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_b
         !is_scale(mcuedit_i32(delta + DELTA_MULTIPLIER), mcuedit_i8(delta + DELTA_SHIFT))) {
         return MCUEDIT_E_FIELD;
     }
-    int err = check_geometry(delta, base);
-    if (err) {
-        return err;
+    if (!fits(delta, base)) {
+        return MCUEDIT_E_GEOMETRY;
     }
-    uint32_t n_rows = mcuedit_u16(delta + DELTA_N_ROWS), size = 4u * mcuedit_u16(delta + DELTA_WORDS);
-    uint32_t factors = mcuedit_delta_s(delta) + rank + n_rows * rank; /* at most 34 million */
+    uint32_t rows = mcuedit_delta_rows(delta), s = mcuedit_delta_s(delta), size = 4u * mcuedit_u16(delta + DELTA_WORDS);
+    uint32_t factors = s + rank + mcuedit_u16(delta + DELTA_N_ROWS) * rank; /* at most 34 million */
     if (size > left || size != ((factors + 3u) & ~3u)) {
         return MCUEDIT_E_SIZE;
     }
-    err = check_rows(delta, base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out);
-    return err ? err : check_factors(delta);
+    if (!are_zero(delta + mcuedit_delta_a_end(delta), delta + rows)) {
+        return MCUEDIT_E_FIELD;
+    }
+    int err = check_rows(delta + rows, delta + s, base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out);
+    return err ? err : check_factors(delta, delta + s);
 }
 
 /* Checks the deltas and sums them up in `view`. Leaves `view->labels` behind the last one. */

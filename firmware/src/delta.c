@@ -19,12 +19,10 @@ static bool may_have(uint32_t bits, uint32_t op)
     return (bits >> (op & 31u) & 1u) != 0;
 }
 
-/* h of factor k from its accumulator, when that is not certain to give 0. */
-static __attribute__((noinline)) int8_t requantize(const uint8_t *delta, uint32_t k, int32_t sum)
+/* clamp(MBQM(sum, m, s), -limit, limit): one copy for h and d. */
+static __attribute__((noinline)) int32_t scaled(int32_t sum, const uint8_t *m, const uint8_t *s, int32_t limit)
 {
-    int32_t multiplier = mcuedit_i32(delta + DELTA_C + 4u * (delta[DELTA_RANK] + k));
-    int32_t shift = mcuedit_i8(delta + mcuedit_delta_s(delta) + k);
-    return (int8_t)mcuedit_clamp(mcuedit_mbqm(sum, multiplier, shift), -127, 127);
+    return mcuedit_clamp(mcuedit_mbqm(sum, mcuedit_i32(m), mcuedit_i8(s)), -limit, limit);
 }
 
 /* h of all factors of a delta. Returns how many are not 0. */
@@ -37,7 +35,7 @@ static __attribute__((noinline)) uint32_t project_delta(const uint8_t *delta, mc
         h[k] = 0;
         /* MBQM keeps the sign: a closed gate needs none. */
         if (sum > 0 || (flags & DELTA_GATED) == 0) {
-            h[k] = requantize(delta, k, sum);
+            h[k] = (int8_t)scaled(sum, c + 4u * rank, delta + mcuedit_delta_s(delta) + k, 127);
             open += h[k] != 0;
         }
         if (++k == rank) {
@@ -78,16 +76,22 @@ void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
 /* Rows whose sums over all deltas are collected at a time. */
 enum { BLOCK = 8 };
 
-/* Position of the first stored row >= `row`. */
-static uint32_t lower_bound(const uint8_t *rows, uint32_t count, uint32_t row)
+/* The row of y that row i of B is for. */
+static uint32_t row_at(const uint8_t *delta, uint32_t i)
 {
-    uint32_t from = 0;
-    while (from < count) {
-        uint32_t middle = (from + count) / 2u;
-        if (mcuedit_u16(rows + 2u * middle) < row) {
+    return delta[DELTA_FLAGS] & DELTA_DENSE ? i : mcuedit_u16(delta + mcuedit_delta_rows(delta) + 2u * i);
+}
+
+/* Position of the first stored row >= `row`. */
+static uint32_t lower_bound(const uint8_t *delta, uint32_t row)
+{
+    uint32_t from = 0, to = mcuedit_u16(delta + DELTA_N_ROWS);
+    while (from < to) {
+        uint32_t middle = (from + to) / 2u;
+        if (row_at(delta, middle) < row) {
             from = middle + 1u;
         } else {
-            count = middle;
+            to = middle;
         }
     }
     return from;
@@ -97,11 +101,9 @@ static uint32_t lower_bound(const uint8_t *rows, uint32_t count, uint32_t row)
 static uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t sums[BLOCK])
 {
     uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
-    const uint8_t *rows = delta + mcuedit_delta_rows(delta), *b = delta + mcuedit_delta_s(delta) + rank;
-    bool dense = (delta[DELTA_FLAGS] & DELTA_DENSE) != 0;
-    int32_t multiplier = mcuedit_i32(delta + DELTA_MULTIPLIER), shift = mcuedit_i8(delta + DELTA_SHIFT);
-    for (uint32_t i = dense ? first : lower_bound(rows, n_rows, first); i < n_rows; i++) {
-        uint32_t row = dense ? i : mcuedit_u16(rows + 2u * i);
+    const uint8_t *b = delta + mcuedit_delta_s(delta) + rank;
+    for (uint32_t i = lower_bound(delta, first); i < n_rows; i++) {
+        uint32_t row = row_at(delta, i);
         if (row >= first + BLOCK) {
             return row;
         }
@@ -109,7 +111,7 @@ static uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, i
         for (uint32_t k = 0; k < rank; k++) {
             sum += mcuedit_i8(b + i * rank + k) * h[k];
         }
-        sums[row - first] += mcuedit_clamp(mcuedit_mbqm(sum, multiplier, shift), -255, 255);
+        sums[row - first] += scaled(sum, delta + DELTA_MULTIPLIER, delta + DELTA_SHIFT, 255);
     }
     return UINT32_MAX;
 }
