@@ -17,7 +17,8 @@ from mcuedit.model import Model
 from mcuedit.model import load as load_model
 from mcuedit.oracle import Oracle, Reader
 from mcuedit.package import decode, encode
-from mcuedit.training.train import Options, Trained, train, train_tensors
+from mcuedit.protocol import bench, evaluate, reader
+from mcuedit.training import Options, Trained, train, train_tensors
 from mcuedit.zoo import export as export_base
 
 __version__: str
@@ -36,11 +37,13 @@ __all__ = [
     "Reader",
     "Trained",
     "__version__",
+    "bench",
     "best_oracle",
     "decode",
     "describe",
     "emit",
     "encode",
+    "evaluate",
     "export_base",
     "load_adapter",
     "load_base",
@@ -50,6 +53,7 @@ __all__ = [
     "load_model",
     "load_tensors",
     "open_device",
+    "reader",
     "render_adapter",
     "render_base",
     "render_project",

@@ -27,10 +27,8 @@ from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.emission import emit
 from mcuedit.emulate.device import Answer, Int8Array
 from mcuedit.emulate.runner import best_oracle, open_device
-from mcuedit.evaluation.metrics import Measure
-from mcuedit.evaluation.questions import ask
-from mcuedit.oracle import Reader
-from mcuedit.training.train import Options, every_tensor, train
+from mcuedit.protocol import SINGLE, bench, reader
+from mcuedit.training import Options
 
 BOARD = "virt-m4"
 SUBJECT, RELATION = "burundi", "capital"
@@ -173,14 +171,11 @@ def _ask(base: Base, adapters: Sequence[Adapter], case: Case) -> tuple[Seen, Bui
 
 def _train(base: Base, case: Case) -> tuple[Adapter, dict[str, Any]]:
     """The adapter, and its metrics against the untouched base."""
+    options = Options(name=case.edit.target_new, version="1.0.0")
     with working("training"):
-        reader = Reader(base, best_oracle(base.model), every_tensor(base.model))
-        trained = train(reader, case.edits, case.keep, Options(name=case.edit.target_new, version="1.0.0"))
-    with working("evaluating"):
-        questions = ask(trained.edits, trained.keep, case.facts)
-        sets = [(q, int(c), trained.adapter.deltas) for q, c in zip(questions, trained.classes, strict=True)]
-        metrics = Measure(base.model, reader).edits(sets, trained.keep, [])
-    return trained.adapter, replace(metrics, seconds=round(trained.seconds, 2)).flat()
+        read = reader(base, best_oracle(base.model))
+        made = bench(read, case.edits, case.keep, case.facts, SINGLE, options)
+    return made.trained[0].adapter, made.metrics.flat()
 
 
 def _count(base: Base, adapter: Adapter, case: Case) -> tuple[int, int, int]:
