@@ -76,19 +76,19 @@ void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
 /* Rows whose sums over all deltas are collected at a time. */
 enum { BLOCK = 8 };
 
-/* The row of y that row i of B is for. */
-static uint32_t row_at(const uint8_t *delta, uint32_t i)
+/* The row of y that row i of B is for; `rows` is NULL when B is dense. */
+static uint32_t row_at(const uint8_t *rows, uint32_t i)
 {
-    return delta[DELTA_FLAGS] & DELTA_DENSE ? i : mcuedit_u16(delta + mcuedit_delta_rows(delta) + 2u * i);
+    return rows == NULL ? i : mcuedit_u16(rows + 2u * i);
 }
 
 /* Position of the first stored row >= `row`. */
-static uint32_t lower_bound(const uint8_t *delta, uint32_t row)
+static uint32_t lower_bound(const uint8_t *rows, uint32_t count, uint32_t row)
 {
-    uint32_t from = 0, to = mcuedit_u16(delta + DELTA_N_ROWS);
+    uint32_t from = 0, to = count;
     while (from < to) {
         uint32_t middle = (from + to) / 2u;
-        if (row_at(delta, middle) < row) {
+        if (row_at(rows, middle) < row) {
             from = middle + 1u;
         } else {
             to = middle;
@@ -101,9 +101,10 @@ static uint32_t lower_bound(const uint8_t *delta, uint32_t row)
 static uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t sums[BLOCK])
 {
     uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
+    const uint8_t *rows = delta[DELTA_FLAGS] & DELTA_DENSE ? NULL : delta + mcuedit_delta_rows(delta);
     const uint8_t *b = delta + mcuedit_delta_s(delta) + rank;
-    for (uint32_t i = lower_bound(delta, first); i < n_rows; i++) {
-        uint32_t row = row_at(delta, i);
+    for (uint32_t i = lower_bound(rows, n_rows, first); i < n_rows; i++) {
+        uint32_t row = row_at(rows, i);
         if (row >= first + BLOCK) {
             return row;
         }
