@@ -45,11 +45,13 @@ class Footprint:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """A linked firmware and what it was made with."""
+    """A linked firmware and what it was made with; `probes`: it counts (MCUEDIT_PROBE)."""
 
+    board: Board
     elf: Path
     footprint: Footprint
     toolchain: str
+    probes: bool
 
 
 def build(
@@ -77,16 +79,16 @@ def build(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_compiler(toolchain)
-    apps = _apps(app) if app else []
-    hand_written = [*apps, *_core(), *_port(board, probes="MCUEDIT_PROBE" in defines)]
+    probes = "MCUEDIT_PROBE" in defines
+    hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes)]
     target = (*compiler.target(board), "-ffreestanding")
     flags = (*_flags(opt, defines), *target, f"-DPORT_UART_BASE={board.uart_base:#x}u")
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
     elf = out_dir / f"{app or 'firmware'}.elf"
-    link = ("-Wl,--gc-sections", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
+    link = ("-Wl,--gc-sections", "-Wl,--strip-debug", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
     compiler.run([*target, *objects, *link, "-o", elf.name], out_dir)
-    return BuildResult(elf, footprint(elf), compiler.name)
+    return BuildResult(board, elf, footprint(elf), compiler.name, probes)
 
 
 def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
@@ -139,7 +141,7 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     firmware = resources.path("firmware")
     includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps"))
     sections = ("-ffunction-sections", "-fdata-sections")
-    return ("-std=c99", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
+    return ("-std=c99", "-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 
 
 def _compile(

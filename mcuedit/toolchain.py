@@ -19,6 +19,7 @@ GCC = "arm-none-eabi-gcc"
 INSTALL_GCC = "apt install gcc-arm-none-eabi"
 INSTALL_ZIG = "pip install ziglang"
 _ERROR_LINES = 3
+_TELLING = re.compile(r"error:(?! ld returned)|undefined|region|overflow")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Compiler:
         """
         done = subprocess.run([*self.command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+            lines = [line for line in done.stderr.splitlines() if _TELLING.search(line)]
             shown = " | ".join((lines or done.stderr.splitlines())[:_ERROR_LINES])
             raise McueditError(
                 f"{self.name} failed: {shown}", "try the other --toolchain; `mcuedit doctor` shows which there are"

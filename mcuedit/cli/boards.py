@@ -9,7 +9,7 @@ from mcuedit import board
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 
 
-@click.command("boards", epilog=example("mcuedit boards", "mcuedit boards --json"))
+@click.command(epilog=example("mcuedit boards", "mcuedit boards --json"))
 @json_option
 def command(as_json: bool) -> None:
     """List the boards: each is a folder boards/<name>/ with a board.toml."""

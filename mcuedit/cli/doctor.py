@@ -30,7 +30,7 @@ class Check:
     needed: bool = False
 
 
-@click.command("doctor", epilog=example("mcuedit doctor", "mcuedit doctor --json"))
+@click.command(epilog=example("mcuedit doctor", "mcuedit doctor --json"))
 @json_option
 def command(as_json: bool) -> int:
     """Say which compilers, emulators and runtimes are there, and what to install for the others.

@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
 from mcuedit import board as boards
 from mcuedit.base import Base
-from mcuedit.build import Footprint
+from mcuedit.build import BuildResult, Footprint, build
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
+from mcuedit.emulate.firmware import sources
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.oracle import Oracle
@@ -32,7 +35,8 @@ class Result:
         outputs: int8[n, output size].
         answers: one per prompt.
         counts: one per row of `outputs`; empty without counting.
-        peak_stack, footprint, toolchain, board: None where no firmware runs.
+        peak_stack, footprint, toolchain, board: None where no firmware runs. The footprint is that of the firmware
+            without probes, also when they were counted with.
         seconds: of the inferences, without the build.
     """
 
@@ -99,11 +103,19 @@ def run(
             answers=tuple(answers),
             counts=tuple(device.counts),
             peak_stack=device.stack_peak(),
-            footprint=device.built.footprint if device.built else None,
+            footprint=_footprint(base, adapters, device.built, opt) if device.built else None,
             toolchain=device.built.toolchain if device.built else None,
-            board=(board or DEFAULT_BOARDS[emulator]) if device.built else None,
+            board=device.built.board.name if device.built else None,
             seconds=seconds,
         )
+
+
+def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, opt: str) -> Footprint:
+    if not built.probes:
+        return built.footprint
+    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:
+        files = sources(base, adapters)
+        return build(built.board, files, "server", Path(folder), toolchain=built.toolchain, opt=opt).footprint
 
 
 def open_device(

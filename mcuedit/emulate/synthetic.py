@@ -37,7 +37,7 @@ def _delta(model: Model, rng: np.random.Generator, tap: int, target: int, *, ran
     limit = 127 if bits == 8 else 7
     a = rng.integers(-limit, limit + 1, (rank, source.n_in))
     typical = limit * 64 * math.sqrt(source.n_in)  # of the accumulator, for random inputs
-    gated, dense = kind % 3 != 2, kind % 4 == 3
+    gated, dense = kind % 3 != 0, kind % 4 == 0  # the first one is plain and dense: it always shows
     rows = None if dense else np.sort(rng.choice(aim.n_out, min(aim.n_out, 2 + kind % 5), replace=False))
     n_rows = aim.n_out if rows is None else len(rows)
     offset = rng.uniform(-1, 1, rank) * typical - source.zx * a.sum(axis=1) * (not gated)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit run: build the firmware, execute it, compare."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from mcuedit import atomic, base, board
+from mcuedit.base import Base
+from mcuedit.cli._common import example, json_option, note, print_json, stdout, table, working
+from mcuedit.delta import Adapter
+from mcuedit.emulate import runner
+from mcuedit.emulate.device import Int8Array, check_inputs
+from mcuedit.errors import McueditError
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(
+    epilog=example(
+        "mcuedit zoo export facts facts/",
+        'mcuedit run facts/ --ask "what is the capital of burundi?"',
+        "mcuedit run facts/ --random 50 --check tflm --board virt-m0 --count",
+    )
+)
+@click.argument("base_path", metavar="BASE", type=_PATH)
+@click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=_PATH, help="Compiled in; several stack.")
+@click.option("--emulator", type=click.Choice(runner.EMULATORS), default="unicorn", show_default=True)
+@click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
+@click.option("--ask", "prompts", metavar="TEXT", multiple=True, help="A question; may be given again.")
+@click.option("--inputs", metavar="F.npz", type=_PATH, help="Input tensors: int8 array x, one row each.")
+@click.option("--random", "count_random", metavar="N", type=click.IntRange(1), help="N random inputs.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Draws the random inputs.")
+@click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
+@click.option("--count", is_flag=True, help="Count executed instructions.")
+@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
+@click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")
+@click.option("--dump", metavar="F.npz", type=_PATH, help="Write inputs and outputs there.")
+@json_option
+def command(
+    base_path: Path,
+    adapters: tuple[Path, ...],
+    emulator: str,
+    board_name: str | None,
+    prompts: tuple[str, ...],
+    inputs: Path | None,
+    count_random: int | None,
+    seed: int,
+    check: str | None,
+    count: bool,
+    toolchain: str,
+    opt: str,
+    dump: Path | None,
+    as_json: bool,
+) -> int:
+    """Build the firmware of BASE and its adapters for a board, execute it on an emulator, and show what it says.
+
+    unicorn and qemu execute the linked ELF file; host runs the same C compiled for this machine, tflm the runtime of
+    TensorFlow Lite Micro itself.
+    """
+    found = base.load(base_path)
+    loaded = [_adapter(path, found) for path in adapters]
+    tensors = _tensors(found, inputs, count_random, seed)
+    if not prompts and tensors is None:
+        raise McueditError("nothing to run", "give --ask TEXT, --inputs F.npz or --random N")
+    with working(f"running on {emulator}"):
+        result = runner.run(
+            found,
+            loaded,
+            emulator=emulator,
+            board=board_name,
+            prompts=prompts,
+            inputs=tensors,
+            count=count,
+            toolchain=toolchain,
+            opt=opt,
+        )
+        differing, oracle = _compare(found, loaded, result) if check else (None, None)
+    if dump is not None:
+        _dump(dump, result)
+    values = _values(found, result, emulator)
+    if check:
+        values |= {"differing_bytes": differing, "oracle": oracle}
+    if as_json:
+        answers = {"answers": [a.label for a in result.answers], "answer_classes": [a.index for a in result.answers]}
+        print_json((answers if prompts else {}) | values)
+    else:
+        _show(prompts, result, values)
+    return 1 if differing else 0
+
+
+def _adapter(path: Path, found: Base) -> Adapter:
+    """A folder as `mcuedit edit` writes it, or device bytes."""
+    if path.is_dir():
+        from mcuedit import adapter_dir
+
+        return adapter_dir.load(path)
+    from mcuedit import package
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
+    return package.decode(data, found.model, path.name)
+
+
+def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int) -> Int8Array | None:
+    parts = []
+    if path is not None:
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                x = archive["x"]
+        except (OSError, ValueError, KeyError) as error:
+            raise McueditError(
+                f"{path}: not an .npz file with an array x", "save it with numpy.savez(path, x=...)"
+            ) from error
+        parts.append(check_inputs(found, x))
+    if count_random is not None:
+        from mcuedit.emulate.bytes import random_inputs
+
+        parts.append(random_inputs(found, count_random, seed))
+    return np.concatenate(parts) if parts else None
+
+
+def _compare(found: Base, adapters: list[Adapter], result: runner.Result) -> tuple[int, str]:
+    """Bytes that differ from the oracle's, and its name."""
+    if find_spec("tflite_micro") is None:
+        note("tflite-micro is not installed (it has wheels for Linux x86-64 only): the host engine is the oracle")
+    oracle = runner.best_oracle(found.model)
+    wanted = runner.expected(found, adapters, oracle, result.inputs)
+    return int((wanted != result.outputs).sum()), oracle.name
+
+
+def _values(found: Base, result: runner.Result, emulator: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"emulator": emulator, "inputs": len(result.inputs), "seconds": round(result.seconds, 3)}
+    if result.board is not None and result.footprint is not None:
+        size, stack = result.footprint, result.peak_stack or 0
+        ram = size.data + size.bss + stack
+        values |= {
+            "board": result.board,
+            "cpu": board.load(result.board).cpu,
+            "toolchain": result.toolchain,
+            "peak_stack": stack,
+            "code": size.code,
+            "rodata": size.rodata,
+            "model_bytes": size.model,
+            "ram": ram,
+            "ram_beyond_io": ram - found.model.input.size - found.model.output.size,
+        }
+    if (counts := result.instructions) is not None:
+        values |= {"instructions": counts.total, "instructions_delta": counts.delta}
+        values |= {f"instructions_op_{op}": n for op, n in counts.ops.items()}
+    return values
+
+
+def _dump(path: Path, result: runner.Result) -> None:
+    buffer = io.BytesIO()
+    classes = np.array([answer.index for answer in result.answers], np.int64)
+    np.savez(buffer, x=result.inputs, outputs=result.outputs, answers=classes)
+    atomic.write_file(path, buffer.getvalue())
+
+
+def _show(prompts: tuple[str, ...], result: runner.Result, values: dict[str, Any]) -> None:
+    out = stdout()
+    if prompts:
+        rows = [(prompt, answer.label) for prompt, answer in zip(prompts, result.answers, strict=True)]
+        out.print(table("", ("asked", "answer"), rows, left=("answer",)))
+    rows = [(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else value) for key, value in values.items()]
+    out.print(table("", ("of the run", ""), rows))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compilers: both work, what they make is the same everywhere, and what goes wrong is said."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from helpers.virtual import needs_gcc
+
+from mcuedit import board, toolchain
+from mcuedit.base import Base
+from mcuedit.build import build, build_host, footprint
+from mcuedit.emulate.firmware import sources
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
+
+MAIN = {"main.c": "int main(void);\nint main(void)\n{\n    return 0;\n}\n"}
+
+
+@pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
+def test_footprint(tiny_model: Model, tmp_path: Path, compiler: str) -> None:
+    files = sources(Base("tiny", tiny_model, tuple("abcdef")))
+    sizes = {}
+    for opt in ("2", "s"):
+        built = build(board.load("virt-m4"), files, "server", tmp_path / opt, toolchain=compiler, opt=opt)
+        assert built.toolchain == compiler
+        sizes[opt] = built.footprint
+    weights = 16 * 8 + 8 * 6 + 4 * (8 + 6)
+    assert sizes["2"].model == sizes["s"].model
+    assert weights < sizes["s"].model < weights + 400  # labels and op tables
+    assert sizes["s"].code < sizes["2"].code
+    assert sizes["s"].data == 0
+    assert 16 + 6 <= sizes["s"].bss < 400
+
+
+@pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
+def test_no_path_gets_into_the_firmware(tiny_model: Model, tmp_path: Path, compiler: str) -> None:
+    files = sources(Base("tiny", tiny_model))
+    elfs = [
+        build(board.load("virt-m0"), files, "server", tmp_path / name, toolchain=compiler).elf.read_bytes()
+        for name in ("one", "two")
+    ]
+    assert elfs[0] == elfs[1]
+    assert str(tmp_path).encode() not in elfs[0]
+
+
+@pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
+def test_compiler_errors_are_shown(tmp_path: Path, compiler: str) -> None:
+    broken = {"main.c": "int main(void)\n{\n    return undeclared;\n}\n"}
+    with pytest.raises(McueditError, match=rf"{compiler} failed: .*main\.c:3:.*undeclared"):
+        build(board.load("virt-m4"), broken, None, tmp_path, toolchain=compiler)
+
+
+@pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
+def test_too_large_for_the_board(tmp_path: Path, compiler: str) -> None:
+    large = {"main.c": "char big[0x100000];\nint main(void)\n{\n    return *(volatile char *)big;\n}\n"}
+    with pytest.raises(McueditError, match=f"(?i){compiler} failed: .*(RAM|overflow)"):
+        build(board.load("virt-m4"), large, None, tmp_path, toolchain=compiler)
+
+
+def _without(monkeypatch: pytest.MonkeyPatch, *, path: bool, ziglang: bool) -> None:
+    find = importlib.util.find_spec
+    if path:
+        monkeypatch.setenv("PATH", "")
+    if ziglang:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ziglang" else find(name))
+
+
+def test_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without(monkeypatch, path=True, ziglang=True)
+    with pytest.raises(McueditError, match="no compiler for Cortex-M") as caught:
+        build(board.load("virt-m4"), MAIN, None, tmp_path)
+    assert "pip install ziglang" in caught.value.hint
+    assert "apt install gcc-arm-none-eabi" in caught.value.hint
+    with pytest.raises(McueditError, match="no C compiler for this machine"):
+        build_host(MAIN, tmp_path)
+
+
+def test_forced_compiler_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without(monkeypatch, path=True, ziglang=True)
+    for name, install in (("gcc", "apt install gcc-arm-none-eabi"), ("zig", "pip install ziglang")):
+        with pytest.raises(McueditError, match="not installed") as caught:
+            build(board.load("virt-m4"), MAIN, None, tmp_path, toolchain=name)
+        assert caught.value.hint == install
+
+
+def test_zig_alone_is_enough(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without(monkeypatch, path=True, ziglang=False)
+    files = sources(Base("tiny", tiny_model))
+    assert build(board.load("virt-m3"), files, "server", tmp_path / "board").toolchain == "zig"
+    assert build_host(files, tmp_path / "host").is_file()
+    assert toolchain.find_host_compiler().name == "zig"
+
+
+@pytest.mark.parametrize(("option", "value"), [("toolchain", "armcc"), ("opt", "3")])
+def test_unknown_options(tmp_path: Path, option: str, value: str) -> None:
+    with pytest.raises(McueditError, match=value):
+        build(board.load("virt-m4"), MAIN, None, tmp_path, **{option: value})
+
+
+def test_footprint_of_no_elf(tmp_path: Path) -> None:
+    path = tmp_path / "x.elf"
+    path.write_bytes(b"no")
+    with pytest.raises(McueditError, match=r"x\.elf"):
+        footprint(path)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit run, boards and doctor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcuedit import board as boards
+from mcuedit import cli
+from mcuedit.emulate import runner
+
+
+def call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, Any]]:
+    code = cli.invoke([*args, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_run(capsys: pytest.CaptureFixture[str], facts: Path, tmp_path: Path) -> None:
+    dump = tmp_path / "out.npz"
+    options = [
+        "--ask",
+        "what is the capital of burundi?",
+        "--random",
+        "3",
+        "--seed",
+        "5",
+        "--count",
+        "--dump",
+        str(dump),
+    ]
+    code, values = call(capsys, "run", str(facts), *options, "--check", "tflm", "--opt", "s")
+    assert code == 0
+    assert values["answers"] == ["bujumbura"]
+    assert (values["inputs"], values["differing_bytes"]) == (4, 0)
+    assert (values["emulator"], values["board"], values["cpu"]) == ("unicorn", "virt-m4", "cortex-m4")
+    per_op = sum(values[f"instructions_op_{op}"] for op in range(4))
+    assert abs(values["instructions"] - per_op - values["instructions_delta"]) <= 4  # means are rounded
+    for key in ("peak_stack", "code", "rodata", "ram", "toolchain", "oracle"):
+        assert values[key]
+    with np.load(dump) as archive:
+        assert archive["x"].shape == (4, 512)
+        assert archive["outputs"].shape[0] == 4
+        assert archive["answers"].tolist() == values["answer_classes"]
+
+
+def test_run_on_the_host(capsys: pytest.CaptureFixture[str], tiny_path: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "in.npz"
+    np.savez(inputs, x=np.zeros((2, 16), np.int8))
+    code, values = call(capsys, "run", str(tiny_path), "--emulator", "host", "--inputs", str(inputs), "--check", "tflm")
+    assert code == 0
+    assert (values["inputs"], values["differing_bytes"]) == (2, 0)
+    assert "board" not in values
+
+
+def test_one_differing_byte_is_a_failed_check(
+    capsys: pytest.CaptureFixture[str], tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = runner.expected
+
+    def other(*args: Any) -> Any:
+        wanted = expected(*args).copy()
+        wanted[0, 0] ^= 1
+        return wanted
+
+    monkeypatch.setattr(runner, "expected", other)
+    code, values = call(capsys, "run", str(tiny_path), "--emulator", "host", "--random", "4", "--check", "tflm")
+    assert (code, values["differing_bytes"]) == (1, 1)
+
+
+def test_run_says_which_oracle(
+    capsys: pytest.CaptureFixture[str], tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcuedit.emulate.runner.find_spec", lambda name: None)
+    monkeypatch.setattr("mcuedit.cli.run.find_spec", lambda name: None)
+    assert cli.invoke(["run", str(tiny_path), "--random", "4", "--check", "tflm", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["oracle"] == "host engine"
+    assert "the host engine is the oracle" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "nothing to run"),
+        (["--ask", "what?"], "takes tensors, not text"),
+        (["--random", "1", "--board", "virt-m99"], "no board 'virt-m99'"),
+        (["--random", "1", "--emulator", "qemu", "--board", "virt-m4"], "does not run on qemu"),
+        (["--random", "1", "--emulator", "host", "--count"], "counts no instructions"),
+        (["--inputs", "missing.npz"], "missing.npz: not an .npz file"),
+        (["--random", "1", "--adapter", "missing.bin"], "missing.bin: No such file"),
+        (["--random", "0"], "'--random'"),
+    ],
+)
+def test_run_refuses(capsys: pytest.CaptureFixture[str], tiny_path: Path, options: list[str], message: str) -> None:
+    assert cli.invoke(["run", str(tiny_path), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_boards(capsys: pytest.CaptureFixture[str]) -> None:
+    code, values = call(capsys, "boards")
+    assert code == 0
+    assert values["boards"] == boards.names()
+    assert values["virt-m4_emulators"] == ["unicorn"]
+    assert cli.invoke(["boards"]) == 0
+    assert "mps3-an547" in capsys.readouterr().out
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    code, values = call(capsys, "doctor")
+    assert (code, values["usable"]) == (0, True)
+    assert values["python"]
+    assert values["unicorn"]
+    assert cli.invoke(["doctor"]) == 0
+    assert "oracle: " in capsys.readouterr().out
+
+
+def test_doctor_without_compilers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("mcuedit.cli.doctor._version", lambda name: None if name == "ziglang" else "1.0")
+    code, values = call(capsys, "doctor")
+    assert (code, values["usable"]) == (1, False)
+    assert {"gcc", "zig", "qemu"} <= set(values["missing"])
+    assert cli.invoke(["doctor"]) == 1
+    text = capsys.readouterr().out
+    assert "pip install ziglang" in text
+    assert "apt install gcc-arm-none-eabi" in text
