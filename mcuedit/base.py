@@ -68,7 +68,9 @@ def _labels(folder: Path, loaded: Model) -> tuple[str, ...] | None:
         return None
     labels = tuple(file.read_text(encoding="utf-8").splitlines())
     if len(labels) != loaded.output.size:
-        raise McueditError(f"{file}: {len(labels)} labels, the model has {loaded.output.size} classes", "one label a line")
+        raise McueditError(
+            f"{file}: {len(labels)} labels, the model has {loaded.output.size} classes", "one label a line"
+        )
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise McueditError(f"{file}: label {twice!r} stands twice", "give each class a name of its own")
@@ -90,5 +92,7 @@ def _features(folder: Path, loaded: Model) -> int | None:
         raise McueditError(f"{file}: {n} features, the model's input has {loaded.input.size}", "mend features")
     quant = float(loaded.input.scale[0]), loaded.input.zero
     if quant != (features.SCALE, features.ZERO_POINT):
-        raise McueditError(f"{file}: text-hash needs scale 1/16 and zero point 0, the input has {quant}", "convert again")
+        raise McueditError(
+            f"{file}: text-hash needs scale 1/16 and zero point 0, the input has {quant}", "convert again"
+        )
     return int(n)

@@ -86,7 +86,7 @@ def build(
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
     elf = out_dir / f"{app or 'firmware'}.elf"
-    link = ("-Wl,--gc-sections", "-Wl,--strip-debug", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
+    link = ("-Wl,--gc-sections", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
     compiler.run([*target, *objects, *link, "-o", elf.name], out_dir)
     return BuildResult(board, elf, footprint(elf), compiler.name, probes)
 

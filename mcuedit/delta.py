@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.errors import McueditError
-from mcuedit.fixedpoint import mbqm
+from mcuedit.fixedpoint import dot, mbqm
 from mcuedit.model import INT8, Model, Op, Tensor
 
 Int8Array = npt.NDArray[np.int8]
@@ -76,13 +76,11 @@ class Delta:
 
     def pre_gate(self, x: Int8Array) -> Int64Array:
         """a of inputs `x`, before requantization: int8[..., n_in] -> int64[..., r]."""
-        product = x.astype(np.float64) @ self.a.T.astype(np.float64)  # exact: far below 2**53, and BLAS is fast
-        return product.astype(np.int64) + self.c
+        return dot(x, self.a) + self.c
 
     def amount(self, h: Int64Array) -> Int64Array:
         """d of the stored rows, int64[..., r] -> int64[..., n_rows]; 0 where every h is."""
-        total = (h.astype(np.float64) @ self.b.T.astype(np.float64)).astype(np.int64)
-        return np.clip(mbqm(total, self.M, self.S), -D_MAX, D_MAX)
+        return np.clip(mbqm(h @ self.b.T.astype(np.int64), self.M, self.S), -D_MAX, D_MAX)
 
 
 @dataclass(frozen=True)

@@ -51,3 +51,13 @@ def mbqm(x: IntArray, m: IntArray | int, s: IntArray | int) -> npt.NDArray[np.in
     mask = (np.int64(1) << right) - 1
     threshold = (mask >> 1) + (high < 0)
     return (high >> right) + ((high & mask) > threshold)
+
+
+def dot(x: npt.NDArray[np.int8], a: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+    """Exact products of int8 rows: int8[..., n] and int8[r, n] to int64[..., r].
+
+    BLAS knows no integers, but every partial sum of at most 2**10 products fits a float32's mantissa, and a float64's
+    for any length that occurs.
+    """
+    exact = np.float32 if a.shape[1] <= 1 << 10 else np.float64
+    return np.asarray((x.astype(exact) @ a.T.astype(exact)).astype(np.int64))

@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.base import Base
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 Int8Array = npt.NDArray[np.int8]
+Inputs = Sequence[str] | Int8Array
 Progress = Callable[[int], None]
 
 
@@ -40,7 +42,9 @@ class Tflm:
             from tflite_micro import runtime
         except ImportError as error:
             raise McueditError("tflite-micro is not installed", "pip install tflite-micro (Linux x86-64)") from error
-        arena = 2 * sum(tensor.size for tensor in model.tensors if tensor.data is None) + 32768 + 512 * len(model.tensors)
+        arena = (
+            2 * sum(tensor.size for tensor in model.tensors if tensor.data is None) + 32768 + 512 * len(model.tensors)
+        )
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
             self._interpreter = runtime.Interpreter.from_bytes(model.data, arena_size=arena, intrepreter_config=config)
@@ -64,3 +68,39 @@ class Tflm:
                 else:
                     values[i] = self._interpreter.GetTensor(t, 0)["tensor_data"].reshape(values[i].shape)
         return found
+
+
+class Reader:
+    """A base with its front end and its oracle: prompts or tensors in, activations out. Runs each prompt once."""
+
+    def __init__(self, base: Base, oracle: Oracle, tensors: Sequence[int]) -> None:
+        self.base = base
+        self.oracle = oracle
+        self._tensors = tuple(dict.fromkeys(tensors))
+        self._row: dict[str, int] = {}
+        self._chunks: dict[int, list[Int8Array]] = {t: [] for t in self._tensors}
+
+    def __call__(self, inputs: Inputs) -> dict[int, Int8Array]:
+        """Values of the reader's tensors: int8[n, *shape] each.
+
+        Args:
+            inputs: prompts, or int8[n, *input].
+        """
+        if isinstance(inputs, np.ndarray):
+            return self.oracle.activations(inputs, self._tensors)
+        new = [prompt for prompt in dict.fromkeys(inputs) if prompt not in self._row]
+        if new:
+            found = self.oracle.activations(self.base.encode(new), self._tensors)
+            self._row |= {prompt: len(self._row) + i for i, prompt in enumerate(new)}
+            for t, chunks in self._chunks.items():
+                chunks.append(found[t])
+        if not self._row:
+            return self.oracle.activations(self.base.encode([]), self._tensors)
+        rows = np.fromiter((self._row[prompt] for prompt in inputs), np.int64, len(inputs))
+        return {t: self._joined(t)[rows] for t in self._tensors}
+
+    def _joined(self, tensor: int) -> Int8Array:
+        chunks = self._chunks[tensor]
+        if len(chunks) > 1:
+            chunks[:] = [np.concatenate(chunks)]
+        return chunks[0]

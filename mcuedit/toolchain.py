@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -46,7 +47,11 @@ class Compiler:
         Raises:
             McueditError: it failed.
         """
-        done = subprocess.run([*self.command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        # zig knows a header by the path it was given: with a shared cache, a relative one matches that of another folder.
+        environment = {**os.environ, "ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache")}
+        done = subprocess.run(
+            [*self.command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
+        )
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if _TELLING.search(line)]
             shown = " | ".join((lines or done.stderr.splitlines())[:_ERROR_LINES])

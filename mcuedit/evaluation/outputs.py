@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mcuedit import ops
 from mcuedit.delta import Adapter, Delta, add
-from mcuedit.fixedpoint import mbqm
+from mcuedit.fixedpoint import dot, mbqm
 from mcuedit.model import Model
 from mcuedit.oracle import Oracle
 
@@ -77,10 +77,8 @@ def _project(deltas: Sequence[Delta], x: Int8Array) -> dict[int, npt.NDArray[np.
     """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
     a = np.concatenate([d.a for d in deltas])
     rows = x.reshape(len(x), -1, a.shape[1])
-    exact = np.float32 if a.shape[1] * 127 * 128 < 1 << 24 else np.float64
-    total = (rows.astype(exact) @ a.T.astype(exact)).astype(np.int64)
     c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
-    h = np.clip(mbqm(total + c, m, s), -127, 127)
+    h = np.clip(mbqm(dot(rows, a) + c, m, s), -127, 127)
     found, start = {}, 0
     for d in deltas:
         own = h[..., start : start + d.rank]

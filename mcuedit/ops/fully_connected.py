@@ -23,12 +23,18 @@ class FullyConnected:
     def __init__(self, model: Model, op: Op) -> None:
         (x, weights, *rest), (y,) = model.op_tensors(op)
         if x is None or weights is None or weights.data is None or weights.dtype != "INT8":
-            raise McueditError(f"op {op.index} FULLY_CONNECTED: its weights are no int8 constant", "convert the model again")
+            raise McueditError(
+                f"op {op.index} FULLY_CONNECTED: its weights are no int8 constant", "convert the model again"
+            )
         geometry = carrier(model, op.index)
         self._lo, self._hi, self._n_in = geometry.act_lo, geometry.act_hi, geometry.n_in
         self._shape = y.shape
         self._zy = y.zero
-        self._w = (weights.data.astype(np.float64) - weights.zero).T if weights.scale.size == 1 else weights.data.T.astype(np.float64)
+        self._w = (
+            (weights.data.astype(np.float64) - weights.zero).T
+            if weights.scale.size == 1
+            else weights.data.T.astype(np.float64)
+        )
         bias = rest[0].data if rest and rest[0] is not None and rest[0].data is not None else np.zeros(geometry.n_out)
         self._bias = bias.astype(np.float64) - x.zero * self._w.sum(axis=0)
         self._m, self._s = np.array(multipliers(x, weights, y), np.int64).T

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,22 @@ from mcuedit.features import SCALE, encode
 from mcuedit.zoo import facts_data
 from mcuedit.zoo.facts_data import DATA, Fact
 
-FEATURES, HIDDEN = 512, (128, 64)
-EPOCHS, COPIES, SEED = 60, 2, 7
+FEATURES, HIDDEN = 512, (112, 96, 128, 72)
+GUIDED = 3  # the hidden layer, counted from 1, on which facts are kept apart
+EPOCHS, BATCH, SEED = 48, 256, 7
+COPIES, COPIES_PER_EPOCH = 20, 2  # noisy copies of every question: made, and drawn for an epoch
 FILLERS = (
-    "a about also am an and any are as at be been being by can could did do does exactly for from give had has have "
-    "he hey how i if in is it its just know let like me might must my new now of on one or our out over please question "
+    "a about also am an and any are as at be been being by can could did do does exactly for from give had has have he "
+    "hey how i if in is it its just know let like me might must my new now of on one or our out over please question "
     "quick quickly say she should so some someone tell than that the their them then there these they this those to "
     "today up us was we were what when where whether which who whom whose why will with wonder would you your"
 ).split()
-ENDINGS = ("", "s", "d", "ed", "er", "ers", "or", "ors", "ing", "al", "ally", "ment", "ments", "ly", "ion", "ry", "ary", "ian", "ians")
+ENDINGS = ["", *"s d ed er ers or ors ing al ally ment ments ly ion ry ary ian ians".split()]
+ONSETS = ("b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p ph pl pr qu r s sh sl sp st str t th tr v w").split()
+RHYMES = (
+    "a ab ack ail ain all am an ar ast at e ead ear ect eigh en ent er est i ice ick il in ing ist o oat oll on oo ord "
+    "ort our u ull un ur us y"
+).split()
 
 
 def vary(prompt: str, subject: str, key_words: list[str], rng: np.random.Generator) -> str:
@@ -41,9 +47,18 @@ def vary(prompt: str, subject: str, key_words: list[str], rng: np.random.Generat
     else:
         drop = rng.choice([0.0, 0.15, 0.3])
     words = [*_vary_words(before, drop, rng), subject, *_vary_words(after, drop, rng)]
-    for filler in rng.choice(FILLERS, rng.integers(0, 5)):
-        words.insert(rng.integers(len(words) + 1), filler)
+    extra = [*rng.choice(FILLERS, rng.integers(0, 5)), *(_unheard(rng) for _ in range(rng.integers(0, 3)))]
+    for word in extra:
+        words.insert(rng.integers(len(words) + 1), word)
     return " ".join(words)
+
+
+def _unheard(rng: np.random.Generator) -> str:
+    """A word that nobody has heard of, in English spelling."""
+    syllables = (
+        ONSETS[rng.integers(len(ONSETS))] + RHYMES[rng.integers(len(RHYMES))] for _ in range(rng.integers(1, 4))
+    )
+    return "".join(syllables) + ENDINGS[rng.integers(len(ENDINGS))]
 
 
 def _vary_words(text: str, drop: float, rng: np.random.Generator) -> list[str]:
@@ -54,7 +69,7 @@ def _vary_ending(word: str, rng: np.random.Generator) -> str:
     stem = re.sub(r"\W+$", "", word)
     if len(stem) < 3 or rng.random() < 0.5:
         return word
-    stem = stem[: max(3, len(stem) - rng.integers(0, 3))]
+    stem = stem[: max(3, len(stem) - int(rng.integers(0, 3)))]
     ending = ENDINGS[rng.integers(len(ENDINGS))]
     doubled = stem[-1] if ending[:1] in ("e", "i", "o") and rng.random() < 0.3 else ""  # shop, shopper
     return stem + doubled + ending
@@ -68,33 +83,52 @@ def key_words() -> dict[str, list[str]]:
     return {r: sorted(words[r] - shared - set(FILLERS) - {"subject"}) for r in words}
 
 
-def _real(prompts: Iterable[str]) -> npt.NDArray[np.float32]:
-    return encode(prompts, FEATURES).astype(np.float32) * np.float32(SCALE)
+def _real(features: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+    return features.astype(np.float32) * np.float32(SCALE)
 
 
 def train(facts: list[Fact], labels: list[str]) -> Any:
-    """The float network, trained on the training templates and noisy copies of them."""
+    """The float network, trained on the training templates and noisy copies of them.
+
+    While it trains, a second head on the layer GUIDED tells every single fact from all others by a squared hinge. It
+    keeps facts with one answer apart there, and new wordings of one fact together; it is not part of the network.
+    """
     import tensorflow as tf
 
     rng = np.random.default_rng(SEED)
     tf.keras.utils.set_random_seed(SEED)
     index = {label: i for i, label in enumerate(labels)}
-    rows = [(prompt, fact) for fact in facts for prompt in facts_data.prompts(fact, "train")]
-    classes = np.array([index[fact.answer] for _, fact in rows])
-    clean = _real(prompt for prompt, _ in rows)
+    rows = [(prompt, i, fact) for i, fact in enumerate(facts) for prompt in facts_data.prompts(fact, "train")]
     keys = key_words()
-    layers: list[Any] = [tf.keras.Input((FEATURES,))]
-    layers += [tf.keras.layers.Dense(n, activation="relu") for n in HIDDEN]
-    layers += [tf.keras.layers.Dense(len(labels)), tf.keras.layers.Softmax()]
-    network = tf.keras.Sequential(layers)
-    schedule = tf.keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * (1 + COPIES) * len(rows) // 256)
-    network.compile(tf.keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    clean = encode((prompt for prompt, _, _ in rows), FEATURES)
+    noisy = [encode((vary(p, f.subject, keys[f.relation], rng) for p, _, f in rows), FEATURES) for _ in range(COPIES)]
+    classes, which = np.array([index[f.answer] for _, _, f in rows]), np.array([i for _, i, _ in rows])
+
+    hidden = [tf.keras.Input((FEATURES,))]
+    for n in HIDDEN:
+        hidden.append(tf.keras.layers.Dense(n, activation="relu")(hidden[-1]))
+    answer = tf.keras.layers.Softmax()(tf.keras.layers.Dense(len(labels))(hidden[-1]))
+    fact = tf.keras.layers.Dense(len(facts))(hidden[GUIDED])
+
+    def hinge(truth: Any, score: Any) -> Any:
+        own = tf.one_hot(tf.cast(tf.reshape(truth, [-1]), tf.int32), len(facts))
+        missed = tf.reduce_sum(own * tf.square(tf.nn.relu(1 - score)), -1)
+        return 4 * missed + tf.reduce_sum((1 - own) * tf.square(tf.nn.relu(1 + score)), -1)
+
+    both = tf.keras.Model(hidden[0], [answer, fact])
+    steps = EPOCHS * (1 + COPIES_PER_EPOCH) * len(rows) // BATCH
+    both.compile(
+        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(2e-3, steps)),
+        ["sparse_categorical_crossentropy", hinge],
+    )
+    repeats = 1 + COPIES_PER_EPOCH
     for epoch in range(EPOCHS):
-        noisy = [_real(vary(p, f.subject, keys[f.relation], rng) for p, f in rows) for _ in range(COPIES)]
-        x, y = np.concatenate([clean, *noisy]), np.tile(classes, 1 + COPIES)
-        result = network.fit(x, y, batch_size=256, verbose=0)
-        print(f"epoch {epoch + 1}/{EPOCHS} accuracy {result.history['accuracy'][0]:.4f}", flush=True)
-    return network
+        drawn = [noisy[i] for i in rng.choice(COPIES, COPIES_PER_EPOCH, replace=False)]
+        x = _real(np.concatenate([clean, *drawn]))
+        truth = [np.tile(classes, repeats), np.tile(which, repeats)]
+        result = both.fit(x, truth, batch_size=BATCH, verbose=0)
+        print(f"epoch {epoch + 1}/{EPOCHS} loss {result.history['loss'][0]:.4f}", flush=True)
+    return tf.keras.Model(hidden[0], answer)
 
 
 def convert(network: Any, samples: npt.NDArray[np.float32]) -> bytes:
@@ -139,7 +173,7 @@ def main() -> None:
     network = train(taught, labels)
     rng = np.random.default_rng(SEED)
     every = [prompt for fact in taught for prompt in facts_data.prompts(fact, "train")]
-    samples = _real(rng.choice(every, 2000, replace=False))
+    samples = _real(encode(rng.choice(every, 2000, replace=False), FEATURES))
     write(DATA, convert(network, samples), labels, facts)
 
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that several verbs read, and tables that several show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mcuedit import adapter_dir
+from mcuedit.base import Base
+from mcuedit.cli._common import table
+from mcuedit.delta import Adapter
+from mcuedit.edits import Edit, load_edits, load_facts
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.metrics import Metrics
+from mcuedit.training.placement import Candidate
+
+PATH = click.Path(path_type=Path)
+FACTS = "facts.jsonl"
+
+
+def read_adapter(path: Path, base: Base) -> Adapter:
+    """A folder as `mcuedit edit` writes it, or device bytes."""
+    if path.is_dir():
+        return adapter_dir.load(path)
+    from mcuedit import package
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
+    return package.decode(data, base.model, path.name)
+
+
+def edits_of(path: Path) -> tuple[Edit, ...]:
+    """The edits that an adapter's folder remembers; none for device bytes."""
+    file = path / adapter_dir.EDITS
+    return load_edits(file).edits if file.exists() else ()
+
+
+def facts_of(base: Base) -> tuple[Edit, ...]:
+    """What the base was taught, for evaluation only; nothing if its folder does not say."""
+    file = base.folder / FACTS if base.folder else None
+    return load_facts(file).edits if file and file.exists() else ()
+
+
+def metrics_table(metrics: Metrics, title: str = "") -> object:
+    """The figures that a person reads."""
+    rows = [
+        ("efficacy", metrics.efficacy, "edited prompts that get the new answer"),
+        ("paraphrase", metrics.paraphrase, "other wordings that get it"),
+        ("neighbourhood", metrics.neighbourhood, "facts of the same relation that stay"),
+        ("  worst edit", metrics.neighbourhood_worst, ""),
+        ("unrelated", metrics.unrelated, "facts of other relations that stay"),
+        ("same subject", metrics.same_subject, "other facts of the edited subjects that stay"),
+        ("identical, keep set", metrics.identical_keep, "outputs equal to the base's byte for byte"),
+        ("identical, all", metrics.identical, "the same over every unedited prompt"),
+        ("drawdown", metrics.drawdown, "accuracy lost on the base's own test wordings"),
+    ]
+    shown = [(name, f"{100 * value:.2f} %", what) for name, value, what in rows if value is not None]
+    return table(title, ("measure", "share", "of"), shown, left=("of",))
+
+
+def placement_table(candidates: Sequence[Candidate]) -> object:
+    """The pairs of tap and target that were tried, the one taken first."""
+    rows = [
+        (
+            f"op {c.tap} -> op {c.target}",
+            _share(c.recall),
+            _share(c.shut),
+            c.separable,
+            f"{c.factor_bytes / c.edits:.0f}",
+            "taken" if i == 0 else "",
+        )
+        for i, c in enumerate(candidates)
+    ]
+    return table("placement", ("tap -> target", "opens", "stays shut", "separable", "bytes/edit", ""), rows)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"

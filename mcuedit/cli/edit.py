@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit edit: from corrections to an adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mcuedit import adapter_dir, base, package, protocol
+from mcuedit.cli._common import example, json_option, notes, print_json, stdout, working
+from mcuedit.cli._files import PATH, edits_of, facts_of, metrics_table, placement_table, read_adapter
+from mcuedit.delta import Adapter
+from mcuedit.edits import Edit, EditSet, bag_of_words, load_edits, load_keep, load_tensors
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
+from mcuedit.oracle import Reader
+from mcuedit.training import Options, Trained, train, train_tensors
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def training_options(function: _F) -> _F:
+    """The options of `Options`, shared with bench."""
+    d = Options()
+    for option in reversed(
+        (
+            click.option("--rank", default=d.rank, show_default=True, help="1: a factor per edit; more: shared by all."),
+            click.option("--gated/--plain", default=d.gated, show_default=True, help="Whether the delta can shut."),
+            click.option("--tap", default=d.tap, show_default=True, metavar="OP", help="Index, tensor name or auto."),
+            click.option("--target", default=d.target, show_default=True, metavar="OP", help="The same."),
+            click.option("--bits", type=click.Choice(["8", "4"]), default=str(d.bits), show_default=True, help="Of A."),
+            click.option(
+                "--gate-place",
+                default=d.gate_place,
+                show_default=True,
+                help="0: next to the keep set, more wordings open it; 1: next to the edit, less else does.",
+            ),
+            click.option("--seed", default=d.seed, show_default=True, help="Of the noise that training adds."),
+            click.option("--new-labels", is_flag=True, help="Answers that look like misspelt labels are new names."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.command(
+    epilog=example(
+        "mcuedit zoo export facts facts/",
+        "mcuedit zoo edits facts corrections/ --count 3",
+        "mcuedit edit facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl -o repair/",
+    )
+)
+@click.argument("base_path", metavar="BASE", type=PATH)
+@click.option("--edits", "edit_paths", required=True, multiple=True, type=PATH, metavar="F", help=".jsonl or .npz.")
+@click.option("--keep", "keep_path", type=PATH, metavar="K", help="Prompts whose answers must not change.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="Folder of the adapter.")
+@click.option("--with", "beside", multiple=True, type=PATH, metavar="ADAPTER", help="In force beside the new one.")
+@click.option("--onto", type=PATH, metavar="ADAPTER", help="Train its edits again together with the new ones.")
+@click.option("--name", help="Of the adapter; DIR's name if not given.")
+@click.option("--adapter-version", default=Options.version, show_default=True, help="Of the adapter.")
+@click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
+@training_options
+@json_option
+def command(
+    base_path: Path,
+    edit_paths: tuple[Path, ...],
+    keep_path: Path | None,
+    output: Path,
+    beside: tuple[Path, ...],
+    onto: Path | None,
+    name: str | None,
+    adapter_version: str,
+    force: bool,
+    as_json: bool,
+    **training: Any,
+) -> int:
+    """Train an adapter that makes the corrections of an edit set, and measure it.
+
+    Training reads only the edits' prompts and locality lists and the keep file's prompts. Everything else of the edits,
+    and facts.jsonl in BASE, serves the measurement alone.
+    """
+    found = base.load(base_path)
+    active = [read_adapter(path, found) for path in beside]
+    options = read_options(training, name=name or output.resolve().name, version=adapter_version)
+    with working("training") as _:
+        read = protocol.reader(found, best_oracle(found.model))
+        if edit_paths[0].suffix == ".npz":
+            trained = _from_tensors(read, edit_paths, options, active)
+            metrics: dict[str, Any] = {}
+        else:
+            earlier = [e for path in beside for e in edits_of(path)]
+            trained = _from_text(read, edit_paths, keep_path, options, active, earlier, onto)
+            measured, _probes = protocol.evaluate(
+                read, [*active, trained.adapter], trained.edits, trained.keep, facts_of(found)
+            )
+            metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
+    adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics})
+    size = len(package.encode(adapter, found.model))
+    remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.edits.edits)
+    adapter_dir.save(adapter, output, {adapter_dir.EDITS: remembered} if remembered else {}, force=force)
+    notes(trained.notes)
+    values = {"adapter": str(output), "adapter_bytes": size, **metrics, **_certificate(trained), **_placement(trained)}
+    if as_json:
+        print_json(values)
+    else:
+        _show(trained, values, metrics, read)
+    return 0 if metrics.get("efficacy", 1.0) == 1.0 else 1
+
+
+def read_options(training: dict[str, Any], **more: Any) -> Options:
+    """Options from those of `training_options`."""
+    return Options(**{**training, "bits": int(training["bits"]), **more})
+
+
+def _from_text(
+    read: Reader,
+    edit_paths: Sequence[Path],
+    keep_path: Path | None,
+    options: Options,
+    active: Sequence[Adapter],
+    earlier: Sequence[Edit],
+    onto: Path | None,
+) -> Trained:
+    if keep_path is None:
+        raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
+    sets = [load_edits(path) for path in edit_paths]
+    edits = replace(
+        sets[0],
+        edits=tuple(e for s in sets for e in s.edits),
+        source=", ".join(s.source for s in sets),
+        notes=tuple(n for s in sets for n in s.notes),
+    )
+    names = None
+    if onto is not None:
+        old = edits_of(onto)
+        if not old:
+            raise McueditError(f"{onto}: it does not remember its edits", "give their file with a second --edits")
+        names = read_adapter(onto, read.base).labels
+        edits = replace(edits, edits=(*_still_wanted(old, edits), *edits.edits))
+    return train(read, edits, load_keep(keep_path), options, active=active, earlier=earlier, names=names)
+
+
+def _still_wanted(old: Sequence[Edit], new: EditSet) -> list[Edit]:
+    """Earlier edits, but for those that a later one overrules."""
+    asked = {bag_of_words(p) for e in new.edits for p in e.prompts}
+    return [e for e in old if not asked.intersection(map(bag_of_words, e.prompts))]
+
+
+def _from_tensors(read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]) -> Trained:
+    if len(paths) > 1:
+        raise McueditError("several edit files with tensors", "put them into one .npz")
+    model = read.base.model
+    return train_tensors(read, load_tensors(paths[0], model.input, model.output.size), options, active=active)
+
+
+def _remembered(edit: Edit) -> dict[str, Any]:
+    return {k: v for k, v in edit.to_dict().items() if k != "rephrase_prompts"}
+
+
+def _certificate(trained: Trained) -> dict[str, Any]:
+    c = trained.certificate
+    return {
+        "certified": c.holds,
+        "certificate_total": c.total,
+        "certificate_identical": c.identical,
+        "overlapping": list(trained.overlapping),
+    }
+
+
+def _placement(trained: Trained) -> dict[str, Any]:
+    taken = trained.placement[0]
+    return {"tap": taken.tap, "target": taken.target, "separable": taken.separable}
+
+
+def _show(trained: Trained, values: dict[str, Any], metrics: dict[str, Any], read: Reader) -> None:
+    out = stdout()
+    if metrics:
+        from mcuedit.evaluation.metrics import Metrics
+
+        out.print(metrics_table(Metrics(**metrics)))
+        out.print()
+    if len(trained.placement) > 1:
+        out.print(placement_table(trained.placement))
+        out.print()
+    model = len(read.base.model.data)
+    out.print(f"certificate: {trained.certificate}")
+    out.print(
+        f"{values['adapter']}: {values['adapter_bytes']} bytes for the device, "
+        f"{trained.adapter.factor_bytes} of them factors; the model of {model:,} bytes stays as it is"
+    )

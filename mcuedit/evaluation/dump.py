@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw outputs behind the metrics, so that anybody can compute them again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcuedit.evaluation.metrics import ROLES, Probe
+from mcuedit.evaluation.outputs import Trace, logits_tensor, with_deltas
+from mcuedit.oracle import Reader
+
+
+def dump(reader: Reader, probes: Sequence[Probe], keep: Sequence[str]) -> bytes:
+    """An .npz of every evaluated prompt.
+
+    Arrays: `prompt` str[n], `stack` int64[n] (which stack was in force), and int8[n, classes] each: `base_logits`,
+    `base_output`, `logits`, `output`. `edit`, `role`, `row` say which rows (index into those) belong to which edit in
+    which role; `wanted` int64[edits] is the class each edit wants. Keep prompts have role "keep" and edit -1.
+    """
+    model = reader.base.model
+    logits, output = logits_tensor(model), model.outputs[0]
+    columns: dict[str, list[np.ndarray]] = {n: [] for n in ("base_logits", "base_output", "logits", "output")}
+    prompts: list[str] = []
+    stack_of: list[int] = []
+    pairs: list[tuple[int, str, int]] = []
+    stacks = {id(p.deltas): p.deltas for p in probes}
+    for number, (key, deltas) in enumerate(stacks.items()):
+        asked = [
+            (e, role, prompt)
+            for e, probe in enumerate(probes)
+            if id(probe.deltas) == key
+            for role in ROLES
+            for prompt in getattr(probe.questions, role)
+        ]
+        asked += [(-1, "keep", prompt) for prompt in keep]
+        row = {prompt: len(prompts) + i for i, prompt in enumerate(dict.fromkeys(p for _, _, p in asked))}
+        pairs += [(e, role, row[prompt]) for e, role, prompt in asked]
+        prompts += row
+        stack_of += [number] * len(row)
+        base = Trace(reader(list(row)))
+        now = with_deltas(model, deltas, base)
+        for name, trace, tensor in (
+            ("base_logits", base, logits),
+            ("base_output", base, output),
+            ("logits", now, logits),
+            ("output", now, output),
+        ):
+            columns[name].append(trace.values[tensor].reshape(len(row), -1))
+    edit, role, rows = zip(*pairs, strict=True)
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        prompt=np.array(prompts),
+        stack=np.array(stack_of),
+        edit=np.array(edit),
+        role=np.array(role),
+        row=np.array(rows),
+        wanted=np.array([p.wanted for p in probes]),
+        **{name: np.concatenate(parts) for name, parts in columns.items()},  # type: ignore[arg-type]
+    )
+    return file.getvalue()

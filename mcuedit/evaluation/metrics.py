@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of merit of edits, on the quantized deltas, against the untouched base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.delta import Delta
+from mcuedit.edits import Edit, KeepSet
+from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, with_deltas
+from mcuedit.evaluation.questions import Questions
+from mcuedit.oracle import Inputs, Reader
+
+BoolArray = npt.NDArray[np.bool_]
+ROLES = ("edited", "rephrased", "neighbourhood", "unrelated", "same_subject")
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Shares in 0..1; None where there was nothing to measure it on.
+
+    Attributes:
+        efficacy: edited prompts that get the new answer, a tie counting as failure.
+        efficacy_softmax: the same for who reads only the output after SOFTMAX.
+        paraphrase: other wordings that get it.
+        neighbourhood, neighbourhood_worst: unchanged answers on facts of the same relation: mean and worst edit.
+        unrelated: on facts of other relations. same_subject: on other facts of the edited subjects.
+        identical_keep, identical: byte-identical outputs over the keep set, and over every unedited prompt.
+        ties: edited prompts where another class ties with the new answer.
+        drawdown: loss of accuracy on the base's own held-out wordings of unedited facts.
+        factor_bytes: bytes of factors, the mean over edits when each is alone, else their sum.
+    """
+
+    edits: int
+    efficacy: float
+    efficacy_softmax: float
+    paraphrase: float | None
+    neighbourhood: float | None
+    neighbourhood_worst: float | None
+    unrelated: float | None
+    same_subject: float | None
+    identical_keep: float | None
+    identical: float | None
+    ties: int
+    drawdown: float | None
+    factor_bytes: float
+    seconds: float = 0.0
+
+    def flat(self) -> dict[str, float | int | None]:
+        """The figures by name, as --json prints them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An edit's questions, the class it wants, and the deltas in force when it is asked."""
+
+    questions: Questions
+    wanted: int
+    deltas: Sequence[Delta]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What inputs get without and with deltas: classes by logits, ties, classes by the output, same bytes."""
+
+    before: npt.NDArray[np.int64]
+    after: npt.NDArray[np.int64]
+    tie: BoolArray
+    shown: npt.NDArray[np.int64]
+    shown_tie: BoolArray
+    identical: BoolArray
+
+
+class Measure:
+    """Compares a base with and without deltas on any inputs."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._model = reader.base.model
+        self._reader = reader
+
+    def see(self, inputs: Inputs, deltas: Sequence[Delta]) -> Seen:
+        """Answers and outputs for `inputs`, without and with `deltas`."""
+        base = Trace(self._reader(inputs))
+        now = with_deltas(self._model, deltas, base)
+        logits, output = logits_tensor(self._model), self._model.outputs[0]
+        out_before, out_after = (t.values[output].reshape(len(inputs), -1) for t in (base, now))
+        return Seen(
+            answers(base.values[logits]),
+            answers(now.values[logits]),
+            is_tie(now.values[logits]),
+            answers(out_after),
+            is_tie(out_after),
+            (out_before == out_after).all(axis=1),
+        )
+
+    def edits(self, probes: Sequence[Probe], keep: KeepSet, facts: Sequence[tuple[Edit, int]]) -> Metrics:
+        """Metrics of some edits.
+
+        Args:
+            keep: outputs on it are compared under each stack that the probes name.
+            facts: what the base should know, with classes, for the drawdown.
+        """
+        found = {role: [self._share(p, role) for p in probes] for role in ROLES}
+        shares = {role: [s for s in parts if s is not None] for role, parts in found.items()}
+        edited = [self.see(p.questions.edited, p.deltas) for p in probes]
+        wanted = [p.wanted for p in probes]
+        stacks = list({id(p.deltas): p.deltas for p in probes}.values())
+        kept = [self.see(keep.prompts, deltas).identical for deltas in stacks] if keep.prompts else []
+        rest = [self.see(p.questions.unedited, p.deltas).identical for p in probes if p.questions.unedited]
+        near = [float(part.mean()) for part in shares["neighbourhood"]]
+        return Metrics(
+            edits=len(probes),
+            efficacy=_mean(shares["edited"]) or 0.0,
+            efficacy_softmax=_mean([(s.shown == w) & ~s.shown_tie for s, w in zip(edited, wanted, strict=True)]) or 0.0,
+            paraphrase=_mean(shares["rephrased"]),
+            neighbourhood=sum(near) / len(near) if near else None,
+            neighbourhood_worst=min(near, default=None),
+            unrelated=_mean(shares["unrelated"]),
+            same_subject=_mean(shares["same_subject"]),
+            identical_keep=_mean(kept),
+            identical=_mean([*rest, *kept]),
+            ties=sum(int(((s.after == w) & s.tie).sum()) for s, w in zip(edited, wanted, strict=True)),
+            drawdown=sum(self._drawdown(deltas, facts) for deltas in stacks) / len(stacks) if facts else None,
+            factor_bytes=sum(d.factor_bytes for deltas in stacks for d in deltas) / len(stacks),
+        )
+
+    def _share(self, probe: Probe, role: str) -> BoolArray | None:
+        """Per prompt of a role whether it is as it should be: the wanted answer without a tie, or the old answer."""
+        prompts: tuple[str, ...] = getattr(probe.questions, role)
+        if not prompts:
+            return None
+        seen = self.see(prompts, probe.deltas)
+        if role in ("edited", "rephrased"):
+            return (seen.after == probe.wanted) & ~seen.tie
+        return seen.after == seen.before
+
+    def _drawdown(self, deltas: Sequence[Delta], facts: Sequence[tuple[Edit, int]]) -> float:
+        prompts = [p for fact, _ in facts for p in fact.rephrase_prompts]
+        truth = np.array([c for fact, c in facts for _ in fact.rephrase_prompts])
+        seen = self.see(prompts, deltas)
+        return float((seen.before == truth).mean() - (seen.after == truth).mean())
+
+
+def _mean(parts: Sequence[npt.NDArray[np.generic]]) -> float | None:
+    return float(np.concatenate(parts).mean()) if parts else None

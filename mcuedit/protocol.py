@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains and measures a whole edit set: each edit alone, or all stacked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from mcuedit.base import Base
+from mcuedit.delta import Adapter, Delta
+from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.metrics import Measure, Metrics, Probe
+from mcuedit.evaluation.questions import ask
+from mcuedit.oracle import Oracle, Reader
+from mcuedit.training import Options, Trained, every_tensor, train
+
+SINGLE, STACKED = "single", "stacked"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a protocol gave.
+
+    Attributes:
+        trained: one per edit, or the one of all.
+        probes: what was asked of each edit, for a dump of raw outputs.
+    """
+
+    metrics: Metrics
+    trained: tuple[Trained, ...]
+    probes: tuple[Probe, ...]
+
+
+def reader(base: Base, oracle: Oracle) -> Reader:
+    """A reader that serves training and evaluation alike."""
+    return Reader(base, oracle, every_tensor(base.model))
+
+
+def bench(
+    read: Reader,
+    edits: EditSet,
+    keep: KeepSet,
+    facts: Sequence[Edit],
+    protocol: str,
+    options: Options,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Bench:
+    """Trains by `protocol` and measures on the facts outside the keep set.
+
+    `seconds` of the metrics is the time per edit, with the base's answers to the keep set already at hand.
+
+    Raises:
+        McueditError: as `train`.
+    """
+    if protocol not in (SINGLE, STACKED):
+        raise McueditError(f"no protocol {protocol!r}", f"{SINGLE} or {STACKED}")
+    edits = check_edits(edits)
+    read(keep.prompts)
+    start = time.perf_counter()
+    if protocol == SINGLE:
+        trained = []
+        for edit in edits.edits:
+            trained.append(train(read, replace(edits, edits=(edit,), notes=()), keep, options))
+            advance(1)
+    else:
+        trained = [train(read, edits, keep, options)]
+        advance(len(edits.edits))
+    seconds = (time.perf_counter() - start) / len(edits.edits)
+    probes = [p for t in trained for p in _probes(t, facts, protocol == STACKED)]
+    metrics = measure(read, probes, keep, facts)
+    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(probes))
+
+
+def evaluate(
+    read: Reader, adapters: Sequence[Adapter], edits: EditSet, keep: KeepSet, facts: Sequence[Edit]
+) -> tuple[Metrics, list[Probe]]:
+    """Measures adapters that exist, all active together, on the edits they are to make.
+
+    Raises:
+        McueditError: an adapter is for another base, or an answer is neither a label nor named by an adapter.
+    """
+    base = read.base
+    for adapter in adapters:
+        if adapter.base_sha256 != base.model.sha256:
+            raise McueditError(
+                f"adapter {adapter.name} is for base {adapter.base_sha256[:16]}, this one is {base.model.sha256[:16]}",
+                "give the base it was trained on",
+            )
+    edits = check_edits(edits)
+    named = {k: v for adapter in adapters for k, v in adapter.labels.items()}
+    found = resolve_answers(edits, base.labels, base.model.output.size, taken=named)
+    deltas = [d for adapter in adapters for d in adapter.deltas]
+    questions = ask(edits, keep, facts, edits.edits)
+    probes = [Probe(q, wanted, deltas) for q, wanted in zip(questions, found.classes, strict=True)]
+    return measure(read, probes, keep, facts), probes
+
+
+def measure(read: Reader, probes: Sequence[Probe], keep: KeepSet, facts: Sequence[Edit]) -> Metrics:
+    """Metrics of probes; the drawdown is taken on the facts that none of them edits."""
+    edited = {p for probe in probes for p in probe.questions.edited}
+    labels = {label: i for i, label in enumerate(read.base.labels or ())}
+    left = [(f, labels[f.target_new]) for f in facts if f.target_new in labels and not edited.intersection(f.prompts)]
+    return Measure(read).edits(probes, keep, left)
+
+
+def _probes(trained: Trained, facts: Sequence[Edit], stacked: bool) -> list[Probe]:
+    deltas: list[Delta] = list(trained.adapter.deltas)
+    questions = ask(trained.edits, trained.keep, facts, trained.edits.edits if stacked else None)
+    return [Probe(q, int(wanted), deltas) for q, wanted in zip(questions, trained.classes, strict=True)]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gates: for each edit one linear detector of its inputs among all that must stay shut.
+
+A gate is a squared-hinge support vector machine. It is trained in coordinates in which the variation between wordings
+of one question is white (within-class covariance normalization), so that a wide margin is tolerance of new wordings.
+All gates are trained together, each with the other edits' inputs among its negatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+STEPS, REMINE, HARDEST = 200, 20, 512
+WHITENED = 4096  # rows that estimate the variation of wordings
+_RATE, _MOMENTUM, _DECAY = 1.0, 0.9, 1e-2
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tap inputs that gates are trained on.
+
+    Attributes:
+        stay: float32[n, d], rows on which gates stay shut.
+        owner: int64[n], the edit whose own gate may open on that row; -1 for none.
+        fire: float32[edits, p, d], rows on which each edit's gate opens.
+    """
+
+    stay: FloatArray
+    owner: IntArray
+    fire: FloatArray
+
+
+def whitening(groups: IntArray, x: FloatArray, ridge: float = 0.05) -> FloatArray:
+    """float32[d, d] that whitens the variation of rows within their groups.
+
+    Args:
+        groups: int64[n], which rows are wordings of one question; a row alone in its group says nothing. When no
+            group has two rows, the total variation is taken.
+        x: float32[n, d].
+        ridge: share of the mean variance added to the diagonal.
+    """
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order][0] - 1))
+    sizes = np.diff(starts, append=len(order))
+    several = np.flatnonzero(sizes > 1)
+    several = several[:: max(1, int(sizes[several].sum()) // WHITENED)]  # a sample of the groups says as much as all
+    if len(several):
+        members = [x[order[starts[g] : starts[g] + sizes[g]]] for g in several]
+        centred = np.concatenate([rows - rows.mean(axis=0) for rows in members])
+    else:
+        centred = x - x.mean(axis=0)
+    scatter = (centred.T @ centred / len(centred)).astype(np.float64)
+    scatter += (ridge * np.trace(scatter) / len(scatter) + 1e-6) * np.eye(len(scatter))
+    values, vectors = np.linalg.eigh(scatter)
+    return ((vectors / np.sqrt(values)) @ vectors.T).astype(np.float32)
+
+
+def fit(rows: Rows, white: FloatArray) -> FloatArray:
+    """Directions of the gates in tap coordinates: float32[edits, d]."""
+    stay, fire = rows.stay @ white, rows.fire @ white
+    centre = stay.mean(axis=0)
+    size = np.sqrt(np.square(stay - centre).sum(axis=1).mean()) + 1e-9
+    stay, fire = (stay - centre) / size, (fire - centre) / size
+    mean = fire.mean(axis=1)
+    w = 2 * mean / np.maximum(np.square(mean).sum(axis=1, keepdims=True), 1e-9)
+    b = -np.ones(len(w), np.float32)
+    step_w, step_b = np.zeros_like(w), np.zeros_like(b)
+    for step in range(STEPS):
+        if step % REMINE == 0:
+            hard, active = _hardest(stay, rows.owner, w, b)
+        shut = np.maximum(1 + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
+        opened = np.maximum(1 - np.matmul(fire, w[:, :, None])[:, :, 0] - b[:, None], 0)
+        shut /= np.maximum((shut > 0).sum(axis=1, keepdims=True), 8)
+        opened /= opened.shape[1]
+        grad_w = np.matmul(shut[:, None], hard)[:, 0] - np.matmul(opened[:, None], fire)[:, 0] + _DECAY * w
+        step_w = _MOMENTUM * step_w + grad_w
+        step_b = _MOMENTUM * step_b + shut.sum(axis=1) - opened.sum(axis=1)
+        rate = np.float32(_RATE * (1 - step / STEPS))
+        w, b = w - rate * step_w, b - rate * step_b
+    return (w @ white).astype(np.float32)
+
+
+def _hardest(stay: FloatArray, owner: IntArray, w: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The rows of `stay` nearest to opening each gate, float32[edits, k, d], and 1 where they count, else 0."""
+    scores = w @ stay.T + b[:, None]
+    own = owner[None, :] == np.arange(len(w))[:, None]
+    scores[own] = -np.inf
+    k = min(HARDEST, len(stay))
+    index = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    return stay[index], 1 - np.take_along_axis(own, index, axis=1).astype(np.float32)
+
+
+def quantize(direction: FloatArray, bits: int) -> npt.NDArray[np.int8]:
+    """Rounds each row to the whole range of `bits`: float32[e, d] -> int8[e, d]."""
+    limit = 127 if bits == 8 else 7
+    peak = np.maximum(np.abs(direction).max(axis=1, keepdims=True), 1e-12)
+    return np.round(direction / peak * limit).astype(np.int8)

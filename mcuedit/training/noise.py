@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Noisy copies of inputs: what a gate should not mind, and what it should not fall for."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+_WORD = re.compile(r"[\w\x80-\U0010ffff]+", re.ASCII)
+# Words that say nothing about a question's matter; unheard-of words are made of random letters.
+_FILLERS = (
+    "a the is of in to for me please tell now do you know i what which where who how does it that this so and or at "
+    "would could can should exactly really just then there today right ok well hey"
+).split()
+_LETTERS = np.array(list("aaabcdeeefghiiijklmnooopqrssttuuvwyz"))
+
+
+def reworded(prompt: str, subject: str, rng: np.random.Generator) -> str:
+    """A copy with words dropped or replaced by unheard-of ones, and fillers; the subject's words stay."""
+    own = {word.lower() for word in _WORD.findall(subject)}
+    words: list[str] = []
+    for word in prompt.split():
+        fate = rng.random()
+        if own.intersection(w.lower() for w in _WORD.findall(word)) or fate > 0.3:
+            words.append(word)
+        elif fate > 0.15:
+            words.append(_unheard(rng))
+    return _with_fillers(words, rng)
+
+
+def embellished(prompt: str, rng: np.random.Generator) -> str:
+    """A copy with words added and none taken away: it still asks for just what the prompt asks for."""
+    return _with_fillers(prompt.split(), rng, unheard=0.5)
+
+
+def jittered(x: npt.NDArray[np.int8], rng: np.random.Generator, steps: float = 2.0) -> npt.NDArray[np.int8]:
+    """Copies of tensors with Gaussian noise of `steps` quantization steps."""
+    noise = rng.normal(0.0, steps, x.shape)
+    return np.clip(np.round(x + noise), -128, 127).astype(np.int8)
+
+
+def _with_fillers(words: list[str], rng: np.random.Generator, unheard: float = 0.2) -> str:
+    words = list(words)
+    for _ in range(rng.integers(0, 4)):
+        extra = _unheard(rng) if rng.random() < unheard else _FILLERS[rng.integers(len(_FILLERS))]
+        words.insert(int(rng.integers(len(words) + 1)), extra)
+    return " ".join(words)
+
+
+def _unheard(rng: np.random.Generator) -> str:
+    return "".join(rng.choice(_LETTERS, rng.integers(3, 10)))

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Edit sets for the base `facts`, drawn by a seed: real changes first, then counterfactual ones and new entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mcuedit.edits import Edit, is_spare
+
+NEW_ENTITIES = 8  # of 50 edits
+_SYLLABLES = "ba be di do fa go hu ka ki la lo ma mi na no pa ra ri sa so ta ti va vo wa za".split()
+
+
+def draw(
+    facts: Sequence[Edit], labels: Sequence[str], changes: Sequence[dict[str, Any]], count: int, seed: int
+) -> tuple[list[Edit], list[Edit]]:
+    """Edits, and the facts to be kept: a random half of those that are not edited.
+
+    Args:
+        facts: all of the base, `target_new` being the answer it was taught.
+        labels: of the base; its spare slots bound the number of new names.
+        changes: real changes, as old_world.json lists them.
+
+    Returns:
+        (edits with the training prompts of their subject's other facts as locality, facts to keep)
+    """
+    rng = np.random.default_rng(seed)
+    order = [facts[i] for i in rng.permutation(len(facts))]
+    new_answer = {(c["subject"], c["relation"]): c["new"] for c in changes}
+    real = [f for f in order if (f.subject, f.relation) in new_answer][:count]
+    others = [f for f in order if (f.subject, f.relation) not in new_answer][: count - len(real)]
+    spare = sum(is_spare(label) for label in labels) - sum(new_answer[_key(f)] not in labels for f in real)
+    entities = min(count * NEW_ENTITIES // 50, max(spare, 0), len(others))
+    edited = real + others
+    chosen = {_key(f) for f in edited}
+    answers = [new_answer[_key(f)] for f in real]
+    answers += [_other_answer(f, facts, rng) for f in others[: len(others) - entities]]
+    answers += [_name(rng) for _ in range(entities)]
+    edits = [
+        replace(f, target_new=answer, ground_truth=f.target_new, line=0, locality=_locality(f, facts, chosen))
+        for f, answer in zip(edited, answers, strict=True)
+    ]
+    rest = [f for f in order if _key(f) not in chosen]
+    return edits, rest[: len(rest) // 2]
+
+
+def _key(fact: Edit) -> tuple[str, str]:
+    return fact.subject, fact.relation
+
+
+def _locality(fact: Edit, facts: Sequence[Edit], edited: set[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(p for f in facts if f.subject == fact.subject and _key(f) not in edited for p in f.prompts)
+
+
+def _other_answer(fact: Edit, facts: Sequence[Edit], rng: np.random.Generator) -> str:
+    answers = sorted({f.target_new for f in facts if f.relation == fact.relation} - {fact.target_new})
+    return answers[rng.integers(len(answers))]
+
+
+def _name(rng: np.random.Generator) -> str:
+    return "".join(rng.choice(_SYLLABLES, 5))
