@@ -47,7 +47,7 @@ class Compiler:
         Raises:
             McueditError: it failed.
         """
-        # zig knows a header by the path it was given: with a shared cache, a relative one matches that of another folder.
+        # zig knows a header by the path it was given: in a shared cache, relative ones of two folders are one.
         environment = {**os.environ, "ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache")}
         done = subprocess.run(
             [*self.command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
