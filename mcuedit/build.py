@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -160,17 +161,24 @@ def _compile(
         path = out_dir / _GENERATED / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    jobs = {f"{source.parent.name}_{source.stem}.o": str(source) for source in hand_written}
+    # zig looks up the headers of a cached object by their relative paths in the folder of its first build, and would
+    # take that object for the next base, too. The macro, which nothing reads, tells the two apart.
+    key = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
+    on_generated = (f"-I{_GENERATED}", f"-DMCUEDIT_SOURCES=0x{key}")
+    jobs: dict[str, tuple[str, Sequence[str]]] = {}
+    for source in hand_written:
+        folder = source.parent.name
+        jobs[f"{folder}_{source.stem}.o"] = (str(source), on_generated if folder == "apps" else ())
     for name in sources:
         if name.endswith(".c"):
-            jobs[f"{_GENERATED}_{name[:-2].replace('/', '_')}.o"] = f"{_GENERATED}/{name}"
+            jobs[f"{_GENERATED}_{name[:-2].replace('/', '_')}.o"] = (f"{_GENERATED}/{name}", on_generated)
 
-    def compile_one(job: tuple[str, str]) -> None:
-        target, source = job
-        compiler.run([*flags, f"-I{_GENERATED}", "-c", source, "-o", target], out_dir)
+    def compile_one(target: str) -> None:
+        source, more = jobs[target]
+        compiler.run([*flags, *more, "-c", source, "-o", target], out_dir)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(compile_one, jobs.items()))
+        list(pool.map(compile_one, jobs))
     return list(jobs)
 
 

@@ -7,9 +7,11 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from helpers import tiny
 from helpers.virtual import needs_gcc
 
-from mcuedit import board, toolchain
+from mcuedit import board, model, toolchain
 from mcuedit.base import Base
 from mcuedit.build import build, build_host, footprint
 from mcuedit.emulate.firmware import sources
@@ -28,7 +30,7 @@ def test_footprint(tiny_model: Model, tmp_path: Path, compiler: str) -> None:
         assert built.toolchain == compiler
         sizes[opt] = built.footprint
     weights = 16 * 8 + 8 * 6 + 4 * (8 + 6)
-    assert sizes["2"].model == sizes["s"].model
+    assert abs(sizes["2"].model - sizes["s"].model) < 100  # a table may become code
     assert weights < sizes["s"].model < weights + 400  # labels and op tables
     assert sizes["s"].code < sizes["2"].code
     assert sizes["s"].data == 0
@@ -58,6 +60,17 @@ def test_too_large_for_the_board(tmp_path: Path, compiler: str) -> None:
     large = {"main.c": "char big[0x100000];\nint main(void)\n{\n    return *(volatile char *)big;\n}\n"}
     with pytest.raises(McueditError, match=f"(?i){compiler} failed: .*(RAM|overflow)"):
         build(board.load("virt-m4"), large, None, tmp_path, toolchain=compiler)
+
+
+@pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
+def test_builds_of_two_bases_do_not_mix(tmp_path: Path, compiler: str) -> None:
+    """zig's cache once took the objects of the first base for the second one: both have the same relative paths."""
+    for width in (16, 64, 32):
+        files = sources(Base("any", model.parse(tiny.classifier((width, 4)), "any")))
+        built = build(board.load("virt-m4"), files, "server", tmp_path / str(width), toolchain=compiler)
+        with built.elf.open("rb") as file:
+            symbols = ELFFile(file).get_section_by_name(".symtab")
+            assert symbols.get_symbol_by_name("app_input")[0]["st_size"] == width
 
 
 def _without(monkeypatch: pytest.MonkeyPatch, *, path: bool, ziglang: bool) -> None:
