@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mcuedit zoo: the bases that ship with mcuedit."""
+"""mcuedit zoo: the bases that ship with mcuedit, and edit sets for them."""
 
 from __future__ import annotations
 
@@ -38,3 +38,22 @@ def export_command(name: str, folder: Path, as_json: bool) -> None:
         print_json({"name": name, "folder": str(folder), "files": files})
     else:
         stderr().print(f"{folder}: {', '.join(files)}", markup=False)
+
+
+@command.command("edits", epilog=example("mcuedit zoo edits facts corrections/ --count 50 --seed 1"))
+@click.argument("name", metavar="NAME", type=click.Choice(list(zoo.BASES)))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--count", default=50, show_default=True, type=click.IntRange(1, 400), help="Edits to draw.")
+@click.option("--seed", default=0, show_default=True, help="Of the draw.")
+@json_option
+def edits_command(name: str, folder: Path, count: int, seed: int, as_json: bool) -> None:
+    """Draw edits to DIR: edits.jsonl (real changes first, then invented ones, then new names) and keep.jsonl."""
+    from mcuedit.atomic import write_folder
+
+    edits, keep = zoo.draw_edits(name, count, seed)
+    write_folder(folder, {"edits.jsonl": edits, "keep.jsonl": keep})
+    if as_json:
+        print_json({"folder": str(folder), "edits": edits.count("\n"), "keep": keep.count("\n")})
+    else:
+        lines = edits.count("\n"), keep.count("\n")
+        stderr().print(f"{folder}: {lines[0]} edits in edits.jsonl, {lines[1]} facts in keep.jsonl", markup=False)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,10 @@ class EditSet:
     def where(self, edit: Edit) -> str:
         """`file:line` of an edit, or its subject when it came from no file."""
         return f"{self.source}:{edit.line}" if edit.line else f"{self.source}: {edit.subject}"
+
+    def without_locality(self) -> EditSet:
+        """The same edits with empty locality lists."""
+        return replace(self, edits=tuple(replace(edit, locality=()) for edit in self.edits))
 
 
 @dataclass(frozen=True)

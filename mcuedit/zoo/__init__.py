@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from mcuedit.atomic import write_folder
 from mcuedit.errors import McueditError
@@ -32,3 +35,25 @@ def export(name: str, path: Path) -> None:
     """
     source = folder(name)
     write_folder(path, {file: (source / file).read_bytes() for file in _FILES[name]})
+
+
+def draw_edits(name: str, count: int, seed: int) -> tuple[str, str]:
+    """Draws an edit set for a base.
+
+    Returns:
+        (lines of edits, lines of the keep set), JSONL
+    """
+    from mcuedit import base
+    from mcuedit.edits import load_facts
+    from mcuedit.zoo.draw import draw
+
+    source = folder(name)
+    facts = load_facts(source / "facts.jsonl").edits
+    changes = json.loads((source / "old_world.json").read_text(encoding="utf-8"))
+    edits, keep = draw(facts, base.load(source).labels or (), changes, count, seed)
+    kept = [{"subject": f.subject, "relation": f.relation, "prompts": f.prompts, "answer": f.target_new} for f in keep]
+    return _lines(e.to_dict() for e in edits), _lines(kept)
+
+
+def _lines(objects: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(o, ensure_ascii=False) + "\n" for o in objects)
