@@ -45,9 +45,7 @@ def command() -> None:
     help="Each edit alone, or all in one adapter.",
 )
 @click.option("--no-locality", is_flag=True, help="Train without the edits' locality lists.")
-@click.option(
-    "--dump", metavar="F.npz", type=PATH, help="Write every raw output; SPEC.md, section 6."
-)
+@click.option("--dump", metavar="F.npz", type=PATH, help="Write every raw output; SPEC.md, section 6.")
 @training_options
 @json_option
 def edits_command(

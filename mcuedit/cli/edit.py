@@ -29,9 +29,7 @@ def training_options(function: _F) -> _F:
     d = Options()
     for option in reversed(
         (
-            click.option(
-                "--rank", default=d.rank, show_default=True, help="1: a factor per edit; more: shared by all."
-            ),
+            click.option("--rank", default=d.rank, show_default=True, help="1: one per edit; more: shared by all."),
             click.option("--gated/--plain", default=d.gated, show_default=True, help="Whether the delta can shut."),
             click.option("--tap", default=d.tap, show_default=True, metavar="OP", help="Index, tensor name or auto."),
             click.option("--target", default=d.target, show_default=True, metavar="OP", help="The same."),

@@ -246,16 +246,8 @@ def _task(model: Model, pair: tuple[int, int], table: Examples, now: Trace, logi
     edit = np.flatnonzero(table.owner >= 0)
     keep = np.flatnonzero((table.owner < 0) & table.stay)
     wanted = table.classes[table.owner[edit]]
-    return _Task(
-        x.reshape(len(x), -1, tap.n_in),
-        y.reshape(len(y), -1, target.n_out),
-        flat,
-        scale,
-        wanted,
-        edit,
-        keep,
-        table.classes,
-    )
+    rows = x.reshape(len(x), -1, tap.n_in), y.reshape(len(y), -1, target.n_out)
+    return _Task(*rows, flat, scale, wanted, edit, keep, table.classes)
 
 
 def _move(values: FloatArray, grad: FloatArray, rate: float, limit: int) -> FloatArray:
