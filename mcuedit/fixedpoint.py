@@ -50,7 +50,8 @@ def mbqm(x: IntArray, m: IntArray | int, s: IntArray | int) -> npt.NDArray[np.in
     high = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))  # C division truncates
     mask = (np.int64(1) << right) - 1
     threshold = (mask >> 1) + (high < 0)
-    return (high >> right) + ((high & mask) > threshold)
+    rounded: npt.NDArray[np.int64] = (high >> right) + ((high & mask) > threshold)
+    return rounded
 
 
 def dot(x: npt.NDArray[np.int8], a: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:

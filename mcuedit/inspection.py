@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit import ops
+from mcuedit.carrier import carrier, carries
 from mcuedit.codegen.ops import lower
-from mcuedit.delta import carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op, Tensor
 

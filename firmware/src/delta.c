@@ -13,6 +13,23 @@
 #include "fixedpoint.h"
 #include "mcuedit/mcuedit.h"
 
+uint32_t mcuedit_delta_a_end(const uint8_t *delta)
+{
+    return DELTA_HEADER_SIZE + delta[DELTA_RANK] * (8u + mcuedit_delta_pitch(delta));
+}
+
+uint32_t mcuedit_delta_rows(const uint8_t *delta)
+{
+    uint32_t end = mcuedit_delta_a_end(delta);
+    return delta[DELTA_FLAGS] & DELTA_DENSE ? end : (end + 1u) & ~1u;
+}
+
+uint32_t mcuedit_delta_s(const uint8_t *delta)
+{
+    uint32_t rows = mcuedit_delta_rows(delta);
+    return delta[DELTA_FLAGS] & DELTA_DENSE ? rows : rows + 2u * mcuedit_u16(delta + DELTA_N_ROWS);
+}
+
 /* Whether `op` is in a set of ops; false says no for certain. */
 static bool may_have(uint32_t bits, uint32_t op)
 {
@@ -69,7 +86,11 @@ static uint32_t project(const mcuedit_stack *stack, uint32_t op, bool own, const
 void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
 {
     if (stack != NULL && may_have(stack->ops.tapped, op)) {
-        stack->open = (uint16_t)(stack->open + project(stack, op, false, x));
+        uint32_t open = project(stack, op, false, x);
+        if (open != 0) {
+            stack->open = (uint16_t)(stack->open + open);
+            stack->due |= stack->ops.targeted;
+        }
     }
 }
 
@@ -175,7 +196,7 @@ static __attribute__((noinline)) void add_rows(const mcuedit_stack *stack, uint3
 
 void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y)
 {
-    if (stack != NULL && may_have(stack->ops.own | (stack->open != 0 ? stack->ops.targeted : 0), op)) {
+    if (stack != NULL && may_have(stack->due, op)) {
         add_rows(stack, op, x, y);
     }
 }

@@ -41,24 +41,13 @@ static inline uint32_t mcuedit_delta_pitch(const uint8_t *delta)
 }
 
 /* Offset of the first byte after A. */
-static inline uint32_t mcuedit_delta_a_end(const uint8_t *delta)
-{
-    return DELTA_HEADER_SIZE + delta[DELTA_RANK] * (8u + mcuedit_delta_pitch(delta));
-}
+uint32_t mcuedit_delta_a_end(const uint8_t *delta);
 
 /* Offset of the row indices, which are even-aligned; there are none when B is dense. */
-static inline uint32_t mcuedit_delta_rows(const uint8_t *delta)
-{
-    uint32_t end = mcuedit_delta_a_end(delta);
-    return delta[DELTA_FLAGS] & DELTA_DENSE ? end : (end + 1u) & ~1u;
-}
+uint32_t mcuedit_delta_rows(const uint8_t *delta);
 
 /* Offset of s[r], directly followed by B. */
-static inline uint32_t mcuedit_delta_s(const uint8_t *delta)
-{
-    uint32_t rows = mcuedit_delta_rows(delta);
-    return delta[DELTA_FLAGS] & DELTA_DENSE ? rows : rows + 2u * mcuedit_u16(delta + DELTA_N_ROWS);
-}
+uint32_t mcuedit_delta_s(const uint8_t *delta);
 
 static inline const uint8_t *mcuedit_delta_next(const uint8_t *delta)
 {

@@ -50,32 +50,30 @@ static inline int32_t mcuedit_dsp_s8(const int8_t *a, const int8_t *x, uint32_t 
 static inline int32_t mcuedit_dsp_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t sum)
 {
     const int8_t *end = x + n;
-    uint32_t word, low, high, p, q, t;
+    uint32_t word, low, high, p, q;
     int32_t scaled = 0;
     __asm__ volatile("1:\n\t"
                      "ldr    %[low], [%[x]], #4\n\t"
                      "ldr    %[high], [%[x]], #4\n\t"
                      "ldr    %[word], [%[a]], #4\n\t"
-                     "sxtb16 %[p], %[low]\n\t"
-                     "sxtb16 %[q], %[high]\n\t"
-                     "sxtb16 %[low], %[low], ror #8\n\t"
-                     "sxtb16 %[high], %[high], ror #8\n\t"
-                     "pkhtb  %[t], %[q], %[p], asr #16\n\t" /* x2, x6 */
-                     "pkhbt  %[p], %[p], %[q], lsl #16\n\t" /* x0, x4 */
-                     "and    %[q], %[mask], %[word], lsl #4\n\t"
-                     "smlad  %[scaled], %[q], %[t], %[scaled]\n\t"
-                     "and    %[q], %[mask], %[word], lsl #12\n\t"
-                     "smlad  %[scaled], %[q], %[p], %[scaled]\n\t"
-                     "pkhtb  %[t], %[high], %[low], asr #16\n\t" /* x3, x7 */
-                     "pkhbt  %[p], %[low], %[high], lsl #16\n\t" /* x1, x5 */
-                     "and    %[q], %[mask], %[word]\n\t"
-                     "smlad  %[scaled], %[q], %[t], %[scaled]\n\t"
-                     "and    %[q], %[mask], %[word], lsl #8\n\t"
-                     "smlad  %[scaled], %[q], %[p], %[scaled]\n\t"
+                     "pkhbt  %[p], %[low], %[high], lsl #16\n\t" /* x0, x1, x4, x5 */
+                     "pkhtb  %[q], %[high], %[low], asr #16\n\t" /* x2, x3, x6, x7 */
+                     "sxtb16 %[low], %[p]\n\t"
+                     "and    %[high], %[mask], %[word], lsl #12\n\t"
+                     "smlad  %[scaled], %[high], %[low], %[scaled]\n\t"
+                     "sxtb16 %[low], %[p], ror #8\n\t"
+                     "and    %[high], %[mask], %[word], lsl #8\n\t"
+                     "smlad  %[scaled], %[high], %[low], %[scaled]\n\t"
+                     "sxtb16 %[low], %[q]\n\t"
+                     "and    %[high], %[mask], %[word], lsl #4\n\t"
+                     "smlad  %[scaled], %[high], %[low], %[scaled]\n\t"
+                     "sxtb16 %[low], %[q], ror #8\n\t"
+                     "and    %[high], %[mask], %[word]\n\t"
+                     "smlad  %[scaled], %[high], %[low], %[scaled]\n\t"
                      "cmp    %[x], %[end]\n\t"
                      "bne    1b"
                      : [a] "+r"(a), [x] "+r"(x), [scaled] "+r"(scaled), [word] "=&r"(word), [low] "=&r"(low),
-                       [high] "=&r"(high), [p] "=&r"(p), [q] "=&r"(q), [t] "=&r"(t)
+                       [high] "=&r"(high), [p] "=&r"(p), [q] "=&r"(q)
                      : [mask] "r"(MCUEDIT_NIBBLE_MASK), [end] "r"(end)
                      : "cc", "memory");
     return sum + (scaled >> 12);
@@ -102,26 +100,24 @@ static inline void mcuedit_dsp_unpack_s8(const int8_t *x, uint32_t n, uint32_t *
 static inline void mcuedit_dsp_unpack_s4(const int8_t *x, uint32_t n, uint32_t *pairs)
 {
     const int8_t *end = x + n;
-    uint32_t low, high, p, q, t;
-    __asm__ volatile("1:\n\t"
-                     "ldr    %[low], [%[x]], #4\n\t"
-                     "ldr    %[high], [%[x]], #4\n\t"
-                     "sxtb16 %[p], %[low]\n\t"
-                     "sxtb16 %[q], %[high]\n\t"
-                     "sxtb16 %[low], %[low], ror #8\n\t"
-                     "sxtb16 %[high], %[high], ror #8\n\t"
-                     "pkhtb  %[t], %[q], %[p], asr #16\n\t"        /* x2, x6 */
-                     "pkhbt  %[p], %[p], %[q], lsl #16\n\t"        /* x0, x4 */
-                     "pkhbt  %[q], %[low], %[high], lsl #16\n\t"   /* x1, x5 */
-                     "pkhtb  %[low], %[high], %[low], asr #16\n\t" /* x3, x7 */
-                     "strd   %[p], %[q], [%[pairs]], #8\n\t"
-                     "strd   %[t], %[low], [%[pairs]], #8\n\t"
-                     "cmp    %[x], %[end]\n\t"
-                     "bne    1b"
-                     : [x] "+r"(x), [pairs] "+r"(pairs), [low] "=&r"(low), [high] "=&r"(high), [p] "=&r"(p),
-                       [q] "=&r"(q), [t] "=&r"(t)
-                     : [end] "r"(end)
-                     : "cc", "memory");
+    uint32_t low, high, p, q;
+    __asm__ volatile(
+        "1:\n\t"
+        "ldr    %[low], [%[x]], #4\n\t"
+        "ldr    %[high], [%[x]], #4\n\t"
+        "pkhbt  %[p], %[low], %[high], lsl #16\n\t" /* x0, x1, x4, x5 */
+        "pkhtb  %[q], %[high], %[low], asr #16\n\t" /* x2, x3, x6, x7 */
+        "sxtb16 %[low], %[p]\n\t"
+        "sxtb16 %[high], %[p], ror #8\n\t"
+        "strd   %[low], %[high], [%[pairs]], #8\n\t"
+        "sxtb16 %[low], %[q]\n\t"
+        "sxtb16 %[high], %[q], ror #8\n\t"
+        "strd   %[low], %[high], [%[pairs]], #8\n\t"
+        "cmp    %[x], %[end]\n\t"
+        "bne    1b"
+        : [x] "+r"(x), [pairs] "+r"(pairs), [low] "=&r"(low), [high] "=&r"(high), [p] "=&r"(p), [q] "=&r"(q)
+        : [end] "r"(end)
+        : "cc", "memory");
 }
 
 /* Row `a` is aligned to words. */

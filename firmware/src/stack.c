@@ -83,6 +83,7 @@ void mcuedit_stack_latch(mcuedit_stack *stack)
     }
     stack->now = set;
     stack->ops = ops;
+    stack->due = ops.own;
     stack->open = 0;
 }
 

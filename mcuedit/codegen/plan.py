@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mcuedit.carrier import carries
 from mcuedit.codegen.ops import Lowered, is_shape_arithmetic, lower
-from mcuedit.delta import carries
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op
 

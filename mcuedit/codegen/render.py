@@ -14,10 +14,11 @@ import numpy as np
 
 from mcuedit import __version__, package, resources
 from mcuedit.base import Base
+from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import adapter_names, base_names, comment
 from mcuedit.codegen.plan import Place, Plan, plan
-from mcuedit.delta import Adapter, carrier, carries
+from mcuedit.delta import Adapter
 from mcuedit.errors import McueditError
 from mcuedit.model import Op
 

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from mcuedit.delta import Adapter, Delta, carrier, carries, check
+from mcuedit.carrier import carrier, carries
+from mcuedit.delta import Adapter, Delta, check
 from mcuedit.model import Model
 
 _MULTIPLIERS = (1 << 30, (1 << 31) - 1)

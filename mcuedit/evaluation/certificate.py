@@ -46,5 +46,5 @@ def certify(model: Model, deltas: Sequence[Delta], base: Trace, names: Sequence[
     output = model.outputs[0]
     before = base.values[output]
     after = with_deltas(model, deltas, base).values[output]
-    touched = np.flatnonzero((before != after).reshape(len(before), -1).any(axis=1))
+    touched = np.flatnonzero((before != after).reshape(len(before), -1).any(axis=1)).tolist()
     return Certificate(len(before), len(before) - len(touched), tuple(names[i] for i in touched))

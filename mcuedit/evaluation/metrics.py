@@ -135,9 +135,9 @@ class Measure:
         if not prompts:
             return None
         seen = self.see(prompts, probe.deltas)
-        if role in ("edited", "rephrased"):
-            return (seen.after == probe.wanted) & ~seen.tie
-        return seen.after == seen.before
+        changes = role in ("edited", "rephrased")
+        right: BoolArray = (seen.after == probe.wanted) & ~seen.tie if changes else seen.after == seen.before
+        return right
 
     def _drawdown(self, deltas: Sequence[Delta], facts: Sequence[tuple[Edit, int]]) -> float:
         prompts = [p for fact, _ in facts for p in fact.rephrase_prompts]

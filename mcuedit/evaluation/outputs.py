@@ -120,10 +120,12 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
 
 def answers(logits: Int8Array) -> npt.NDArray[np.int64]:
     """Class of each input: the first index of the largest logit. int8[n, ..., classes] -> int64[n]."""
-    return logits.reshape(len(logits), -1).argmax(axis=1)
+    found: npt.NDArray[np.int64] = logits.reshape(len(logits), -1).argmax(axis=1)
+    return found
 
 
 def is_tie(logits: Int8Array) -> npt.NDArray[np.bool_]:
     """Whether another class reaches the largest logit too: bool[n]."""
     flat = logits.reshape(len(logits), -1)
-    return (flat == flat.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    tie: npt.NDArray[np.bool_] = (flat == flat.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    return tie

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.delta import carrier
+from mcuedit.carrier import carrier
 from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.model import Model, Op, Tensor

@@ -38,12 +38,13 @@ def _srdhm(a: Int64Array | int, b: Int64Array | int) -> Int64Array:
 def _rounding_shift(x: Int64Array, exponent: Int64Array | int) -> Int64Array:
     """Division by 2**exponent, ties away from zero."""
     mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
-    return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
+    rounded: Int64Array = (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
+    return rounded
 
 
 def _saturating_shift(x: Int64Array, exponent: int) -> Int64Array:
     """Multiplication by 2**exponent, saturating."""
-    return np.clip(x << exponent, -_ONE - 1, _ONE)
+    return np.asarray(np.clip(x << exponent, -_ONE - 1, _ONE))
 
 
 def _exp(a: Int64Array) -> Int64Array:
@@ -98,4 +99,5 @@ class Softmax:
         p = (y.astype(np.float32) + 128) / 256
         inner = (grad * p).sum(axis=-1, keepdims=True)
         real_scale = self._m * 2.0 ** (self._shift - 31 - (31 - _DIFF_BITS)) * 256
-        return (p * (grad - inner) * np.float32(real_scale)).astype(np.float32)
+        back: FloatArray = (p * (grad - inner) * np.float32(real_scale)).astype(np.float32)
+        return back

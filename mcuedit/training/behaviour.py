@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import D_MAX, Delta, add, carrier
+from mcuedit.carrier import carrier
+from mcuedit.delta import D_MAX, Delta, add
 from mcuedit.evaluation.outputs import Trace, answers, logits_tensor
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import Model
@@ -125,7 +126,8 @@ class _Fit:
         a = directions @ root.T
         signs = np.sign((edit @ a.T).mean(axis=0))
         a *= np.where(signs == 0, 1, signs)[:, None]
-        return (a / np.abs(a).max(axis=1, keepdims=True) * 0.8 * self._limit).astype(np.float32)
+        start: FloatArray = (a / np.abs(a).max(axis=1, keepdims=True) * 0.8 * self._limit).astype(np.float32)
+        return start
 
     def run(self, steps: int) -> Delta:
         """Trains and returns the best delta seen, by edits that hold and keep answers that stay."""
@@ -172,13 +174,13 @@ class _Fit:
 
     def _offsets(self, a: Int8Array) -> IntArray:
         """Plain factors have none but the folded zero point; a gate stands between keep and edit activations."""
-        folded = -self._tap.zx * a.sum(axis=1, dtype=np.int64)
+        folded: IntArray = -self._tap.zx * a.sum(axis=1, dtype=np.int64)
         if not self._gated or not len(self._task.keep):
             return folded
         keep = np.quantile(self._scores(self._task.keep, a), 0.999, axis=0)
         edit = np.quantile(self._scores(self._task.edit, a), 0.01, axis=0)
-        place = np.where(edit > keep, keep + self._place * (edit - keep), edit)
-        return folded - np.floor(place).astype(np.int64)
+        place = np.floor(np.where(edit > keep, keep + self._place * (edit - keep), edit)).astype(np.int64)
+        return np.asarray(folded - place)
 
     def _step(self, delta: Delta) -> tuple[float, FloatArray, FloatArray]:
         task = self._task
@@ -209,11 +211,12 @@ class _Fit:
         p = _softmax(logits, task.scale)
         wanted = np.zeros_like(p[:edits])
         wanted[np.arange(edits), task.wanted] = 1
-        grad = (grad + _CROSS_ENTROPY * (p[:edits] - wanted) / task.scale * 0.1) / max(edits, 1)
+        change = (grad + _CROSS_ENTROPY * (p[:edits] - wanted) / task.scale * 0.1) / max(edits, 1)
         stay = (p[edits:] - _softmax(task.logits[index[edits:]], task.scale)) * _KEEP / max(len(index) - edits, 1)
         before = answers(task.logits[index[edits:]])
         same = (answers(logits[edits:]) == before).mean() if len(index) > edits else 1.0
-        return np.concatenate([grad, stay]).astype(np.float32), float((loss < 8).mean() + same - 1e-3 * loss.mean())
+        score = float((loss < 8).mean() + same - 1e-3 * loss.mean())
+        return np.concatenate([change, stay]).astype(np.float32), score
 
     def _dense(self, delta: Delta) -> npt.NDArray[np.int64]:
         if delta.rows is None:
@@ -258,4 +261,5 @@ def _move(values: FloatArray, grad: FloatArray, rate: float, limit: int) -> Floa
 def _softmax(logits: Int8Array, scale: float) -> FloatArray:
     z = logits.astype(np.float32) * scale
     e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    p: FloatArray = e / e.sum(axis=1, keepdims=True)
+    return p

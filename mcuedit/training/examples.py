@@ -57,8 +57,11 @@ class _Table:
 
     def add(self, prompts: Sequence[str], owner: int, group: int, *, noisy: bool = False, stay: bool = True) -> None:
         self.prompts += prompts
-        for column, value in ((self.owner, owner), (self.noisy, noisy), (self.stay, stay), (self.group, group)):
-            column.extend([value] * len(prompts))
+        n = len(prompts)
+        self.owner += [owner] * n
+        self.noisy += [noisy] * n
+        self.stay += [stay] * n
+        self.group += [group] * n
 
 
 def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], seed: int) -> Examples:

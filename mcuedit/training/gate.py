@@ -58,7 +58,8 @@ def whitening(groups: IntArray, x: FloatArray, ridge: float = 0.05) -> FloatArra
     scatter = (centred.T @ centred / len(centred)).astype(np.float64)
     scatter += (ridge * np.trace(scatter) / len(scatter) + 1e-6) * np.eye(len(scatter))
     values, vectors = np.linalg.eigh(scatter)
-    return ((vectors / np.sqrt(values)) @ vectors.T).astype(np.float32)
+    white: FloatArray = ((vectors / np.sqrt(values)) @ vectors.T).astype(np.float32)
+    return white
 
 
 def fit(rows: Rows, white: FloatArray) -> FloatArray:
@@ -83,7 +84,8 @@ def fit(rows: Rows, white: FloatArray) -> FloatArray:
         step_b = _MOMENTUM * step_b + shut.sum(axis=1) - opened.sum(axis=1)
         rate = np.float32(_RATE * (1 - step / STEPS))
         w, b = w - rate * step_w, b - rate * step_b
-    return (w @ white).astype(np.float32)
+    directions: FloatArray = (w @ white).astype(np.float32)
+    return directions
 
 
 def _hardest(stay: FloatArray, owner: IntArray, w: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -100,4 +102,5 @@ def quantize(direction: FloatArray, bits: int) -> npt.NDArray[np.int8]:
     """Rounds each row to the whole range of `bits`: float32[e, d] -> int8[e, d]."""
     limit = 127 if bits == 8 else 7
     peak = np.maximum(np.abs(direction).max(axis=1, keepdims=True), 1e-12)
-    return np.round(direction / peak * limit).astype(np.int8)
+    whole: npt.NDArray[np.int8] = np.round(direction / peak * limit).astype(np.int8)
+    return whole

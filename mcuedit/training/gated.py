@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta, carrier
+from mcuedit.carrier import carrier
+from mcuedit.delta import Delta
 from mcuedit.evaluation.outputs import Trace, logits_tensor
 from mcuedit.fixedpoint import dot, quantize_multiplier
 from mcuedit.model import Model

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcuedit import ops
-from mcuedit.delta import Carrier, carrier, carries
+from mcuedit.carrier import Carrier, carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model

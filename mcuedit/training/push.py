@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
-from mcuedit.delta import Carrier
+from mcuedit.carrier import Carrier
 from mcuedit.model import Model
 from mcuedit.ops import FloatArray, Int8Array, Operator
 

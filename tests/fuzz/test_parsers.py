@@ -17,7 +17,8 @@ import pytest
 from helpers import tiny
 
 from mcuedit import adapter_dir, package
-from mcuedit.delta import Adapter, Delta, carrier
+from mcuedit.carrier import carrier
+from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
 from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import quantize_multiplier

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.delta import Adapter, Delta, carrier
+from mcuedit.carrier import carrier
+from mcuedit.delta import Adapter, Delta
 from mcuedit.model import Model
 
 

@@ -11,7 +11,8 @@ import pytest
 from helpers import tiny
 
 from mcuedit import adapter_dir, cli, package
-from mcuedit.delta import Adapter, Delta, carrier
+from mcuedit.carrier import carrier
+from mcuedit.delta import Adapter, Delta
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.inspection import describe
 from mcuedit.model import Model, load

@@ -86,6 +86,7 @@ typedef struct {
     uint16_t h_size;
     uint16_t open; /* factors with h != 0 among the earlier taps run so far */
     mcuedit_op_bits ops;
+    uint32_t due; /* ops that may have something to add, as in mcuedit_op_bits */
 } mcuedit_stack;
 
 /* Checks the constants of `base` in flash against their CRC. Once, at start. MCUEDIT_E_BASE if they differ. */

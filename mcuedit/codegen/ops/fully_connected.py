@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.carrier import carrier
 from mcuedit.codegen.ops import Lowered, require
-from mcuedit.delta import carrier
 from mcuedit.model import INT8, INT32, Model, Op, Tensor
 from mcuedit.ops.fully_connected import multipliers
 
