@@ -62,11 +62,20 @@ def load(path: str | Path) -> Base:
     return Base(path.resolve().name, loaded, _labels(path, loaded), _features(path, loaded), path)
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise McueditError(f"{file}: byte {error.start} is not UTF-8", "save it as UTF-8") from error
+    except OSError as error:
+        raise McueditError(f"{file}: {error.strerror or error}", "mend it, or take it out of the folder") from error
+
+
 def _labels(folder: Path, loaded: Model) -> tuple[str, ...] | None:
     file = folder / LABELS
     if not file.exists():
         return None
-    labels = tuple(file.read_text(encoding="utf-8").splitlines())
+    labels = tuple(_text(file).splitlines())
     if len(labels) != loaded.output.size:
         raise McueditError(
             f"{file}: {len(labels)} labels, the model has {loaded.output.size} classes", "one label a line"
@@ -82,7 +91,7 @@ def _features(folder: Path, loaded: Model) -> int | None:
     if not file.exists():
         return None
     try:
-        spec = json.loads(file.read_text(encoding="utf-8"))
+        spec = json.loads(_text(file))
         kind, version, n = spec["kind"], spec["version"], spec["features"]
     except (ValueError, KeyError, TypeError) as error:
         raise McueditError(f"{file}: malformed ({error})", "it needs kind, version and features") from error

@@ -128,6 +128,26 @@ def add(deltas: Sequence[Delta], hs: Sequence[Int64Array], y: Int8Array) -> Int8
     return np.where(is_open[..., None], moved, y)
 
 
+def check_adapter(adapter: Adapter, model: Model) -> None:
+    """Proves that an adapter is for `model` and that each of its deltas fits.
+
+    Raises:
+        McueditError: it is for another base, or as `check`.
+    """
+    if adapter.base_sha256 != model.sha256:
+        raise other_base(adapter.base_sha256, model.sha256)
+    for delta in adapter.deltas:
+        check(delta, model)
+
+
+def other_base(theirs: str, ours: str) -> McueditError:
+    """The error about an adapter for base `theirs`; both are hexadecimal identities, whole or the start of one."""
+    return McueditError(
+        f"the adapter is for another base: {theirs[:16]}, this one is {ours[:16]}",
+        "give the base it was trained on, or train it again on this one",
+    )
+
+
 def check(delta: Delta, model: Model) -> None:
     """Proves the bounds of SPEC.md section 2 and that the delta fits `model`.
 

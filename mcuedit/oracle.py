@@ -17,6 +17,8 @@ Int8Array = npt.NDArray[np.int8]
 Inputs = Sequence[str] | Int8Array
 Progress = Callable[[int], None]
 
+MAX_ACTIVATIONS = 256 << 20  # elements; a damaged file can claim any shape, and the arena is sized by it
+
 
 class Oracle(Protocol):
     """Runs a base. Implementations: `Tflm` here, the host engine where tflite-micro has no wheel."""
@@ -42,9 +44,13 @@ class Tflm:
             from tflite_micro import runtime
         except ImportError as error:
             raise McueditError("tflite-micro is not installed", "pip install tflite-micro (Linux x86-64)") from error
-        arena = (
-            2 * sum(tensor.size for tensor in model.tensors if tensor.data is None) + 32768 + 512 * len(model.tensors)
-        )
+        activations = sum(tensor.size for tensor in model.tensors if tensor.data is None)
+        if activations > MAX_ACTIVATIONS:
+            raise McueditError(
+                f"the model's activations have {activations:,} elements, at most {MAX_ACTIVATIONS:,} are simulated",
+                "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
+            )
+        arena = 2 * activations + 32768 + 512 * len(model.tensors)
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
             self._interpreter = runtime.Interpreter.from_bytes(model.data, arena_size=arena, intrepreter_config=config)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mcuedit.delta import Adapter, Delta, check
+from mcuedit.delta import Adapter, Delta, check_adapter, other_base
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
@@ -27,11 +27,8 @@ def encode(adapter: Adapter, model: Model) -> bytes:
     Raises:
         McueditError: the adapter is for another base, does not fit it, or is too large.
     """
-    if adapter.base_sha256 != model.sha256:
-        raise _other_base(adapter.base_sha256, model.sha256)
+    check_adapter(adapter, model)
     deltas = sorted(adapter.deltas, key=lambda d: (d.target, d.tap))
-    for delta in deltas:
-        check(delta, model)
     body = b"".join(map(_encode_delta, deltas)) + _encode_labels(adapter.labels)
     size = HEADER.size + len(body)
     if size // 4 > 0xFFFF or len(deltas) > 0xFFFF:
@@ -56,7 +53,7 @@ def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
     if crc != zlib.crc32(data[HEADER.size :], zlib.crc32(data[:_CRC_AT])):
         raise _refused(name, "CRC mismatch")
     if base_id != model.base_id:
-        raise _other_base(base_id.hex(), model.sha256)
+        raise other_base(base_id.hex(), model.sha256)
     if not count:
         raise _refused(name, "no delta")
     deltas, offset = [], HEADER.size
@@ -169,10 +166,3 @@ def _decode_labels(data: bytes, model: Model, name: str) -> Iterator[tuple[int, 
 
 def _refused(name: str, why: str) -> McueditError:
     return McueditError(f"{name}: refused: {why}", "copy it again from its source, or emit it again")
-
-
-def _other_base(theirs: str, ours: str) -> McueditError:
-    return McueditError(
-        f"the adapter is for another base: {theirs[:16]}, this one is {ours[:16]}",
-        "give the base it was trained on, or train it again on this one",
-    )

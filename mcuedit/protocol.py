@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mcuedit.base import Base
-from mcuedit.delta import Adapter, Delta
+from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
@@ -79,15 +79,11 @@ def evaluate(
     """Measures adapters that exist, all active together, on the edits they are to make.
 
     Raises:
-        McueditError: an adapter is for another base, or an answer is neither a label nor named by an adapter.
+        McueditError: an adapter does not fit, or an answer is neither a label nor named by an adapter.
     """
     base = read.base
     for adapter in adapters:
-        if adapter.base_sha256 != base.model.sha256:
-            raise McueditError(
-                f"adapter {adapter.name} is for base {adapter.base_sha256[:16]}, this one is {base.model.sha256[:16]}",
-                "give the base it was trained on",
-            )
+        check_adapter(adapter, base.model)
     edits = check_edits(edits)
     named = {k: v for adapter in adapters for k, v in adapter.labels.items()}
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=named)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Adapter, Delta
+from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, already_given, check_edits, check_keep, resolve_answers
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.certificate import Certificate, certify
@@ -183,6 +183,8 @@ class _Maker:
         self._reader = reader
         self._model: Model = reader.base.model
         self._options = options
+        for adapter in active:
+            check_adapter(adapter, self._model)
         self._context = [d for adapter in active for d in adapter.deltas]
         self._names = names
         self._progress = progress
