@@ -5,7 +5,7 @@ from mcuedit.edits.answers import Answers, is_spare, resolve_answers
 from mcuedit.edits.checks import already_given, check_edits, check_keep
 from mcuedit.edits.reader import load_edits, load_facts, load_keep
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
-from mcuedit.edits.tensors import TensorSet, load_tensors
+from mcuedit.edits.tensors import TensorSet, load_tensors, read_npz
 
 __all__ = [
     "Answers",
@@ -22,5 +22,6 @@ __all__ = [
     "load_facts",
     "load_keep",
     "load_tensors",
+    "read_npz",
     "resolve_answers",
 ]

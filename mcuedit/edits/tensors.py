@@ -42,7 +42,7 @@ def load_tensors(path: str | Path, model_input: Tensor, n_classes: int) -> Tenso
         McueditError: names the array, its shape, dtype or value, and what the base wants.
     """
     path = Path(path)
-    arrays = _read(path)
+    arrays = read_npz(path, _HINT)
     for name in ("x", "y"):
         if name not in arrays:
             raise McueditError(f"{path}: no array {name!r}", _HINT)
@@ -61,19 +61,27 @@ def load_tensors(path: str | Path, model_input: Tensor, n_classes: int) -> Tenso
     return TensorSet(x, y.astype(np.int64), keep, str(path), tuple(f"{path}: array {n!r} is ignored" for n in unknown))
 
 
-def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:
+    """All arrays of an .npz by name.
+
+    Args:
+        hint: how to make such a file, for the error.
+
+    Raises:
+        McueditError: the file is missing, damaged, or no .npz.
+    """
     try:
         with path.open("rb") as handle:
             file = np.load(handle, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
-                raise McueditError(f"{path}: a single array, not an .npz", _HINT)
+                raise McueditError(f"{path}: a single array, not an .npz", hint)
             return {name: file[name] for name in file.files}
     except McueditError:
         raise
     except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", _HINT) from error
+        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
-        raise McueditError(f"{path}: no .npz that can be read ({error})", _HINT) from error
+        raise McueditError(f"{path}: no .npz that can be read ({error})", hint) from error
 
 
 def _inputs(path: Path, name: str, values: npt.NDArray[Any], model_input: Tensor) -> npt.NDArray[np.int8]:
