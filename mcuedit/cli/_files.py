@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,8 +15,10 @@ from mcuedit.cli._common import table
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, load_edits, load_facts
 from mcuedit.errors import McueditError
-from mcuedit.evaluation.metrics import Metrics
-from mcuedit.training.placement import Candidate
+
+if TYPE_CHECKING:
+    from mcuedit.evaluation.metrics import Metrics
+    from mcuedit.training.placement import Candidate
 
 PATH = click.Path(path_type=Path)
 FACTS = "facts.jsonl"

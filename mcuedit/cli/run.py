@@ -14,12 +14,12 @@ import numpy as np
 from mcuedit import atomic, base, board
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, note, print_json, stdout, table, working
+from mcuedit.cli._files import PATH, read_adapter
 from mcuedit.delta import Adapter
+from mcuedit.edits import read_npz
 from mcuedit.emulate import runner
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.errors import McueditError
-
-_PATH = click.Path(path_type=Path)
 
 
 @click.command(
@@ -29,19 +29,19 @@ _PATH = click.Path(path_type=Path)
         "mcuedit run facts/ --random 50 --check tflm --board virt-m0 --count",
     )
 )
-@click.argument("base_path", metavar="BASE", type=_PATH)
-@click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=_PATH, help="Compiled in; several stack.")
+@click.argument("base_path", metavar="BASE", type=PATH)
+@click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=PATH, help="Compiled in; several stack.")
 @click.option("--emulator", type=click.Choice(runner.EMULATORS), default="unicorn", show_default=True)
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", metavar="TEXT", multiple=True, help="A question; may be given again.")
-@click.option("--inputs", metavar="F.npz", type=_PATH, help="Input tensors: int8 array x, one row each.")
+@click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: int8 array x, one row each.")
 @click.option("--random", "count_random", metavar="N", type=click.IntRange(1), help="N random inputs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the random inputs.")
 @click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
 @click.option("--count", is_flag=True, help="Count executed instructions.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")
-@click.option("--dump", metavar="F.npz", type=_PATH, help="Write inputs and outputs there.")
+@click.option("--dump", metavar="F.npz", type=PATH, help="Write inputs and outputs there.")
 @json_option
 def command(
     base_path: Path,
@@ -65,7 +65,7 @@ def command(
     TensorFlow Lite Micro itself.
     """
     found = base.load(base_path)
-    loaded = [_adapter(path, found) for path in adapters]
+    loaded = [read_adapter(path, found) for path in adapters]
     tensors = _tensors(found, inputs, count_random, seed)
     if not prompts and tensors is None:
         raise McueditError("nothing to run", "give --ask TEXT, --inputs F.npz or --random N")
@@ -95,32 +95,14 @@ def command(
     return 1 if differing else 0
 
 
-def _adapter(path: Path, found: Base) -> Adapter:
-    """A folder as `mcuedit edit` writes it, or device bytes."""
-    if path.is_dir():
-        from mcuedit import adapter_dir
-
-        return adapter_dir.load(path)
-    from mcuedit import package
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
-    return package.decode(data, found.model, path.name)
-
-
 def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int) -> Int8Array | None:
     parts = []
     if path is not None:
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                x = archive["x"]
-        except (OSError, ValueError, KeyError) as error:
-            raise McueditError(
-                f"{path}: not an .npz file with an array x", "save it with numpy.savez(path, x=...)"
-            ) from error
-        parts.append(check_inputs(found, x))
+        hint = "save it with numpy.savez(path, x=...)"
+        arrays = read_npz(path, hint)
+        if "x" not in arrays:
+            raise McueditError(f"{path}: no array 'x'", hint)
+        parts.append(check_inputs(found, arrays["x"]))
     if count_random is not None:
         from mcuedit.emulate.bytes import random_inputs
 

@@ -61,6 +61,7 @@ def compare(
     *,
     adapters: Sequence[Adapter] | None = None,
     stacks: Sequence[int] = STACKS,
+    emulators: Sequence[str] = ("host", "unicorn", "qemu"),
     board_names: Sequence[str] | None = None,
     toolchain: str = "auto",
     opt: str = "2",
@@ -72,7 +73,7 @@ def compare(
         inputs: int8[n, *input].
         adapters: at least as many as the largest stack takes; None: random ones of every kind.
         stacks: how many of them are active together.
-        board_names: None: all.
+        emulators, board_names: which to compare; None: all boards.
         oracle: None: the best there is.
     """
     rows = check_inputs(base, inputs)
@@ -81,12 +82,13 @@ def compare(
         raise McueditError(f"{len(chosen)} adapters, a stack of {max(stacks)} was asked for", "give more adapters")
     oracle = oracle or best_oracle(base.model)
     wanted = {n: expected(base, chosen[:n], oracle, rows) for n in stacks}
-    yield from _host(base, rows, chosen, wanted)
+    if "host" in emulators:
+        yield from _host(base, rows, chosen, wanted)
     for name in board_names if board_names is not None else boards.names():
         board = boards.load(name)
-        if "unicorn" in board.emulators:
+        if "unicorn" in board.emulators and "unicorn" in emulators:
             yield from _served(base, board, rows, chosen, wanted, toolchain, opt)
-        if "qemu" in board.emulators:
+        if "qemu" in board.emulators and "qemu" in emulators:
             yield from _self_tested(base, board, rows, chosen, wanted, toolchain, opt)
 
 

@@ -58,10 +58,13 @@ def inputs(base: Base) -> Int8Array:
 
 @pytest.mark.parametrize("name", UNICORN_BOARDS)
 def test_every_byte_on_unicorn(base: Base, oracle: Oracle, inputs: Int8Array, name: str) -> None:
-    rows = list(sweep.compare(base, inputs, board_names=[name], oracle=oracle))
-    assert [(row.emulator, row.adapters) for row in rows] == [(e, n) for e in ("host", "unicorn") for n in (0, 1, 10)]
-    assert [row.differing_bytes for row in rows] == [0] * len(rows)
-    assert {row.inputs for row in rows} == {INPUTS}
+    rows = list(sweep.compare(base, inputs, emulators=["unicorn"], board_names=[name], oracle=oracle))
+    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(n, INPUTS, 0) for n in (0, 1, 10)]
+
+
+def test_every_byte_on_the_host(base: Base, oracle: Oracle, inputs: Int8Array) -> None:
+    rows = list(sweep.compare(base, inputs, emulators=["host"], oracle=oracle))
+    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(n, INPUTS, 0) for n in (0, 1, 10)]
 
 
 @needs_qemu
@@ -173,11 +176,12 @@ def test_counts(base: Base, inputs: Int8Array, name: str) -> None:
 )
 def test_both_emulators_count_alike(base: Base, inputs: Int8Array, qemu: str, unicorn: str) -> None:
     chosen = adapters(base.model, 2)
-    one, other = (
-        runner.run(base, chosen, inputs=inputs[:3], emulator=emulator, board=name, count=True).counts
-        for emulator, name in (("qemu", qemu), ("unicorn", unicorn))
-    )
-    for left, right in zip(one, other, strict=True):
+    counts = []
+    for emulator, name in (("qemu", qemu), ("unicorn", unicorn)):
+        with runner.open_device(base, chosen, emulator, board=name, count=True) as device:
+            device.run(inputs[:3])
+            counts.append(device.counts)
+    for left, right in zip(*counts, strict=True):
         assert abs(left.total - right.total) <= 2 + right.total * 0.001
         assert abs(left.delta - right.delta) <= 4
 
