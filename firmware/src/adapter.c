@@ -208,7 +208,7 @@ static int check_labels(const uint8_t *label, const uint8_t *end, uint32_t class
 
 int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size)
 {
-    static const uint8_t magic[4] = {'M', 'C', 'E', MCUEDIT_FORMAT};
+    const uint32_t magic = 'M' | 'C' << 8 | 'E' << 16 | MCUEDIT_FORMAT << 24;
     const uint8_t *header = bytes;
     if (((uintptr_t)bytes & 3u) != 0) {
         return MCUEDIT_E_ALIGN;
@@ -216,7 +216,7 @@ int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, con
     if (size < ADAPTER_HEADER_SIZE) {
         return MCUEDIT_E_SIZE;
     }
-    if (mcuedit_u32(header) != mcuedit_u32(magic)) {
+    if (mcuedit_u32(header) != magic) {
         return MCUEDIT_E_MAGIC;
     }
     if (size != 4u * mcuedit_u16(header + ADAPTER_WORDS)) {
@@ -227,10 +227,9 @@ int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, con
     if (crc != mcuedit_u32(header + ADAPTER_CRC)) {
         return MCUEDIT_E_CRC;
     }
-    for (uint32_t i = 0; i < MCUEDIT_BASE_ID_SIZE; i++) {
-        if (header[ADAPTER_BASE_ID + i] != base->id[i]) {
-            return MCUEDIT_E_BASE;
-        }
+    const uint8_t *id = header + ADAPTER_BASE_ID; /* two words; so is the first member of a base */
+    if (mcuedit_u32(id) != mcuedit_u32(base->id) || mcuedit_u32(id + 4) != mcuedit_u32(base->id + 4)) {
+        return MCUEDIT_E_BASE;
     }
     mcuedit_adapter view = {.base = base,
                             .deltas = header + ADAPTER_HEADER_SIZE,

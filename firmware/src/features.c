@@ -32,18 +32,18 @@ static void contribute(int8_t *features, uint32_t n, uint32_t hash)
 
 static void add_word(int8_t *features, uint32_t n, const char *word, uint32_t length)
 {
-    if (length > SHORT) {
-        uint8_t before = '^', last = lower(word[0]);
-        for (uint32_t i = 1; i <= length; i++) {
-            uint8_t byte = i < length ? lower(word[i]) : (uint8_t)'$';
-            contribute(features, n, fnv(fnv(fnv(fnv_basis, before), last), byte));
-            before = last;
-            last = byte;
-        }
-    }
     uint32_t whole = fnv(fnv_basis, 'w');
-    for (uint32_t i = 0; i < length; i++) {
-        whole = fnv(whole, lower(word[i]));
+    uint8_t before = 0, last = '^';
+    for (uint32_t i = 0; i <= length; i++) {
+        uint8_t byte = i < length ? lower(word[i]) : (uint8_t)'$';
+        if (i != 0 && length > SHORT) {
+            contribute(features, n, fnv(fnv(fnv(fnv_basis, before), last), byte));
+        }
+        if (i != length) {
+            whole = fnv(whole, byte);
+        }
+        before = last;
+        last = byte;
     }
     contribute(features, n, whole);
 }
