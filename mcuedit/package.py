@@ -28,8 +28,10 @@ def encode(adapter: Adapter, model: Model) -> bytes:
         McueditError: the adapter is for another base, does not fit it, or is too large.
     """
     check_adapter(adapter, model)
+    if not adapter.deltas:
+        raise McueditError(f"adapter {adapter.name}: no delta", "train it on at least one edit")
     deltas = sorted(adapter.deltas, key=lambda d: (d.target, d.tap))
-    body = b"".join(map(_encode_delta, deltas)) + _encode_labels(adapter.labels)
+    body = b"".join(map(_encode_delta, deltas)) + _encode_labels(adapter.labels, model.output.size)
     size = HEADER.size + len(body)
     if size // 4 > 0xFFFF or len(deltas) > 0xFFFF:
         raise McueditError(f"adapter {adapter.name}: {size} bytes, at most {0xFFFF * 4} fit", "split it in two")
@@ -140,10 +142,12 @@ def _unpack_a(packed: np.ndarray, n_in: int, bits: int) -> np.ndarray:
     return np.where(nibbles > 7, nibbles.astype(np.int16) - 16, nibbles).astype(np.int8)
 
 
-def _encode_labels(labels: dict[int, str]) -> bytes:
+def _encode_labels(labels: dict[int, str], classes: int) -> bytes:
     out = b""
     for index, text in sorted(labels.items()):
         raw = text.encode()
+        if not 0 <= index < classes:
+            raise McueditError(f"label {text!r} is for class {index}", f"classes of this base are 0..{classes - 1}")
         if not 1 <= len(raw) <= 255:
             raise McueditError(f"label {text!r} has {len(raw)} bytes", "use 1 to 255")
         out += LABEL.pack(index, len(raw)) + raw
