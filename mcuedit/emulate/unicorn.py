@@ -31,7 +31,7 @@ class UnicornSession:
     for more input than was written is found at once, and a run is repeatable to the instruction.
 
     Args:
-        count: SysTick counts instructions. The counting hook slows the core down by a factor of about 50.
+        count: SysTick counts instructions. The counting hook costs more than all the rest of the emulation.
         timeout: seconds without output until a running core counts as hanging.
     """
 

@@ -91,7 +91,7 @@ def test_run_says_which_oracle(
         (["--random", "1", "--board", "virt-m99"], "no board 'virt-m99'"),
         (["--random", "1", "--emulator", "qemu", "--board", "virt-m4"], "does not run on qemu"),
         (["--random", "1", "--emulator", "host", "--count"], "counts no instructions"),
-        (["--inputs", "missing.npz"], "missing.npz: not an .npz file"),
+        (["--inputs", "missing.npz"], "missing.npz: No such file"),
         (["--random", "1", "--adapter", "missing.bin"], "missing.bin: No such file"),
         (["--random", "0"], "'--random'"),
     ],
