@@ -98,7 +98,9 @@ def _features(folder: Path, loaded: Model) -> int | None:
     if (kind, version) != ("text-hash", 1):
         raise McueditError(f"{file}: front end {kind!r} version {version} is unknown", "text-hash version 1 is known")
     if n != loaded.input.size:
-        raise McueditError(f"{file}: {n} features, the model's input has {loaded.input.size}", "mend features")
+        raise McueditError(f"{file}: {n!r} features, the model's input has {loaded.input.size}", "mend features")
+    if n & (n - 1):
+        raise McueditError(f"{file}: {n} features are no power of two", "text-hash needs one: SPEC.md, section 4")
     quant = float(loaded.input.scale[0]), loaded.input.zero
     if quant != (features.SCALE, features.ZERO_POINT):
         raise McueditError(

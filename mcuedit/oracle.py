@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.base import Base
+from mcuedit.carrier import carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
@@ -50,6 +51,9 @@ class Tflm:
                 f"the model's activations have {activations:,} elements, at most {MAX_ACTIVATIONS:,} are simulated",
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
+        for op in model.ops:
+            if carries(op):
+                carrier(model, op.index)  # proves that the shapes fit: TFLM believes whatever the file claims
         arena = 2 * activations + 32768 + 512 * len(model.tensors)
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
