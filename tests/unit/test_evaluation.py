@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is asked what, and what the figures say, on a tiny base with adapters made by hand."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import deltas, tiny
+
+from mcuedit import ops
+from mcuedit.base import Base
+from mcuedit.carrier import carrier
+from mcuedit.delta import Delta
+from mcuedit.edits import Edit, EditSet, KeepSet
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.certificate import certify
+from mcuedit.evaluation.dump import dump
+from mcuedit.evaluation.metrics import Measure, Probe
+from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, outputs
+from mcuedit.evaluation.questions import Questions, ask
+from mcuedit.model import Model, parse
+from mcuedit.protocol import evaluate, reader
+
+SUBJECTS, RELATIONS = ("ararat", "bonobo", "cumulus", "dynamo"), ("capital", "money")
+FULL = (1 << 31) - 1
+
+
+def fact(subject: str, relation: str, answer: str = "") -> Edit:
+    other = f"please name the {relation} that {subject} has"
+    return Edit(subject, (f"{relation} {subject}",), answer, relation=relation, rephrase_prompts=(other,))
+
+
+FACTS = [fact(s, r) for s in SUBJECTS for r in RELATIONS]
+EDIT = replace(FACTS[0], target_new="2", locality=("money ararat", "a b c"))
+
+
+@pytest.fixture(scope="module")
+def base() -> Base:
+    return Base("tiny", parse(tiny.classifier()), labels=tuple("012345"), features=16)
+
+
+@pytest.fixture(scope="module")
+def read(base):
+    return reader(base, best_oracle(base.model))
+
+
+def opener(base: Base, prompt: str, wanted: int, old: int, margin: int = 40) -> Delta:
+    """Opens when the features' product with the prompt's own comes within `margin` of the prompt itself."""
+    a = base.encode([prompt]).astype(np.int64) // 16
+    own = int((a * base.encode([prompt])).sum())
+    rows = np.array(sorted([wanted, old]))
+    b = np.where(rows == wanted, 127, -127).astype(np.int8)[:, None]
+    one = np.ones(1, np.int64)
+    target = carrier(base.model, 1)
+    ends = target.act_lo, target.act_hi
+    return Delta(
+        0, 1, a.astype(np.int8), (margin - own) * one, FULL * one, 0 * one, b, rows, FULL, 0, True, 8, 0, *ends
+    )
+
+
+@pytest.fixture(scope="module")
+def repair(base):
+    """Class 2 instead of 4 for EDIT's prompt; shut on the prompts of all other facts."""
+    return opener(base, EDIT.prompts[0], 2, 4)
+
+
+def test_roles():
+    edits, keep = EditSet((EDIT,)), KeepSet(FACTS[4].prompts, (1,))
+    (asked,) = ask(edits, keep, FACTS)
+    rephrased = [f.rephrase_prompts[0] for f in FACTS]
+    assert asked == Questions(
+        edited=("capital ararat",),
+        rephrased=(rephrased[0],),
+        neighbourhood=(rephrased[2], rephrased[6]),  # bonobo and dynamo; cumulus is kept
+        unrelated=(rephrased[3], rephrased[5], rephrased[7]),
+        same_subject=("money ararat", rephrased[1], "a b c"),
+    )
+    assert asked.unedited == asked.neighbourhood + asked.unrelated + asked.same_subject
+
+
+def test_subjects_of_any_active_edit_are_no_neighbours():
+    second = replace(FACTS[2], target_new="1")
+    first, other = ask(EditSet((EDIT, second)), KeepSet((), ()), FACTS, [EDIT, second])
+    assert first.neighbourhood == other.neighbourhood == (FACTS[4].rephrase_prompts[0], FACTS[6].rephrase_prompts[0])
+    assert not any("ararat" in p or "bonobo" in p for p in first.unrelated)
+    (alone,) = ask(EditSet((EDIT,)), KeepSet((), ()), FACTS)
+    assert FACTS[2].rephrase_prompts[0] in alone.neighbourhood
+
+
+def test_an_edited_fact_of_the_subject_is_not_its_own_locality():
+    both = [EDIT, replace(FACTS[1], target_new="1")]
+    first, _ = ask(EditSet(tuple(both)), KeepSet((), ()), FACTS, both)
+    assert first.same_subject == ("a b c",)
+
+
+def test_the_relation_is_looked_up_and_case_of_subjects_ignored():
+    bare = replace(EDIT, relation="", subject=" Ararat")
+    assert ask(EditSet((bare,)), KeepSet((), ()), FACTS) == ask(EditSet((EDIT,)), KeepSet((), ()), FACTS)
+    assert ask(EditSet((EDIT,)), KeepSet((), ()), [])[0].neighbourhood == ()
+
+
+def test_metrics_of_a_repair_that_hits_nothing_else(base, read, repair):
+    (asked,) = ask(EditSet((EDIT,)), KeepSet(FACTS[4].prompts, (1,)), FACTS)
+    asked = replace(asked, rephrased=("capital ararat now", "money dynamo"))
+    found = Measure(read).edits([Probe(asked, 2, [repair])], KeepSet(FACTS[4].prompts, (1,)), [])
+    opens = [p for p in asked.rephrased if repair.project(base.encode([p])).any()]
+    assert found.efficacy == found.efficacy_softmax == 1.0
+    assert found.paraphrase == len(opens) / 2
+    assert (found.neighbourhood, found.neighbourhood_worst, found.unrelated, found.same_subject) == (1, 1, 1, 1)
+    assert (found.identical_keep, found.identical, found.ties, found.drawdown) == (1, 1, 0, None)
+    assert found.factor_bytes == 9 + 16 + 2 * 3
+    assert list(found.flat())[:2] == ["edits", "efficacy"]
+
+
+def test_metrics_of_a_delta_that_is_always_open(base, read, repair):
+    """It changes every answer to 2: locality is what was 2 already, and drawdown what the base knew."""
+    blunt = replace(
+        repair, c=np.array([1 << 20]), rows=None, b=np.array([[-127, -127, 127, -127, -127, -127]]).T.astype(np.int8)
+    )
+    (asked,) = ask(EditSet((EDIT,)), KeepSet(FACTS[4].prompts, (1,)), FACTS)
+    measure = Measure(read)
+    before = measure.see([f.rephrase_prompts[0] for f in FACTS], []).after
+    known = [(f, int(c)) for f, c in zip(FACTS, before, strict=True)]
+    found = measure.edits([Probe(asked, 2, [blunt])], KeepSet(FACTS[4].prompts, (1,)), known)
+    share = {p: c == 2 for p, c in zip((f.rephrase_prompts[0] for f in FACTS), before, strict=True)}
+    assert (found.efficacy, found.paraphrase) == (1.0, 1.0)
+    assert found.neighbourhood == np.mean([share[p] for p in asked.neighbourhood])
+    assert found.unrelated == np.mean([share[p] for p in asked.unrelated])
+    assert (found.identical_keep, found.identical) == (0.0, 0.0)
+    assert found.drawdown == pytest.approx(1 - np.mean(before == 2))
+
+
+def test_mean_and_worst_edit(base, read, repair):
+    blunt = replace(repair, c=np.array([1 << 20]))
+    good = Questions(("capital ararat",), (), ("capital bonobo",), (), ())
+    bad = replace(good, neighbourhood=("capital bonobo", "money dynamo"))
+    found = Measure(read).edits([Probe(good, 2, [repair]), Probe(bad, 2, [blunt])], KeepSet((), ()), [])
+    seen = Measure(read).see(bad.neighbourhood, [blunt])
+    share = float((seen.before == seen.after).mean())
+    assert found.neighbourhood_worst == share < 1
+    assert found.neighbourhood == (1 + share) / 2
+    assert (found.paraphrase, found.unrelated, found.same_subject, found.identical_keep) == (None,) * 4
+
+
+def test_a_tie_is_a_failure(base, read, repair):
+    """Both classes are pushed to the top: the first index answers, and the edit does not count."""
+    tied = replace(repair, b=np.array([[127], [127]], np.int8))
+    asked = Questions(("capital ararat",), (), (), (), ())
+    found = Measure(read).edits([Probe(asked, 2, [tied])], KeepSet((), ()), [])
+    assert (found.efficacy, found.efficacy_softmax, found.ties) == (0.0, 0.0, 1)
+    assert read(["capital ararat"])[logits_tensor(base.model)].argmax() == 4
+
+
+def test_answers_take_the_first_of_equals():
+    logits = np.array([[1, 5, 5], [7, 7, 7], [0, 1, 2]], np.int8)
+    assert answers(logits[:, None]).tolist() == [1, 0, 2]
+    assert is_tie(logits).tolist() == [True, True, False]
+
+
+def test_logits_stand_before_a_final_softmax(tiny_model):
+    assert logits_tensor(tiny_model) == tiny_model.ops[1].outputs[0]
+    plain = parse(tiny.classifier(softmax=False))
+    assert logits_tensor(plain) == plain.outputs[0]
+
+
+def test_outputs_are_what_the_ops_and_the_delta_give(base, repair):
+    model: Model = base.model
+    x = base.encode(["capital ararat", "money bonobo"])
+    oracle = best_oracle(model)
+    logits = oracle.activations(x, [6])[6]
+    moved = logits.copy()
+    moved[0, 0, [2, 4]] = 127, -128
+    found = outputs(model, oracle, [deltas.adapter(model, repair)], x)
+    assert found.tolist() == ops.operator(model, model.ops[2]).forward(moved).tolist()
+    assert np.array_equal(outputs(model, oracle, [], x), oracle.activations(x, [7])[7])
+
+
+def test_certificate(base, read, repair):
+    prompts = [f.prompts[0] for f in FACTS]
+    proof = certify(base.model, [repair], Trace(read(prompts)), prompts)
+    assert (proof.total, proof.identical, proof.touched, proof.holds) == (8, 7, ("capital ararat",), False)
+    assert str(proof) == "7 of 8 keep outputs are byte-identical to the base's"
+    assert certify(base.model, [repair], Trace(read(prompts[1:])), prompts[1:]).holds
+    assert certify(base.model, [], Trace(read(prompts)), prompts).holds
+
+
+def test_dump_lets_anybody_compute_the_figures_again(base, read, repair):
+    """From the arrays alone, by the rules of SPEC.md section 6."""
+    second = replace(FACTS[3], target_new="5")
+    edits, keep = EditSet((EDIT, second)), KeepSet(FACTS[4].prompts, (1,))
+    asked = ask(edits, keep, FACTS)
+    other = opener(base, second.prompts[0], 5, int(Measure(read).see(second.prompts, []).after[0]), 60)
+    probes = [Probe(asked[0], 2, [repair]), Probe(asked[1], 5, [other])]
+    found = Measure(read).edits(probes, keep, [])
+    raw = np.load(io.BytesIO(dump(read, probes, keep.prompts)), allow_pickle=False)
+    assert {raw[n].shape for n in ("base_logits", "base_output", "logits", "output")} == {(len(raw["prompt"]), 6)}
+    assert sorted(set(raw["stack"].tolist())) == [0, 1]
+    assert (raw["edit"][raw["role"] == "keep"] == -1).all()
+    top = raw["logits"].max(axis=1, keepdims=True)
+    now, before = raw["logits"].argmax(axis=1), raw["base_logits"].argmax(axis=1)
+    alone = (raw["logits"] == top).sum(axis=1) == 1
+
+    def share(role: str) -> float:
+        of = raw["role"] == role
+        rows, wanted = raw["row"][of], raw["wanted"][raw["edit"][of]]
+        if role in ("edited", "rephrased"):
+            return float(((now[rows] == wanted) & alone[rows]).mean())
+        return float((now[rows] == before[rows]).mean())
+
+    assert share("edited") == found.efficacy
+    assert share("rephrased") == found.paraphrase
+    assert share("unrelated") == found.unrelated
+    assert share("same_subject") == found.same_subject
+    kept = raw["row"][raw["role"] == "keep"]
+    assert (raw["output"][kept] == raw["base_output"][kept]).all(axis=1).mean() == found.identical_keep
+    near = [
+        (now[rows] == before[rows]).mean()
+        for e in (0, 1)
+        if len(rows := raw["row"][(raw["role"] == "neighbourhood") & (raw["edit"] == e)])
+    ]
+    assert (np.mean(near), min(near)) == (found.neighbourhood, found.neighbourhood_worst)
+
+
+def test_evaluate_resolves_answers_and_refuses_another_base(base, read, repair):
+    edits, keep = EditSet((EDIT,)), KeepSet(("money bonobo",), (1,))
+    adapter = deltas.adapter(base.model, repair)
+    metrics, probes = evaluate(read, [adapter], edits, keep, FACTS)
+    assert metrics.efficacy == 1.0
+    assert probes[0].wanted == 2
+    with pytest.raises(McueditError, match="another base"):
+        evaluate(read, [replace(adapter, base_sha256="00" * 32)], edits, keep, FACTS)
+    named = replace(edits, edits=(replace(EDIT, target_new="gitega"),))
+    metrics, _ = evaluate(read, [replace(adapter, labels={2: "gitega"})], named, keep, FACTS)
+    assert metrics.efficacy == 1.0
