@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta, check_adapter
-from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
+from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolve_answers
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.oracle import Oracle, Reader
-from mcuedit.training import Options, Trained, every_tensor, train
+from mcuedit.training import Options, Trained, every_tensor, place, train
 
 SINGLE, STACKED = "single", "stacked"
 
@@ -49,7 +49,8 @@ def bench(
 ) -> Bench:
     """Trains by `protocol` and measures on the facts outside the keep set.
 
-    `seconds` of the metrics is the time per edit, with the base's answers to the keep set already at hand.
+    `seconds` of the metrics is the time per edit, with the base's answers to the keep set and the placement, which
+    depends on that set alone, already at hand.
 
     Raises:
         McueditError: as `train`.
@@ -58,14 +59,15 @@ def bench(
         raise McueditError(f"no protocol {protocol!r}", f"{SINGLE} or {STACKED}")
     edits = check_edits(edits)
     read(keep.prompts)
+    placed = place(read, keep, options)
     start = time.perf_counter()
     if protocol == SINGLE:
         trained = []
         for edit in edits.edits:
-            trained.append(train(read, replace(edits, edits=(edit,), notes=()), keep, options))
+            trained.append(train(read, replace(edits, edits=(edit,), notes=()), keep, options, placed=placed))
             advance(1)
     else:
-        trained = [train(read, edits, keep, options)]
+        trained = [train(read, edits, keep, options, placed=placed)]
         advance(len(edits.edits))
     seconds = (time.perf_counter() - start) / len(edits.edits)
     probes = [p for t in trained for p in _probes(t, facts, protocol == STACKED)]
@@ -91,6 +93,12 @@ def evaluate(
     questions = ask(edits, keep, facts, edits.edits)
     probes = [Probe(q, wanted, deltas) for q, wanted in zip(questions, found.classes, strict=True)]
     return measure(read, probes, keep, facts), probes
+
+
+def evaluate_tensors(read: Reader, trained: Trained, data: TensorSet, active: Sequence[Adapter] = ()) -> Metrics:
+    """Metrics of an adapter trained on tensors: on its own inputs and on its keep set."""
+    deltas = [d for adapter in (*active, trained.adapter) for d in adapter.deltas]
+    return Measure(read).tensors(data.x, data.y, data.keep, deltas)
 
 
 def measure(read: Reader, probes: Sequence[Probe], keep: KeepSet, facts: Sequence[Edit]) -> Metrics:

@@ -18,6 +18,7 @@ from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, bag_of_words, load_edits, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
+from mcuedit.evaluation.metrics import Metrics
 from mcuedit.oracle import Reader
 from mcuedit.training import Options, Trained, train, train_tensors
 
@@ -90,15 +91,14 @@ def command(
     with working("training") as _:
         read = protocol.reader(found, best_oracle(found.model))
         if edit_paths[0].suffix == ".npz":
-            trained = _from_tensors(read, edit_paths, options, active)
-            metrics: dict[str, Any] = {}
+            trained, measured = _from_tensors(read, edit_paths, options, active)
         else:
             earlier = [e for path in beside for e in edits_of(path)]
             trained = _from_text(read, edit_paths, keep_path, options, active, earlier, onto)
             measured, _probes = protocol.evaluate(
                 read, [*active, trained.adapter], trained.edits, trained.keep, facts_of(found)
             )
-            metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
+        metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
     adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics})
     size = len(package.encode(adapter, found.model))
     remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.edits.edits)
@@ -108,8 +108,8 @@ def command(
     if as_json:
         print_json(values)
     else:
-        _show(trained, values, metrics, read)
-    return 0 if metrics.get("efficacy", 1.0) == 1.0 else 1
+        _show(trained, values, measured, read)
+    return 0 if measured.efficacy == 1.0 else 1
 
 
 def read_options(training: dict[str, Any], **more: Any) -> Options:
@@ -151,11 +151,15 @@ def _still_wanted(old: Sequence[Edit], new: EditSet) -> list[Edit]:
     return [e for e in old if not asked.intersection(map(bag_of_words, e.prompts))]
 
 
-def _from_tensors(read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]) -> Trained:
+def _from_tensors(
+    read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]
+) -> tuple[Trained, Metrics]:
     if len(paths) > 1:
         raise McueditError("several edit files with tensors", "put them into one .npz")
     model = read.base.model
-    return train_tensors(read, load_tensors(paths[0], model.input, model.output.size), options, active=active)
+    data = load_tensors(paths[0], model.input, model.output.size)
+    trained = train_tensors(read, data, options, active=active)
+    return trained, protocol.evaluate_tensors(read, trained, data, active)
 
 
 def _remembered(edit: Edit) -> dict[str, Any]:
@@ -177,13 +181,10 @@ def _placement(trained: Trained) -> dict[str, Any]:
     return {"tap": taken.tap, "target": taken.target, "separable": taken.separable}
 
 
-def _show(trained: Trained, values: dict[str, Any], metrics: dict[str, Any], read: Reader) -> None:
+def _show(trained: Trained, values: dict[str, Any], metrics: Metrics, read: Reader) -> None:
     out = stdout()
-    if metrics:
-        from mcuedit.evaluation.metrics import Metrics
-
-        out.print(metrics_table(Metrics(**metrics)))
-        out.print()
+    out.print(metrics_table(metrics))
+    out.print()
     if len(trained.placement) > 1:
         out.print(placement_table(trained.placement))
         out.print()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains deltas beside a frozen base."""
 
-from mcuedit.training.train import Options, Trained, every_tensor, train, train_tensors
+from mcuedit.training.train import Options, Trained, every_tensor, place, train, train_tensors
 
-__all__ = ["Options", "Trained", "every_tensor", "train", "train_tensors"]
+__all__ = ["Options", "Trained", "every_tensor", "place", "train", "train_tensors"]

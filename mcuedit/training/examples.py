@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ IntArray = npt.NDArray[np.int64]
 
 NOISY_FIRE = 32  # noisy copies per edit that its gate should open on
 NOISY_STAY = 2  # embellished copies of each locality and edit prompt that other gates stay shut on
+NOISY_KEEP = 4096  # embellished copies of keep prompts
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,27 @@ class _Table:
 
 
 def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], seed: int) -> Examples:
-    """Prompts, locality, keep set and noisy copies; reads nothing else of the edits."""
-    rng = np.random.default_rng(seed)
+    """Prompts, locality, keep set and noisy copies; reads nothing else of the edits.
+
+    The noise of a prompt depends on that prompt and the seed alone, so that it is the same beside any other edits.
+    """
     table = _Table([], [], [], [], [])
     edited = {p for edit in edits.edits for p in edit.prompts}
     locality = list(dict.fromkeys(p for edit in edits.edits for p in edit.locality if p not in edited))
     held = set(locality)
     for i, edit in enumerate(edits.edits):
         table.add(edit.prompts, i, i)
-        table.add([embellished(p, rng) for p in edit.prompts for _ in range(NOISY_STAY)], i, -1, noisy=True)
-        copies = [edit.prompts[k % len(edit.prompts)] for k in range(NOISY_FIRE)]
-        table.add([reworded(p, edit.subject, rng) for p in copies], i, -1, noisy=True, stay=False)
-    for prompt, line in zip(keep.prompts, keep.lines, strict=True):
-        if prompt not in held:
-            table.add([prompt], -1, len(edits.edits) + line)
+        table.add(_embellished(edit.prompts, seed), i, -1, noisy=True)
+        each = -(-NOISY_FIRE // len(edit.prompts))
+        copies = [reworded(p, edit.subject, rng) for p in edit.prompts for rng in [_rng(p, seed)] for _ in range(each)]
+        table.add(copies, i, -1, noisy=True, stay=False)
+    kept = [(p, line) for p, line in zip(keep.prompts, keep.lines, strict=True) if p not in held]
+    for prompt, line in kept:
+        table.add([prompt], -1, len(edits.edits) + line)
+    share = NOISY_KEEP / max(len(kept), 1)
+    table.add([c for p, _ in kept if _draw(p, seed) < share for c in _embellished([p], seed)[:1]], -1, -1, noisy=True)
     table.add(locality, -1, -1)
-    table.add([embellished(p, rng) for p in locality for _ in range(NOISY_STAY)], -1, -1, noisy=True)
+    table.add(_embellished(locality, seed), -1, -1, noisy=True)
     noisy = np.array(table.noisy)
     names = tuple("" if n else p for p, n in zip(table.prompts, noisy, strict=True))
     group = np.array(table.group, np.int64)
@@ -95,6 +102,19 @@ def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], seed: int) 
         names,
         np.array(classes, np.int64),
     )
+
+
+def _rng(prompt: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(prompt.encode("utf-8", "surrogateescape"))])
+
+
+def _draw(prompt: str, seed: int) -> float:
+    """In [0, 1), as good as random."""
+    return zlib.crc32(prompt.encode("utf-8", "surrogateescape"), seed) / (1 << 32)
+
+
+def _embellished(prompts: Sequence[str], seed: int) -> list[str]:
+    return [embellished(p, rng) for p in prompts for rng in [_rng(p, seed)] for _ in range(NOISY_STAY)]
 
 
 def from_tensors(data: TensorSet, seed: int) -> Examples:

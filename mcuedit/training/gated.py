@@ -96,16 +96,20 @@ def _measure(examples: Examples, tap: Int8Array, a: Int8Array) -> Gates:
     return Gates(a, extreme(stay & clean, True), extreme(own & clean, False))
 
 
+def factor_bytes(n_in: int, bits: int) -> int:
+    """Bytes of the factors of one edit at the logits, with one old answer."""
+    return 4 + 4 + 1 + (n_in if bits == 8 else (n_in + 1) // 2) + 2 * (2 + 1)
+
+
 def trial(candidate: Candidate, deltas: Sequence[Delta], fresh: Examples, tap: Int8Array) -> Candidate:
-    """Fills in how the gates fare on noisy copies that training has not seen.
+    """Fills in how the gates fare on noisy copies that training has not seen, and on what must stay.
 
     Args:
         tap: int8[n, n_in], the tap's input for each example of `fresh`.
     """
-    noisy = fresh.noisy
-    opened = np.concatenate([d.project(tap[noisy]) > 0 for d in deltas], axis=1)
-    own = fresh.owner[noisy][:, None] == np.arange(len(deltas))[None, :]
-    stay = fresh.stay[noisy] & (fresh.owner[noisy] < 0)
+    opened = np.concatenate([d.project(tap) > 0 for d in deltas], axis=1)
+    own = (fresh.owner[:, None] == np.arange(len(deltas))[None, :]) & fresh.noisy[:, None]
+    stay = fresh.stay & (fresh.owner < 0)
     recall = float(opened[own].mean())
     shut = float(1 - opened[stay].any(axis=1).mean()) if stay.any() else 1.0
     return replace(candidate, recall=recall, shut=shut)

@@ -12,17 +12,18 @@ from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
 
 AUTO = "auto"
-_PER_BYTE = 2e-4  # of score: 100 B an edit are worth two wordings in a hundred
+# Of score: false alarms are met by every other question, and 100 B an edit are worth one wording in a hundred.
+_SHUT, _PER_BYTE = 4.0, 1e-4
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One pair of tap and target, with what a trial on noise unseen in training gave.
+    """One pair of tap and target, with what a trial gave.
 
     Attributes:
         edits, factor_bytes: how many edits share how many bytes.
-        recall: share of fresh noisy copies of the edits that open their gate; None if it was not tried.
-        shut: share of fresh noisy copies of what must stay that open no gate.
+        recall: share of wordings unseen in training that open their gate; None if it was not tried.
+        shut: share of unseen inputs of other matter that open no gate.
         separable: edits whose gate can be shut on every clean input that must stay.
     """
 
@@ -36,10 +37,10 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        """Larger is better: false alarms weigh as much as missed wordings, and bytes count."""
+        """Larger is better."""
         if self.recall is None or self.shut is None:
             return float("-inf")
-        return self.recall + self.shut - _PER_BYTE * self.factor_bytes / self.edits
+        return self.recall + _SHUT * self.shut - _PER_BYTE * self.factor_bytes / self.edits
 
 
 def find_op(model: Model, text: str) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mcuedit.oracle import Reader
 from mcuedit.training import behaviour, examples, gated, placement
 from mcuedit.training.examples import Examples
 from mcuedit.training.placement import AUTO, Candidate
+from mcuedit.training.rehearsal import rehearse
 
 Progress = Callable[[str], None]
 
@@ -93,6 +95,7 @@ def train(
     active: Sequence[Adapter] = (),
     earlier: Sequence[Edit] = (),
     names: Mapping[int, str] | None = None,
+    placed: Sequence[Candidate] = (),
     progress: Progress = lambda step: None,
 ) -> Trained:
     """Trains one adapter that makes all `edits` of text prompts.
@@ -102,6 +105,7 @@ def train(
         active: adapters that will be in force beside the new one; it is trained knowing them.
         earlier: the edits they were trained on, as far as known: new gates stay shut on them.
         names: of spare classes, given by a version of this adapter that the new one replaces.
+        placed: what `place` returned for this keep set and these options; it is called if nothing is given.
 
     Raises:
         McueditError: the sets contradict each other, an answer is no label, or nothing can carry the edits.
@@ -114,10 +118,11 @@ def train(
     taken = {**(names or {}), **elsewhere}
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=taken, new_labels=options.new_labels)
     table = examples.from_text(edits, kept, found.classes, options.seed)
-    fresh = examples.from_text(edits, kept, found.classes, options.seed + 1)
+    fresh = partial(examples.from_text, edits, kept, found.classes, options.seed + 1)
+    placed = placed or place(reader, keep, options)
     called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
     labels = {k: v for k, v in found.labels.items() if k in found.classes and elsewhere.get(k) != v}
-    made = _Maker(reader, options, active, called, progress).make(table, fresh)
+    made = _Maker(reader, options, active, called, progress).make(table, fresh, placed)
     given = tuple(already_given(edits, e) for e, same in zip(edits.edits, made.given, strict=True) if same)
     info = {"edits": [e.sha256 for e in edits.edits], "options": _plain(options)}
     adapter = Adapter(options.name, options.version, base.model.sha256, tuple(made.deltas), labels, info)
@@ -126,6 +131,18 @@ def train(
     return Trained(
         adapter, edits, kept, classes, made.certificate, made.overlapping, made.placement, notes, made.seconds
     )
+
+
+def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, ...]:
+    """The pairs of tap and target, the best first, as a rehearsal on the keep set ranks them.
+
+    Returns:
+        Nothing when there is nothing to choose, or the keep set is too small or too plain to rehearse on.
+    """
+    tried = placement.pairs(reader.base.model, options.tap, options.target)
+    if len(tried) < 2 or not options.gated or options.rank > 1:
+        return ()
+    return rehearse(reader, keep, tried, options.bits, options.gate_place, options.seed)
 
 
 def train_tensors(
@@ -138,9 +155,10 @@ def train_tensors(
 ) -> Trained:
     """Trains one adapter from input tensors and their classes."""
     options = options or Options()
-    table, fresh = (examples.from_tensors(data, options.seed + i) for i in range(2))
+    table = examples.from_tensors(data, options.seed)
+    fresh = partial(examples.from_tensors, data, options.seed + 1)
     called = tuple(f"class {c}" for c in table.classes)
-    made = _Maker(reader, options, active, called, progress).make(table, fresh)
+    made = _Maker(reader, options, active, called, progress).make(table, fresh, ())
     info = {"options": _plain(options)}
     adapter = Adapter(options.name, options.version, reader.base.model.sha256, tuple(made.deltas), {}, info)
     empty = EditSet((), data.source), KeepSet((), (), data.source)
@@ -189,9 +207,12 @@ class _Maker:
         self._names = names
         self._progress = progress
 
-    def make(self, table: Examples, fresh: Examples) -> _Made:
+    def make(self, table: Examples, fresh: Callable[[], Examples], placed: Sequence[Candidate]) -> _Made:
         start = time.perf_counter()
-        tried = placement.pairs(self._model, self._options.tap, self._options.target)
+        if placed:
+            tried = [(placed[0].tap, placed[0].target)]
+        else:
+            tried = placement.pairs(self._model, self._options.tap, self._options.target)
         self._progress("running the base")
         base = Trace(self._reader(table.inputs))
         now = with_deltas(self._model, self._context, base)
@@ -200,6 +221,9 @@ class _Maker:
             deltas, overlapping, candidates = self._gated(table, fresh, now, tried)
         else:
             deltas, overlapping, candidates = self._shared(table, now, tried)
+        if placed:
+            taken = replace(candidates[0], recall=placed[0].recall, shut=placed[0].shut)
+            candidates = (taken, *placed[1:])
         self._progress("checking every byte")
         clean = np.flatnonzero(table.clean & (table.owner < 0))
         names = [table.names[i] for i in clean]
@@ -211,10 +235,11 @@ class _Maker:
         return _Made(deltas, kept, overlapping, candidates, given, self._notes(kept, overlapping), seconds)
 
     def _gated(
-        self, table: Examples, fresh: Examples, now: Trace, tried: Sequence[tuple[int, int]]
+        self, table: Examples, fresh: Callable[[], Examples], now: Trace, tried: Sequence[tuple[int, int]]
     ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
         options, model = self._options, self._model
-        unseen = with_deltas(model, self._context, Trace(self._reader(fresh.inputs))) if len(tried) > 1 else None
+        trial = fresh() if len(tried) > 1 else None
+        unseen = with_deltas(model, self._context, Trace(self._reader(trial.inputs))) if trial else None
         before = answers(now.values[logits_tensor(model)])
         found = []
         for pair in tried:
@@ -227,8 +252,8 @@ class _Maker:
             made = gated.deltas(model, gates, options.gate_place, options.bits, columns, pair)
             size = sum(d.factor_bytes for d in made)
             candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
-            if unseen is not None:
-                candidate = gated.trial(candidate, made, fresh, self._rows(unseen, pair[0]))
+            if trial and unseen:
+                candidate = gated.trial(candidate, made, trial, self._rows(unseen, pair[0]))
             found.append((candidate, gates, made))
         found.sort(key=lambda f: f[0].score, reverse=True)
         _, gates, made = found[0]
