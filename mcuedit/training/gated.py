@@ -153,15 +153,19 @@ def deltas(
     ]
 
 
-def logit_columns(examples: Examples, before: IntArray) -> list[Column]:
+def logit_columns(examples: Examples, logits: Int8Array) -> list[Column]:
     """For a target that makes the logits: the new class goes to the top, the classes it had go to the bottom.
 
+    A class that ties with the answer goes down too: where logits saturate, the new class can only join it at the top.
+
     Args:
-        before: int64[n], the class of each example without the edits.
+        logits: int8[n, classes], of each example without the edits.
     """
     columns = []
     for e, wanted in enumerate(examples.classes):
-        rows = np.unique([wanted, *before[examples.clean & (examples.owner == e)]])
+        own = logits[examples.clean & (examples.owner == e)]
+        had = np.flatnonzero((own == own.max(axis=1, keepdims=True)).any(axis=0))
+        rows = np.union1d(wanted, had)
         columns.append(Column(rows, np.where(rows == wanted, 127, -127).astype(np.int8), FULL, 0))
     return columns
 

@@ -240,13 +240,13 @@ class _Maker:
         options, model = self._options, self._model
         trial = fresh() if len(tried) > 1 else None
         unseen = with_deltas(model, self._context, Trace(self._reader(trial.inputs))) if trial else None
-        before = answers(now.values[logits_tensor(model)])
+        logits = now.values[logits_tensor(model)].reshape(len(now), -1)
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
             gates = gated.train(table, self._rows(now, pair[0]), options.bits)
             if pair[1] == placement.logits_op(model):
-                columns = gated.logit_columns(table, before)
+                columns = gated.logit_columns(table, logits)
             else:
                 columns = gated.pushed_columns(model, table, now, pair[1], options.seed)
             made = gated.deltas(model, gates, options.gate_place, options.bits, columns, pair)
