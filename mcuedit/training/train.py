@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -113,16 +113,18 @@ def train(
     options = options or Options()
     base = reader.base
     edits = check_edits(edits)
-    kept = check_keep(_joined(keep, earlier), edits)
+    kept = check_keep(keep, edits)
+    known = check_keep(_joined(kept, earlier), edits)
+    aside = frozenset(known.prompts) - frozenset(kept.prompts)
     elsewhere = {k: v for adapter in active for k, v in adapter.labels.items()}
     taken = {**(names or {}), **elsewhere}
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=taken, new_labels=options.new_labels)
-    table = examples.from_text(edits, kept, found.classes, options.seed)
-    fresh = partial(examples.from_text, edits, kept, found.classes, options.seed + 1)
+    table = examples.from_text(edits, known, found.classes, options.seed)
+    fresh = partial(examples.from_text, edits, known, found.classes, options.seed + 1)
     placed = placed or place(reader, keep, options)
     called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
     labels = {k: v for k, v in found.labels.items() if k in found.classes and elsewhere.get(k) != v}
-    made = _Maker(reader, options, active, called, progress).make(table, fresh, placed)
+    made = _Maker(reader, options, active, called, progress).make(table, fresh, placed, aside)
     given = tuple(already_given(edits, e) for e, same in zip(edits.edits, made.given, strict=True) if same)
     info = {"edits": [e.sha256 for e in edits.edits], "options": _plain(options)}
     adapter = Adapter(options.name, options.version, base.model.sha256, tuple(made.deltas), labels, info)
@@ -169,9 +171,9 @@ def train_tensors(
 
 
 def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:
-    """A keep set that also holds the prompts of earlier edits."""
-    more = {p: -1 - i for i, e in enumerate(known) for p in e.prompts}
-    more = {p: line for p, line in more.items() if p not in set(keep.prompts)}
+    """A keep set that also holds the prompts of earlier edits, each edit on a line of its own."""
+    held, last = set(keep.prompts), max(keep.lines, default=0)
+    more = {p: last + 1 + i for i, e in enumerate(known) for p in e.prompts if p not in held}
     if not more:
         return keep
     return KeepSet((*keep.prompts, *more), (*keep.lines, *more.values()), keep.source, keep.notes)
@@ -207,7 +209,14 @@ class _Maker:
         self._names = names
         self._progress = progress
 
-    def make(self, table: Examples, fresh: Callable[[], Examples], placed: Sequence[Candidate]) -> _Made:
+    def make(
+        self,
+        table: Examples,
+        fresh: Callable[[], Examples],
+        placed: Sequence[Candidate],
+        aside: Collection[str] = (),
+    ) -> _Made:
+        """Trains and certifies; inputs named `aside` have answers that are not the base's, by an earlier edit."""
         start = time.perf_counter()
         if placed:
             tried = [(placed[0].tap, placed[0].target)]
@@ -225,9 +234,10 @@ class _Maker:
             taken = replace(candidates[0], recall=placed[0].recall, shut=placed[0].shut)
             candidates = (taken, *placed[1:])
         self._progress("checking every byte")
-        clean = np.flatnonzero(table.clean & (table.owner < 0))
+        stay = np.flatnonzero(table.clean & (table.owner < 0))
+        clean = [i for i in stay.tolist() if table.names[i] not in aside]
         names = [table.names[i] for i in clean]
-        kept = certify(self._model, [*self._context, *deltas], base.take(clean), names)
+        kept = certify(self._model, [*self._context, *deltas], base.take(np.array(clean, np.int64)), names)
         own = table.clean & (table.owner >= 0)
         right = before == table.classes[np.maximum(table.owner, 0)]
         given = np.array([right[own & (table.owner == e)].all() for e in range(len(table.classes))], bool)
