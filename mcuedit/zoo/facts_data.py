@@ -58,7 +58,7 @@ def facts() -> list[Fact]:
         subject = country["name"].strip().lower()
         currency, code = country["currencyname"], country["currencycode"].lower()
         answers = {
-            "capital": country["capital"].lower(),
+            "capital": country["capital"].strip().lower(),
             "currency": currency.lower() if codes_of_name[currency] == 1 else f"{currency.lower()} ({code})",
             "language": languages.get(country["languages"].split(",")[0].split("-")[0], ""),
             "continent": _CONTINENTS[country["continentcode"]],
