@@ -358,6 +358,31 @@ def test_tensor_edits_by_command(tmp_path, capsys):
     assert found.name == "out"
 
 
+def test_onto_an_earlier_adapter_by_command(folder, fixed, tmp_path, capsys, read):
+    """`--onto` trains the old edits again beside the new ones; what is asked anew overrules, names keep their slots."""
+    lines = [json.loads(line) for line in (folder / "edits.jsonl").read_text(encoding="utf-8").splitlines()[:3]]
+    lines[0]["target_new"] = "zubrowka prime"
+    again = {**lines[1], "target_new": lines[1]["ground_truth"]}
+    for name, chosen in (("old", lines[:2]), ("new", [again, lines[2]])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in chosen))
+    where = ["--tap", fixed.tap, "--target", fixed.target, "--keep", str(folder / "keep.jsonl"), "--json"]
+    facts = str(zoo.folder("facts"))
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert cli.invoke(["edit", facts, "--edits", f"{old}.jsonl", "-o", str(old), *where]) == 0
+    assert cli.invoke(["edit", facts, "--edits", f"{new}.jsonl", "-o", str(new), "--onto", str(old), *where]) == 0
+    assert "already" in capsys.readouterr().err
+    first, second = adapter_dir.load(old), adapter_dir.load(new)
+    assert second.labels == first.labels
+    assert list(first.labels.values()) == ["zubrowka prime"]
+    remembered = load_edits(new / adapter_dir.EDITS).edits
+    assert [e.target_new for e in remembered] == [line["target_new"] for line in (lines[0], again, lines[2])]
+    assert not any(e.rephrase_prompts for e in remembered)
+    named = (*read.base.labels[: min(first.labels)], "zubrowka prime")
+    for e in remembered:
+        classes = Measure(read).see(e.prompts, second.deltas).after
+        assert {named[c] for c in classes} == {e.target_new}
+
+
 @pytest.mark.parametrize("protocol", ["single", "stacked"])
 def test_bench(read, edits, keep, fixed, protocol):
     steps = []
