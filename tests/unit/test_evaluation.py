@@ -155,6 +155,18 @@ def test_a_tie_is_a_failure(base, read, repair):
     assert read(["capital ararat"])[logits_tensor(base.model)].argmax() == 4
 
 
+def test_metrics_of_tensors(base, read, repair):
+    """The same rules for inputs that are no text: one is repaired, another ties, keep rows count by their bytes."""
+    x = base.encode(["capital ararat", "capital ararat"])
+    keep = base.encode(["money bonobo", "capital ararat"])
+    tied = replace(repair, b=np.array([[127], [127]], np.int8))
+    good = Measure(read).tensors(x, np.array([2, 1]), keep, [repair])
+    assert (good.edits, good.efficacy, good.efficacy_softmax, good.ties) == (2, 0.5, 0.5, 0)
+    assert (good.identical_keep, good.paraphrase, good.factor_bytes) == (0.5, None, 9 + 16 + 2 * 3)
+    bad = Measure(read).tensors(x, np.array([2, 2]), keep[:0], [tied])
+    assert (bad.efficacy, bad.efficacy_softmax, bad.ties, bad.identical_keep) == (0.0, 0.0, 2, None)
+
+
 def test_answers_take_the_first_of_equals():
     logits = np.array([[1, 5, 5], [7, 7, 7], [0, 1, 2]], np.int8)
     assert answers(logits[:, None]).tolist() == [1, 0, 2]
