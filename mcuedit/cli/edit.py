@@ -37,8 +37,9 @@ def training_options(function: _F) -> _F:
             click.option("--bits", type=click.Choice(["8", "4"]), default=str(d.bits), show_default=True, help="Of A."),
             click.option(
                 "--gate-place",
+                type=float,
                 default=d.gate_place,
-                show_default=True,
+                show_default="0.2, more for many edits",
                 help="0: next to the keep set, more wordings open it; 1: next to the edit, less else does.",
             ),
             click.option("--seed", default=d.seed, show_default=True, help="Of the noise that training adds."),

@@ -136,7 +136,7 @@ class Measure:
         keep: npt.NDArray[np.int8],
         deltas: Sequence[Delta],
     ) -> Metrics:
-        """Metrics on tensors int8[n, *input]: of `x`, to get class `wanted`, and of `keep`, whose outputs are to stay."""
+        """Metrics on tensors int8[n, *input]: `x` is to get class `wanted`, the outputs of `keep` are to stay."""
         seen = self.see(x, deltas)
         identical = float(self.see(keep, deltas).identical.mean()) if len(keep) else None
         return Metrics(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from mcuedit.oracle import Reader
 from mcuedit.training import behaviour, examples, gated, placement
 from mcuedit.training.examples import Examples
 from mcuedit.training.placement import AUTO, Candidate
-from mcuedit.training.rehearsal import rehearse
+from mcuedit.training.rehearsal import PLAYERS, rehearse
 
 Progress = Callable[[str], None]
 
@@ -36,7 +37,8 @@ class Options:
         gated: h is clamped at 0 below, so that the gate can be shut.
         tap, target: op index or tensor name, or "auto".
         bits: width of an element of A, 8 or 4.
-        gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit.
+        gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit. None
+            takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits).
         seed: of every random choice.
         new_labels: answers that look like misspelt labels are new names after all.
     """
@@ -46,7 +48,7 @@ class Options:
     tap: str = AUTO
     target: str = AUTO
     bits: int = 8
-    gate_place: float = 0.4
+    gate_place: float | None = None
     seed: int = 0
     new_labels: bool = False
     name: str = "adapter"
@@ -56,10 +58,18 @@ class Options:
         for holds, what, way in (
             (self.rank >= 1 and self.rank <= 255, f"rank {self.rank}", "1 to 255"),
             (self.bits in (4, 8), f"bits {self.bits}", "8 or 4"),
-            (0 <= self.gate_place <= 1, f"gate place {self.gate_place}", "0 (near the keep set) to 1 (near the edit)"),
+            (
+                0 <= self.place_for(1) <= 1,
+                f"gate place {self.gate_place}",
+                "0 (near the keep set) to 1 (near the edit)",
+            ),
         ):
             if not holds:
                 raise McueditError(f"{what} is out of range", way)
+
+    def place_for(self, edits: int) -> float:
+        """The gate place for that many edits."""
+        return self.gate_place if self.gate_place is not None else 0.2 + 0.06 * math.log10(edits)
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     tried = placement.pairs(reader.base.model, options.tap, options.target)
     if len(tried) < 2 or not options.gated or options.rank > 1:
         return ()
-    return rehearse(reader, keep, tried, options.bits, options.gate_place, options.seed)
+    return rehearse(reader, keep, tried, options.bits, options.place_for(PLAYERS), options.seed)
 
 
 def train_tensors(
@@ -259,7 +269,8 @@ class _Maker:
                 columns = gated.logit_columns(table, logits)
             else:
                 columns = gated.pushed_columns(model, table, now, pair[1], options.seed)
-            made = gated.deltas(model, gates, options.gate_place, options.bits, columns, pair)
+            place = options.place_for(len(gates.a))
+            made = gated.deltas(model, gates, place, options.bits, columns, pair)
             size = sum(d.factor_bytes for d in made)
             candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
             if trial and unseen:
@@ -282,7 +293,7 @@ class _Maker:
             rank=o.rank,
             gated=o.gated,
             bits=o.bits,
-            place=o.gate_place,
+            place=o.place_for(len(table.classes)),
             seed=o.seed,
             progress=self._progress,
         )

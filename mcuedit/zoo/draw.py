@@ -41,7 +41,7 @@ def draw(
     answers += [_other_answer(f, facts, rng) for f in others[: len(others) - entities]]
     answers += [_name(rng) for _ in range(entities)]
     edits = [
-        replace(f, target_new=answer, ground_truth=f.target_new, line=0, locality=_locality(f, facts, chosen))
+        replace(f, target_new=answer, ground_truth=f.target_new, line=0, locality=_locality(f, facts))
         for f, answer in zip(edited, answers, strict=True)
     ]
     rest = [f for f in order if _key(f) not in chosen]
@@ -52,8 +52,8 @@ def _key(fact: Edit) -> tuple[str, str]:
     return fact.subject, fact.relation
 
 
-def _locality(fact: Edit, facts: Sequence[Edit], edited: set[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(p for f in facts if f.subject == fact.subject and _key(f) not in edited for p in f.prompts)
+def _locality(fact: Edit, facts: Sequence[Edit]) -> tuple[str, ...]:
+    return tuple(p for f in facts if f.subject == fact.subject and _key(f) != _key(fact) for p in f.prompts)
 
 
 def _other_answer(fact: Edit, facts: Sequence[Edit], rng: np.random.Generator) -> str:
