@@ -12,20 +12,22 @@ void port_print(const char *text)
 /* By subtraction: ARMv6-M has no divider, and its library one is larger than all of this file. */
 void port_print_unsigned(uint32_t value)
 {
-    static const uint32_t powers[] = {1000000000u, 100000000u, 10000000u, 1000000u, 100000u, 10000u, 1000u, 100u, 10u};
     uint32_t started = 0;
-    for (uint32_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
+    for (uint32_t below = 10; below-- > 0;) {
+        uint32_t power = 1;
+        for (uint32_t i = 0; i < below; i++) {
+            power *= 10u;
+        }
         uint8_t digit = 0;
-        while (value >= powers[i]) {
-            value -= powers[i];
+        while (value >= power) {
+            value -= power;
             digit++;
         }
         started |= digit;
-        if (started != 0) {
+        if (started != 0 || below == 0) {
             port_uart_write((uint8_t)('0' + digit));
         }
     }
-    port_uart_write((uint8_t)('0' + value));
 }
 
 void port_print_hex(uint32_t value, uint32_t digits)

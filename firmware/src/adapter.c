@@ -2,6 +2,8 @@
 /*
  * Reads an adapter: every byte and bound of SPEC.md, section 3 is checked here, once, so that an inference checks
  * nothing. No field is used before the bytes that it implies are known to be there.
+ *
+ * Two of the functions are kept out of line: inlined, they leave so few registers that the code grows.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +15,7 @@
 
 static bool is_scale(int32_t multiplier, int32_t shift)
 {
-    return (multiplier == 0 || multiplier >= INT32_C(1) << 30) && shift >= -31 && shift <= 0;
+    return (multiplier == 0 || (uint32_t)multiplier >> 30 == 1) && (uint32_t)-shift <= 31;
 }
 
 static bool are_zero(const uint8_t *from, const uint8_t *end)
@@ -67,7 +69,7 @@ static uint32_t absolute(int32_t x)
  * A row of A with the c that belongs to it: its values, and that neither order of summation leaves int32. With at most
  * 65,535 values of 127 no sum here leaves 32 bits: where the folded bound holds, c + zx * sum fits too.
  */
-static int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c)
+static __attribute__((noinline)) int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c)
 {
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), magnitude = 0;
     bool int4 = (delta[DELTA_FLAGS] & DELTA_INT4) != 0;
@@ -112,7 +114,7 @@ static int check_factors(const uint8_t *delta, const uint8_t *s)
     return are_zero(b, mcuedit_delta_next(delta)) ? MCUEDIT_OK : MCUEDIT_E_FIELD;
 }
 
-static int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_base *base)
+static __attribute__((noinline)) int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_base *base)
 {
     uint32_t left = (uint32_t)(end - delta);
     if (left < DELTA_HEADER_SIZE) {
@@ -126,12 +128,14 @@ static int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_b
     if (!fits(delta, base)) {
         return MCUEDIT_E_GEOMETRY;
     }
-    uint32_t rows = mcuedit_delta_rows(delta), s = mcuedit_delta_s(delta), size = 4u * mcuedit_u16(delta + DELTA_WORDS);
+    uint32_t s = mcuedit_delta_s(delta), rows = s - mcuedit_delta_rows_size(delta);
     uint32_t factors = s + rank + mcuedit_u16(delta + DELTA_N_ROWS) * rank; /* at most 34 million */
+    uint32_t size = 4u * mcuedit_u16(delta + DELTA_WORDS);
     if (size > left || size != ((factors + 3u) & ~3u)) {
         return MCUEDIT_E_SIZE;
     }
-    if (!are_zero(delta + mcuedit_delta_a_end(delta), delta + rows)) {
+    bool padded = rows != s && (rank & mcuedit_delta_pitch(delta) & 1u) != 0; /* A ends at an odd offset */
+    if (padded && delta[rows - 1u] != 0) {
         return MCUEDIT_E_FIELD;
     }
     int err = check_rows(delta + rows, delta + s, base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out);

@@ -13,21 +13,10 @@
 #include "fixedpoint.h"
 #include "mcuedit/mcuedit.h"
 
-uint32_t mcuedit_delta_a_end(const uint8_t *delta)
-{
-    return DELTA_HEADER_SIZE + delta[DELTA_RANK] * (8u + mcuedit_delta_pitch(delta));
-}
-
-uint32_t mcuedit_delta_rows(const uint8_t *delta)
-{
-    uint32_t end = mcuedit_delta_a_end(delta);
-    return delta[DELTA_FLAGS] & DELTA_DENSE ? end : (end + 1u) & ~1u;
-}
-
 uint32_t mcuedit_delta_s(const uint8_t *delta)
 {
-    uint32_t rows = mcuedit_delta_rows(delta);
-    return delta[DELTA_FLAGS] & DELTA_DENSE ? rows : rows + 2u * mcuedit_u16(delta + DELTA_N_ROWS);
+    uint32_t a_end = DELTA_HEADER_SIZE + delta[DELTA_RANK] * (8u + mcuedit_delta_pitch(delta));
+    return delta[DELTA_FLAGS] & DELTA_DENSE ? a_end : ((a_end + 1u) & ~1u) + mcuedit_delta_rows_size(delta);
 }
 
 /* Whether `op` is in a set of ops; false says no for certain. */
@@ -94,9 +83,6 @@ void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
     }
 }
 
-/* Rows whose sums over all deltas are collected at a time. */
-enum { BLOCK = 8 };
-
 /* The row of y that row i of B is for; `rows` is NULL when B is dense. */
 static uint32_t row_at(const uint8_t *rows, uint32_t i)
 {
@@ -118,15 +104,15 @@ static uint32_t lower_bound(const uint8_t *rows, uint32_t count, uint32_t row)
     return from;
 }
 
-/* Adds d of the rows [first, first + BLOCK) to `sums`. Returns the next stored row; none: a number above all rows. */
-static uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t sums[BLOCK])
+/* Adds d of a block of rows, from `first` on, to `sums`. Returns the next stored row; none: a number above all rows. */
+static __attribute__((noinline)) uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t *sums)
 {
     uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
-    const uint8_t *rows = delta[DELTA_FLAGS] & DELTA_DENSE ? NULL : delta + mcuedit_delta_rows(delta);
-    const uint8_t *b = delta + mcuedit_delta_s(delta) + rank;
+    const uint8_t *s = delta + mcuedit_delta_s(delta), *b = s + rank;
+    const uint8_t *rows = delta[DELTA_FLAGS] & DELTA_DENSE ? NULL : s - 2u * n_rows;
     for (uint32_t i = lower_bound(rows, n_rows, first); i < n_rows; i++) {
         uint32_t row = row_at(rows, i);
-        if (row >= first + BLOCK) {
+        if (row >= first + MCUEDIT_BLOCK_ROWS) {
             return row;
         }
         int32_t sum = 0;
@@ -147,8 +133,8 @@ static bool is_open(const int8_t *h, uint32_t rank)
     return any != 0;
 }
 
-/* One pass over the open deltas of `op`: `sums` of a block of rows. Returns the first stored row after the block. */
-static uint32_t collect_all(const mcuedit_stack *stack, uint32_t op, uint32_t first, int32_t sums[BLOCK])
+/* One pass over the open deltas of `op`: the sums of a block of rows. Returns the first stored row after the block. */
+static uint32_t collect_all(mcuedit_stack *stack, uint32_t op, uint32_t first)
 {
     uint32_t next = UINT32_MAX;
     const int8_t *h = stack->h;
@@ -158,7 +144,7 @@ static uint32_t collect_all(const mcuedit_stack *stack, uint32_t op, uint32_t fi
         for (uint32_t left = adapter->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
             uint32_t rank = delta[DELTA_RANK];
             if (mcuedit_u16(delta + DELTA_TARGET) == op && is_open(h, rank)) {
-                uint32_t row = collect(delta, h, first, sums);
+                uint32_t row = collect(delta, h, first, stack->sums);
                 next = row < next ? row : next;
             }
             h += rank;
@@ -167,22 +153,22 @@ static uint32_t collect_all(const mcuedit_stack *stack, uint32_t op, uint32_t fi
     return next;
 }
 
-static void add_row(const mcuedit_stack *stack, uint32_t op, int8_t *y)
+static void add_row(mcuedit_stack *stack, uint32_t op, int8_t *y)
 {
     const mcuedit_op *target = &stack->base->ops[op];
     uint32_t n_out = target->n_out, next;
     for (uint32_t first = 0; first < n_out; first = next) {
-        int32_t sums[BLOCK] = {0};
-        next = collect_all(stack, op, first, sums);
-        for (uint32_t i = 0; i < BLOCK; i++) {
-            if (sums[i] != 0) {
-                y[first + i] = (int8_t)mcuedit_clamp(y[first + i] + sums[i], target->act_lo, target->act_hi);
+        next = collect_all(stack, op, first);
+        for (uint32_t i = 0; i < MCUEDIT_BLOCK_ROWS; i++) {
+            if (stack->sums[i] != 0) {
+                y[first + i] = (int8_t)mcuedit_clamp(y[first + i] + stack->sums[i], target->act_lo, target->act_hi);
+                stack->sums[i] = 0;
             }
         }
     }
 }
 
-static __attribute__((noinline)) void add_rows(const mcuedit_stack *stack, uint32_t op, const int8_t *x, int8_t *y)
+static __attribute__((noinline)) void add_rows(mcuedit_stack *stack, uint32_t op, const int8_t *x, int8_t *y)
 {
     const mcuedit_op *target = &stack->base->ops[op];
     bool own = may_have(stack->ops.own, op);

@@ -40,14 +40,14 @@ static inline uint32_t mcuedit_delta_pitch(const uint8_t *delta)
     return delta[DELTA_FLAGS] & DELTA_INT4 ? (n_in + 1u) / 2u : n_in;
 }
 
-/* Offset of the first byte after A. */
-uint32_t mcuedit_delta_a_end(const uint8_t *delta);
-
-/* Offset of the row indices, which are even-aligned; there are none when B is dense. */
-uint32_t mcuedit_delta_rows(const uint8_t *delta);
-
 /* Offset of s[r], directly followed by B. */
-uint32_t mcuedit_delta_s(const uint8_t *delta);
+__attribute__((pure)) uint32_t mcuedit_delta_s(const uint8_t *delta);
+
+/* Bytes of the row indices, which stand right before s; there are none when B is dense. */
+static inline uint32_t mcuedit_delta_rows_size(const uint8_t *delta)
+{
+    return delta[DELTA_FLAGS] & DELTA_DENSE ? 0 : 2u * mcuedit_u16(delta + DELTA_N_ROWS);
+}
 
 static inline const uint8_t *mcuedit_delta_next(const uint8_t *delta)
 {

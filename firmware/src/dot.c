@@ -44,7 +44,7 @@ static int32_t dot_packed(const mcuedit_row *row, const uint8_t *a, uint32_t bit
     return bits == 8 ? mcuedit_dot_s8((const int8_t *)a, row->x, row->n, sum) : mcuedit_dot_s4(a, row->x, row->n, sum);
 }
 
-#ifdef MCUEDIT_DOT_DSP
+#if MCUEDIT_UNPACK_MAX > 0
 int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t bits, int32_t sum)
 {
     if (row->unpacked != bits) {

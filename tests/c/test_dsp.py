@@ -33,12 +33,12 @@ LINK = "SECTIONS { . = 0x1000; .text : { *(.text*) *(.rodata*) } /DISCARD/ : { *
 class Core:
     """shim_row_dots and what it calls, on an emulated core."""
 
-    def __init__(self, compiler: toolchain.Compiler, core: str, folder: Path) -> None:
+    def __init__(self, compiler: toolchain.Compiler, core: str, folder: Path, opt: str = "2") -> None:
         (folder / "link.ld").write_text(LINK, encoding="utf-8")
         cpu = core.replace("-", "_") if compiler.name == "zig" else core
         target = ["-target", "thumb-freestanding-eabi"] if compiler.name == "zig" else ["-mthumb", "-nostdlib"]
         sources = [str(p) for p in core_sources() if p.name == "dot.c"]
-        flags = [f"-mcpu={cpu}", "-O2", "-std=c99", "-ffreestanding", "-Wl,-T,link.ld", "-Wl,-e,shim_row_dots"]
+        flags = [f"-mcpu={cpu}", f"-O{opt}", "-std=c99", "-ffreestanding", "-Wl,-T,link.ld", "-Wl,-e,shim_row_dots"]
         arguments = [*target, *flags, *includes(), *sources, str(SHIM), "-o", "dots.elf"]
         compiler.run([*arguments, *(["-lgcc"] if compiler.name == "gcc" else [])], folder)
         self._emulator = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
@@ -84,9 +84,11 @@ def test_dots(name: str, core: str, tmp_path: Path) -> None:
             assert got == (a.astype(int) @ x.astype(int) + [1, -2, 3, -4]).tolist(), (bits, n)
 
 
+@pytest.mark.parametrize("opt", ["2", "s"])
 @pytest.mark.parametrize("name", COMPILERS)
-def test_widths_alternate(name: str, tmp_path: Path) -> None:
-    device = Core(toolchain.find_compiler(name), "cortex-m4", tmp_path)
+def test_widths_alternate(name: str, opt: str, tmp_path: Path) -> None:
+    """Unpacked and packed: -Os leaves the code for unpacked rows out."""
+    device = Core(toolchain.find_compiler(name), "cortex-m4", tmp_path, opt)
     rng = np.random.default_rng(2)
     n, widths = 48, [8, 4, 8, 4, 4, 8, 8, 4]
     x = rng.integers(-128, 128, n).astype(np.int8)

@@ -23,6 +23,9 @@ extern "C" {
 /* Bytes of a base's SHA-256 that identify it on the device. */
 #define MCUEDIT_BASE_ID_SIZE 8
 
+/* Rows of an output whose deltas are summed at a time. */
+#define MCUEDIT_BLOCK_ROWS   8
+
 /* What a delta must know of one op of the base. All zero for an op that cannot carry one. */
 typedef struct {
     uint16_t n_in;  /* width of a row of the input */
@@ -87,6 +90,7 @@ typedef struct {
     uint16_t open; /* factors with h != 0 among the earlier taps run so far */
     mcuedit_op_bits ops;
     uint32_t due; /* ops that may have something to add, as in mcuedit_op_bits */
+    int32_t sums[MCUEDIT_BLOCK_ROWS]; /* of the deltas over a block of rows; all 0 between two blocks */
 } mcuedit_stack;
 
 /* Checks the constants of `base` in flash against their CRC. Once, at start. MCUEDIT_E_BASE if they differ. */
