@@ -12,8 +12,8 @@ from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
 
 AUTO = "auto"
-# Of score: false alarms are met by every other question, and 100 B an edit are worth one wording in a hundred.
-_SHUT, _PER_BYTE = 4.0, 1e-4
+# Of score: false alarms are met by every other question, and 100 B an edit are worth two wordings in a hundred.
+_SHUT, _PER_BYTE = 4.0, 2e-4
 
 
 @dataclass(frozen=True)
