@@ -43,6 +43,11 @@ class Footprint:
     data: int
     bss: int
 
+    @property
+    def code_total(self) -> int:
+        """What the firmware takes beside the base and its adapters: instructions and their constants."""
+        return self.code + self.rodata
+
 
 @dataclass(frozen=True)
 class BuildResult:

@@ -58,8 +58,12 @@ static void softmax_row(const mcuedit_softmax *op, const int8_t *input, int8_t *
     for (uint32_t i = 0; i < op->depth; i++) {
         sum += mcuedit_round_shift(exp_of(op, input[i] - max), 12);
     }
-    uint32_t headroom = (uint32_t)__builtin_clz((uint32_t)sum); /* the largest entry made sum >= 1 */
-    int32_t reciprocal = half_reciprocal((int32_t)((uint32_t)sum << headroom >> 1));
+    uint32_t divisor = (uint32_t)sum, headroom = 0; /* the largest entry made sum >= 1 */
+    while (divisor >> 31 == 0) {
+        divisor <<= 1;
+        headroom++;
+    }
+    int32_t reciprocal = half_reciprocal((int32_t)(divisor >> 1));
     uint32_t shift = 12u - headroom + 31u - 8u;
     for (uint32_t i = 0; i < op->depth; i++) {
         int32_t exponential = exp_of(op, input[i] - max), probability = 0; /* in 1/256 */

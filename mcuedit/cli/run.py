@@ -62,7 +62,8 @@ def command(
     """Build the firmware of BASE and its adapters for a board, execute it on an emulator, and show what it says.
 
     unicorn and qemu execute the linked ELF file; host runs the same C compiled for this machine, tflm the runtime of
-    TensorFlow Lite Micro itself.
+    TensorFlow Lite Micro itself. code_total is the firmware without weights, labels, tables and adapters: those are
+    model_bytes.
     """
     found = base.load(base_path)
     loaded = [read_adapter(path, found) for path in adapters]
@@ -131,6 +132,7 @@ def _values(found: Base, result: runner.Result, emulator: str) -> dict[str, Any]
             "peak_stack": stack,
             "code": size.code,
             "rodata": size.rodata,
+            "code_total": size.code_total,
             "model_bytes": size.model,
             "ram": ram,
             "ram_beyond_io": ram - found.model.input.size - found.model.output.size,

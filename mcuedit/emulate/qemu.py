@@ -36,11 +36,12 @@ class QemuSession:
     """
 
     def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
+        machine = board.emulation(NAME).machine
         segments(elf)  # QEMU would take anything that is no ELF file for a raw image
         self._console = Console()
         self._output = bytearray()
         self._timeout = timeout
-        command = [find(), "-M", board.emulation(NAME).machine, "-nodefaults", "-display", "none", "-monitor", "none"]
+        command = [find(), "-M", machine, "-nodefaults", "-display", "none", "-monitor", "none"]
         command += ["-serial", "stdio", *(_COUNTING if count else ()), "-kernel", os.fspath(elf)]
         self._uart, theirs = socket.socketpair()
         self._uart.setblocking(False)

@@ -42,6 +42,7 @@ def test_run(capsys: pytest.CaptureFixture[str], facts: Path, tmp_path: Path) ->
     assert abs(values["instructions"] - sum(ops) - values["instructions_delta"]) <= len(ops)  # means are rounded
     for key in ("peak_stack", "code", "rodata", "ram", "toolchain", "oracle"):
         assert values[key]
+    assert values["code_total"] == values["code"] + values["rodata"]
     with np.load(dump) as archive:
         assert archive["x"].shape == (4, 512)
         assert archive["outputs"].shape[0] == 4

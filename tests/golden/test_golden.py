@@ -85,6 +85,7 @@ def write(files: dict[str, str], folder: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="cmake finds no C compiler: cc is not installed")
 def test_cmake_project_builds(tmp_path: Path) -> None:
     write(project(base()), tmp_path / "emitted")
     (tmp_path / "main.c").write_text(readme_code(base()) + MAIN, encoding="utf-8")

@@ -178,9 +178,10 @@ def test_a_bug_is_not_swallowed(verb):
 def test_ctrl_c_in_a_real_process(tmp_path):
     """SIGINT while a folder is being written: exit code 130, one line, nothing left behind."""
     code = f"""
-import sys, time, click
+import signal, sys, time, click
 from mcuedit import atomic, cli
 import mcuedit.cli.zoo as verb
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with SIGINT ignored
 real = atomic._sync_folder
 def slow(path):
     print("writing", flush=True)
