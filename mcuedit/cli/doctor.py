@@ -69,7 +69,7 @@ def checks() -> list[Check]:
 def oracle(found: list[Check]) -> str:
     """Name of the runtime that says what a base computes."""
     has_tflm = any(check.name == "tflite-micro" and check.version for check in found)
-    return "tflite_micro" if has_tflm else "host engine (tflite-micro has no wheel for this platform)"
+    return "tflite_micro" if has_tflm else "host engine (stands in: tflite-micro is not installed)"
 
 
 def _can_build(found: list[Check]) -> bool:
