@@ -178,18 +178,19 @@ static bool is_utf8(const uint8_t *p, const uint8_t *end)
         if (lead < 0x80) {
             continue;
         }
-        if (lead < 0xC2 || lead > 0xF4) {
+        if (lead < 0xC2 || lead > 0xF4) { /* C0 and C1 start overlong forms */
             return false;
         }
-        uint32_t lo = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-        uint32_t hi = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-        for (uint32_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1; more != 0; more--) {
-            if (p == end || *p < lo || *p > hi) {
+        uint32_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1, code = lead & (0x3Fu >> more);
+        for (uint32_t i = 0; i < more; i++) {
+            if (p == end || (*p & 0xC0u) != 0x80) {
                 return false;
             }
-            lo = 0x80;
-            hi = 0xBF;
-            p++;
+            code = code << 6 | (*p++ & 0x3Fu);
+        }
+        uint32_t least = 1u << (5u * more + 1u); /* of three and four bytes */
+        if (code < least || code >> 11 == 0xD800 >> 11 || code > 0x10FFFF) {
+            return false;
         }
     }
     return true;

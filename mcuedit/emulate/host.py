@@ -108,7 +108,7 @@ class HostOracle:
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
         """See Oracle."""
         outputs, arenas = self._device.arenas(x)
-        regions = {"input": x.reshape(len(x), -1), "output": outputs, "arena": arenas}
+        regions = {"input": x.reshape(len(x), self._model.input.size), "output": outputs, "arena": arenas}
         found = {}
         for tensor in tensors:
             place = self._places[tensor]

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the firmware for the base facts may cost: bytes and instructions. Measured with gcc 12."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.deltas import adapter, delta
+from helpers.virtual import UNICORN_BOARDS
+
+from mcuedit import base as bases
+from mcuedit import board, toolchain
+from mcuedit.base import Base
+from mcuedit.build import build
+from mcuedit.carrier import carrier, carries
+from mcuedit.delta import Adapter, Delta
+from mcuedit.emulate import runner
+from mcuedit.emulate.bytes import random_inputs
+from mcuedit.emulate.device import Counts
+from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.synthetic import adapters
+
+GCC = toolchain.gcc()
+CODE, RAM = 6 * 1024, 4 * 1024  # bytes: without weights, labels and adapters; beyond input and output
+CLOSED, OPEN = 600, 1500  # instructions of one rank-1 edit with a 128-wide tap and two rows
+FIFTY_CLOSED = 0.05  # of the net
+
+pytestmark = pytest.mark.skipif(
+    GCC is None or not GCC.version().startswith("12."), reason="arm-none-eabi-gcc 12 is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def base(facts: Path) -> Base:
+    return bases.load(facts)
+
+
+@pytest.mark.parametrize("name", UNICORN_BOARDS)
+def test_bytes(base: Base, tmp_path: Path, name: str) -> None:
+    files = sources(base, adapters(base.model, 1))
+    built = build(board.load(name), files, "server", tmp_path, toolchain="gcc", opt="s")
+    assert built.footprint.code_total <= CODE
+
+
+def test_ram(base: Base) -> None:
+    inputs = random_inputs(base, 1)
+    result = runner.run(base, adapters(base.model, 2), prompts=[255 * "x"], inputs=inputs, toolchain="gcc", opt="s")
+    assert result.footprint is not None
+    assert result.peak_stack is not None
+    used = result.footprint.data + result.footprint.bss + result.peak_stack
+    assert used - base.model.input.size - base.model.output.size <= RAM
+
+
+def edit(base: Base, seed: int, bits: int, *, is_open: bool) -> Delta:
+    """Always open or never."""
+    able = [op.index for op in base.model.ops if carries(op)]
+    tap = next(index for index in reversed(able) if carrier(base.model, index).n_in == 128)
+    made = delta(base.model, tap, able[-1], bits=bits, seed=seed)
+    beyond = 1 << 22 if bits == 8 else 1 << 18  # any sum over A and x
+    return dataclasses.replace(made, c=np.array([beyond if is_open else -beyond]))
+
+
+def count(base: Base, loaded: Sequence[Adapter]) -> Counts:
+    counts = runner.run(base, loaded, inputs=random_inputs(base, 1), count=True, toolchain="gcc").instructions
+    assert counts is not None
+    return counts
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_instructions(base: Base, bits: int) -> None:
+    none = count(base, [])
+    closed = count(base, [adapter(base.model, edit(base, 1, bits, is_open=False))])
+    opened = count(base, [adapter(base.model, edit(base, 1, bits, is_open=True))])
+    fifty = count(base, [adapter(base.model, edit(base, i, bits, is_open=False)) for i in range(50)])
+    assert none.delta < closed.delta <= CLOSED
+    assert closed.delta < opened.delta <= OPEN
+    assert fifty.delta <= FIFTY_CLOSED * sum(none.ops.values())
