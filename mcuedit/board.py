@@ -25,6 +25,10 @@ class Region:
         """The first address behind it."""
         return self.origin + self.length
 
+    def overlaps(self, other: Region) -> bool:
+        """Whether they have an address in common."""
+        return self.origin < other.end and other.origin < self.end
+
 
 @dataclass(frozen=True)
 class Emulation:
@@ -46,6 +50,8 @@ class Board:
     Attributes:
         gcc, zig: target flags of `arm-none-eabi-gcc` and of `zig cc`.
         flash, ram: where the firmware lives; `stack` bytes of RAM are the stack's.
+        selftest: memory for nothing but the vectors of the self-test app, which whoever loads the ELF file fills; None:
+            they go to flash.
         uart_driver: firmware/port/uart_<driver>.c, at `uart_base`.
         emulators: by the emulator's name.
     """
@@ -57,6 +63,7 @@ class Board:
     zig: tuple[str, ...]
     flash: Region
     ram: Region
+    selftest: Region | None
     stack: int
     uart_driver: str
     uart_base: int
@@ -113,6 +120,7 @@ def parse(path: Path) -> Board:
         zig=toolchain.texts("zig"),
         flash=_region(memory.table("flash")),
         ram=_region(memory.table("ram")),
+        selftest=_region(memory.table("selftest")) if memory.has("selftest") else None,
         stack=memory.integer("stack"),
         uart_driver=uart.text("driver"),
         uart_base=uart.integer("base"),
@@ -143,8 +151,10 @@ def _emulation(table: _Table) -> Emulation:
 def _check_values(board: Board, memory: _Table, uart: _Table) -> None:
     if board.stack % 8 or not 0 < board.stack <= board.ram.length:
         memory.fail("stack", "a multiple of 8 bytes that fits in ram")
-    if board.flash.origin < board.ram.end and board.ram.origin < board.flash.end:
+    if board.flash.overlaps(board.ram):
         memory.fail("ram", "a range apart from flash")
+    if board.selftest and (board.selftest.overlaps(board.flash) or board.selftest.overlaps(board.ram)):
+        memory.fail("selftest", "a range apart from flash and ram")
     driver = resources.path("firmware") / "port" / f"uart_{board.uart_driver}.c"
     if not driver.is_file():
         known = sorted(p.stem.removeprefix("uart_") for p in driver.parent.glob("uart_*.c"))
@@ -168,6 +178,9 @@ class _Table:
             found = "it is missing" if value is None else f"found {value!r}"
             self.fail(key, f"{expected}, {found}")
         return value
+
+    def has(self, key: str) -> bool:
+        return key in self._raw
 
     def text(self, key: str) -> str:
         value = str(self._get(key, str, "a text"))

@@ -105,7 +105,7 @@ def bytes_command(
 
     Exit code 1 if a byte differs.
     """
-    from mcuedit.emulate.bytes import compare, random_inputs
+    from mcuedit.emulate.bytes import Sweep, random_inputs
 
     found = base.load(base_path)
     inputs = [random_inputs(found, count, seed)]
@@ -113,11 +113,9 @@ def bytes_command(
     if facts:
         questions = [p for f in facts for p in (*f.prompts, *f.rephrase_prompts)]
         inputs.append(found.encode(questions).reshape(len(questions), -1))
-    rows = []
-    with progress("comparing", 0) as advance:
-        for row in compare(found, np.concatenate(inputs), board_names=boards or None, toolchain=toolchain):
-            rows.append(row)
-            advance(1)
+    sweep = Sweep(found, np.concatenate(inputs), board_names=boards or None, toolchain=toolchain)
+    with progress("comparing", sweep.total) as advance:
+        rows = list(sweep.rows(advance))
     differing = sum(row.differing_bytes for row in rows)
     if as_json:
         print_json({"differing_bytes": differing, "rows": [asdict(row) for row in rows]})

@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generated sources of the apps: a base, adapters beside it, vectors for the self-test."""
+"""Generated sources of the apps: a base, adapters beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
 from mcuedit import codegen
 from mcuedit.base import Base
 from mcuedit.build import render
 from mcuedit.delta import Adapter
-
-Int8Array = npt.NDArray[np.int8]
 
 
 def sources(base: Base, adapters: Sequence[Adapter] = (), *, preserve: bool = False) -> dict[str, str]:
@@ -38,25 +33,7 @@ def sources(base: Base, adapters: Sequence[Adapter] = (), *, preserve: bool = Fa
     return files | {name: render(f"{name}.j2", **context) for name in ("adapters.h", "adapters.c")}
 
 
-def vectors(inputs: Int8Array, rounds: Sequence[tuple[Sequence[bool], Int8Array]]) -> dict[str, str]:
-    """vectors.h and vectors.c of the self-test.
-
-    Args:
-        inputs: int8[n, ...].
-        rounds: which adapters are active, and the outputs int8[n, ...] that must come of the inputs then.
-    """
-    context = {
-        "inputs": _rows(inputs),
-        "rounds": [{"mask": ", ".join(map(str, mask_bytes(on))), "outputs": _rows(out)} for on, out in rounds],
-    }
-    return {name: render(f"{name}.j2", **context) for name in ("vectors.h", "vectors.c")}
-
-
 def mask_bytes(active: Sequence[bool]) -> bytes:
     """The mask of app_use: bit i % 8 of byte i / 8, APP_MASK_SIZE bytes."""
     bits = sum(on << i for i, on in enumerate(active))
     return bits.to_bytes(len(active) // 8 + 1, "little")
-
-
-def _rows(values: Int8Array) -> list[str]:
-    return [",".join(map(str, row)) for row in values.reshape(len(values), -1).tolist()]

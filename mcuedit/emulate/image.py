@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of an ELF file goes into a device's memory."""
+"""What of an ELF file goes into a device's memory, and what the host puts there."""
 
 from __future__ import annotations
 
@@ -34,3 +34,20 @@ def segments(elf: Path) -> list[tuple[int, bytes]]:
     if not found:
         raise Crash(f"{elf}: nothing in it to load", "", "build it again")
     return found
+
+
+def fill(elf: Path, section: str, content: bytes) -> None:
+    """Overwrites the start of a section in the file.
+
+    Raises:
+        Crash: the file is missing or damaged, has no such section, or one with less room.
+    """
+    try:
+        with elf.open("r+b") as file:
+            found = ELFFile(file).get_section_by_name(section)
+            if found is None or found["sh_type"] != "SHT_PROGBITS" or found["sh_size"] < len(content):
+                raise ELFError(f"no section {section} for {len(content)} bytes")
+            file.seek(found["sh_offset"])
+            file.write(content)
+    except (OSError, ELFError) as error:
+        raise Crash(f"{elf}: {error or 'damaged'}", "", "build it again") from error

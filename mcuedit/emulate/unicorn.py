@@ -88,6 +88,8 @@ class UnicornSession:
         try:
             core.mem_map(board.flash.origin, board.flash.length, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
             core.mem_map(board.ram.origin, board.ram.length, uc.UC_PROT_ALL)
+            if board.selftest:
+                core.mem_map(board.selftest.origin, board.selftest.length, uc.UC_PROT_READ)
             core.mmio_map(board.uart_base, _PAGE, self._read_uart, None, self._write_uart, None)
             core.mmio_map(_SYSTEM_CONTROL, _PAGE, self._read_system, None, self._write_system, None)
         except uc.UcError as error:

@@ -54,6 +54,8 @@ def test_unknown_board() -> None:
         ("stack = 0x2000", "stack = 0x8000000", "key memory.stack: expected a multiple of 8 bytes that fits"),
         ("length = 0x40000 }", "length = 0 }", "key memory.ram.length: expected a length > 0"),
         ("origin = 0x20000000", "origin = 0x0", "key memory.ram: expected a range apart from flash"),
+        ("origin = 0x60000000", "origin = 0x2003f000", "key memory.selftest: expected a range apart from"),
+        ("selftest = {", "selftest = [] #", "key memory.selftest: expected a table"),
         ("ticks_per_instruction = 1.0", "ticks_per_instruction = 0", "key emulator.unicorn.ticks_per_instruction"),
         ('machine = "cortex-m4"', 'machine = "cortex-m4"\nfast = 1', "key emulator.unicorn.fast: expected no such key"),
         ("[memory]", "[memory", "board.toml: "),

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import tiny
-from helpers.virtual import QEMU_BOARDS, UNICORN_BOARDS, needs_gcc, needs_qemu
+from helpers.virtual import needs_qemu
 
 from mcuedit import base as bases
-from mcuedit import board, model
+from mcuedit import model
 from mcuedit.base import Base
-from mcuedit.emulate import bytes as sweep
 from mcuedit.emulate import runner
+from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.host import HostDevice, HostOracle
 from mcuedit.emulate.synthetic import adapters
@@ -53,39 +53,7 @@ def inputs(base: Base) -> Int8Array:
     )
     rng = np.random.default_rng(4)
     prompts = [" ".join(rng.choice(words, 4)) for _ in range(INPUTS // 2)]
-    return np.concatenate([base.encode(prompts), sweep.random_inputs(base, INPUTS - len(prompts), 3)])
-
-
-@pytest.mark.parametrize("name", UNICORN_BOARDS)
-def test_every_byte_on_unicorn(base: Base, oracle: Oracle, inputs: Int8Array, name: str) -> None:
-    rows = list(sweep.compare(base, inputs, emulators=["unicorn"], board_names=[name], oracle=oracle))
-    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(n, INPUTS, 0) for n in (0, 1, 10)]
-
-
-def test_every_byte_on_the_host(base: Base, oracle: Oracle, inputs: Int8Array) -> None:
-    rows = list(sweep.compare(base, inputs, emulators=["host"], oracle=oracle))
-    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(n, INPUTS, 0) for n in (0, 1, 10)]
-
-
-@needs_qemu
-@pytest.mark.parametrize("name", QEMU_BOARDS)
-def test_every_byte_on_qemu(base: Base, oracle: Oracle, inputs: Int8Array, name: str) -> None:
-    chosen = adapters(base.model, 10)
-    rounds = [([i < n for i in range(10)], runner.expected(base, chosen[:n], oracle, inputs)) for n in sweep.STACKS]
-    assert len({out.tobytes() for _, out in rounds}) == len(rounds)  # the adapters do something
-    assert sweep.self_test(base, board.load(name), chosen, inputs, rounds) == 0
-
-
-def test_self_test_finds_one_wrong_byte() -> None:
-    small = Base("small", model.parse(tiny.classifier(), "small"))
-    inputs = sweep.random_inputs(small, 5)
-    with HostDevice(small) as device:
-        outputs = device.run(inputs)
-    arguments = (small, board.load("virt-m0"), [], inputs)
-    assert sweep.self_test(*arguments, [([], outputs), ([], outputs)], emulator="unicorn") == 0
-    wrong = outputs.copy()
-    wrong[4, 5] ^= 1
-    assert sweep.self_test(*arguments, [([], outputs), ([], wrong)], emulator="unicorn") == 1
+    return np.concatenate([base.encode(prompts), random_inputs(base, INPUTS - len(prompts), 3)])
 
 
 @pytest.mark.parametrize("emulator", ["unicorn", pytest.param("qemu", marks=needs_qemu), "host", "tflm"])
@@ -146,13 +114,6 @@ def test_a_run(base: Base, inputs: Int8Array) -> None:
     assert result.footprint.model > len(base.model.data) * 0.9
     ram = result.footprint.data + result.footprint.bss + result.peak_stack
     assert ram - base.model.input.size - base.model.output.size <= 4096
-
-
-@needs_gcc
-def test_size_of_the_bare_firmware(base: Base, inputs: Int8Array) -> None:
-    result = runner.run(base, inputs=inputs[:1], toolchain="gcc", opt="s", count=True)
-    assert result.footprint is not None
-    assert result.footprint.code + result.footprint.rodata <= 6 * 1024
 
 
 @pytest.mark.parametrize("name", ["virt-m0", "virt-m4"])

@@ -102,6 +102,39 @@ def test_run_refuses(capsys: pytest.CaptureFixture[str], tiny_path: Path, option
     assert message in capsys.readouterr().err
 
 
+def test_bench_bytes(capsys: pytest.CaptureFixture[str], tiny_path: Path) -> None:
+    options = [str(tiny_path), "--random", "20", "--no-prompts", "--board", "virt-m4"]
+    code, values = call(capsys, "bench", "bytes", *options)
+    assert (code, values["differing_bytes"]) == (0, 0)
+    assert [(row["emulator"], row["adapters"], row["inputs"]) for row in values["rows"]] == [
+        (emulator, n, 20) for emulator in ("host", "unicorn") for n in (0, 1, 10)
+    ]
+    assert cli.invoke(["bench", "bytes", *options]) == 0
+    assert "virt-m4" in capsys.readouterr().out
+
+
+def test_bench_bytes_of_nothing(capsys: pytest.CaptureFixture[str], tiny_path: Path) -> None:
+    assert cli.invoke(["bench", "bytes", str(tiny_path), "--random", "0", "--no-prompts"]) == 2
+    assert "nothing to compare" in capsys.readouterr().err
+
+
+def test_one_wrong_byte_fails_the_bench(
+    capsys: pytest.CaptureFixture[str], tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = runner.expected
+
+    def wrong(*args: Any) -> Any:
+        want = right(*args).copy()
+        want[7, 0] ^= 1
+        return want
+
+    monkeypatch.setattr("mcuedit.emulate.bytes.expected", wrong)
+    options = ["--random", "20", "--no-prompts", "--board", "virt-m0"]
+    code, values = call(capsys, "bench", "bytes", str(tiny_path), *options)
+    assert code == 1
+    assert [row["differing_bytes"] for row in values["rows"]] == 6 * [1]
+
+
 def test_boards(capsys: pytest.CaptureFixture[str]) -> None:
     code, values = call(capsys, "boards")
     assert code == 0

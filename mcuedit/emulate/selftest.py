@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The self-test app: vectors lie in the ELF file, so that neither a UART nor a compiler slows them down."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mcuedit.base import Base
+from mcuedit.board import Board
+from mcuedit.build import build
+from mcuedit.delta import Adapter
+from mcuedit.emulate import open_session
+from mcuedit.emulate.device import Int8Array, check_active, check_inputs
+from mcuedit.emulate.firmware import mask_bytes, sources
+from mcuedit.emulate.image import fill
+from mcuedit.errors import McueditError
+
+_SECTION = ".selftest"  # firmware/apps/selftest.c
+_HEADER = 64  # bytes kept for the count and the mask
+_FLASH_KEPT = 96 * 1024  # of a board without memory of its own for vectors: code, constants and adapters
+_TIMEOUT = 300.0  # seconds: a self-test says nothing until its end
+
+
+class SelfTest:
+    """A base with its adapters in the self-test app: built once, run with any vectors.
+
+    Args:
+        room: vectors that a run will have at most; fewer if the board's memory is smaller.
+        toolchain, opt: as `mcuedit.build.build`.
+
+    Attributes:
+        elf: the firmware.
+        room: vectors that a run can have.
+
+    Raises:
+        McueditError: it cannot be built.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        adapters: Sequence[Adapter],
+        emulator: str,
+        board: Board,
+        *,
+        room: int,
+        toolchain: str = "auto",
+        opt: str = "2",
+    ) -> None:
+        board.emulation(emulator)
+        self._base, self._adapters, self._emulator, self._board = base, len(adapters), emulator, board
+        vector = base.model.input.size + base.model.output.size
+        self.room = max(1, min(room, _memory(base, board) // vector))
+        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        try:
+            self.elf = build(
+                board,
+                sources(base, adapters),
+                "selftest",
+                Path(self._folder.name),
+                toolchain=toolchain,
+                opt=opt,
+                defines=(f"SELFTEST_SIZE={self.room * vector}",),
+            ).elf
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def run(self, active: Sequence[bool], inputs: Int8Array, expected: Int8Array) -> int:
+        """Starts the firmware anew and waits for its verdict.
+
+        Args:
+            active: which adapters take part.
+            inputs: int8[n, *input], n at most `room`.
+            expected: int8[n, output size].
+
+        Returns:
+            How many of the output bytes are not as expected.
+
+        Raises:
+            McueditError: the firmware reports an error, or anything but the verdict.
+        """
+        rows, mask = check_inputs(self._base, inputs), mask_bytes(check_active(active, self._adapters))
+        if len(rows) > self.room or len(rows) != len(expected):
+            raise McueditError(f"{len(rows)} inputs and {len(expected)} outputs, room for {self.room}", "")
+        fill(self.elf, _SECTION, len(rows).to_bytes(4, "little") + mask + rows.tobytes() + expected.tobytes())
+        with open_session(self._emulator, self._board, self.elf, timeout=_TIMEOUT) as session:
+            verdict = session.read_line()
+        word, *numbers = verdict.split(" ")
+        if verdict == f"pass {len(rows)}":
+            return 0
+        if word == "fail" and len(numbers) == 2 and numbers[1].isdecimal() and int(numbers[1]) > 0:
+            return int(numbers[1])
+        raise McueditError(f"the self-test on {self._board.name} said {verdict!r}", "")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+
+def _memory(base: Base, board: Board) -> int:
+    """Bytes for vectors."""
+    if board.selftest:
+        return board.selftest.length - _HEADER
+    return board.flash.length - len(base.model.data) - _FLASH_KEPT

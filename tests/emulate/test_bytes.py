@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sweep over all bytes, and the self-test app that it runs: what is equal passes, every byte that is not counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from elftools.elf.elffile import ELFFile
+from helpers import tiny
+from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
+
+from mcuedit import base as bases
+from mcuedit import board, model
+from mcuedit.base import Base
+from mcuedit.build import build
+from mcuedit.emulate import Crash, qemu, runner
+from mcuedit.emulate import bytes as sweep
+from mcuedit.emulate.bytes import Sweep, random_inputs
+from mcuedit.emulate.device import Int8Array
+from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.image import fill
+from mcuedit.emulate.selftest import SelfTest
+from mcuedit.emulate.synthetic import adapters
+from mcuedit.errors import McueditError
+from mcuedit.oracle import Oracle
+
+INPUTS = 50
+WORDS = "what is the|capital of|currency in|chad|peru|malta|fiji|spoken|continent|burundi".split("|")
+
+
+@pytest.fixture(scope="module")
+def base(facts: Path) -> Base:
+    return bases.load(facts)
+
+
+@pytest.fixture(scope="module")
+def oracle(base: Base) -> Oracle:
+    return runner.best_oracle(base.model)
+
+
+@pytest.fixture(scope="module")
+def inputs(base: Base) -> Int8Array:
+    """Half of them questions, after which the softmax is not as one-sided as after noise."""
+    rng = np.random.default_rng(4)
+    prompts = [" ".join(rng.choice(WORDS, 4)) for _ in range(INPUTS // 2)]
+    return np.concatenate([base.encode(prompts), random_inputs(base, INPUTS - len(prompts), 3)])
+
+
+@pytest.fixture(scope="module")
+def small() -> Base:
+    return Base("small", model.parse(tiny.classifier(), "small"))
+
+
+@pytest.fixture
+def of_small(small: Base) -> Iterator[tuple[SelfTest, Int8Array, Int8Array]]:
+    """A firmware that the test may damage, with one adapter, inputs and what it must give for them."""
+    x = random_inputs(small, 20)
+    loaded = adapters(small.model, 1)
+    want = runner.expected(small, loaded, runner.best_oracle(small.model), x)
+    with SelfTest(small, loaded, "unicorn", board.load("virt-m0"), room=len(x)) as test:
+        yield test, x, want
+
+
+@pytest.mark.parametrize(("name", "emulator"), [("", "host"), *ALL_BOARDS])
+def test_every_byte(base: Base, oracle: Oracle, inputs: Int8Array, name: str, emulator: str) -> None:
+    names = [name] if name else []
+    rows = list(Sweep(base, inputs, emulators=[emulator], board_names=names, oracle=oracle).rows())
+    assert [(row.emulator, row.board) for row in rows] == [(emulator, name)] * 3
+    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(n, INPUTS, 0) for n in (0, 1, 10)]
+
+
+def test_the_adapters_do_something(base: Base, oracle: Oracle, inputs: Int8Array) -> None:
+    chosen = adapters(base.model, 10)
+    assert len({runner.expected(base, chosen[:n], oracle, inputs).tobytes() for n in sweep.STACKS}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "emulator"), [("virt-m0", "unicorn"), pytest.param("mps3-an547", "qemu", marks=needs_qemu)]
+)
+def test_zig_builds_self_tests_too(small: Base, name: str, emulator: str) -> None:
+    x = random_inputs(small, 20)
+    rows = list(Sweep(small, x, emulators=[emulator], board_names=[name], toolchain="zig").rows())
+    assert [(row.inputs, row.differing_bytes) for row in rows] == [(20, 0)] * 3
+
+
+@pytest.mark.parametrize(("name", "emulator"), ONE_EACH)
+def test_every_wrong_byte_counts(small: Base, name: str, emulator: str) -> None:
+    x = random_inputs(small, 20)
+    want = runner.expected(small, [], runner.best_oracle(small.model), x)
+    wrong = want.copy()
+    wrong[4, 5] ^= 1
+    wrong[19, :2] ^= -128
+    with SelfTest(small, [], emulator, board.load(name), room=20) as test:
+        assert test.run([], x, want) == 0
+        assert test.run([], x, wrong) == 3
+        assert test.run([], x[:19], wrong[:19]) == 1
+        assert test.run([], x, want) == 0
+
+
+def _flip(path: Path, content: bytes) -> None:
+    """Flips a bit of the sixth byte of `content`, which is in the file once."""
+    image = bytearray(path.read_bytes())
+    assert image.count(content) == 1
+    image[image.index(content) + 5] ^= 0x40
+    path.write_bytes(image)
+
+
+def test_damaged_weights_show(small: Base, of_small: tuple[SelfTest, Int8Array, Int8Array]) -> None:
+    test, x, want = of_small
+    assert test.run([True], x, want) == 0
+    _flip(test.elf, small.model.tensors[small.model.ops[0].inputs[1]].data.tobytes())
+    with pytest.raises(McueditError, match="'error E_BASE'"):
+        test.run([True], x, want)
+
+
+def test_damaged_adapters_show(small: Base, of_small: tuple[SelfTest, Int8Array, Int8Array]) -> None:
+    test, x, want = of_small
+    _flip(test.elf, adapters(small.model, 1)[0].deltas[0].b.tobytes())
+    with pytest.raises(McueditError, match="'error E_CRC'"):
+        test.run([True], x, want)
+
+
+def test_damaged_code_shows(of_small: tuple[SelfTest, Int8Array, Int8Array]) -> None:
+    """No checksum covers code: the outputs tell."""
+    test, x, want = of_small
+    with test.elf.open("r+b") as file:
+        image = ELFFile(file)
+        function = image.get_section_by_name(".symtab").get_symbol_by_name("mcuedit_fully_connected_s8")[0]
+        text = image.get_section_by_name(".text")
+        file.seek(text["sh_offset"] + (function["st_value"] & ~1) - text["sh_addr"])
+        file.write(bytes.fromhex("7047"))  # bx lr
+    assert test.run([True], x, want) > len(x)
+
+
+def test_the_stack_is_the_one_asked_for(of_small: tuple[SelfTest, Int8Array, Int8Array]) -> None:
+    test, x, want = of_small
+    assert test.run([False], x, want) > 0
+
+
+def test_a_board_without_memory_for_vectors_has_them_in_flash(small: Base) -> None:
+    x = random_inputs(small, 20)
+    want = runner.expected(small, [], runner.best_oracle(small.model), x)
+    plain = dataclasses.replace(board.load("virt-m4"), selftest=None)
+    with SelfTest(small, [], "unicorn", plain, room=1 << 20) as test:
+        assert 20 < test.room < plain.flash.length // (small.model.input.size + small.model.output.size)
+        assert test.run([], x, want) == 0
+
+
+def test_too_many_vectors(of_small: tuple[SelfTest, Int8Array, Int8Array]) -> None:
+    test, x, want = of_small
+    with pytest.raises(McueditError, match="21 inputs and 20 outputs, room for 20"):
+        test.run([True], np.concatenate([x, x[:1]]), want)
+
+
+def test_only_a_self_test_can_be_filled(small: Base, tmp_path: Path) -> None:
+    built = build(board.load("virt-m0"), sources(small), "server", tmp_path)
+    with pytest.raises(Crash, match=r"no section \.selftest for 4 bytes"):
+        fill(built.elf, ".selftest", b"1234")
+    with pytest.raises(Crash, match="No such file"):
+        fill(tmp_path / "none.elf", ".selftest", b"1234")
+
+
+@pytest.fixture
+def two_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle errs in the inputs 3 and 15; seven inputs are a chunk."""
+    right = runner.expected
+
+    def wrong(*args: Any) -> Int8Array:
+        want = right(*args).copy()
+        want[[3, 15], 0] ^= 1
+        return want
+
+    monkeypatch.setattr(sweep, "expected", wrong)
+    monkeypatch.setattr(sweep, "_CHUNK", 7)
+
+
+@pytest.mark.usefixtures("two_wrong")
+def test_chunks_add_up(small: Base) -> None:
+    names = ["virt-m4", "virt-m0"]
+    asked = Sweep(small, random_inputs(small, 20), emulators=["host", "unicorn"], board_names=names, stacks=(0, 2))
+    done: list[int] = []
+    rows = list(asked.rows(done.append))
+    assert [row.board for row in rows] == ["", "", "virt-m4", "virt-m4", "virt-m0", "virt-m0"]
+    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 20, 2), (2, 20, 2)] * 3
+    assert sum(done) == asked.total == 20 * 2 * 4
+    assert set(done) == {20, 7, 6}
+
+
+def test_a_board_that_fails_ends_the_sweep(small: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> int:
+        raise McueditError("the self-test says 'error E_BASE'", "")
+
+    monkeypatch.setattr(SelfTest, "run", refuse)
+    with pytest.raises(McueditError, match="E_BASE"):
+        list(Sweep(small, random_inputs(small, 20), emulators=["unicorn"]).rows())
+
+
+def test_without_qemu_its_boards_are_skipped(small: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qemu, "PROGRAM", "qemu-system-none")
+    asked = Sweep(small, random_inputs(small, 5), emulators=["qemu"], board_names=["mps2-an386"])
+    done: list[int] = []
+    assert {row.skipped for row in asked.rows(done.append)} == {"qemu-system-none is not installed"}
+    assert sum(done) == asked.total
+
+
+def test_too_few_adapters(small: Base) -> None:
+    with pytest.raises(McueditError, match="1 adapters, a stack of 10"):
+        Sweep(small, random_inputs(small, 5), adapters=adapters(small.model, 1))
