@@ -73,13 +73,16 @@ def placement_table(candidates: Sequence[Candidate]) -> object:
             f"op {c.tap} -> op {c.target}",
             _share(c.recall),
             _share(c.shut),
+            _share(c.close),
             c.separable,
             f"{c.factor_bytes / c.edits:.0f}",
             "taken" if i == 0 else "",
         )
         for i, c in enumerate(candidates)
     ]
-    return table("placement", ("tap -> target", "opens", "stays shut", "separable", "bytes/edit", ""), rows)
+    return table(
+        "placement", ("tap -> target", "opens", "stays shut", "same subject", "separable", "bytes/edit", ""), rows
+    )
 
 
 def _share(value: float | None) -> str:

@@ -17,15 +17,15 @@ _FILLERS = (
 _LETTERS = np.array(list("aaabcdeeefghiiijklmnooopqrssttuuvwyz"))
 
 
-def reworded(prompt: str, subject: str, rng: np.random.Generator) -> str:
-    """A copy with words dropped or replaced by unheard-of ones, and fillers; the subject's words stay."""
+def reworded(prompt: str, subject: str, rng: np.random.Generator, share: float = 0.3) -> str:
+    """A copy with fillers and a share of the words dropped or replaced by unheard-of ones; the subject's words stay."""
     own = {word.lower() for word in _WORD.findall(subject)}
     words: list[str] = []
     for word in prompt.split():
         fate = rng.random()
-        if own.intersection(w.lower() for w in _WORD.findall(word)) or fate > 0.3:
+        if own.intersection(w.lower() for w in _WORD.findall(word)) or fate > share:
             words.append(word)
-        elif fate > 0.15:
+        elif fate > share / 2:
             words.append(_unheard(rng))
     return _with_fillers(words, rng)
 

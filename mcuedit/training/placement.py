@@ -12,8 +12,9 @@ from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
 
 AUTO = "auto"
-# Of score: false alarms are met by every other question, and 100 B an edit are worth two wordings in a hundred.
-_SHUT, _PER_BYTE = 4.0, 2e-4
+# Weights of the score: what must not change counts more than a missed wording, most of all where everything else is
+# meant; 100 B an edit are worth two wordings in a hundred.
+_SHUT, _CLOSE, _PER_BYTE = 4.0, 2.0, 2e-4
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Candidate:
         edits, factor_bytes: how many edits share how many bytes.
         recall: share of wordings unseen in training that open their gate; None if it was not tried.
         shut: share of unseen inputs of other matter that open no gate.
+        close: share of unseen wordings of other questions about the edits' subjects that open no gate.
         separable: edits whose gate can be shut on every clean input that must stay.
     """
 
@@ -34,13 +36,14 @@ class Candidate:
     recall: float | None = None
     shut: float | None = None
     separable: int | None = None
+    close: float = 1.0
 
     @property
     def score(self) -> float:
         """Larger is better."""
         if self.recall is None or self.shut is None:
             return float("-inf")
-        return self.recall + _SHUT * self.shut - _PER_BYTE * self.factor_bytes / self.edits
+        return self.recall + _CLOSE * self.close + _SHUT * self.shut - _PER_BYTE * self.factor_bytes / self.edits
 
 
 def find_op(model: Model, text: str) -> int:

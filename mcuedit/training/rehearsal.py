@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rehearses edits on the keep set to find the best tap.
 
-Some of its questions play edits: gates are trained on half of their wordings against other questions, and tried on the
-other half and on questions that took no part. That says how well a layer tells one question from all others, and it
-says so before any real edit is looked at.
+Some of its questions play edits: gates are trained on half of their wordings, those that are most alike, against other
+questions. They are tried on the other half, which has few words in common with the first, and on questions that took no
+part. That says how well a layer tells one question from all others, and it says so before any real edit is looked at.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.fixedpoint import dot
 from mcuedit.oracle import Reader
 from mcuedit.training import examples, gated
+from mcuedit.training.noise import reworded
 from mcuedit.training.placement import Candidate
 
-PLAYERS, OTHERS = 24, 160  # questions that play edits; questions that they are told from, and as many unseen ones
+PLAYERS, OTHERS, UNSEEN = 32, 200, 120  # questions that play edits, that they are told from, that take no part
+GARBLED = 0.5  # share of the words of a test wording that are dropped or unheard of
 _WORDINGS = 4  # a question needs that many to play
 
 
@@ -39,8 +41,12 @@ def rehearse(
         return ()
     able = [able[i] for i in rng.permutation(len(able))]
     players, rest = able[:PLAYERS], able[PLAYERS:]
-    others, unseen = rest[: len(rest) // 2][:OTHERS], rest[len(rest) // 2 :][:OTHERS]
-    table, tests = _play(players, others, seed, rng)
+    subjects = set().union(*map(_common, players))
+    akin = [wordings for wordings in rest if subjects & _common(wordings)]  # as a locality list would name them
+    rest = [wordings for wordings in rest if not subjects & _common(wordings)]
+    unseen = rest[: min(UNSEEN, len(rest) // 3)]
+    others = rest[len(unseen) :][:OTHERS]
+    table, tests, near = _play(players, akin, others, seed, rng)
     strangers = [prompt for wordings in unseen for prompt in wordings]
     found = []
     for tap, target in pairs:
@@ -54,23 +60,50 @@ def rehearse(
         offsets = gates.offsets(place)
         opened = [(dot(rows(p), a[None])[:, 0] + c > 0).mean() for p, a, c in zip(tests, gates.a, offsets, strict=True)]
         shut = 1 - (dot(rows(strangers), gates.a) + offsets > 0).any(axis=1).mean()
+        close = 1 - (dot(rows(near), gates.a) + offsets > 0).any(axis=1).mean() if near else 1.0
         size = PLAYERS * gated.factor_bytes(gates.a.shape[1], bits)
         separable = int(gates.separate.sum())
-        found.append(Candidate(tap, target, PLAYERS, size, float(np.mean(opened)), float(shut), separable))
+        found.append(
+            Candidate(tap, target, PLAYERS, size, float(np.mean(opened)), float(shut), separable, float(close))
+        )
     return tuple(sorted(found, key=lambda c: c.score, reverse=True))
 
 
 def _play(
-    players: Sequence[list[str]], others: Sequence[list[str]], seed: int, rng: np.random.Generator
-) -> tuple[examples.Examples, list[list[str]]]:
-    """Examples with half of the players' wordings as edits, and the other half of each."""
+    players: Sequence[list[str]],
+    akin: Sequence[list[str]],
+    others: Sequence[list[str]],
+    seed: int,
+    rng: np.random.Generator,
+) -> tuple[examples.Examples, list[list[str]], list[str]]:
+    """Examples with half of the players' wordings as edits; garbled copies of the other half, by player and of akin."""
     edits, tests = [], []
     for wordings in players:
-        shuffled = [wordings[i] for i in rng.permutation(len(wordings))]
-        half = len(shuffled) // 2
-        common = set.intersection(*(set(bag_of_words(w)) for w in wordings))  # the subject, as a rule
-        edits.append(Edit(b" ".join(sorted(common)).decode("utf-8", "replace"), tuple(shuffled[:half]), ""))
-        tests.append(shuffled[half:])
+        alike, rest, subject = _split(wordings, rng)
+        edits.append(Edit(subject, tuple(alike), ""))
+        tests.append([reworded(w, subject, rng, GARBLED) for w in rest])
     lines = [(prompt, i) for i, wordings in enumerate(others) for prompt in wordings]
+    near = []
+    for i, wordings in enumerate(akin):
+        alike, rest, subject = _split(wordings, rng)
+        lines += [(prompt, len(others) + i) for prompt in alike]
+        near += [reworded(w, subject, rng, GARBLED / 2) for w in rest]
     keep = KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines))
-    return examples.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), seed), tests
+    return examples.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), seed), tests, near
+
+
+def _split(wordings: Sequence[str], rng: np.random.Generator) -> tuple[list[str], list[str], str]:
+    """The half that is most alike, the other half, and the subject."""
+    first = set(bag_of_words(wordings[int(rng.integers(len(wordings)))]))
+    alike = sorted(wordings, key=lambda w: _overlap(first, set(bag_of_words(w))), reverse=True)
+    subject = b" ".join(sorted(_common(wordings))).decode("utf-8", "replace")
+    return alike[: len(alike) // 2], alike[len(alike) // 2 :], subject
+
+
+def _common(wordings: Sequence[str]) -> set[bytes]:
+    """The words that all wordings share: those of the subject, as a rule."""
+    return set.intersection(*(set(bag_of_words(w)) for w in wordings))
+
+
+def _overlap(a: set[bytes], b: set[bytes]) -> float:
+    return len(a & b) / len(a | b)
