@@ -12,7 +12,7 @@ static __attribute__((noinline)) int32_t mul(int32_t a, int32_t b)
 }
 
 /* exp of an input's difference to the largest one, <= 0, as Q0.31. */
-static __attribute__((noinline)) int32_t exp_of(const mcuedit_softmax *op, int32_t difference)
+static int32_t exp_of(const mcuedit_softmax *op, int32_t difference)
 {
     static const int32_t factors[7] = {/* exp(-2^k), k = -2..4 */
                                        1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};

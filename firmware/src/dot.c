@@ -33,8 +33,12 @@ int32_t mcuedit_dot_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t su
         n -= some;
     }
 #endif
-    for (uint32_t i = 0; i < n; i++) {
-        sum += mcuedit_nibble(a, i) * x[i];
+    for (; n != 0; a++) {
+        sum += ((int8_t)(*a << 4) >> 4) * *x++;
+        if (--n != 0) {
+            sum += ((int8_t)*a >> 4) * *x++;
+            n--;
+        }
     }
     return sum;
 }
