@@ -20,7 +20,6 @@ from mcuedit.emulate.image import fill
 from mcuedit.errors import McueditError
 
 _SECTION = ".selftest"  # firmware/apps/selftest.c
-_HEADER = 64  # bytes kept for the count and the mask
 _FLASH_KEPT = 96 * 1024  # of a board without memory of its own for vectors: code, constants and adapters
 _TIMEOUT = 300.0  # seconds: a self-test says nothing until its end
 
@@ -54,7 +53,8 @@ class SelfTest:
         board.emulation(emulator)
         self._base, self._adapters, self._emulator, self._board = base, len(adapters), emulator, board
         vector = base.model.input.size + base.model.output.size
-        self.room = max(1, min(room, _memory(base, board) // vector))
+        header = 8 + len(mask_bytes([False] * len(adapters)))  # the count, the mask, and what rounds up to words
+        self.room = max(1, min(room, (_memory(base, board) - header) // vector))
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
             self.elf = build(
@@ -109,5 +109,5 @@ class SelfTest:
 def _memory(base: Base, board: Board) -> int:
     """Bytes for vectors."""
     if board.selftest:
-        return board.selftest.length - _HEADER
+        return board.selftest.length
     return board.flash.length - len(base.model.data) - _FLASH_KEPT
