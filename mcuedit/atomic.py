@@ -48,7 +48,7 @@ def write_folder(path: str | Path, files: Mapping[str, bytes | str], *, force: b
         McueditError: the place is taken or cannot be written, or a name leads out of the folder.
     """
     path = Path(path).resolve()
-    _require_free(path, force)
+    require_free(path, force)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,15 @@ def _remove(folder: Path) -> None:
         raise
 
 
-def _require_free(path: Path, force: bool) -> None:
+def require_free(path: Path, force: bool) -> None:
+    """Whether `write_folder` would write there; to be asked before long work.
+
+    Args:
+        path: absolute, without links.
+
+    Raises:
+        McueditError: a file is there, or a folder that mcuedit may not replace.
+    """
     if not path.exists():
         return
     if not path.is_dir():

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mcuedit import adapter_dir, base, package, protocol
+from mcuedit import adapter_dir, atomic, base, package, protocol
 from mcuedit.cli._common import example, json_option, notes, print_json, stdout, working
 from mcuedit.cli._files import PATH, edits_of, facts_of, metrics_table, placement_table, read_adapter
 from mcuedit.delta import Adapter
@@ -86,6 +86,7 @@ def command(
     Training reads only the edits' prompts and locality lists and the keep file's prompts. Everything else of the edits,
     and facts.jsonl in BASE, serves the measurement alone.
     """
+    atomic.require_free(output.resolve(), force)
     found = base.load(base_path)
     active = [read_adapter(path, found) for path in beside]
     options = read_options(training, name=name or output.resolve().name, version=adapter_version)

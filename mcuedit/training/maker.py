@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a table of examples to deltas and their certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.evaluation.certificate import Certificate, certify
+from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
+from mcuedit.model import Model
+from mcuedit.oracle import Reader
+from mcuedit.training import behaviour, gated, placement
+from mcuedit.training.examples import Examples
+from mcuedit.training.options import Options
+from mcuedit.training.placement import Candidate
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Deltas and what is to be told of them; `given` bool[edits]: the base answers as wanted already."""
+
+    deltas: list[Delta]
+    certificate: Certificate
+    overlapping: tuple[str, ...]
+    placement: tuple[Candidate, ...]
+    given: npt.NDArray[np.bool_]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+class Maker:
+    """Trains on one table of examples."""
+
+    def __init__(
+        self, reader: Reader, options: Options, active: Sequence[Adapter], names: Sequence[str], progress: Progress
+    ) -> None:
+        self._reader = reader
+        self._model: Model = reader.base.model
+        self._options = options
+        for adapter in active:
+            check_adapter(adapter, self._model)
+        self._context = [d for adapter in active for d in adapter.deltas]
+        self._names = names
+        self._progress = progress
+
+    def make(
+        self,
+        table: Examples,
+        fresh: Callable[[], Examples],
+        placed: Sequence[Candidate],
+        aside: Collection[str] = (),
+    ) -> Made:
+        """Trains and certifies; inputs named `aside` have answers that are not the base's, by an earlier edit."""
+        start = time.perf_counter()
+        if placed:
+            tried = [(placed[0].tap, placed[0].target)]
+        else:
+            tried = placement.pairs(self._model, self._options.tap, self._options.target)
+        self._progress("running the base")
+        base = Trace(self._reader(table.inputs))
+        now = with_deltas(self._model, self._context, base)
+        before = answers(now.values[logits_tensor(self._model)])
+        if self._options.gated and self._options.rank == 1:
+            deltas, overlapping, candidates = self._gated(table, fresh, now, tried)
+        else:
+            deltas, overlapping, candidates = self._shared(table, now, tried)
+        if placed:
+            taken = replace(candidates[0], recall=placed[0].recall, shut=placed[0].shut, close=placed[0].close)
+            candidates = (taken, *placed[1:])
+        self._progress("checking every byte")
+        stay = np.flatnonzero(table.clean & (table.owner < 0))
+        clean = [i for i in stay.tolist() if table.names[i] not in aside]
+        names = [table.names[i] for i in clean]
+        kept = certify(self._model, [*self._context, *deltas], base.take(np.array(clean, np.int64)), names)
+        own = table.clean & (table.owner >= 0)
+        right = before == table.classes[np.maximum(table.owner, 0)]
+        given = np.array([right[own & (table.owner == e)].all() for e in range(len(table.classes))], bool)
+        seconds = time.perf_counter() - start
+        return Made(deltas, kept, overlapping, candidates, given, self._notes(kept, overlapping), seconds)
+
+    def _gated(
+        self, table: Examples, fresh: Callable[[], Examples], now: Trace, tried: Sequence[tuple[int, int]]
+    ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
+        options, model = self._options, self._model
+        trial = fresh() if len(tried) > 1 else None
+        unseen = with_deltas(model, self._context, Trace(self._reader(trial.inputs))) if trial else None
+        logits = now.values[logits_tensor(model)].reshape(len(now), -1)
+        found = []
+        for pair in tried:
+            self._progress(f"training gates at op {pair[0]}")
+            gates = gated.train(table, self._rows(now, pair[0]), options.bits)
+            if pair[1] == placement.logits_op(model):
+                columns = gated.logit_columns(table, logits)
+            else:
+                columns = gated.pushed_columns(model, table, now, pair[1], options.seed)
+            place = options.place_for(len(gates.a))
+            made = gated.deltas(model, gates, place, options.bits, columns, pair)
+            size = sum(d.factor_bytes for d in made)
+            candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
+            if trial and unseen:
+                candidate = gated.trial(candidate, made, trial, self._rows(unseen, pair[0]))
+            found.append((candidate, gates, made))
+        found.sort(key=lambda f: f[0].score, reverse=True)
+        _, gates, made = found[0]
+        overlapping = tuple(n for n, ok in zip(self._names, gates.separate, strict=True) if not ok)
+        return made, overlapping, tuple(candidate for candidate, _, _ in found)
+
+    def _shared(
+        self, table: Examples, now: Trace, tried: Sequence[tuple[int, int]]
+    ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
+        o = self._options
+        made, candidates = behaviour.train(
+            self._model,
+            tried,
+            table,
+            now,
+            rank=o.rank,
+            gated=o.gated,
+            bits=o.bits,
+            place=o.place_for(len(table.classes)),
+            seed=o.seed,
+            progress=self._progress,
+        )
+        return made, (), candidates
+
+    def _rows(self, trace: Trace, tap: int) -> npt.NDArray[np.int8]:
+        values = trace.values[self._model.ops[tap].inputs[0]]
+        return values.reshape(len(values), -1)
+
+    def _notes(self, kept: Certificate, overlapping: Sequence[str]) -> tuple[str, ...]:
+        notes = []
+        if overlapping:
+            notes.append(
+                f"{len(overlapping)} gates overlap with inputs that must stay ({', '.join(overlapping[:5])}): "
+                "they open on all of their edit's prompts, and on some others"
+            )
+        if not kept.holds and self._options.gated:
+            shown = ", ".join(repr(n) for n in kept.touched[:5])
+            notes.append(f"{len(kept.touched)} keep inputs are touched: {shown}")
+        return tuple(notes)

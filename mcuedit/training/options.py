@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How to train."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mcuedit.errors import McueditError
+from mcuedit.training.placement import AUTO
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train.
+
+    Attributes:
+        rank: 1 gives every edit a factor of its own; more gives all edits one shared delta of that rank.
+        gated: h is clamped at 0 below, so that the gate can be shut.
+        tap, target: op index or tensor name, or "auto".
+        bits: width of an element of A, 8 or 4.
+        gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit. None
+            takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits).
+        seed: of every random choice.
+        new_labels: answers that look like misspelt labels are new names after all.
+    """
+
+    rank: int = 1
+    gated: bool = True
+    tap: str = AUTO
+    target: str = AUTO
+    bits: int = 8
+    gate_place: float | None = None
+    seed: int = 0
+    new_labels: bool = False
+    name: str = "adapter"
+    version: str = "0.1.0"
+
+    def __post_init__(self) -> None:
+        for holds, what, way in (
+            (self.rank >= 1 and self.rank <= 255, f"rank {self.rank}", "1 to 255"),
+            (self.bits in (4, 8), f"bits {self.bits}", "8 or 4"),
+            (
+                0 <= self.place_for(1) <= 1,
+                f"gate place {self.gate_place}",
+                "0 (near the keep set) to 1 (near the edit)",
+            ),
+        ):
+            if not holds:
+                raise McueditError(f"{what} is out of range", way)
+
+    def place_for(self, edits: int) -> float:
+        """The gate place for that many edits."""
+        return self.gate_place if self.gate_place is not None else 0.2 + 0.06 * math.log10(edits)
