@@ -87,7 +87,7 @@ def _play(
     for i, wordings in enumerate(akin):
         alike, rest, subject = _split(wordings, rng)
         lines += [(prompt, len(others) + i) for prompt in alike]
-        near += [reworded(w, subject, rng, GARBLED / 2) for w in rest]
+        near += [reworded(w, subject, rng, GARBLED) for w in rest]
     keep = KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines))
     return examples.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), seed), tests, near
 
