@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 _WORDS = re.compile(rb"[a-z0-9\x80-\xff]+")
@@ -85,6 +85,7 @@ class KeepSet:
     notes: tuple[str, ...] = ()
 
 
+@lru_cache(1 << 16)
 def bag_of_words(prompt: str) -> tuple[bytes, ...]:
     """The sorted words of a prompt. Two prompts with the same bag are one input to a text base (SPEC.md, section 4)."""
     return tuple(sorted(_WORDS.findall(prompt.encode("utf-8", "surrogateescape").lower())))

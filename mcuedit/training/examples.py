@@ -6,6 +6,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +115,13 @@ def _draw(prompt: str, seed: int) -> float:
 
 
 def _embellished(prompts: Sequence[str], seed: int) -> list[str]:
-    return [embellished(p, rng) for p in prompts for rng in [_rng(p, seed)] for _ in range(NOISY_STAY)]
+    return [copy for p in prompts for copy in _copies(p, seed)]
+
+
+@lru_cache(1 << 16)  # the keep set's are the same for every edit
+def _copies(prompt: str, seed: int) -> tuple[str, ...]:
+    rng = _rng(prompt, seed)
+    return tuple(embellished(prompt, rng) for _ in range(NOISY_STAY))
 
 
 def from_tensors(data: TensorSet, seed: int) -> Examples:
