@@ -160,7 +160,9 @@ class Sweep:
                         advance(len(want[part]))
                     seconds = time.perf_counter() - start
                     rows.append(Row(emulator, board.name, board.cpu, n, len(want), differing, seconds))
-        except BaseException:
+        except BaseException as error:
             self._stop.set()  # nobody waits for the other boards any more
+            if isinstance(error, McueditError):
+                raise McueditError(f"board {board.name} on {emulator}: {error.message}", error.hint) from error
             raise
         return rows

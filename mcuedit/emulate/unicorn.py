@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -117,13 +118,16 @@ class UnicornSession:
         """
         said = len(self._console.bytes)
         self._dry = self._polled = False
-        try:
-            self._core.emu_start(self._pc | 1, 0xFFFFFFFF, timeout=int(self._timeout * 1e6))
-        except self._unicorn.UcError as error:
-            registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
-            self._fault = Fault(f"{error}: {registers}", self.text, "see the pc in the ELF file's symbols")
-            return
-        self._pc = self._register("pc")
+        end = time.monotonic() + self._timeout
+        # Unicorn's timer now and then stops a core long before its time when several run in threads: go on then.
+        while not self._dry and len(self._console.bytes) == said and (left := end - time.monotonic()) > 0:
+            try:
+                self._core.emu_start(self._pc | 1, 0xFFFFFFFF, timeout=int(left * 1e6) + 1)
+            except self._unicorn.UcError as error:
+                registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
+                self._fault = Fault(f"{error}: {registers}", self.text, "see the pc in the ELF file's symbols")
+                return
+            self._pc = self._register("pc")
         if len(self._console.bytes) == said:
             what = "the firmware waits for input" if self._dry else f"no output for {self._timeout:g} s"
             raise Timeout(what, self.text, "its main loop is stuck, or a command lacks its line end")
