@@ -196,7 +196,7 @@ def test_a_board_that_fails_ends_the_sweep(small: Base, monkeypatch: pytest.Monk
         raise McueditError("the self-test says 'error E_BASE'", "")
 
     monkeypatch.setattr(SelfTest, "run", refuse)
-    with pytest.raises(McueditError, match=r"board virt-m0 on unicorn: .* E_BASE"):
+    with pytest.raises(McueditError, match=r"board virt-m\d+ on unicorn: .* E_BASE"):
         list(Sweep(small, random_inputs(small, 20), emulators=["unicorn"]).rows())
 
 
