@@ -36,11 +36,6 @@ def _escape(byte: int) -> str:
     return char if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
 
 
-def size_of(values: npt.NDArray[Any]) -> int:
-    """Bytes on the device."""
-    return int(values.nbytes)
-
-
 def little_endian(arrays: Iterable[npt.NDArray[Any]]) -> bytes:
     """The arrays as they lie in flash, one after the other."""
     return b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)

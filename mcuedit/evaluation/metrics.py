@@ -16,7 +16,8 @@ from mcuedit.evaluation.questions import Questions
 from mcuedit.oracle import Inputs, Reader
 
 BoolArray = npt.NDArray[np.bool_]
-ROLES = ("edited", "rephrased", "neighbourhood", "unrelated", "same_subject")
+UNEDITED = ("neighbourhood", "unrelated", "same_subject")
+ROLES = ("edited", "rephrased", *UNEDITED)
 
 
 @dataclass(frozen=True)
@@ -105,18 +106,27 @@ class Measure:
             keep: outputs on it are compared under each stack that the probes name.
             facts: what the base should know, with classes, for the drawdown.
         """
-        found = {role: [self._share(p, role) for p in probes] for role in ROLES}
-        shares = {role: [s for s in parts if s is not None] for role, parts in found.items()}
-        edited = [self.see(p.questions.edited, p.deltas) for p in probes]
-        wanted = [p.wanted for p in probes]
+        looked: dict[tuple[int, tuple[str, ...]], Seen] = {}  # edits of one relation share most of their questions
+
+        def look(prompts: tuple[str, ...], deltas: Sequence[Delta]) -> Seen:
+            key = id(deltas), prompts
+            if key not in looked:
+                looked[key] = self.see(prompts, deltas)
+            return looked[key]
+
+        seen = {
+            role: [(look(prompts, p.deltas), p.wanted) for p in probes if (prompts := getattr(p.questions, role))]
+            for role in ROLES
+        }
+        shares = {role: [_right(s, wanted, role) for s, wanted in pairs] for role, pairs in seen.items()}
         stacks = list({id(p.deltas): p.deltas for p in probes}.values())
         kept = [self.see(keep.prompts, deltas).identical for deltas in stacks] if keep.prompts else []
-        rest = [self.see(p.questions.unedited, p.deltas).identical for p in probes if p.questions.unedited]
+        rest = [s.identical for role in UNEDITED for s, _ in seen[role]]
         near = [float(part.mean()) for part in shares["neighbourhood"]]
         return Metrics(
             edits=len(probes),
             efficacy=_mean(shares["edited"]) or 0.0,
-            efficacy_softmax=_mean([(s.shown == w) & ~s.shown_tie for s, w in zip(edited, wanted, strict=True)]) or 0.0,
+            efficacy_softmax=_mean([(s.shown == w) & ~s.shown_tie for s, w in seen["edited"]]) or 0.0,
             paraphrase=_mean(shares["rephrased"]),
             neighbourhood=sum(near) / len(near) if near else None,
             neighbourhood_worst=min(near, default=None),
@@ -124,7 +134,7 @@ class Measure:
             same_subject=_mean(shares["same_subject"]),
             identical_keep=_mean(kept),
             identical=_mean([*rest, *kept]),
-            ties=sum(int(((s.after == w) & s.tie).sum()) for s, w in zip(edited, wanted, strict=True)),
+            ties=sum(int(((s.after == w) & s.tie).sum()) for s, w in seen["edited"]),
             drawdown=sum(self._drawdown(deltas, facts) for deltas in stacks) / len(stacks) if facts else None,
             factor_bytes=sum(d.factor_bytes for deltas in stacks for d in deltas) / len(stacks),
         )
@@ -155,21 +165,17 @@ class Measure:
             factor_bytes=float(sum(d.factor_bytes for d in deltas)),
         )
 
-    def _share(self, probe: Probe, role: str) -> BoolArray | None:
-        """Per prompt of a role whether it is as it should be: the wanted answer without a tie, or the old answer."""
-        prompts: tuple[str, ...] = getattr(probe.questions, role)
-        if not prompts:
-            return None
-        seen = self.see(prompts, probe.deltas)
-        changes = role in ("edited", "rephrased")
-        right: BoolArray = (seen.after == probe.wanted) & ~seen.tie if changes else seen.after == seen.before
-        return right
-
     def _drawdown(self, deltas: Sequence[Delta], facts: Sequence[tuple[Edit, int]]) -> float:
         prompts = [p for fact, _ in facts for p in fact.rephrase_prompts]
         truth = np.array([c for fact, c in facts for _ in fact.rephrase_prompts])
         seen = self.see(prompts, deltas)
         return float((seen.before == truth).mean() - (seen.after == truth).mean())
+
+
+def _right(seen: Seen, wanted: int, role: str) -> BoolArray:
+    """Per prompt of a role whether it is as it should be: the wanted answer without a tie, or the old answer."""
+    right: BoolArray = seen.after == seen.before if role in UNEDITED else (seen.after == wanted) & ~seen.tie
+    return right
 
 
 def _mean(parts: Sequence[npt.NDArray[np.generic]]) -> float | None:

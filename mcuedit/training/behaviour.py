@@ -19,6 +19,7 @@ from mcuedit.evaluation.outputs import Trace, answers, logits_tensor
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import Model
 from mcuedit.training.examples import Examples
+from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate
 from mcuedit.training.push import Suffix, hinge
 
@@ -56,12 +57,7 @@ def train(
     pairs: Sequence[tuple[int, int]],
     table: Examples,
     now: Trace,
-    *,
-    rank: int,
-    gated: bool,
-    bits: int,
-    place: float,
-    seed: int,
+    options: Options,
     progress: Callable[[str], None],
 ) -> tuple[list[Delta], tuple[Candidate, ...]]:
     """Tries each pair briefly and trains the best one.
@@ -75,12 +71,12 @@ def train(
     candidates = []
     for pair in pairs if len(pairs) > 1 else ():
         progress(f"trying tap {pair[0]}, target {pair[1]}")
-        fit = _Fit(model, pair, table, now, rank, gated, bits, place, seed)
+        fit = _Fit(model, pair, table, now, options)
         candidates.append(fit.candidate(fit.run(TRIAL_STEPS)))
     candidates.sort(key=lambda c: c.score, reverse=True)
     pair = (candidates[0].tap, candidates[0].target) if candidates else pairs[0]
     progress(f"training tap {pair[0]}, target {pair[1]}")
-    fit = _Fit(model, pair, table, now, rank, gated, bits, place, seed)
+    fit = _Fit(model, pair, table, now, options)
     delta = fit.run(STEPS)
     return [delta], (fit.candidate(delta), *candidates[1:])
 
@@ -94,21 +90,18 @@ class _Fit:
         pair: tuple[int, int],
         table: Examples,
         now: Trace,
-        rank: int,
-        gated: bool,
-        bits: int,
-        place: float,
-        seed: int,
+        options: Options,
     ) -> None:
-        self._pair, self._gated, self._bits, self._place = pair, gated, bits, place
+        self._pair, self._gated, self._bits = pair, options.gated, options.bits
+        self._place = options.place_for(len(table.classes))
         self._tap, self._target = (carrier(model, index) for index in pair)
-        self._limit = 127 if bits == 8 else 7
-        self._rng = np.random.default_rng(seed)
+        self._limit = 127 if options.bits == 8 else 7
+        self._rng = np.random.default_rng(options.seed)
         logits = logits_tensor(model)
         self._suffix = Suffix(model, pair[1], logits)
         self._task = _task(model, pair, table, now, logits)
-        self._a = self._start(rank)
-        self._b = np.zeros((self._target.n_out, rank), np.float32)
+        self._a = self._start(options.rank)
+        self._b = np.zeros((self._target.n_out, options.rank), np.float32)
         peak = max(1.0, float(np.abs(self._scores(self._task.edit, self._a)).max()))
         self._m, self._s = quantize_multiplier(min(_H / peak, 0.999))
         self._M, self._S = quantize_multiplier(D_MAX / (127 * _H))

@@ -116,19 +116,7 @@ class Maker:
     def _shared(
         self, table: Examples, now: Trace, tried: Sequence[tuple[int, int]]
     ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
-        o = self._options
-        made, candidates = behaviour.train(
-            self._model,
-            tried,
-            table,
-            now,
-            rank=o.rank,
-            gated=o.gated,
-            bits=o.bits,
-            place=o.place_for(len(table.classes)),
-            seed=o.seed,
-            progress=self._progress,
-        )
+        made, candidates = behaviour.train(self._model, tried, table, now, self._options, self._progress)
         return made, (), candidates
 
     def _rows(self, trace: Trace, tap: int) -> npt.NDArray[np.int8]:

@@ -76,7 +76,7 @@ def train(
     base = reader.base
     edits = check_edits(edits)
     kept = check_keep(keep, edits)
-    known = check_keep(_joined(kept, earlier), edits)
+    known = check_keep(_joined(kept, earlier), edits) if earlier else kept
     aside = frozenset(known.prompts) - frozenset(kept.prompts)
     elsewhere = {k: v for adapter in active for k, v in adapter.labels.items()}
     taken = {**(names or {}), **elsewhere}
