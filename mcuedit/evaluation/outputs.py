@@ -12,21 +12,29 @@ import numpy.typing as npt
 from mcuedit import ops
 from mcuedit.delta import Adapter, Delta, add
 from mcuedit.fixedpoint import dot, mbqm
-from mcuedit.model import Model
+from mcuedit.model import INT8, Model, Op
 from mcuedit.oracle import Oracle
 
 Int8Array = npt.NDArray[np.int8]
 
 
 def logits_tensor(model: Model) -> int:
-    """The tensor that classes are read from: the input of a final SOFTMAX, else the output."""
-    last = model.ops[-1]
-    return last.inputs[0] if last.kind == "SOFTMAX" else model.outputs[0]
+    """The tensor that classes are read from: what a final SOFTMAX reads, else the output, RESHAPEs apart."""
+    makers = {op.outputs[0]: op for op in model.ops if op.outputs}
+
+    def before(tensor: int, kind: str) -> int:
+        while tensor in makers and makers[tensor].kind == kind and makers[tensor].inputs:
+            tensor = makers[tensor].inputs[0]
+        return tensor
+
+    last = before(model.outputs[0], "RESHAPE")
+    return before(before(last, "SOFTMAX"), "RESHAPE")
 
 
 def flow(model: Model, first: int) -> list[int]:
-    """Tensors that a delta with its tap at op `first` may read or change: from the tap's input to the output."""
-    return list(dict.fromkeys(t for op in model.ops[first:] for t in (op.inputs[0], op.outputs[0])))
+    """Tensors that a delta with its tap at op `first` may read or change: int8 sources and outputs from there on."""
+    used = (t for op in model.ops[first:] if not model.computes_shape(op) for t in (*model.sources(op), *op.outputs))
+    return list(dict.fromkeys(t for t in used if model.tensors[t].dtype == INT8))
 
 
 @dataclass(frozen=True)
@@ -57,20 +65,31 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     if not deltas or not len(base):
         return base
     now = dict(base.values)
-    touched = np.zeros(len(base), bool)
+    touched: dict[int, npt.NDArray[np.bool_]] = {}  # by tensor: rows that differ from the base's
     kept: dict[int, npt.NDArray[np.int64]] = {}
     for op in model.ops[min(d.tap for d in deltas) :]:
-        x, y = op.inputs[0], op.outputs[0]
-        if touched.any():
-            now[y] = now[y].copy()
-            now[y][touched] = ops.operator(model, op).forward(now[x][touched])
+        if model.computes_shape(op):
+            continue
+        y = op.outputs[0]
+        reached = [touched[t] for t in model.sources(op) if t in touched]
+        if reached:
+            _rerun(model, op, np.logical_or.reduce(reached), now)
         tapped = [d for d in deltas if d.tap == op.index]
-        kept |= _project(tapped, now[x]) if tapped else {}
+        kept |= _project(tapped, now[op.inputs[0]]) if tapped else {}
         aimed = [d for d in deltas if d.target == op.index]
         if aimed:
             now[y] = _add(aimed, [kept[id(d)] for d in aimed], now[y])
-            touched |= (now[y] != base.values[y]).reshape(len(touched), -1).any(axis=1)
+        if reached or aimed:
+            touched[y] = (now[y] != base.values[y]).reshape(len(base), -1).any(axis=1)
     return Trace(now)
+
+
+def _rerun(model: Model, op: Op, rows: npt.NDArray[np.bool_], now: dict[int, Int8Array]) -> None:
+    """Puts the op's output for some rows into `now`, in a copy."""
+    if rows.any():
+        y = op.outputs[0]
+        now[y] = now[y].copy()
+        now[y][rows] = ops.operator(model, op).forward(*(now[t][rows] for t in model.sources(op)))
 
 
 def _project(deltas: Sequence[Delta], x: Int8Array) -> dict[int, npt.NDArray[np.int64]]:

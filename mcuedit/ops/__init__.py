@@ -6,6 +6,7 @@ Each op kind is one class behind `Operator`; adding a kind is adding a file and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -26,14 +27,21 @@ _KINDS = {
 
 
 class Operator(Protocol):
-    """One op with one activation in and one out; a leading batch axis runs over samples."""
+    """One op; a leading axis runs over samples. Constant operands are part of it."""
 
-    def forward(self, x: Int8Array) -> Int8Array:
-        """int8[n, *input] -> int8[n, *output], byte for byte as TFLM."""
+    def forward(self, *xs: Int8Array) -> Int8Array:
+        """int8[n, *shape] of each of `Model.sources(op)` -> int8[n, *output], byte for byte as TFLM."""
         ...
 
-    def backward(self, grad: FloatArray, x: Int8Array, y: Int8Array) -> FloatArray:
-        """Gradient by the input's int8 steps from that by the output's: rounding passes, clamps block."""
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
+        """Gradients by each source's int8 steps from that by the output's: rounding passes, clamps block.
+
+        Args:
+            grad: float32[n, *output]. xs, y: what `forward` took and gave.
+
+        Returns:
+            float32[n, *shape] per source.
+        """
         ...
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mcuedit.carrier import carrier
@@ -40,16 +42,16 @@ class FullyConnected:
         self._m, self._s = np.array(multipliers(x, weights, y), np.int64).T
         self._real = (self._w * (self._m * 2.0 ** (self._s - 31))).astype(np.float32)
 
-    def forward(self, x: Int8Array) -> Int8Array:
+    def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, *input] -> int8[n, *output]."""
+        (x,) = xs
         rows = x.reshape(len(x), -1, self._n_in).astype(np.float64)
         total = (rows @ self._w + self._bias).astype(np.int64)  # exact: far below 2**53
         y = np.clip(mbqm(total, self._m, self._s) + self._zy, self._lo, self._hi)
         return y.astype(np.int8).reshape(len(x), *self._shape)
 
-    def backward(self, grad: FloatArray, x: Int8Array, y: Int8Array) -> FloatArray:
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
         """float32[n, *output] -> float32[n, *input]; saturated outputs pass only what leads back into range."""
         blocked = ((y <= self._lo) & (grad > 0)) | ((y >= self._hi) & (grad < 0))
-        rows = np.where(blocked, 0, grad).reshape(len(x), -1, self._real.shape[1])
-        back: FloatArray = (rows @ self._real.T).reshape(x.shape)
-        return back
+        rows = np.where(blocked, 0, grad).reshape(len(y), -1, self._real.shape[1])
+        return ((rows @ self._real.T).reshape(xs[0].shape),)

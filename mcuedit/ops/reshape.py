@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcuedit.model import Model, Op
 from mcuedit.ops import FloatArray, Int8Array
 
@@ -13,10 +15,10 @@ class Reshape:
     def __init__(self, model: Model, op: Op) -> None:
         self._shape = model.tensors[op.outputs[0]].shape
 
-    def forward(self, x: Int8Array) -> Int8Array:
+    def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, *input] -> int8[n, *output]."""
-        return x.reshape(len(x), *self._shape)
+        return xs[0].reshape(len(xs[0]), *self._shape)
 
-    def backward(self, grad: FloatArray, x: Int8Array, y: Int8Array) -> FloatArray:
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
         """float32[n, *output] -> float32[n, *input]."""
-        return grad.reshape(x.shape)
+        return (grad.reshape(xs[0].shape),)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -83,8 +84,9 @@ class Softmax:
         scaled = _srdhm(np.maximum(differences, self._diff_min) << self._shift, self._m)
         self._table = np.where(differences >= self._diff_min, _exp(scaled), 0)  # by difference + 255
 
-    def forward(self, x: Int8Array) -> Int8Array:
+    def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, ..., classes] -> the same shape."""
+        (x,) = xs
         index = x.astype(np.int64) - x.max(axis=-1, keepdims=True) + 255
         exps = self._table[index]
         total = _rounding_shift(exps, _SUM_BITS).sum(axis=-1, keepdims=True)
@@ -94,10 +96,9 @@ class Softmax:
         y = np.where(index >= 255 + self._diff_min, y, -128)
         return np.clip(y, -128, 127).astype(np.int8)
 
-    def backward(self, grad: FloatArray, x: Int8Array, y: Int8Array) -> FloatArray:
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
         """float32 gradient by the real softmax, output steps of 1/256."""
         p = (y.astype(np.float32) + 128) / 256
         inner = (grad * p).sum(axis=-1, keepdims=True)
         real_scale = self._m * 2.0 ** (self._shift - 31 - (31 - _DIFF_BITS)) * 256
-        back: FloatArray = (p * (grad - inner) * np.float32(real_scale)).astype(np.float32)
-        return back
+        return ((p * (grad - inner) * np.float32(real_scale)).astype(np.float32),)

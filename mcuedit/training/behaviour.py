@@ -99,6 +99,7 @@ class _Fit:
         self._rng = np.random.default_rng(options.seed)
         logits = logits_tensor(model)
         self._suffix = Suffix(model, pair[1], logits)
+        self._side = {t: now.values[t] for t in self._suffix.side}
         self._task = _task(model, pair, table, now, logits)
         self._a = self._start(options.rank)
         self._b = np.zeros((self._target.n_out, options.rank), np.float32)
@@ -185,8 +186,8 @@ class _Fit:
         b = self._dense(delta)
         d = np.clip(h @ b.T.astype(np.int64) * (delta.M * 2.0 ** (delta.S - 31)), -D_MAX, D_MAX)
         moved = self._added(delta, h, y)
-        values = self._suffix.forward(moved.reshape(len(index), *task.y.shape[1:]))
-        logits = values[-1].reshape(len(index), -1)
+        values = self._suffix.forward(moved, self._side_of(index))
+        logits = values[self._suffix.end].reshape(len(index), -1)
         grad, score = self._loss(logits, index, len(task.edit))
         pull = self._suffix.backward(grad, values).reshape(y.shape)
         pull = np.where(((moved <= delta.act_lo) & (pull > 0)) | ((moved >= delta.act_hi) & (pull < 0)), 0, pull)
@@ -223,7 +224,10 @@ class _Fit:
 
     def _answers(self, delta: Delta, index: IntArray) -> IntArray:
         y = self._added(delta, delta.project(self._task.x[index]), self._task.y[index])
-        return answers(self._suffix.forward(y)[-1])
+        return answers(self._suffix.forward(y, self._side_of(index))[self._suffix.end])
+
+    def _side_of(self, index: IntArray) -> dict[int, Int8Array]:
+        return {t: values[index] for t, values in self._side.items()}
 
     def _centred(self, index: IntArray) -> FloatArray:
         return self._task.x[index].astype(np.float32) - self._tap.zx

@@ -176,7 +176,9 @@ def pushed_columns(model: Model, examples: Examples, now: Trace, target: int, se
     suffix, geometry = Suffix(model, target, logits_tensor(model)), carrier(model, target)
     y = now.values[model.ops[target].outputs[0]]
     m, s = quantize_multiplier(2 / 127)  # h = 127 adds twice the column
-    return [
-        Column(None, push(suffix, geometry, y[examples.owner == e], int(wanted), rng), m, s)
-        for e, wanted in enumerate(examples.classes)
-    ]
+    columns = []
+    for e, wanted in enumerate(examples.classes):
+        own = examples.owner == e
+        side = {t: now.values[t][own] for t in suffix.side}
+        columns.append(Column(None, push(suffix, geometry, y[own], int(wanted), rng, side), m, s))
+    return columns

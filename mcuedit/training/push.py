@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
 from mcuedit.carrier import Carrier
-from mcuedit.model import Model
-from mcuedit.ops import FloatArray, Int8Array, Operator
+from mcuedit.errors import McueditError
+from mcuedit.model import Model, Op
+from mcuedit.ops import FloatArray, Int8Array
 
 IntArray = npt.NDArray[np.int64]
 
@@ -18,30 +21,74 @@ _STEPS = 200
 
 
 class Suffix:
-    """The ops between a target's output and the logits, run exactly and differentiated straight through."""
+    """The ops between a target's output and a later tensor, run exactly and differentiated straight through.
 
-    def __init__(self, model: Model, target: int, logits: int) -> None:
-        self._ops: list[Operator] = []
-        tensor = model.ops[target].outputs[0]
-        for op in model.ops[target + 1 :]:
-            if tensor == logits:
-                break
-            if tensor in op.inputs:
-                self._ops.append(ops.operator(model, op))
-                tensor = op.outputs[0]
+    Only ops that depend on the target and lead to the end take part. What else they read does not depend on the
+    target: these `side` tensors are those of the base, and a caller hands in their rows.
 
-    def forward(self, y: Int8Array) -> list[Int8Array]:
-        """Every tensor from the target's output, int8[n, *shape], to the logits."""
-        values = [y]
-        for op in self._ops:
-            values.append(op.forward(values[-1]))
+    Attributes:
+        end: the tensor it ends in: the logits, or a vector to be reproduced.
+        side: tensors wanted from the trace, in no order that matters; often none.
+
+    Raises:
+        McueditError: an op on the way is not simulated, or the end does not depend on the target.
+    """
+
+    def __init__(self, model: Model, target: int, end: int) -> None:
+        self._start, self.end = model.ops[target].outputs[0], end
+        path = _between(model, target, end)
+        self._steps = [(ops.operator(model, op), model.sources(op), op.outputs[0]) for op in path]
+        self._made = {self._start, *(y for _, _, y in self._steps)}
+        self.side = tuple(dict.fromkeys(t for _, xs, _ in self._steps for t in xs if t not in self._made))
+        self._shape = model.tensors[self._start].shape
+
+    def forward(self, y: Int8Array, side: Mapping[int, Int8Array]) -> dict[int, Int8Array]:
+        """Every tensor on the way, from the target's output to the end: int8[n, *shape] by tensor index.
+
+        Args:
+            y: the target's output with its n samples first, in any shape.
+            side: int8[n, *shape] of at least the tensors in `side`.
+        """
+        values = {t: side[t] for t in self.side}
+        values[self._start] = y.reshape(len(y), *self._shape)
+        for op, xs, made in self._steps:
+            values[made] = op.forward(*(values[t] for t in xs))
         return values
 
-    def backward(self, grad: FloatArray, values: list[Int8Array]) -> FloatArray:
-        """Gradient at the target's output from that at the logits, both in int8 steps."""
-        for op, x, y in zip(reversed(self._ops), values[-2::-1], values[:0:-1], strict=True):
-            grad = op.backward(grad.reshape(y.shape), x, y)
-        return grad
+    def backward(self, grad: FloatArray, values: Mapping[int, Int8Array]) -> FloatArray:
+        """Gradient at the target's output, float32[n, *shape], from that at the end, both in int8 steps.
+
+        Args:
+            grad: with its n samples first, in any shape.
+            values: from `forward`.
+        """
+        grads = {self.end: grad.reshape(values[self.end].shape)}
+        for op, xs, made in reversed(self._steps):
+            back = op.backward(grads.pop(made), [values[t] for t in xs], values[made])
+            for t, g in zip(xs, back, strict=True):
+                if t in self._made:
+                    grads[t] = grads[t] + g if t in grads else g
+        return grads[self._start]
+
+
+def _between(model: Model, target: int, end: int) -> list[Op]:
+    """Ops after `target` that depend on it and that tensor `end` depends on, in order of execution."""
+    later = [op for op in model.ops[target + 1 :] if not model.computes_shape(op)]
+    depends = {model.ops[target].outputs[0]}
+    for op in later:
+        if depends.intersection(model.sources(op)):
+            depends.update(op.outputs)
+    if end not in depends:
+        raise McueditError(
+            f"op {target} {model.ops[target].kind} has no influence on tensor {end} ({model.tensors[end].name!r})",
+            "choose a target that leads to the model's output",
+        )
+    leads, path = {end}, []
+    for op in reversed(later):
+        if leads.intersection(op.outputs) and depends.intersection(op.outputs):
+            leads.update(t for t in model.sources(op) if t in depends)
+            path.append(op)
+    return path[::-1]
 
 
 def hinge(logits: Int8Array, wanted: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -65,11 +112,19 @@ def hinge(logits: Int8Array, wanted: IntArray) -> tuple[FloatArray, FloatArray]:
     return loss, grad
 
 
-def push(suffix: Suffix, target: Carrier, y: Int8Array, wanted: int, rng: np.random.Generator) -> Int8Array:
+def push(
+    suffix: Suffix,
+    target: Carrier,
+    y: Int8Array,
+    wanted: int,
+    rng: np.random.Generator,
+    side: Mapping[int, Int8Array],
+) -> Int8Array:
     """A column of B: twice its values, added to the target's output, make `wanted` the answer.
 
     Args:
         y: int8[n, ..., n_out], the target's output on the inputs to be changed.
+        side: what the suffix wants beside it, for the same inputs.
 
     Returns:
         int8[n_out]
@@ -80,8 +135,8 @@ def push(suffix: Suffix, target: Carrier, y: Int8Array, wanted: int, rng: np.ran
     for step in range(_STEPS):
         whole = 2 * np.clip(np.round(amount / 2), -127, 127)
         moved = np.clip(y + whole, target.act_lo, target.act_hi).astype(np.int8)
-        values = suffix.forward(moved)
-        logits = values[-1].reshape(len(y), -1)
+        values = suffix.forward(moved, side)
+        logits = values[suffix.end].reshape(len(y), -1)
         loss, grad = hinge(logits, classes)
         if loss.mean() < fewest:
             best, fewest = amount.copy(), float(loss.mean())
