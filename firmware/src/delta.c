@@ -12,6 +12,7 @@
 #include "dot.h"
 #include "fixedpoint.h"
 #include "mcuedit/mcuedit.h"
+#include "window.h"
 
 uint32_t mcuedit_delta_s(const uint8_t *delta)
 {
@@ -184,5 +185,39 @@ void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_
 {
     if (stack != NULL && may_have(stack->due, op)) {
         add_rows(stack, op, x, y);
+    }
+}
+
+/* Some delta has this op as its tap and target: the bit of an op may have been set by another one. */
+static bool has_own(const mcuedit_stack *stack, uint32_t op)
+{
+    const mcuedit_set *set = stack->now;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const uint8_t *delta = set->adapters[i]->deltas;
+        for (uint32_t left = set->adapters[i]->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
+            if (mcuedit_u16(delta + DELTA_TARGET) == op) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void mcuedit_stack_add_windows(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch)
+{
+    if (stack == NULL || !may_have(stack->ops.own, op) || !has_own(stack, op)) {
+        return;
+    }
+    const mcuedit_op *target = &stack->base->ops[op];
+    const mcuedit_window *window = target->window;
+    for (uint32_t i = 0; i < window->batches; i++, x += (uint32_t)window->in_h * window->in_w * window->in_c) {
+        for (uint32_t out_y = 0; out_y < window->out_h; out_y++) {
+            for (uint32_t out_x = 0; out_x < window->out_w; out_x++, y += target->n_out) {
+                int8_t zx = target->input_zero_point;
+                if (project(stack, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
+                    add_row(stack, op, y);
+                }
+            }
+        }
     }
 }

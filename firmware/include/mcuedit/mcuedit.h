@@ -26,14 +26,28 @@ extern "C" {
 /* Rows of an output whose deltas are summed at a time. */
 #define MCUEDIT_BLOCK_ROWS   8
 
-/* What a delta must know of one op of the base. All zero for an op that cannot carry one. */
+/* How the windows of a convolution lie over an NHWC input. None of the sizes is 0. */
+typedef struct {
+    uint16_t batches, in_h, in_w, in_c;
+    uint16_t out_h, out_w;
+    uint16_t kernel_h, kernel_w;
+    uint16_t stride_h, stride_w;
+    uint16_t dilation_h, dilation_w;
+    uint16_t pad_top, pad_left; /* positions before the input under the first window */
+} mcuedit_window;
+
+/*
+ * What a delta must know of one op of the base. All zero for an op that cannot carry one. Row i is the input's i-th
+ * run of n_in elements, or, where there is a `window`, what lies under the window at output position i.
+ */
 typedef struct {
     uint16_t n_in;  /* width of a row of the input */
     uint16_t n_out; /* width of a row of the output */
-    uint16_t rows;
-    int8_t input_zero_point;
-    int8_t act_lo; /* fused activation range, in the output's quantization */
+    uint32_t rows;
+    int8_t input_zero_point; /* padding too */
+    int8_t act_lo;           /* fused activation range, in the output's quantization */
     int8_t act_hi;
+    const mcuedit_window *window; /* NULL: rows lie one after the other */
 } mcuedit_op;
 
 /* A constant of the base in flash: weights, bias. */
@@ -113,10 +127,15 @@ void mcuedit_stack_init(mcuedit_stack *stack, const mcuedit_base *base, int8_t *
  */
 int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set);
 
-/* Called by an inference, in this order: latch once; before op `op` project, after it add. `stack` may be NULL. */
+/*
+ * Called by an inference, in this order: latch once; before op `op` project, after it add. `stack` may be NULL. `x` and
+ * `y` are the op's whole input and output. An op with a window is not projected; it is added by the last of these, with
+ * n_in bytes in `patch` to gather a window in, so that a base without such ops does not link the code for them.
+ */
 void mcuedit_stack_latch(mcuedit_stack *stack);
 void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x);
 void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y);
+void mcuedit_stack_add_windows(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch);
 
 /* Name that the stack to be latched next gives to class `index`: not terminated, `*length` bytes. NULL if none does. */
 const char *mcuedit_stack_label(const mcuedit_stack *stack, uint16_t index, uint8_t *length);
