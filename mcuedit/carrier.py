@@ -6,16 +6,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mcuedit.errors import McueditError
 from mcuedit.model import INT8, Model, Op, Tensor
+from mcuedit.window import Window, window
+
+Int8Array = npt.NDArray[np.int8]
 
 _CONVERT = "convert the model again, with full integer quantization"
 
 
+_MAX_WIDTH = 0xFFFF  # u16 in an adapter, and in the op table of the device
+
+
 @dataclass(frozen=True)
 class Carrier:
-    """What a delta must know of an op: row geometry and quantization."""
+    """What a delta must know of an op: row geometry and quantization.
+
+    Attributes:
+        n_in, n_out: widths of a row of A's input and of the output.
+        rows: rows of one input; each is a delta's on its own.
+        zx: zero point of the input; a convolution's padding has this value, too.
+        act_lo, act_hi: fused activation range in the output's quantization.
+        window: how the rows lie in the input; None when they lie one after the other.
+    """
 
     n_in: int
     n_out: int
@@ -23,11 +38,23 @@ class Carrier:
     zx: int
     act_lo: int
     act_hi: int
+    window: Window | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether the whole input is one row: only between such ops may a tap come before its target."""
+        return self.rows == 1 and self.window is None
+
+    def rows_of(self, x: Int8Array) -> Int8Array:
+        """What A meets: int8[n, *input] to int8[n, rows, n_in]; a convolution's rows are in kernel_h, kernel_w, c_in."""
+        if self.window is None:
+            return x.reshape(len(x), self.rows, self.n_in)
+        return self.window.patches(x, self.zx)
 
 
-def carries(op: Op) -> bool:
-    """Whether an op can be tap or target."""
-    return op.kind == "FULLY_CONNECTED"
+def carries(model: Model, op: Op) -> bool:
+    """Whether an op can be tap or target; `carrier` proves it."""
+    return op.kind == "FULLY_CONNECTED" or (op.kind == "CONV_2D" and not _is_grouped(model, op))
 
 
 def carrier(model: Model, index: int) -> Carrier:
@@ -36,27 +63,47 @@ def carrier(model: Model, index: int) -> Carrier:
     Raises:
         McueditError: there is no such op, or it cannot carry a delta.
     """
-    able = [op.index for op in model.ops if carries(op)]
+    able = [op.index for op in model.ops if carries(model, op)]
     hint = f"ops that can: {', '.join(map(str, able)) or 'none'}"
     if not 0 <= index < len(model.ops):
         raise McueditError(f"op {index}: the model has ops 0..{len(model.ops) - 1}", hint)
     op = model.ops[index]
     if index not in able:
-        raise McueditError(f"op {index} {op.kind} cannot carry a delta", hint)
-    x, weights, y = _fully_connected(model, op)
-    n_out, n_in = weights.shape
+        grouped = "a grouped convolution " if op.kind == "CONV_2D" else ""
+        raise McueditError(f"op {index} {op.kind}: {grouped}cannot carry a delta", hint)
+    x, weights, y = _operands(model, op)
+    if op.kind == "CONV_2D":
+        windows = window(model, op)
+        n_in, n_out, rows, over = windows.taps, weights.shape[0], windows.rows, None if windows.is_rows else windows
+    else:
+        (n_out, n_in), rows, over = weights.shape, x.size // weights.shape[1], None
+    if max(n_in, n_out) > _MAX_WIDTH:
+        raise McueditError(f"op {index} {op.kind}: rows of {n_in} and {n_out}", f"at most {_MAX_WIDTH} can be")
     lo, hi = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
-    return Carrier(n_in, n_out, x.size // n_in, x.zero, lo, hi)
+    return Carrier(n_in, n_out, rows, x.zero, lo, hi, over)
 
 
-def _fully_connected(model: Model, op: Op) -> tuple[Tensor, Tensor, Tensor]:
+def _is_grouped(model: Model, op: Op) -> bool:
+    x, weights = (*(model.tensors[i] if i >= 0 else None for i in op.inputs), None, None)[:2]
+    return bool(x and weights and x.shape and weights.shape and x.shape[-1] != weights.shape[-1])
+
+
+def _operands(model: Model, op: Op) -> tuple[Tensor, Tensor, Tensor]:
     """Input, weights and output of an op whose file may hold anything."""
     inputs, outputs = model.op_tensors(op)
     x, weights, y = (*inputs, None, None)[0], (*inputs, None, None)[1], outputs[0] if outputs else None
-    if x is None or weights is None or y is None or weights.data is None or len(weights.shape) != 2:
-        raise McueditError(f"op {op.index} {op.kind}: its weights are no constant matrix", _CONVERT)
-    n_out, n_in = weights.shape
-    if not (n_in > 0 and n_out > 0 and x.size % n_in == 0 and y.size == x.size // n_in * n_out > 0):
+    rank, what = (4, "filter") if op.kind == "CONV_2D" else (2, "matrix")
+    if x is None or weights is None or y is None or weights.data is None or len(weights.shape) != rank:
+        raise McueditError(f"op {op.index} {op.kind}: its weights are no constant {what}", _CONVERT)
+    if weights.dtype != INT8:
+        raise McueditError(f"op {op.index} {op.kind}: its weights are {weights.dtype}, not INT8", _CONVERT)
+    n_out, n_in = weights.shape[0], weights.shape[-1]
+    fits = n_in > 0 and n_out > 0 and x.size % n_in == 0 and y.size > 0
+    if op.kind == "CONV_2D":
+        fits = fits and y.shape[-1:] == (n_out,)  # `window` proves the rest
+    else:
+        fits = fits and y.size == x.size // n_in * n_out
+    if not fits:
         shapes = ", ".join(str(list(t.shape)) for t in (x, weights, y))
         raise McueditError(f"op {op.index} {op.kind}: shapes {shapes} do not fit", _CONVERT)
     for tensor in x, y:

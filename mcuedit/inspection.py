@@ -67,7 +67,7 @@ def _op(model: Model, op: Op) -> OpInfo:
 
 
 def _why_no_tap(model: Model, op: Op) -> str:
-    if not carries(op):
+    if not carries(model, op):
         return "carries no delta"
     try:
         carrier(model, op.index)

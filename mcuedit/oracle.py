@@ -52,7 +52,7 @@ class Tflm:
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
         for op in model.ops:
-            if carries(op):
+            if carries(model, op):
                 carrier(model, op.index)  # proves that the shapes fit: TFLM believes whatever the file claims
         arena = 2 * activations + 32768 + 512 * len(model.tensors)
         config = runtime.InterpreterConfig.kPreserveAllTensors

@@ -28,6 +28,12 @@ static bool are_zero(const uint8_t *from, const uint8_t *end)
     return true;
 }
 
+/* Is the whole input one row? */
+static bool is_single(const mcuedit_op *op)
+{
+    return op->rows == 1 && op->window == NULL;
+}
+
 /* Does the delta fit the ops of the base that it names? */
 static bool fits(const uint8_t *delta, const mcuedit_base *base)
 {
@@ -39,7 +45,7 @@ static bool fits(const uint8_t *delta, const mcuedit_base *base)
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
     uint32_t least = delta[DELTA_FLAGS] & DELTA_DENSE ? to->n_out : 1;
     return n_in != 0 && n_in == from->n_in && to->n_in != 0 && n_rows >= least && n_rows <= to->n_out &&
-           (tap == target || (from->rows == 1 && to->rows == 1)) &&
+           (tap == target || (is_single(from) && is_single(to))) &&
            mcuedit_i8(delta + DELTA_ZX) == from->input_zero_point && mcuedit_i8(delta + DELTA_ACT_LO) == to->act_lo &&
            mcuedit_i8(delta + DELTA_ACT_HI) == to->act_hi;
 }

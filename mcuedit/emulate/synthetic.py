@@ -20,8 +20,8 @@ def adapters(model: Model, count: int, seed: int = 0) -> list[Adapter]:
     Gated and plain, rank 1 to 4, 8 and 4 bits, sparse and dense, tap at the target and before it, by turns.
     """
     rng = np.random.default_rng(seed)
-    able = [op.index for op in model.ops if carries(op)]
-    single = [index for index in able if carrier(model, index).rows == 1]
+    able = [op.index for op in model.ops if carries(model, op)]
+    single = [index for index in able if carrier(model, index).single]
     made = []
     for i in range(count):
         target = able[-1 - i % len(able)]

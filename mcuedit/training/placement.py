@@ -70,7 +70,7 @@ def logits_op(model: Model) -> int | None:
     logits = logits_tensor(model)
     for op in reversed(model.ops):
         if logits in op.outputs:
-            if carries(op):
+            if carries(model, op):
                 return op.index
             if op.kind != "RESHAPE":
                 return None
@@ -89,7 +89,7 @@ def pairs(model: Model, tap: str, target: str) -> list[tuple[int, int]]:
         _require_simulated(model, index)
     found = []
     for o in targets:
-        taps = [find_op(model, tap)] if tap != AUTO else [op.index for op in model.ops[: o + 1] if carries(op)]
+        taps = [find_op(model, tap)] if tap != AUTO else [op.index for op in model.ops[: o + 1] if carries(model, op)]
         found += [(t, o) for t in taps if not _mismatch(model, t, o)]
         if tap != AUTO and (why := _mismatch(model, taps[0], o)):
             raise McueditError(f"tap {taps[0]}, target {o}: {why}", "choose others, or leave them to auto")
@@ -102,7 +102,7 @@ def _default_targets(model: Model) -> list[int]:
     last = logits_op(model)
     if last is not None:
         return [last]
-    able = [op.index for op in model.ops if carries(op)]
+    able = [op.index for op in model.ops if carries(model, op)]
     return able[-1:]
 
 
@@ -111,7 +111,7 @@ def _mismatch(model: Model, tap: int, target: int) -> str:
         return "the tap comes after the target"
     a: Carrier = carrier(model, tap)
     b: Carrier = carrier(model, target)
-    return "" if tap == target or a.rows == b.rows == 1 else "a tap before its target needs one row in both ops"
+    return "" if tap == target or (a.single and b.single) else "a tap before its target needs one row in both ops"
 
 
 def _require_simulated(model: Model, target: int) -> None:

@@ -57,7 +57,7 @@ def test_ram(base: Base) -> None:
 
 def edit(base: Base, seed: int, bits: int, *, is_open: bool) -> Delta:
     """Always open or never."""
-    able = [op.index for op in base.model.ops if carries(op)]
+    able = [op.index for op in base.model.ops if carries(base.model, op)]
     tap = next(index for index in reversed(able) if carrier(base.model, index).n_in == 128)
     made = delta(base.model, tap, able[-1], bits=bits, seed=seed)
     beyond = 1 << 22 if bits == 8 else 1 << 18  # any sum over A and x
