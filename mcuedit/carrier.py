@@ -46,7 +46,7 @@ class Carrier:
         return self.rows == 1 and self.window is None
 
     def rows_of(self, x: Int8Array) -> Int8Array:
-        """What A meets: int8[n, *input] to int8[n, rows, n_in]; a convolution's rows are in kernel_h, kernel_w, c_in."""
+        """What A meets: int8[n, *input] to int8[n, rows, n_in]; under a window in kernel_h, kernel_w, c_in order."""
         if self.window is None:
             return x.reshape(len(x), self.rows, self.n_in)
         return self.window.patches(x, self.zx)
@@ -99,11 +99,7 @@ def _operands(model: Model, op: Op) -> tuple[Tensor, Tensor, Tensor]:
         raise McueditError(f"op {op.index} {op.kind}: its weights are {weights.dtype}, not INT8", _CONVERT)
     n_out, n_in = weights.shape[0], weights.shape[-1]
     fits = n_in > 0 and n_out > 0 and x.size % n_in == 0 and y.size > 0
-    if op.kind == "CONV_2D":
-        fits = fits and y.shape[-1:] == (n_out,)  # `window` proves the rest
-    else:
-        fits = fits and y.size == x.size // n_in * n_out
-    if not fits:
+    if not (fits and (y.shape[-1:] == (n_out,) if rank == 4 else y.size == x.size // n_in * n_out)):
         shapes = ", ".join(str(list(t.shape)) for t in (x, weights, y))
         raise McueditError(f"op {op.index} {op.kind}: shapes {shapes} do not fit", _CONVERT)
     for tensor in x, y:
