@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
+from mcuedit.carrier import Carrier, carrier
 from mcuedit.delta import Adapter, Delta, add
 from mcuedit.fixedpoint import dot, mbqm
 from mcuedit.model import INT8, Model, Op
 from mcuedit.oracle import Oracle
 
 Int8Array = npt.NDArray[np.int8]
+
+_AT_ONCE = 1 << 24  # elements under windows that are spread out at a time: bounds memory
 
 
 def logits_tensor(model: Model) -> int:
@@ -75,7 +78,7 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
         if reached:
             _rerun(model, op, np.logical_or.reduce(reached), now)
         tapped = [d for d in deltas if d.tap == op.index]
-        kept |= _project(tapped, now[op.inputs[0]]) if tapped else {}
+        kept |= _project(carrier(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
         aimed = [d for d in deltas if d.target == op.index]
         if aimed:
             now[y] = _add(aimed, [kept[id(d)] for d in aimed], now[y])
@@ -92,12 +95,13 @@ def _rerun(model: Model, op: Op, rows: npt.NDArray[np.bool_], now: dict[int, Int
         now[y][rows] = ops.operator(model, op).forward(*(now[t][rows] for t in model.sources(op)))
 
 
-def _project(deltas: Sequence[Delta], x: Int8Array) -> dict[int, npt.NDArray[np.int64]]:
+def _project(tap: Carrier, deltas: Sequence[Delta], x: Int8Array) -> dict[int, npt.NDArray[np.int64]]:
     """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
     a = np.concatenate([d.a for d in deltas])
-    rows = x.reshape(len(x), -1, a.shape[1])
     c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
-    h = np.clip(mbqm(dot(rows, a) + c, m, s), -127, 127)
+    some = max(1, _AT_ONCE // (tap.rows * tap.n_in))
+    sums = np.concatenate([dot(tap.rows_of(x[i : i + some]), a) for i in range(0, len(x), some)])
+    h = np.clip(mbqm(sums + c, m, s), -127, 127)
     found, start = {}, 0
     for d in deltas:
         own = h[..., start : start + d.rank]
