@@ -69,8 +69,8 @@ def carrier(model: Model, index: int) -> Carrier:
         raise McueditError(f"op {index}: the model has ops 0..{len(model.ops) - 1}", hint)
     op = model.ops[index]
     if index not in able:
-        grouped = "a grouped convolution " if op.kind == "CONV_2D" else ""
-        raise McueditError(f"op {index} {op.kind}: {grouped}cannot carry a delta", hint)
+        why = ": it is grouped" if op.kind == "CONV_2D" else ""
+        raise McueditError(f"op {index} {op.kind} cannot carry a delta{why}", hint)
     x, weights, y = _operands(model, op)
     if op.kind == "CONV_2D":
         windows = window(model, op)
