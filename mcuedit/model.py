@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mcuedit.errors import McueditError
 
 INT8, INT32 = "INT8", "INT32"
+_SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known
 BASE_ID_SIZE = 8  # bytes of the SHA-256 that identify a base on the device
 
 
@@ -97,6 +98,14 @@ class Model:
     def output(self) -> Tensor:
         """The only graph output."""
         return self.tensors[self.outputs[0]]
+
+    def sources(self, op: Op) -> tuple[int, ...]:
+        """The op's activation inputs, in its order: neither constant, nor omitted, nor a shape."""
+        return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None and self.tensors[i].dtype != INT32)
+
+    def computes_shape(self, op: Op) -> bool:
+        """Whether the op only computes a shape, as a converter's Flatten over an open batch does."""
+        return op.kind in _SHAPE_KINDS and all(self.tensors[i].dtype == INT32 for i in op.outputs)
 
     def op_tensors(self, op: Op) -> tuple[list[Tensor | None], list[Tensor]]:
         """Input tensors (None where omitted) and output tensors of an op."""

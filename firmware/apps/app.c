@@ -5,8 +5,7 @@
 
 #define SLOTS (APP_ADAPTERS > 0 ? APP_ADAPTERS : 1)
 
-int8_t app_input[MODEL_INPUT_SIZE] __attribute__((aligned(4)));
-int8_t app_output[MODEL_OUTPUT_SIZE] __attribute__((aligned(4)));
+int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
 
 /* The active set must outlive the inference after the one that replaces it: hence two, in turn. */
 static struct {
@@ -18,7 +17,6 @@ static struct {
     mcuedit_set sets[2];
     uint8_t turn;
     int8_t h[APP_RANK];
-    int8_t arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
 } app;
 
 int app_start(void)
@@ -65,14 +63,14 @@ int app_use(const uint8_t *mask)
 int app_infer(void)
 {
     if (!app.base_error) {
-        MODEL_INFER(&app.stack, app_input, app_output, app.arena);
+        MODEL_INFER(&app.stack, APP_INPUT, APP_OUTPUT, app_arena);
     }
     return app.base_error;
 }
 
 uint16_t app_answer(void)
 {
-    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app.arena, app_output), MODEL_LOGITS_SIZE);
+    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
 }
 
 const char *app_label(uint16_t answer, uint8_t *length)
@@ -86,9 +84,4 @@ const char *app_label(uint16_t answer, uint8_t *length)
         }
     }
     return label;
-}
-
-const int8_t *app_arena(void)
-{
-    return app.arena;
 }

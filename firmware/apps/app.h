@@ -13,8 +13,10 @@
 
 #define APP_MASK_SIZE (APP_ADAPTERS / 8 + 1)
 
-extern int8_t app_input[MODEL_INPUT_SIZE];
-extern int8_t app_output[MODEL_OUTPUT_SIZE];
+/* Input and output lie in the arena: an inference overwrites its input. */
+extern int8_t app_arena[MODEL_ARENA_SIZE];
+#define APP_INPUT  MODEL_INPUT(app_arena)
+#define APP_OUTPUT MODEL_OUTPUT(app_arena)
 
 /*
  * Checks the base and opens the adapters; all that are accepted are active. Returns the first error, MCUEDIT_OK if
@@ -25,14 +27,11 @@ int app_start(void);
 /* Activates adapter i if bit i % 8 of mask[i / 8] is set, and deactivates all others. On an error nothing changes. */
 int app_use(const uint8_t *mask);
 
-/* One inference, app_input to app_output. */
+/* One inference, APP_INPUT to APP_OUTPUT. */
 int app_infer(void);
 
 /* The answer of the last inference, and its name: not terminated, `*length` bytes, none if it has no name. */
 uint16_t app_answer(void);
 const char *app_label(uint16_t answer, uint8_t *length);
-
-/* The arena that the last inference left. */
-const int8_t *app_arena(void);
 
 #endif

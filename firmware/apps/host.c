@@ -38,9 +38,9 @@ int host_run(const int8_t *inputs, uint32_t n, int8_t *outputs, uint16_t *answer
 {
     int err = MCUEDIT_OK;
     for (uint32_t i = 0; !err && i < n; i++) {
-        copy(app_input, inputs + (uintptr_t)i * MODEL_INPUT_SIZE, MODEL_INPUT_SIZE);
+        copy(APP_INPUT, inputs + (uintptr_t)i * MODEL_INPUT_SIZE, MODEL_INPUT_SIZE);
         err = app_infer();
-        copy(outputs + (uintptr_t)i * MODEL_OUTPUT_SIZE, app_output, MODEL_OUTPUT_SIZE);
+        copy(outputs + (uintptr_t)i * MODEL_OUTPUT_SIZE, APP_OUTPUT, MODEL_OUTPUT_SIZE);
         answers[i] = app_answer();
     }
     return err;
@@ -51,10 +51,10 @@ int host_arenas(const int8_t *inputs, uint32_t n, int8_t *outputs, int8_t *arena
 {
     int err = MCUEDIT_OK;
     for (uint32_t i = 0; !err && i < n; i++) {
-        copy(app_input, inputs + (uintptr_t)i * MODEL_INPUT_SIZE, MODEL_INPUT_SIZE);
+        copy(APP_INPUT, inputs + (uintptr_t)i * MODEL_INPUT_SIZE, MODEL_INPUT_SIZE);
         err = app_infer();
-        copy(outputs + (uintptr_t)i * MODEL_OUTPUT_SIZE, app_output, MODEL_OUTPUT_SIZE);
-        copy(arenas + (uintptr_t)i * MODEL_ARENA_SIZE, app_arena(), MODEL_ARENA_SIZE);
+        copy(outputs + (uintptr_t)i * MODEL_OUTPUT_SIZE, APP_OUTPUT, MODEL_OUTPUT_SIZE);
+        copy(arenas + (uintptr_t)i * MODEL_ARENA_SIZE, app_arena, MODEL_ARENA_SIZE);
     }
     return err;
 }

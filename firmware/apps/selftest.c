@@ -24,7 +24,7 @@ static uint32_t differing_bytes(const volatile int8_t *expected)
 {
     uint32_t differing = 0;
     for (uint32_t i = 0; i < MODEL_OUTPUT_SIZE; i++) {
-        differing += app_output[i] != expected[i];
+        differing += APP_OUTPUT[i] != expected[i];
     }
     return differing;
 }
@@ -59,7 +59,7 @@ int main(void)
     }
     for (uint32_t i = 0; !err && i < count; i++) {
         for (uint32_t j = 0; j < MODEL_INPUT_SIZE; j++) {
-            app_input[j] = *input++;
+            APP_INPUT[j] = *input++;
         }
         err = app_infer();
         uint32_t differing = differing_bytes(expected);

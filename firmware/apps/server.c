@@ -65,7 +65,7 @@ static int ask(void)
         }
         text[length++] = (char)byte;
     }
-    mcuedit_text_features(text, length, app_input, MODEL_FEATURES);
+    mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
     int err = infer();
     if (err) {
         return err;
@@ -93,7 +93,7 @@ static int run(void)
         if (low < 0) {
             return low == LINE_END ? MCUEDIT_E_SIZE : low;
         }
-        app_input[i] = (int8_t)(high << 4 | low);
+        APP_INPUT[i] = (int8_t)(high << 4 | low);
     }
     if (next_byte() != LINE_END) {
         return MCUEDIT_E_SIZE;
@@ -103,7 +103,7 @@ static int run(void)
         return err;
     }
     port_print("out ");
-    print_bytes(app_output, MODEL_OUTPUT_SIZE);
+    print_bytes(APP_OUTPUT, MODEL_OUTPUT_SIZE);
     port_print("\n");
     return MCUEDIT_OK;
 }

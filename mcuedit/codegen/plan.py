@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mcuedit.carrier import carries
-from mcuedit.codegen.ops import Lowered, is_shape_arithmetic, lower
+from mcuedit.carrier import carrier, carries
+from mcuedit.codegen.memory import Block, allocate, hole
+from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, Op
-
-_ALIGN = 4  # of places in the arena: whole words are read where a core can
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Plan:
     Attributes:
         lowered: one per op of the model.
         places: of every activation, by tensor index.
-        arena_size: bytes.
+        arena_size: bytes, input and output among them.
+        input_offset, output_offset: where in the arena the caller may put input and output.
+        scratch: offset in the arena of an op's scratch, by op index; None: it lies on the stack.
         logits: the tensor whose largest element is a classifier's answer: what a last SOFTMAX reads, else the output.
     """
 
@@ -47,6 +49,9 @@ class Plan:
     lowered: tuple[Lowered, ...]
     places: dict[int, Place]
     arena_size: int
+    input_offset: int
+    output_offset: int
+    scratch: dict[int, int | None]
     logits: int
 
     @property
@@ -54,17 +59,28 @@ class Plan:
         """Probe k + 1 of a probe build ends stage k."""
         stages = [Stage("latch")]
         for op in self.model.ops:
-            if carries(op):
-                stages += [Stage("project", op.index), Stage("op", op.index), Stage("add", op.index)]
-            elif self.called(op):
-                stages.append(Stage("op", op.index))
+            stages += [Stage("project", op.index)] * projects(self.model, op)
+            stages += [Stage("op", op.index)] * self.called(op)
+            stages += [Stage("add", op.index)] * carries(self.model, op)
         return tuple(stages)
+
+    @property
+    def stack_scratch(self) -> int:
+        """Bytes of stack that serve as scratch of some op."""
+        return max((self.lowered[op].scratch for op, offset in self.scratch.items() if offset is None), default=0)
 
     def called(self, op: Op) -> bool:
         """Whether the op leaves any code: it computes, or its bytes must move."""
-        if op.outputs[0] not in self.places:
+        if self.model.computes_shape(op):
             return False
-        return bool(self.lowered[op.index].function) or self.places[op.inputs[0]] != self.places[op.outputs[0]]
+        if self.lowered[op.index].function:
+            return True
+        return self.places[self.model.sources(op)[0]] != self.places[op.outputs[0]]
+
+
+def projects(model: Model, op: Op) -> bool:
+    """Whether the op can be the tap of a later target."""
+    return carries(model, op) and carrier(model, op.index).single
 
 
 def plan(model: Model, *, preserve: bool = False) -> Plan:
@@ -77,74 +93,94 @@ def plan(model: Model, *, preserve: bool = False) -> Plan:
         McueditError: an op, or the graph's form, is not in the bare runtime.
     """
     lowered = tuple(lower(model, op) for op in model.ops)
-    ops = [op for op in model.ops if not is_shape_arithmetic(model, op)]
+    ops = [op for op in model.ops if not model.computes_shape(op)]
     _check_graph(model, ops)
-    logits = _logits(model, ops)
+    logits = logits_tensor(model)
     owner = _owners(model, ops, lowered)
-    places = {owner[model.outputs[0]]: Place("output", 0, model.output.size)}
-    places[owner[model.inputs[0]]] = Place("input", 0, model.input.size)
-    rest = sorted({o for o in owner.values() if o not in places})
-    lives = _lifetimes(ops, owner, keep=owner[logits])
-    arena = _allocate({o: model.tensors[o].size for o in rest}, lives, preserve)
-    places |= {o: Place("arena", offset, model.tensors[o].size) for o, offset in arena.items()}
-    result = {t: places[o] for t, o in owner.items()}
-    if owner[model.inputs[0]] == owner[model.outputs[0]]:  # nothing but RESHAPE: the bytes must move
-        result[model.outputs[0]] = Place("output", 0, model.output.size)
-    size = max((p.offset + p.size for p in result.values() if p.where == "arena"), default=0)
-    return Plan(model, lowered, result, size, logits)
+    last = _last_uses(model, ops, owner)
+    last[owner[logits]] = last[owner[model.outputs[0]]] = len(model.ops)
+    block = _blocks(model, ops, lowered, owner, last, preserve)
+    blocks = _measured(model, ops, owner, block, last)
+    offsets = allocate(blocks, preserve)
+    arena_size = max(offsets[i] + b.size for i, b in blocks.items())
+    places = {t: _place(model, t, owner, offsets[block[owner[t]]]) for t in owner}
+    scratch = {
+        op.index: hole(blocks, offsets, op.index, lowered[op.index].scratch, arena_size, preserve)
+        for op in ops
+        if lowered[op.index].scratch
+    }
+    input_offset, output_offset = (offsets[block[owner[t]]] for t in (model.inputs[0], model.outputs[0]))
+    return Plan(model, lowered, places, arena_size, input_offset, output_offset, scratch, logits)
 
 
 def _check_graph(model: Model, ops: Sequence[Op]) -> None:
     known = {model.inputs[0]}
     for op in ops:
-        if op.inputs[0] not in known or len(op.outputs) != 1:
-            raise McueditError(
-                f"op {op.index} {op.kind} reads tensor {op.inputs[0]} before an op wrote it, or has several outputs",
-                "convert the model again: ops must stand in execution order",
-            )
+        for tensor in model.sources(op):
+            if tensor not in known:
+                raise McueditError(
+                    f"op {op.index} {op.kind} reads tensor {tensor} before an op wrote it",
+                    "convert the model again: ops must stand in execution order",
+                )
         known.add(op.outputs[0])
     if model.outputs[0] not in known:
         raise McueditError("no op writes the model's output", "convert the model again")
-
-
-def _logits(model: Model, ops: Sequence[Op]) -> int:
-    tensor = model.outputs[0]
-    for op in reversed(ops):
-        if op.outputs[0] == tensor and op.kind in ("RESHAPE", "SOFTMAX"):
-            tensor = op.inputs[0]
-            if op.kind == "SOFTMAX":
-                return tensor
-    return model.outputs[0]
 
 
 def _owners(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered]) -> dict[int, int]:
     """Activations -> the first tensor with the same bytes."""
     owner = {model.inputs[0]: model.inputs[0]}
     for op in ops:
-        owner[op.outputs[0]] = op.outputs[0] if lowered[op.index].function else owner[op.inputs[0]]
+        x, y = owner[model.sources(op)[0]], op.outputs[0]
+        must_move = y == model.outputs[0] and x == model.inputs[0]  # nothing but RESHAPE
+        owner[y] = y if lowered[op.index].function or must_move else x
     return owner
 
 
-def _lifetimes(ops: Sequence[Op], owner: dict[int, int], keep: int) -> dict[int, tuple[int, int]]:
-    """First and last op that touch each owner; `keep` is read after the inference."""
-    lives: dict[int, tuple[int, int]] = {}
+def _last_uses(model: Model, ops: Sequence[Op], owner: dict[int, int]) -> dict[int, int]:
+    """The last op that touches each owner."""
+    return {owner[t]: op.index for op in ops for t in (*model.sources(op), op.outputs[0])}
+
+
+def _blocks(
+    model: Model,
+    ops: Sequence[Op],
+    lowered: Sequence[Lowered],
+    owner: dict[int, int],
+    last: dict[int, int],
+    preserve: bool,
+) -> dict[int, int]:
+    """Owners -> the first of those that lie in the same memory, one after the other in time."""
+    block = {owner[model.inputs[0]]: owner[model.inputs[0]]}
     for op in ops:
-        for tensor in (op.inputs[0], op.outputs[0]):
-            first, _ = lives.get(owner[tensor], (op.index, op.index))
-            lives[owner[tensor]] = (first, op.index)
-    lives[keep] = (lives.get(keep, (0, 0))[0], ops[-1].index + 1 if ops else 0)
-    return lives
+        y = op.outputs[0]
+        if owner[y] != y:
+            continue
+        block[y] = y
+        for position in lowered[op.index].in_place if not preserve else ():
+            x = owner[model.sources(op)[position]]
+            if last[x] == op.index and model.tensors[x].size == model.tensors[y].size:
+                block[y] = block[x]
+                break
+    return block
 
 
-def _allocate(sizes: dict[int, int], lives: dict[int, tuple[int, int]], preserve: bool) -> dict[int, int]:
-    """Largest first, each at the lowest offset where nothing that lives at the same time lies."""
-    offsets: dict[int, int] = {}
-    for tensor in sorted(sizes, key=lambda t: (-sizes[t], t)):
-        first, last = lives[tensor]
-        offset = 0
-        for other in sorted(offsets, key=lambda t: offsets[t]):
-            apart = not preserve and (lives[other][1] < first or last < lives[other][0])
-            if not apart and offset + sizes[tensor] > offsets[other]:
-                offset = max(offset, -(-(offsets[other] + sizes[other]) // _ALIGN) * _ALIGN)
-        offsets[tensor] = offset
-    return offsets
+def _measured(
+    model: Model, ops: Sequence[Op], owner: dict[int, int], block: dict[int, int], last: dict[int, int]
+) -> dict[int, Block]:
+    first = {op.outputs[0]: op.index for op in ops} | {model.inputs[0]: -1}
+    found: dict[int, Block] = {}
+    for tensor, name in block.items():
+        size = model.tensors[tensor].size
+        before = found.get(name, Block(size, first[tensor], -1))
+        found[name] = Block(size, before.first, max(before.last, last.get(tensor, -1)))
+    return found
+
+
+def _place(model: Model, tensor: int, owner: dict[int, int], offset: int) -> Place:
+    size = model.tensors[tensor].size
+    if owner[tensor] == owner[model.inputs[0]]:
+        return Place("input", 0, size)
+    if owner[tensor] == owner[model.outputs[0]]:
+        return Place("output", 0, size)
+    return Place("arena", offset, size)

@@ -7,6 +7,7 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,11 @@ from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import adapter_names, base_names, comment
-from mcuedit.codegen.plan import Place, Plan, plan
+from mcuedit.codegen.plan import Place, Plan, plan, projects
 from mcuedit.delta import Adapter
 from mcuedit.errors import McueditError
 from mcuedit.model import Op
+from mcuedit.window import Window
 
 if TYPE_CHECKING:
     import jinja2
@@ -93,7 +95,7 @@ def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, st
         "sources": [path for path in files if path.endswith(".c")],
         "features": base.features,
         "has_labels": base.labels is not None,
-        "arena_size": max(made.arena_size, 1),
+        "arena_size": made.arena_size,
     }
     files |= {"CMakeLists.txt": _render("CMakeLists.txt.j2", context), "README.md": _render("README.md.j2", context)}
     return files | _runtime()
@@ -112,8 +114,8 @@ def _base_context(base: Base, made: Plan) -> dict[str, Any]:
     model = base.model
     ops = [_op_context(made, op) for op in model.ops]
     constants = [constant for op in ops for constant in op["constants"]]
-    arena = {p for p in made.places.values() if p.where == "arena"}
-    locals_ = {_pointer(p): p for p in sorted(arena, key=lambda p: p.offset)}
+    offsets = {p.offset for p in made.places.values() if p.where == "arena"}
+    offsets |= {offset for offset in made.scratch.values() if offset is not None}
     return {
         **_banner(base),
         "names": base_names(base.name),
@@ -123,9 +125,11 @@ def _base_context(base: Base, made: Plan) -> dict[str, Any]:
         "blobs_crc": f"0x{zlib.crc32(literals.little_endian(c['values'] for c in constants)):08x}",
         "input_size": model.input.size,
         "output_size": model.output.size,
-        "arena_size": max(made.arena_size, 1),
-        "uses_arena": bool(arena),
-        "pointers": [(name, place.offset) for name, place in locals_.items()],
+        "input_offset": made.input_offset,
+        "output_offset": made.output_offset,
+        "arena_size": made.arena_size,
+        "stack_scratch": made.stack_scratch,
+        "pointers": [(f"at_{offset}", offset) for offset in sorted(offsets)],
         "logits": _logits(made),
         "features": base.features or 0,
         **_label_context(base),
@@ -144,14 +148,16 @@ def _logits(made: Plan) -> Place:
 def _op_context(made: Plan, op: Op) -> dict[str, Any]:
     model, lowered, called = made.model, made.lowered[op.index], made.called(op)
     symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
-    output = model.tensors[op.outputs[0]]
+    named = {**symbols, "window": f"&op{op.index}_window"}
+    pointers = _operands(made, op) if called else {}
+    geometry = carrier(model, op.index) if carries(model, op) else None
     return {
         "index": op.index,
         "kind": op.kind,
-        "title": comment(output.name),
+        "title": comment(model.tensors[op.outputs[0]].name) if op.outputs else "",
         "function": lowered.function,
         "params_type": lowered.params_type,
-        "params": [(field, value.format_map(symbols)) for field, value in lowered.params],
+        "params": [(field, value.format_map(named)) for field, value in lowered.params],
         "constants": [
             {
                 "symbol": symbols[name],
@@ -163,12 +169,33 @@ def _op_context(made: Plan, op: Op) -> dict[str, Any]:
             }
             for name, values in lowered.constants.items()
         ],
-        "carrier": carrier(model, op.index) if carries(op) else None,
+        "window": [(field.name, getattr(lowered.window, field.name)) for field in fields(Window)]
+        if lowered.window
+        else None,
+        "carrier": geometry,
+        "projects": projects(model, op),
+        "windowed": getattr(geometry, "window", None) is not None,
         "called": called,
-        "input": _pointer(made.places[op.inputs[0]]) if called else "",
-        "output": _pointer(made.places[op.outputs[0]]) if called else "",
-        "size": output.size,
+        "arguments": [pointers.get(operand) or symbols[operand] for operand in lowered.operands] if called else [],
+        "input": pointers.get("input", ""),
+        "output": pointers.get("output", ""),
+        "patch": pointers.get("scratch", "0"),
+        "size": model.tensors[op.outputs[0]].size if called else 0,
     }
+
+
+def _operands(made: Plan, op: Op) -> dict[str, str]:
+    """C expressions of what an op's function may be called with."""
+    sources = [_pointer(made.places[tensor]) for tensor in made.model.sources(op)]
+    pointers = {f"input{i}": pointer for i, pointer in enumerate(sources)} | {
+        "input": sources[0],
+        "inputs": f"(const int8_t *const[]){{{', '.join(sources)}}}",
+        "output": _pointer(made.places[op.outputs[0]]),
+    }
+    if op.index in made.scratch:
+        offset = made.scratch[op.index]
+        pointers["scratch"] = "scratch" if offset is None else f"at_{offset}"
+    return pointers
 
 
 def _label_context(base: Base) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from mcuedit import codegen, resources, toolchain
 from mcuedit.base import Base
-from mcuedit.codegen.ops import is_shape_arithmetic
 from mcuedit.delta import Adapter, add
 from mcuedit.model import Model
 from mcuedit.ops import operator
@@ -129,7 +128,7 @@ def reference(model: Model, adapters: Sequence[Adapter], x: np.ndarray) -> dict[
     values = {model.inputs[0]: x.reshape(len(x), *model.input.shape)}
     h = {}
     for op in model.ops:
-        if is_shape_arithmetic(model, op):
+        if model.computes_shape(op):
             continue
         source = values[op.inputs[0]]
         y = operator(model, op).forward(source)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy.typing as npt
 
 from mcuedit.errors import McueditError
-from mcuedit.model import INT8, INT32, Model, Op
+from mcuedit.model import INT8, Model, Op
+from mcuedit.window import Window
 
 _KINDS = {
     "FULLY_CONNECTED": "mcuedit.codegen.ops.fully_connected",
@@ -22,30 +23,31 @@ _KINDS = {
     "SOFTMAX": "mcuedit.codegen.ops.softmax",
 }
 
-# What a converter makes of Flatten over an open batch. It ends in the shape operand of a RESHAPE, which is known here.
-_SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")
-
 
 @dataclass(frozen=True)
 class Lowered:
     """One op as C.
 
     Attributes:
-        function: of engine.h, called as `function(&params, input, output)`; empty when the output is the input's bytes.
+        function: of engine.h, called as `function(&params, *operands)`; empty when the output is the input's bytes.
         params_type: its parameter struct.
-        params: (field, C expression); `{name}` of `constants` stands for the array.
+        params: (field, C expression); `{name}` of `constants` stands for the array, `{window}` for a pointer to it.
         constants: arrays in flash, by name; covered by the base's CRC.
+        operands: "input" (the op's source 0), "input1", ..., "inputs" (an array of all sources), "output", "scratch",
+            or the name of a constant.
+        scratch: bytes that "scratch" points to, aligned to a word.
+        window: of a windowed op.
+        in_place: positions of sources whose place the output may take: the kernel reads an element before it writes it.
     """
 
     function: str = ""
     params_type: str = ""
     params: tuple[tuple[str, str], ...] = ()
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
-
-
-def is_shape_arithmetic(model: Model, op: Op) -> bool:
-    """Whether the op only computes a shape, which leaves no code."""
-    return op.kind in _SHAPE_KINDS and model.tensors[op.outputs[0]].dtype == INT32
+    operands: tuple[str, ...] = ("input", "output")
+    scratch: int = 0
+    window: Window | None = None
+    in_place: tuple[int, ...] = ()
 
 
 def lower(model: Model, op: Op) -> Lowered:
@@ -54,17 +56,19 @@ def lower(model: Model, op: Op) -> Lowered:
     Raises:
         McueditError: the bare runtime has no such op, or not in this form.
     """
-    if is_shape_arithmetic(model, op):
+    if model.computes_shape(op):
         return Lowered()
     if op.kind not in _KINDS:
         raise McueditError(
             f"op {op.index} {op.kind} is not in the bare runtime",
             f"it has {', '.join(sorted(_KINDS))}; replace the op in the model or use another runtime",
         )
-    require(op.inputs[:1] > (-1,) and len(op.outputs) == 1, op, "its input or its output is missing")
-    for tensor in (model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]):
-        quantized = tensor.dtype == INT8 and tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
-        require(quantized, op, f"tensor {tensor.name!r} is {tensor.dtype}, not quantized int8")
+    sources = model.sources(op)
+    require(len(sources) > 0 and len(op.outputs) == 1, op, "its input or its output is missing")
+    for tensor in (model.tensors[i] for i in (*sources, op.outputs[0])):
+        require(tensor.dtype == INT8, op, f"tensor {tensor.name!r} is {tensor.dtype}, not int8")
+        quantized = tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
+        require(quantized and -128 <= tensor.zero <= 127, op, f"tensor {tensor.name!r} is not quantized")
     lowered: Lowered = import_module(_KINDS[op.kind]).lower(model, op)
     return lowered
 

@@ -107,7 +107,7 @@ const mcuedit_base tiny_base = {
 void tiny_infer(mcuedit_stack *stack, const int8_t *input, int8_t *output, int8_t *arena)
 {
     int8_t *at_0 = arena + 0;
-    int8_t *at_8 = arena + 8;
+    int8_t *at_16 = arena + 16;
 
     MCUEDIT_STAGE();
     mcuedit_stack_latch(stack);
@@ -115,19 +115,19 @@ void tiny_infer(mcuedit_stack *stack, const int8_t *input, int8_t *output, int8_
 
     mcuedit_stack_project(stack, 0, input);
     MCUEDIT_STAGE();
-    mcuedit_fully_connected_s8(&op0, input, at_0);
+    mcuedit_fully_connected_s8(&op0, input, at_16);
     MCUEDIT_STAGE();
-    mcuedit_stack_add(stack, 0, input, at_0);
-    MCUEDIT_STAGE();
-
-    mcuedit_stack_project(stack, 1, at_0);
-    MCUEDIT_STAGE();
-    mcuedit_fully_connected_s8(&op1, at_0, at_8);
-    MCUEDIT_STAGE();
-    mcuedit_stack_add(stack, 1, at_0, at_8);
+    mcuedit_stack_add(stack, 0, input, at_16);
     MCUEDIT_STAGE();
 
-    mcuedit_softmax_s8(&op2, at_8, output);
+    mcuedit_stack_project(stack, 1, at_16);
+    MCUEDIT_STAGE();
+    mcuedit_fully_connected_s8(&op1, at_16, at_0);
+    MCUEDIT_STAGE();
+    mcuedit_stack_add(stack, 1, at_16, at_0);
+    MCUEDIT_STAGE();
+
+    mcuedit_softmax_s8(&op2, at_0, output);
     MCUEDIT_STAGE();
 }
 

@@ -16,16 +16,19 @@ extern "C" {
 
 #define TINY_INPUT_SIZE 16
 #define TINY_OUTPUT_SIZE 6
-#define TINY_ARENA_SIZE 14
+#define TINY_ARENA_SIZE 24
+/* Where input and output may lie in the arena; they are overwritten there. Any other place will do as well. */
+#define TINY_INPUT(arena) ((int8_t *)(arena))
+#define TINY_OUTPUT(arena) ((int8_t *)(arena) + 8)
 /* Width of the text features; 0: the input is no text. */
 #define TINY_FEATURES 16
 /* The classifier's answer is the first largest of its logits, which an inference leaves in the arena. */
-#define TINY_LOGITS(arena, output) ((const int8_t *)(arena) + 8)
+#define TINY_LOGITS(arena, output) ((const int8_t *)(arena) + 0)
 #define TINY_LOGITS_SIZE 6
 
 extern const mcuedit_base tiny_base;
 
-/* One inference with the adapters of `stack` (NULL: none). `arena`, of TINY_ARENA_SIZE bytes, is scratch. */
+/* One inference with the adapters of `stack` (NULL: none). `arena`: TINY_ARENA_SIZE bytes, aligned to 4. */
 void tiny_infer(mcuedit_stack *stack, const int8_t *input, int8_t *output, int8_t *arena);
 
 /* Name of class `index` in the base, UTF-8, 6 of them. */
