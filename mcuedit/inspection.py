@@ -10,9 +10,11 @@ import numpy as np
 
 from mcuedit import ops
 from mcuedit.carrier import carrier, carries
+from mcuedit.codegen import plan
 from mcuedit.codegen.ops import lower
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op, Tensor
+from mcuedit.oracle import Tflm
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,41 @@ class OpInfo:
     target: bool
     why_not: str
     bare: bool
+
+
+@dataclass(frozen=True)
+class Runtimes:
+    """Which runtimes run a base; a reason instead of "" where one does not.
+
+    Attributes:
+        arena, stack_scratch: bytes of RAM that the bare runtime's plan takes; None where it does not run the base.
+        constants: bytes of flash for weights, biases, multipliers and tables in the bare runtime.
+    """
+
+    bare: str
+    tflm: str
+    arena: int | None = None
+    stack_scratch: int | None = None
+    constants: int | None = None
+
+
+def runtimes(model: Model) -> Runtimes:
+    """Tries the base on both runtimes: plans it for the bare one, loads it into TensorFlow Lite Micro."""
+    tflm = _error(lambda: Tflm(model))
+    try:
+        made = plan(model)
+    except McueditError as error:
+        return Runtimes(error.message, tflm)
+    constants = sum(values.nbytes for lowered in made.lowered for values in lowered.constants.values())
+    return Runtimes("", tflm, made.arena_size, made.stack_scratch, constants)
+
+
+def _error(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except McueditError as error:
+        return error.message
+    return ""
 
 
 def describe(model: Model) -> list[OpInfo]:
@@ -62,26 +99,14 @@ def _op(model: Model, op: Op) -> OpInfo:
         tap,
         not why_not,
         why_not,
-        _runs_bare(model, op),
+        not _error(lambda: lower(model, op)),
     )
 
 
 def _why_no_tap(model: Model, op: Op) -> str:
     if not carries(model, op):
         return "carries no delta"
-    try:
-        carrier(model, op.index)
-    except McueditError as error:
-        return error.message
-    return ""
-
-
-def _runs_bare(model: Model, op: Op) -> bool:
-    try:
-        lower(model, op)
-    except McueditError:
-        return False
-    return True
+    return _error(lambda: carrier(model, op.index))
 
 
 def macs(op: Op, source: Tensor | None, weights: Tensor | None, output: Tensor | None) -> int:

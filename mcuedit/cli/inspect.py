@@ -43,7 +43,7 @@ def command(path: Path, base_path: Path | None, as_json: bool) -> None:
 
 
 def _base(found: base.Base, as_json: bool) -> None:
-    model, ops = found.model, inspection.describe(found.model)
+    model, ops, runs = found.model, inspection.describe(found.model), inspection.runtimes(found.model)
     labels = found.labels or ()
     spare = sum(map(is_spare, labels))
     if as_json:
@@ -63,7 +63,13 @@ def _base(found: base.Base, as_json: bool) -> None:
                 "op_outputs": [op.output.name if op.output is not None else "" for op in ops],
                 "taps": [op.index for op in ops if op.tap],
                 "targets": [op.index for op in ops if op.target],
-                "bare": all(op.bare for op in ops),
+                "bare": not runs.bare,
+                "bare_why_not": runs.bare,
+                "tflm": not runs.tflm,
+                "tflm_why_not": runs.tflm,
+                "arena": runs.arena,
+                "stack_scratch": runs.stack_scratch,
+                "constants": runs.constants,
             }
         )
         return
@@ -75,9 +81,12 @@ def _base(found: base.Base, as_json: bool) -> None:
     columns = ("op", "kind", "input", "weights", "output", "MACs", "bare", "tap", "target", "output's name, or why not")
     rows = [_op_row(op) for op in ops]
     out.print(table("", columns, rows, left=[column for column in columns if column != "MACs"]))
-    missing = sorted({op.kind for op in ops if not op.bare})
-    if missing:
-        out.print(f"The bare runtime has no {', '.join(missing)}.")
+    if runs.bare:
+        out.print(f"bare runtime: no, {runs.bare}", markup=False)
+    else:
+        scratch = f", {runs.stack_scratch:,} of stack as scratch" if runs.stack_scratch else ""
+        out.print(f"bare runtime: yes; {runs.arena:,} bytes of arena{scratch}, {runs.constants:,} of constants")
+    out.print(f"TensorFlow Lite Micro: {'no, ' + runs.tflm if runs.tflm else 'yes'}", markup=False)
 
 
 def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:

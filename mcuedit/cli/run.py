@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import atomic, base, board
+from mcuedit import atomic, base, board, codegen
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, note, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
@@ -63,7 +63,7 @@ def command(
 
     unicorn and qemu execute the linked ELF file; host runs the same C compiled for this machine, tflm the runtime of
     TensorFlow Lite Micro itself. code_total is the firmware without weights, labels, tables and adapters: those are
-    model_bytes.
+    model_bytes. ram is all that is taken: the arena, in which input and output lie, other data, and the peak stack.
     """
     found = base.load(base_path)
     loaded = [read_adapter(path, found) for path in adapters]
@@ -125,6 +125,7 @@ def _values(found: Base, result: runner.Result, emulator: str) -> dict[str, Any]
     if result.board is not None and result.footprint is not None:
         size, stack = result.footprint, result.peak_stack or 0
         ram = size.data + size.bss + stack
+        arena = codegen.plan(found.model).arena_size
         values |= {
             "board": result.board,
             "cpu": board.load(result.board).cpu,
@@ -134,6 +135,7 @@ def _values(found: Base, result: runner.Result, emulator: str) -> dict[str, Any]
             "rodata": size.rodata,
             "code_total": size.code_total,
             "model_bytes": size.model,
+            "arena": arena,
             "ram": ram,
             "ram_beyond_io": ram - found.model.input.size - found.model.output.size,
         }
