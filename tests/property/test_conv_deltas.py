@@ -26,7 +26,11 @@ def inputs(conv: Conv, n: int = 4, seed: int = 0) -> np.ndarray:
 def outputs(model: Model, n: int, seed: int = 1) -> np.ndarray:
     """Any bytes: a delta is added to whatever the kernel made, within its activation range."""
     geometry = carrier(model, 0)
-    return np.random.default_rng(seed).integers(geometry.act_lo, 128, (n, *model.output.shape)).astype(np.int8)
+    return (
+        np.random.default_rng(seed)
+        .integers(geometry.act_lo, geometry.act_hi + 1, (n, *model.output.shape))
+        .astype(np.int8)
+    )
 
 
 @given(any_conv())

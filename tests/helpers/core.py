@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The delta core alone, without a generated base: one op at a time, described by hand."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.native import SHIM, WARNINGS, core_sources, includes
+from mcuedit import toolchain
+from mcuedit.carrier import Carrier, carrier
+from mcuedit.delta import Adapter
+from mcuedit.model import Model
+from mcuedit.package import encode
+from mcuedit.window import Window
+
+GUARD = 16  # bytes beside every buffer that must not change
+
+
+class CWindow(ctypes.Structure):
+    """mcuedit_window, whose fields are those of `Window`."""
+
+    _fields_ = [(name, ctypes.c_uint16) for name in Window.__dataclass_fields__]
+
+
+class COp(ctypes.Structure):
+    """mcuedit_op."""
+
+    _fields_ = [
+        ("n_in", ctypes.c_uint16),
+        ("n_out", ctypes.c_uint16),
+        ("rows", ctypes.c_uint32),
+        ("input_zero_point", ctypes.c_int8),
+        ("act_lo", ctypes.c_int8),
+        ("act_hi", ctypes.c_int8),
+        ("window", ctypes.POINTER(CWindow)),
+    ]
+
+
+class CBase(ctypes.Structure):
+    """mcuedit_base."""
+
+    _fields_ = [
+        ("id", ctypes.c_uint8 * 8),
+        ("op_count", ctypes.c_uint16),
+        ("blob_count", ctypes.c_uint16),
+        ("output_size", ctypes.c_uint32),
+        ("ops", ctypes.POINTER(COp)),
+        ("blobs", ctypes.c_void_p),
+        ("blobs_crc", ctypes.c_uint32),
+    ]
+
+
+def load(folder: Path) -> ctypes.CDLL:
+    """Compiles firmware/src and firmware/engine."""
+    sources = [str(path) for path in [*core_sources(), SHIM]]
+    arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), *sources, "-o", "core.so"]
+    toolchain.find_host_compiler().run(arguments, folder)
+    lib = ctypes.CDLL(str(folder / "core.so"))
+    lib.mcuedit_window_patch.restype = ctypes.c_void_p
+    return lib
+
+
+def c_op(geometry: Carrier) -> COp:
+    """As the template writes it."""
+    op = COp(geometry.n_in, geometry.n_out, geometry.rows, geometry.zx, geometry.act_lo, geometry.act_hi)
+    if geometry.window:
+        op.window = ctypes.pointer(CWindow(*astuple(geometry.window)))
+    return op
+
+
+def address(array: np.ndarray) -> ctypes.c_void_p:
+    """Where an array's first element is."""
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def guarded(size: int, values: np.ndarray | None = None) -> np.ndarray:
+    """int8[size] between guards of their own: `whole` sees them."""
+    room = np.full(size + 2 * GUARD, 0x5A, np.int8)
+    if values is not None:
+        room[GUARD:-GUARD] = values.reshape(-1)
+    return room[GUARD:-GUARD]
+
+
+def guards_hold(array: np.ndarray) -> bool:
+    """Whether nothing was written beside an array of `guarded`."""
+    room: Any = array.base
+    return bool((room[:GUARD] == 0x5A).all() and (room[-GUARD:] == 0x5A).all())
+
+
+def add(lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`y` after the core added `adapters` at op 0, sample by sample."""
+    geometry = carrier(model, 0)
+    op = c_op(geometry)
+    base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
+    keep: list[Any] = []
+    views = [_open(lib, base, encode(adapter, model), keep) for adapter in adapters]
+    stack = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_stack_size").value)
+    h = guarded(sum(d.rank for a in adapters for d in a.deltas))
+    lib.mcuedit_stack_init(stack, ctypes.byref(base), address(h), len(h))
+    pointers = (ctypes.c_void_p * len(views))(*map(ctypes.addressof, views))
+    chosen = (ctypes.c_void_p * 2)(ctypes.addressof(pointers), len(views))  # count is the first byte of the second word
+    assert lib.mcuedit_stack_set(stack, chosen) == 0
+    patch = guarded(geometry.n_in)
+    moved = []
+    for sample, out in zip(x, y, strict=True):
+        given, result = guarded(sample.size, sample), guarded(out.size, out)
+        lib.mcuedit_stack_latch(stack)
+        if geometry.window:
+            lib.mcuedit_stack_add_windows(stack, 0, address(given), address(result), address(patch))
+        else:
+            lib.mcuedit_stack_add(stack, 0, address(given), address(result))
+        assert all(map(guards_hold, (given, result, patch, h)))
+        assert (given == sample.reshape(-1)).all()
+        moved.append(result.reshape(out.shape))
+    return np.stack(moved)
+
+
+def _open(lib: ctypes.CDLL, base: CBase, raw: bytes, keep: list[Any]) -> Any:
+    flash = (ctypes.c_uint32 * (len(raw) // 4)).from_buffer_copy(raw)
+    view = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_adapter_size").value)
+    assert lib.mcuedit_adapter_open(view, ctypes.byref(base), flash, len(raw)) == 0
+    keep.append(flash)
+    return view
