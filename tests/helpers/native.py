@@ -12,6 +12,7 @@ import numpy as np
 
 from mcuedit import codegen, resources, toolchain
 from mcuedit.base import Base
+from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, add
 from mcuedit.model import Model
 from mcuedit.ops import operator
@@ -131,10 +132,10 @@ def reference(model: Model, adapters: Sequence[Adapter], x: np.ndarray) -> dict[
         if model.computes_shape(op):
             continue
         source = values[op.inputs[0]]
-        y = operator(model, op).forward(source)
+        y = operator(model, op).forward(*(values[t] for t in model.sources(op)))
         for i, delta in enumerate(deltas):
             if delta.tap == op.index:
-                h[i] = delta.project(source.reshape(len(x), -1, delta.a.shape[1]))
+                h[i] = delta.project(carrier(model, op.index).rows_of(source))
         here = [i for i, delta in enumerate(deltas) if delta.target == op.index]
         if here:
             rows = y.reshape(len(x), -1, model.tensors[op.inputs[1]].shape[0])

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import deltas, tiny
+from helpers.convs import Conv
 
 from mcuedit import ops
 from mcuedit.carrier import activation_range, carrier
@@ -242,3 +243,44 @@ def test_ops_that_carry_nothing(tiny_model, index, message):
     with pytest.raises(McueditError, match=message) as caught:
         carrier(tiny_model, index)
     assert "0, 1" in caught.value.hint
+
+
+def test_geometry_of_a_convolution():
+    model = parse(Conv(size=(5, 6), c_in=2, c_out=3, kernel=(3, 1), stride=(2, 1), batches=2).tflite())
+    found = carrier(model, 0)
+    assert (found.n_in, found.n_out, found.rows, found.zx) == (6, 3, 2 * 3 * 6, -7)
+    assert found.window is not None
+    assert not found.single
+
+
+def test_a_1x1_convolution_is_rows():
+    found = carrier(parse(Conv(size=(1, 1), c_in=4, kernel=(1, 1)).tflite()), 0)
+    assert (found.n_in, found.rows, found.window) == (4, 1, None)
+    assert found.single
+
+
+def test_a_tap_before_its_target_needs_one_row():
+    model = parse(Conv(size=(1, 1), kernel=(1, 1)).tflite())
+    assert carrier(model, 0).single
+    windowed = carrier(parse(Conv(size=(3, 3), same=False).tflite()), 0)
+    assert windowed.rows == 1
+    assert not windowed.single
+
+
+def _filter(model, shape):
+    model.subgraphs[0].tensors[1].shape = shape
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: _filter(m, [3, 3, 6, 1]), "op 0 CONV_2D cannot carry a delta: it is grouped"),
+        (lambda m: setattr(m.subgraphs[0].tensors[1], "buffer", 0), "weights are no constant filter"),
+        (lambda m: setattr(m.subgraphs[0].tensors[1], "type", 17), "weights are INT4, not INT8"),
+        (lambda m: setattr(m.subgraphs[0].tensors[3], "shape", [1, 5, 6, 4]), "do not fit"),
+        (lambda m: setattr(m.subgraphs[0].tensors[3], "shape", [1, 4, 6, 3]), "does not give output"),
+    ],
+)
+def test_convolutions_that_carry_nothing(change, message):
+    with pytest.raises(McueditError, match=message):
+        carrier(parse(tiny.altered(Conv().tflite(), change)), 0)
