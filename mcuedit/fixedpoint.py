@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.integer]
+Int64Array = npt.NDArray[np.int64]
+
+_PIECE = 1 << 15  # elements: 256 KB of int64
+_NARROW = 16
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -31,27 +36,71 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return m, shift
 
 
-def mbqm(x: IntArray, m: IntArray | int, s: IntArray | int) -> npt.NDArray[np.int64]:
+def mbqm(x: IntArray, m: IntArray | int, s: IntArray | int) -> Int64Array:
     """MultiplyByQuantizedMultiplier with double rounding.
 
     Args:
         x: int32 values, any shape.
-        m: multiplier, 0 or in [2**30, 2**31), broadcast against x.
-        s: shift in [-31, 30], broadcast against x.
+        m: multiplier in [0, 2**31), broadcast against x.
+        s: shift in [-31, 30], broadcast against x; a left shift wraps.
 
     Returns:
         int64 array of int32 values.
     """
-    shift = np.asarray(s, np.int64)
-    left = np.maximum(shift, 0)
-    right = np.maximum(-shift, 0)
-    product = (np.asarray(x, np.int64) << left) * np.asarray(m, np.int64)
-    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    high = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))  # C division truncates
-    mask = (np.int64(1) << right) - 1
-    threshold = (mask >> 1) + (high < 0)
-    rounded: npt.NDArray[np.int64] = (high >> right) + ((high & mask) > threshold)
-    return rounded
+    shape = np.broadcast_shapes(np.shape(x), np.shape(m), np.shape(s))
+    values = np.array(np.broadcast_to(np.asarray(x), shape), np.int64)
+    _scale(values, np.asarray(m, np.int64), np.asarray(s, np.int64))
+    return values
+
+
+def requantize(
+    total: npt.NDArray[Any],
+    offset: IntArray | int,
+    m: IntArray | int,
+    s: IntArray | int,
+    zero: int,
+    limits: tuple[int, int],
+) -> npt.NDArray[np.int8]:
+    """clamp(zero + MBQM(total + offset, m, s)), in pieces that stay in the cache.
+
+    Args:
+        total: whole numbers of any type, int32 values once offset is added: [..., channels].
+        offset, m, s: one for all or int64[channels]; ranges as in `mbqm`.
+        zero, limits: of the output.
+
+    Returns:
+        int8[..., channels]
+    """
+    out = np.empty(total.shape, np.int8)
+    channels = total.shape[-1]
+    rows, flat = total.reshape(-1, channels), out.reshape(-1, channels)
+    step = max(1, _PIECE // channels)
+    per_channel = [np.asarray(v, np.int64) for v in (offset, m, s)]
+    if channels < _NARROW:  # numpy's loop over so short an axis costs more than its arithmetic
+        per_channel = [np.tile(v, (step, 1)) if v.size > 1 else v for v in per_channel]
+    for start in range(0, len(rows), step):
+        piece = rows[start : start + step].astype(np.int64)
+        offsets, ms, shifts = (v[: len(piece)] if v.ndim == 2 else v for v in per_channel)
+        piece += offsets
+        _scale(piece, ms, shifts)
+        piece += zero
+        flat[start : start + step] = np.clip(piece, *limits, out=piece)
+    return out
+
+
+def _scale(x: Int64Array, m: Int64Array, s: Int64Array) -> None:
+    """`mbqm` in place."""
+    if (s > 0).any():
+        x[...] = (x << np.maximum(s, 0)).astype(np.int32)
+    x *= m
+    x += 1 << 30  # gemmlowp nudges by the sign and truncates, which is the same as this and a floor
+    x >>= 31
+    right = np.maximum(-s, 0)
+    if right.any():
+        half = (np.int64(1) << right) >> 1
+        x += (x >> 63) & np.minimum(half, 1) * -1  # ties away from zero
+        x += half
+        x >>= right
 
 
 def dot(x: npt.NDArray[np.int8], a: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ Each op kind is one class behind `Operator`; adding a kind is adding a file and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol
@@ -14,15 +15,35 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.errors import McueditError
-from mcuedit.model import Model, Op
+from mcuedit.model import INT8, Model, Op
 
 Int8Array = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float32]
 
 _KINDS = {
-    "FULLY_CONNECTED": "mcuedit.ops.fully_connected:FullyConnected",
-    "RESHAPE": "mcuedit.ops.reshape:Reshape",
-    "SOFTMAX": "mcuedit.ops.softmax:Softmax",
+    "ADD": "binary:Sum",
+    "AVERAGE_POOL_2D": "pool:AveragePool",
+    "CONCATENATION": "copies:Concatenation",
+    "CONV_2D": "conv:Conv",
+    "DEPTHWISE_CONV_2D": "depthwise:Depthwise",
+    "FULLY_CONNECTED": "fully_connected:FullyConnected",
+    "HARD_SWISH": "table:Table",
+    "LEAKY_RELU": "table:Table",
+    "LOGISTIC": "table:Table",
+    "MAX_POOL_2D": "pool:MaxPool",
+    "MEAN": "mean:Mean",
+    "MUL": "binary:Mul",
+    "PAD": "copies:Pad",
+    "PADV2": "copies:Pad",
+    "QUANTIZE": "table:Table",
+    "RELU": "table:Table",
+    "RELU6": "table:Table",
+    "RESHAPE": "copies:Reshape",
+    "SOFTMAX": "softmax:Softmax",
+    "STRIDED_SLICE": "copies:StridedSlice",
+    "SUB": "binary:Sum",
+    "TANH": "table:Table",
+    "TRANSPOSE": "copies:Transpose",
 }
 
 
@@ -54,13 +75,33 @@ def operator(model: Model, op: Op) -> Operator:
     """The simulation of one op of a model.
 
     Raises:
-        McueditError: the op's kind is not simulated.
+        McueditError: the op's kind is not simulated, its tensors are not int8, or TFLM refuses it as well.
     """
     if op.kind not in _KINDS:
         raise McueditError(
             f"op {op.index} {op.kind} comes after the target and cannot be trained through",
             f"choose a later target; ops that can follow one: {', '.join(kinds())}",
         )
+    _require_int8(model, op)
     module, name = _KINDS[op.kind].split(":")
-    made: Operator = getattr(import_module(module), name)(model, op)
+    made: Operator = getattr(import_module(f"mcuedit.ops.{module}"), name)(model, op)
     return made
+
+
+def _require_int8(model: Model, op: Op) -> None:
+    """Raises unless the op has an activation to read, one output, and all of them are int8 with one scale."""
+    sources = model.sources(op)
+    if not sources or len(op.outputs) != 1 or op.inputs[0] < 0:
+        raise McueditError(f"op {op.index} {op.kind}: its input or its output is missing", "convert the model again")
+    for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
+        one = tensor.scale.size == tensor.zero_point.size == 1
+        if (
+            tensor.dtype != INT8
+            or not one
+            or not 0 < float(tensor.scale[0]) < math.inf
+            or not -128 <= tensor.zero <= 127
+        ):
+            raise McueditError(
+                f"op {op.index} {op.kind}: tensor {tensor.name!r} is {tensor.dtype}, not quantized int8",
+                "convert the model again, with full integer quantization",
+            )

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ADD, SUB and MUL, int8, broadcasting; either operand may be a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.fixedpoint import mbqm, quantize_multiplier, requantize
+from mcuedit.model import Model, Op, Tensor
+from mcuedit.ops import FloatArray, Int8Array
+from mcuedit.ops.common import limits, operand, require, summed_to, unclamped
+
+_LEFT_SHIFT = 20  # of an operand before it is rescaled
+_MOST_AXES = 6
+
+
+def sum_multipliers(op: Op, scales: tuple[np.float32, np.float32], y: np.float32) -> tuple[tuple[int, int], ...]:
+    """(m, s) of both operands and of the output of an ADD, whose ratios TFLM takes in double, or a SUB, in float."""
+    wide = np.float64 if op.kind == "ADD" else np.float32
+    a, b, out = (wide(scale) for scale in (*scales, y))
+    twice = wide(2) * max(a, b)
+    ratios = [float(ratio) for ratio in (a / twice, b / twice, twice / (wide(1 << _LEFT_SHIFT) * out))]
+    require(all(0 < ratio < 1 for ratio in ratios), op, f"scales {a}, {b} and {out} are too far apart")
+    return tuple(quantize_multiplier(ratio) for ratio in ratios)
+
+
+class _Binary:
+    """Operands brought to a common number of axes."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        a, b = operand(model, op, 0), operand(model, op, 1)
+        y = model.tensors[op.outputs[0]]
+        require(a is not None and b is not None and len(op.inputs) == 2, op, f"{len(op.inputs)} operands")
+        self._sides: tuple[Tensor, Tensor] = (a, b)  # type: ignore[assignment]
+        for side in self._sides:
+            require(side.dtype == "INT8" and side.scale.size == 1, op, f"operand {side.name!r} is no quantized int8")
+        self._y, self._limits = y, limits(op, y)
+        rank = max(len(side.shape) for side in self._sides)
+        self._full = [(1,) * (rank - len(side.shape)) + side.shape for side in self._sides]
+        fits = all(p == q or 1 in (p, q) for p, q in zip(*self._full, strict=True)) and rank <= _MOST_AXES
+        shapes = " and ".join(str(list(side.shape)) for side in self._sides)
+        require(fits, op, f"shapes {shapes} do not fit")
+        self._out = np.broadcast_shapes(*self._full)
+        require((1,) * (len(self._out) - len(y.shape)) + y.shape == self._out, op, f"{shapes} give no {list(y.shape)}")
+
+    def _operands(self, xs: Sequence[Int8Array]) -> list[Int8Array]:
+        """Both sides as int8[n or 1, *axes]."""
+        live = iter(xs)
+        return [
+            (next(live) if side.data is None else side.data).reshape(-1, *full)
+            for side, full in zip(self._sides, self._full, strict=True)
+        ]
+
+    def _back(self, grads: Sequence[FloatArray], xs: Sequence[Int8Array]) -> tuple[FloatArray, ...]:
+        """Gradients of the live sides from those of both, float32[n, *output axes]."""
+        live = [grad for side, grad in zip(self._sides, grads, strict=True) if side.data is None]
+        return tuple(summed_to(grad, x.shape) for grad, x in zip(live, xs, strict=True))
+
+
+class Sum(_Binary):
+    """ADD and SUB: operands rescaled to a fine common scale, added, and rescaled once more."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        super().__init__(model, op)
+        self._sign = -1 if op.kind == "SUB" else 1
+        scales = (self._sides[0].scale[0], self._sides[1].scale[0])
+        *own, self._scaling = sum_multipliers(op, scales, self._y.scale[0])
+        self._tables = [_rescaled(side, *scaling) for side, scaling in zip(self._sides, own, strict=True)]
+
+    def forward(self, *xs: Int8Array) -> Int8Array:
+        """int8[n, *shape] of each live operand -> int8[n, *output]."""
+        a, b = (t[x.view(np.uint8)] for t, x in zip(self._tables, self._operands(xs), strict=True))
+        total = a + b if self._sign > 0 else a - b
+        y = requantize(total, 0, *self._scaling, self._y.zero, self._limits)
+        return y.reshape(-1, *self._y.shape)
+
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
+        """float32[n, *output] -> float32[n, *shape] of each live operand."""
+        free = unclamped(grad, y, *self._limits).reshape(-1, *self._out)
+        slopes = [np.float32(side.scale[0] / self._y.scale[0]) for side in self._sides]
+        return self._back([free * slopes[0], free * slopes[1] * np.float32(self._sign)], xs)
+
+
+class Mul(_Binary):
+    """y = clamp(zy + MBQM((a - za) (b - zb)))."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        super().__init__(model, op)
+        a, b, y = (float(t.scale[0]) for t in (*self._sides, self._y))
+        self._scaling = quantize_multiplier(a * b / y)
+        self._slope = np.float32(a * b / y)
+
+    def forward(self, *xs: Int8Array) -> Int8Array:
+        """int8[n, *shape] of each live operand -> int8[n, *output]."""
+        a, b = self._centred(xs)
+        return requantize(a * b, 0, *self._scaling, self._y.zero, self._limits).reshape(-1, *self._y.shape)
+
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
+        """float32[n, *output] -> float32[n, *shape] of each live operand."""
+        free = unclamped(grad, y, *self._limits).reshape(-1, *self._out) * self._slope
+        a, b = (side.astype(np.float32) for side in self._centred(xs))
+        return self._back([free * b, free * a], xs)
+
+    def _centred(self, xs: Sequence[Int8Array]) -> list[npt.NDArray[np.int32]]:
+        sides = zip(self._sides, self._operands(xs), strict=True)
+        return [x.astype(np.int32) - np.int32(side.zero) for side, x in sides]
+
+
+def _rescaled(side: Tensor, m: int, s: int) -> npt.NDArray[np.int32]:
+    """What each byte of an operand adds: int32[256] by its unsigned value."""
+    values = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
+    return mbqm((values - side.zero) << _LEFT_SHIFT, m, s).astype(np.int32)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the ops have in common: operands that may be wrong, fused activations, clamps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.carrier import activation_range
+from mcuedit.errors import McueditError
+from mcuedit.model import INT32, Model, Op, Tensor
+from mcuedit.ops import FloatArray, Int8Array
+
+
+def refusal(op: Op, what: str, hint: str = "convert the model again") -> McueditError:
+    """The error about an op that TFLM refuses as well, or that no converter makes."""
+    return McueditError(f"op {op.index} {op.kind}: {what}", hint)
+
+
+def require(condition: bool, op: Op, what: str) -> None:
+    """Raises `refusal` unless the condition holds."""
+    if not condition:
+        raise refusal(op, what)
+
+
+def operand(model: Model, op: Op, position: int) -> Tensor | None:
+    """Input tensor at a position; None where there is none."""
+    index = op.inputs[position] if position < len(op.inputs) else -1
+    return model.tensors[index] if index >= 0 else None
+
+
+def constant(model: Model, op: Op, position: int, dtype: str) -> npt.NDArray[Any]:
+    """Values of a constant operand.
+
+    Raises:
+        McueditError: it is missing, no constant, or of another type.
+    """
+    tensor = operand(model, op, position)
+    if tensor is None or tensor.data is None or tensor.dtype != dtype:
+        found = "missing" if tensor is None else f"{tensor.dtype}{'' if tensor.data is None else ' constant'}"
+        raise refusal(op, f"operand {position} is {found}, not a constant {dtype}")
+    return tensor.data
+
+
+def integers(model: Model, op: Op, position: int) -> list[int]:
+    """Values of a constant int32 operand, such as axes or paddings."""
+    return [int(v) for v in constant(model, op, position, INT32).ravel()]
+
+
+def same_quantization(x: Tensor, y: Tensor) -> bool:
+    """Whether bytes mean the same in both tensors."""
+    return float(x.scale[0]) == float(y.scale[0]) and x.zero == y.zero
+
+
+def limits(op: Op, y: Tensor) -> tuple[int, int]:
+    """Range of the output after the op's fused activation."""
+    try:
+        return activation_range(int(op.options.get("fusedActivationFunction", 0)), float(y.scale[0]), y.zero)
+    except McueditError as error:
+        raise refusal(op, error.message, error.hint) from error
+
+
+def unclamped(grad: FloatArray, y: Int8Array, lo: int, hi: int) -> FloatArray:
+    """The part of a gradient that passes a clamp: where y is at a bound, only what leads back into range."""
+    blocked = ((y <= lo) & (grad > 0)) | ((y >= hi) & (grad < 0))
+    return np.where(blocked, np.float32(0), grad)
+
+
+def summed_to(grad: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """The transpose of broadcasting from `shape`; both with the samples' axis in front."""
+    grad = grad.reshape(len(grad), *grad.shape[1:])
+    ones = (1,) * (grad.ndim - len(shape))
+    full = (shape[0], *ones, *shape[1:])
+    axes = tuple(i for i, n in enumerate(full) if n == 1 and grad.shape[i] != 1)
+    return np.asarray(grad.sum(axis=axes, keepdims=True) if axes else grad).reshape(shape)
