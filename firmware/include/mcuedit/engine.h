@@ -6,7 +6,7 @@
 #ifndef MCUEDIT_ENGINE_H
 #define MCUEDIT_ENGINE_H
 
-#include <stdint.h>
+#include "mcuedit/mcuedit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,21 +21,58 @@ void mcuedit_probe(void);
 #define MCUEDIT_STAGE() ((void)0)
 #endif
 
+/* How the int32 sums of output channels become int8: TFLM's multipliers and shifts, then the activation's clamp. */
 typedef struct {
-    const int8_t *weights;      /* [n_out][n_in] */
-    const int32_t *bias;        /* [n_out], less input zero point times row sum of the weights; NULL: all 0 */
-    const int32_t *multipliers; /* [n_out] if per_channel, else [1]; shifts too */
+    const int32_t *multipliers; /* one per channel if per_channel, else one; shifts too */
     const int8_t *shifts;
-    uint16_t n_in;
-    uint16_t n_out;
-    uint16_t rows;
     uint8_t per_channel; /* 0 or 1 */
-    int8_t output_zero_point;
+    uint8_t narrow;      /* 1: all shifts are in -31..-1 and no |sum| reaches 2^30 */
+    int8_t zero_point;
     int8_t act_lo;
     int8_t act_hi;
+} mcuedit_requant;
+
+/*
+ * A matrix of weights and what becomes of its products. The input's zero point stands in the bias, less which it is
+ * times the row's sum of weights.
+ */
+typedef struct {
+    const int8_t *weights; /* [n_out][n_in] */
+    const int32_t *bias;   /* [n_out] */
+    uint32_t n_in;
+    uint32_t n_out;
+    mcuedit_requant requant;
+} mcuedit_rows;
+
+/* CONV_2D with windows of one tap and stride 1 is this, too. */
+typedef struct {
+    mcuedit_rows matrix;
+    uint32_t rows; /* of the input: n_in elements each */
 } mcuedit_fully_connected;
 
 void mcuedit_fully_connected_s8(const mcuedit_fully_connected *op, const int8_t *input, int8_t *output);
+
+typedef struct {
+    mcuedit_rows filters; /* n_in: kernel_h * kernel_w * in_c / groups */
+    const mcuedit_window *window;
+    uint16_t groups;
+    int8_t input_zero_point;
+} mcuedit_conv_2d;
+
+/* `scratch`: kernel_h * kernel_w * in_c bytes, with several groups n_in more. */
+void mcuedit_conv_2d_s8(const mcuedit_conv_2d *op, const int8_t *input, int8_t *output, int8_t *scratch);
+
+/* Output channel c reads input channel c / multiplier. */
+typedef struct {
+    const int8_t *weights; /* [kernel_h][kernel_w][in_c * multiplier] */
+    const int32_t *bias;   /* [in_c * multiplier], as it is in the model */
+    mcuedit_requant requant;
+    const mcuedit_window *window;
+    uint16_t multiplier;
+    int8_t input_zero_point;
+} mcuedit_depthwise_conv_2d;
+
+void mcuedit_depthwise_conv_2d_s8(const mcuedit_depthwise_conv_2d *op, const int8_t *input, int8_t *output);
 
 /* Output scale 1/256, zero point -128. */
 typedef struct {
@@ -48,6 +85,111 @@ typedef struct {
 
 /* `output` may be `input`. */
 void mcuedit_softmax_s8(const mcuedit_softmax *op, const int8_t *input, int8_t *output);
+
+/* The output's element is that of `table` at the input's: table[value + 128]. `output` may be `input`. */
+typedef struct {
+    const int8_t *table; /* [256] */
+    uint32_t size;
+} mcuedit_lookup;
+
+void mcuedit_lookup_s8(const mcuedit_lookup *op, const int8_t *input, int8_t *output);
+
+/* Windows without dilation, every one of them over some of the input. */
+typedef struct {
+    const mcuedit_window *window;
+    int8_t act_lo;
+    int8_t act_hi;
+} mcuedit_pool;
+
+void mcuedit_average_pool_s8(const mcuedit_pool *op, const int8_t *input, int8_t *output);
+void mcuedit_max_pool_s8(const mcuedit_pool *op, const int8_t *input, int8_t *output);
+
+/*
+ * Loops over elements of two arrays, `depth` of them, outermost first: {turns, step in the one, step in the other}. The
+ * ops below have one more loop within these, over `count` elements.
+ */
+#define MCUEDIT_LOOPS 6 /* at most */
+
+/* Output elements are written one after the other, those of `a` and `b` are repeated by steps of 0. */
+typedef struct {
+    int32_t multiplier;
+    int8_t shift;
+    int8_t zero_point;
+    uint8_t step; /* of the innermost loop */
+} mcuedit_operand;
+
+/* No shift is positive. `output` may be an input of its size. */
+typedef struct {
+    const int32_t *loops; /* steps in a and b */
+    uint32_t count;
+    mcuedit_operand a;
+    mcuedit_operand b;
+    int32_t multiplier;
+    int8_t shift;
+    int8_t zero_point;
+    int8_t act_lo;
+    int8_t act_hi;
+    int8_t sign; /* of b: 1 or -1 */
+    uint8_t depth;
+} mcuedit_add;
+
+void mcuedit_add_s8(const mcuedit_add *op, const int8_t *a, const int8_t *b, int8_t *output);
+
+/* `output` may be an input of its size. */
+typedef struct {
+    const int32_t *loops; /* steps in a and b */
+    uint32_t count;
+    int32_t multiplier;
+    int8_t shift;
+    int8_t zero_point;
+    int8_t act_lo;
+    int8_t act_hi;
+    int8_t a_zero_point;
+    int8_t b_zero_point;
+    uint8_t a_step;
+    uint8_t b_step;
+    uint8_t depth;
+} mcuedit_mul;
+
+void mcuedit_mul_s8(const mcuedit_mul *op, const int8_t *a, const int8_t *b, int8_t *output);
+
+typedef struct {
+    const int32_t *kept;   /* over the outputs; steps in the input, and 0 */
+    const int32_t *summed; /* over the elements of a mean, around the innermost loop */
+    uint32_t count;
+    int32_t step;
+    int32_t bias; /* input zero point times elements of a mean, negative */
+    int32_t multiplier;
+    int8_t shift;
+    int8_t output_zero_point;
+    uint8_t kept_depth;
+    uint8_t summed_depth;
+} mcuedit_mean;
+
+void mcuedit_mean_s8(const mcuedit_mean *op, const int8_t *input, int8_t *output);
+
+/* Transposes, slices, pads: elements lie `step` apart in the input and one after the other in the output. */
+typedef struct {
+    const int32_t *loops; /* steps in input and output */
+    uint32_t input_first; /* the first element that is copied, and where to */
+    uint32_t output_first;
+    uint32_t count;
+    int32_t step;
+    uint32_t fill_size; /* output elements that are set to `fill` before */
+    int8_t fill;
+    uint8_t depth;
+} mcuedit_copy;
+
+void mcuedit_copy_s8(const mcuedit_copy *op, const int8_t *input, int8_t *output);
+
+/* A row of each input, then the next of each. */
+typedef struct {
+    const uint32_t *widths; /* [count]: of the inputs' rows */
+    uint32_t rows;
+    uint16_t count;
+} mcuedit_concatenation;
+
+void mcuedit_concatenation_s8(const mcuedit_concatenation *op, const int8_t *const *inputs, int8_t *output);
 
 /* The first index of the largest of n >= 1 values: the answer of a classifier. */
 uint32_t mcuedit_argmax_s8(const int8_t *values, uint32_t n);

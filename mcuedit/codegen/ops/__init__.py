@@ -17,10 +17,31 @@ from mcuedit.errors import McueditError
 from mcuedit.model import INT8, Model, Op
 from mcuedit.window import Window
 
+_COPIES, _LOOKUP = "mcuedit.codegen.ops.copies", "mcuedit.codegen.ops.lookup"
 _KINDS = {
+    "ADD": "mcuedit.codegen.ops.binary",
+    "AVERAGE_POOL_2D": "mcuedit.codegen.ops.pool",
+    "CONCATENATION": _COPIES,
+    "CONV_2D": "mcuedit.codegen.ops.conv",
+    "DEPTHWISE_CONV_2D": "mcuedit.codegen.ops.depthwise",
     "FULLY_CONNECTED": "mcuedit.codegen.ops.fully_connected",
+    "HARD_SWISH": _LOOKUP,
+    "LEAKY_RELU": _LOOKUP,
+    "LOGISTIC": _LOOKUP,
+    "MAX_POOL_2D": "mcuedit.codegen.ops.pool",
+    "MEAN": "mcuedit.codegen.ops.mean",
+    "MUL": "mcuedit.codegen.ops.binary",
+    "PAD": _COPIES,
+    "PADV2": _COPIES,
+    "QUANTIZE": _LOOKUP,
+    "RELU": _LOOKUP,
+    "RELU6": _LOOKUP,
     "RESHAPE": "mcuedit.codegen.ops.reshape",
     "SOFTMAX": "mcuedit.codegen.ops.softmax",
+    "STRIDED_SLICE": _COPIES,
+    "SUB": "mcuedit.codegen.ops.binary",
+    "TANH": _LOOKUP,
+    "TRANSPOSE": _COPIES,
 }
 
 
@@ -33,8 +54,8 @@ class Lowered:
         params_type: its parameter struct.
         params: (field, C expression); `{name}` of `constants` stands for the array, `{window}` for a pointer to it.
         constants: arrays in flash, by name; covered by the base's CRC.
-        operands: "input" (the op's source 0), "input1", ..., "inputs" (an array of all sources), "output", "scratch",
-            or the name of a constant.
+        operands: "input" (the op's source 0), "input1", ..., "output", "scratch", or the name of a constant; a tuple of
+            these stands for an array of them.
         scratch: bytes that "scratch" points to, aligned to a word.
         window: of a windowed op.
         in_place: positions of sources whose place the output may take: the kernel reads an element before it writes it.
@@ -44,7 +65,7 @@ class Lowered:
     params_type: str = ""
     params: tuple[tuple[str, str], ...] = ()
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
-    operands: tuple[str, ...] = ("input", "output")
+    operands: tuple[str | tuple[str, ...], ...] = ("input", "output")
     scratch: int = 0
     window: Window | None = None
     in_place: tuple[int, ...] = ()
