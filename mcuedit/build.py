@@ -103,13 +103,16 @@ def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[s
     Raises:
         McueditError: as `build`.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    compiler = find_host_compiler()
-    flags = (*_flags("2", defines), "-fPIC")
-    objects = _compile(compiler, [*_apps("host"), *_core()], sources, out_dir, flags)
-    library = out_dir / "host.so"
-    compiler.run(["-shared", *objects, "-o", library.name], out_dir)
-    return library
+    return _shared([*_apps("host"), *_core()], sources, out_dir, defines)
+
+
+def build_engine(out_dir: Path) -> Path:
+    """The hand-written runtime alone as a shared library for this machine.
+
+    Raises:
+        McueditError: as `build`.
+    """
+    return _shared(_core(), {}, out_dir, ())
 
 
 def footprint(elf: Path) -> Footprint:
@@ -124,6 +127,15 @@ def footprint(elf: Path) -> Footprint:
     except (OSError, ELFError) as error:
         raise McueditError(f"{elf}: {error or 'not an ELF file'}", "build it again") from error
     return Footprint(*(sizes.get(name, 0) for name in (".text", ".rodata", ".model", ".data", ".bss")))
+
+
+def _shared(hand_written: Sequence[Path], sources: Mapping[str, str], out_dir: Path, defines: Sequence[str]) -> Path:
+    out_dir.mkdir(parents=True, exist_ok=True)
+    compiler = find_host_compiler()
+    objects = _compile(compiler, hand_written, sources, out_dir, (*_flags("2", defines), "-fPIC"))
+    library = out_dir / "host.so"
+    compiler.run(["-shared", *objects, "-o", library.name], out_dir)
+    return library
 
 
 def _apps(app: str) -> list[Path]:

@@ -13,7 +13,6 @@ EXPORT int host_use(const uint8_t *mask);
 EXPORT int host_run(const int8_t *inputs, uint32_t n, int8_t *outputs, uint16_t *answers);
 EXPORT const char *host_label(uint16_t answer, uint8_t *length);
 EXPORT void host_features(const char *text, uint32_t length, int8_t *features, uint32_t n);
-EXPORT int host_arenas(const int8_t *inputs, uint32_t n, int8_t *outputs, int8_t *arenas);
 EXPORT const char *host_error(int error);
 
 static void copy(int8_t *to, const int8_t *from, uint32_t size)
@@ -42,19 +41,6 @@ int host_run(const int8_t *inputs, uint32_t n, int8_t *outputs, uint16_t *answer
         err = app_infer();
         copy(outputs + (uintptr_t)i * MODEL_OUTPUT_SIZE, APP_OUTPUT, MODEL_OUTPUT_SIZE);
         answers[i] = app_answer();
-    }
-    return err;
-}
-
-/* `n` inferences; `arenas` gets the arena that each leaves: every activation, if the base was generated so. */
-int host_arenas(const int8_t *inputs, uint32_t n, int8_t *outputs, int8_t *arenas)
-{
-    int err = MCUEDIT_OK;
-    for (uint32_t i = 0; !err && i < n; i++) {
-        copy(APP_INPUT, inputs + (uintptr_t)i * MODEL_INPUT_SIZE, MODEL_INPUT_SIZE);
-        err = app_infer();
-        copy(outputs + (uintptr_t)i * MODEL_OUTPUT_SIZE, APP_OUTPUT, MODEL_OUTPUT_SIZE);
-        copy(arenas + (uintptr_t)i * MODEL_ARENA_SIZE, app_arena, MODEL_ARENA_SIZE);
     }
     return err;
 }

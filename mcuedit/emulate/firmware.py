@@ -12,18 +12,15 @@ from mcuedit.build import render
 from mcuedit.delta import Adapter
 
 
-def sources(base: Base, adapters: Sequence[Adapter] = (), *, preserve: bool = False) -> dict[str, str]:
+def sources(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
     """What an app needs beside firmware/, under names of its own: those of the user could collide.
-
-    Args:
-        preserve: every activation keeps its place in the arena.
 
     Raises:
         McueditError: the bare runtime does not support the model, or an adapter does not fit it.
     """
     base = replace(base, name="base")
     adapters = [replace(adapter, name=f"a{i}") for i, adapter in enumerate(adapters)]
-    files = codegen.render_base(base, preserve=preserve) | codegen.render_model_header(base)
+    files = codegen.render_base(base) | codegen.render_model_header(base)
     for adapter in adapters:
         files |= codegen.render_adapter(adapter, base)
     context = {

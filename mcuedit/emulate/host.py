@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bare runtime compiled for this machine: fast sweeps, and the oracle where tflite-micro has no wheel."""
+"""A base and its adapters compiled for this machine: fast sweeps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from mcuedit import codegen
 from mcuedit.base import Base
 from mcuedit.build import build_host
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
 from mcuedit.emulate.firmware import mask_bytes, sources
 from mcuedit.errors import McueditError
-from mcuedit.model import Model
 
 
 class HostDevice:
@@ -31,12 +29,12 @@ class HostDevice:
 
     built = None
 
-    def __init__(self, base: Base, adapters: Sequence[Adapter] = (), *, preserve: bool = False) -> None:
+    def __init__(self, base: Base, adapters: Sequence[Adapter] = ()) -> None:
         self.counts: list[Counts] = []
         self._base, self._adapters = base, len(adapters)
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
-            path = build_host(sources(base, adapters, preserve=preserve), Path(self._folder.name))
+            path = build_host(sources(base, adapters), Path(self._folder.name))
             self._library = _load(path)
         finally:
             self._folder.cleanup()  # a loaded library needs its file no more
@@ -56,15 +54,6 @@ class HostDevice:
 
     def run(self, inputs: Int8Array) -> Int8Array:
         return self._infer(check_inputs(self._base, inputs))[0]
-
-    def arenas(self, inputs: Int8Array) -> tuple[Int8Array, Int8Array]:
-        """Outputs int8[n, output size] and what the arena holds after each: int8[n, arena size]."""
-        rows = np.ascontiguousarray(check_inputs(self._base, inputs))
-        outputs = np.empty((len(rows), self._base.model.output.size), np.int8)
-        size = max(codegen.plan(self._base.model, preserve=True).arena_size, 1)
-        arenas = np.empty((len(rows), size), np.int8)
-        self._check(self._library.host_arenas(_pointer(rows), len(rows), _pointer(outputs), _pointer(arenas)))
-        return outputs, arenas
 
     def stack_peak(self) -> None:
         return None
@@ -93,28 +82,6 @@ class HostDevice:
         if error:
             name = self._library.host_error(error).decode()
             raise McueditError(f"the host engine refuses the base or an adapter: {name}", "train the adapter again")
-
-
-class HostOracle:
-    """The host engine as `Oracle`: what stands in where tflite-micro cannot be installed."""
-
-    name = "host engine"
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._device = HostDevice(Base("oracle", model), preserve=True)
-        self._places = codegen.plan(model, preserve=True).places
-
-    def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
-        """See Oracle."""
-        outputs, arenas = self._device.arenas(x)
-        regions = {"input": x.reshape(len(x), self._model.input.size), "output": outputs, "arena": arenas}
-        found = {}
-        for tensor in tensors:
-            place = self._places[tensor]
-            flat = regions[place.where][:, place.offset : place.offset + place.size]
-            found[tensor] = flat.reshape(len(x), *self._model.tensors[tensor].shape)
-        return found
 
 
 def _load(path: Path) -> Any:

@@ -159,9 +159,9 @@ def best_oracle(model: Model) -> Oracle:
         from mcuedit.oracle import Tflm
 
         return Tflm(model)
-    from mcuedit.emulate.host import HostOracle
+    from mcuedit.emulate.engine import Engine
 
-    return HostOracle(model)
+    return Engine(model)
 
 
 def expected(base: Base, adapters: Sequence[Adapter], oracle: Oracle, inputs: Int8Array) -> Int8Array:

@@ -17,7 +17,8 @@ from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Int8Array
-from mcuedit.emulate.host import HostDevice, HostOracle
+from mcuedit.emulate.engine import Engine
+from mcuedit.emulate.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.errors import McueditError
 from mcuedit.oracle import Oracle
@@ -84,14 +85,14 @@ def test_labels_of_an_adapter(base: Base, emulator: str) -> None:
         assert device.ask(PROMPTS[:1])[0] == answer
 
 
-def test_host_oracle_is_tflm(base: Base, inputs: Int8Array) -> None:
+def test_host_engine_is_tflm(base: Base, inputs: Int8Array) -> None:
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
     from mcuedit.oracle import Tflm
 
     for loaded in (base.model, model.parse(tiny.classifier((16, 9, 8, 7), reshape=True), "reshaped")):
         x = inputs if loaded is base.model else np.random.default_rng(0).integers(-128, 128, (20, 1, 16), np.int8)
         tensors = list(dict.fromkeys(t for op in loaded.ops for t in (op.inputs[0], op.outputs[0])))
-        ours, theirs = HostOracle(loaded).activations(x, tensors), Tflm(loaded).activations(x, tensors)
+        ours, theirs = Engine(loaded).activations(x, tensors), Tflm(loaded).activations(x, tensors)
         for tensor in tensors:
             np.testing.assert_array_equal(ours[tensor], theirs[tensor])
 

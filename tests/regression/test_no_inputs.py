@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.emulate.host import HostOracle
+from mcuedit.emulate.engine import Engine
 from mcuedit.model import Model
 
 
-def test_host_oracle_takes_no_inputs(tiny_model: Model) -> None:
+def test_host_engine_takes_no_inputs(tiny_model: Model) -> None:
     shape = tiny_model.input.shape[1:]
     wanted = [tiny_model.inputs[0], tiny_model.outputs[0]]
-    found = HostOracle(tiny_model).activations(np.zeros((0, *shape), np.int8), wanted)
+    found = Engine(tiny_model).activations(np.zeros((0, *shape), np.int8), wanted)
     assert [found[tensor].shape for tensor in wanted] == [(0, *tiny_model.tensors[tensor].shape) for tensor in wanted]

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PAD, PADV2, STRIDED_SLICE, TRANSPOSE and CONCATENATION: bytes that move."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mcuedit.codegen.ops import Lowered
+from mcuedit.codegen.ops.loops import Int8Array, first, loops, whole
+from mcuedit.model import Model, Op
+from mcuedit.ops import operator
+from mcuedit.ops.copies import padding, permutation, slices
+
+
+def lower(model: Model, op: Op) -> Lowered:
+    """A call of mcuedit_copy_s8 or mcuedit_concatenation_s8; none where all bytes stay as they are."""
+    operator(model, op)  # proves that types and shapes fit
+    if op.kind == "CONCATENATION":
+        return _concatenation(model, op)
+    x, y = (whole(model.tensors[i].shape) for i in (op.inputs[0], op.outputs[0]))
+    if op.kind == "TRANSPOSE":
+        return _copy(op, x, x.transpose(permutation(model, op)), y, y)
+    if op.kind == "STRIDED_SLICE":
+        taken = x[tuple(slice(r.start, r.stop if r.stop >= 0 else None, r.step) for r in slices(model, op))]
+        return _copy(op, x, taken, y, y.reshape(taken.shape))
+    pairs, value = padding(model, op)
+    inner = y[tuple(slice(before, n - after) for (before, after), n in zip(pairs, y.shape, strict=True))]
+    return _copy(op, x, x, y, inner, value)
+
+
+def _copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Array, fill: int = 0) -> Lowered:
+    """`source`, a view of x, to `target`, a view of y; the rest of y is filled."""
+    walk = loops(op, source, target)
+    count, step, _ = walk.inner
+    if not walk.outer and step == 1 and x.size == y.size:
+        return Lowered()
+    params = {
+        "input_first": first(source, x),
+        "output_first": first(target, y),
+        "count": count,
+        "step": step,
+        "fill_size": y.size if y.size != target.size else 0,
+        "fill": fill,
+        **walk.params(),
+    }
+    fields = tuple((name, str(value)) for name, value in params.items())
+    return Lowered("mcuedit_copy_s8", "mcuedit_copy", fields, walk.constants())
+
+
+def _concatenation(model: Model, op: Op) -> Lowered:
+    parts, y = [model.tensors[i] for i in op.inputs], model.tensors[op.outputs[0]]
+    axis = int(op.options.get("axis", 0)) % len(y.shape)
+    rows = math.prod(y.shape[:axis])
+    live = iter(range(len(parts)))
+    constants = {f"part{i}": part.data for i, part in enumerate(parts) if part.data is not None}
+    inputs = tuple(f"part{i}" if part.data is not None else f"input{next(live)}" for i, part in enumerate(parts))
+    widths = np.array([part.size // rows for part in parts], np.uint32)
+    params = {"widths": "{widths}", "rows": rows, "count": len(parts)}
+    fields = tuple((name, str(value)) for name, value in params.items())
+    return Lowered(
+        "mcuedit_concatenation_s8",
+        "mcuedit_concatenation",
+        fields,
+        {**constants, "widths": widths},
+        (inputs, "output"),
+    )
