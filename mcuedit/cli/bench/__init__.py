@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit bench: one file per subcommand."""
+
+from __future__ import annotations
+
+import click
+
+from mcuedit.cli.bench import bytes, edits
+
+
+@click.group()
+def command() -> None:
+    """Train and measure whole edit sets, or compare every byte on every core."""
+
+
+command.add_command(edits.command)
+command.add_command(bytes.command)
