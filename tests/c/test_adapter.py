@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.native import Native
 
 from mcuedit.base import Base
 from mcuedit.errors import McueditError
 from mcuedit.model import parse
+from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import decode, encode
 
 HEADER, C = 20, 20  # of the adapter; of the factors in a delta
@@ -209,7 +209,7 @@ def test_bounds_are_exact(net: Native, a: int, c: int) -> None:
 
 
 def test_tap_before_target_needs_one_row(tmp_path_factory: pytest.TempPathFactory) -> None:
-    net = tiny._Net("INT8")
+    net = NetBuilder()
     x = graph_input = net.tensor("x", [1, 2, 6], 1 / 16, 0)
     for i in range(2):
         w = net.constant(f"w{i}", np.ones((6, 6), np.int8), np.full(1, 0.01))

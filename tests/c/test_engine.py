@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from helpers import tiny
 from helpers.native import Native, reference
 
 from mcuedit import codegen
 from mcuedit.base import Base
 from mcuedit.model import Model, load, parse
+from mcuedit.netbuilder import NetBuilder
 from mcuedit.oracle import Tflm
 
 runtime = pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
@@ -35,27 +35,23 @@ def fully_connected(
 ) -> bytes:
     """One op, weights over their whole range."""
     rng = np.random.default_rng(seed)
-    net = tiny._Net("INT8")
+    net = NetBuilder()
     x = net.tensor("x", list(shape), 1 / 16, zx)
     n_in = shape[-1]
     scales = weight_scale * rng.uniform(0.1, 1, n_out) if per_channel else np.full(1, weight_scale)
     w = net.constant("w", rng.integers(-127, 128, (n_out, n_in)).astype(np.int8), scales)
     b = net.constant("b", rng.integers(-9999, 9999, n_out).astype(np.int32), scales / 16) if bias else -1
     y = net.tensor("y", [*shape[:-1], n_out], out_scale, zy)
-    options = schema.FullyConnectedOptionsT()
-    options.fusedActivationFunction = activation
-    options.keepNumDims = len(shape) > 2
-    net.op("FULLY_CONNECTED", [x, w, b], y, schema.BuiltinOptions.FullyConnectedOptions, options)
+    keep = len(shape) > 2
+    net.op("FULLY_CONNECTED", [x, w, b], y, fusedActivationFunction=activation, keepNumDims=keep)
     return net.pack(x, y)
 
 
 def softmax(shape: tuple[int, ...], scale: float, beta: float = 1.0) -> bytes:
-    net = tiny._Net("INT8")
+    net = NetBuilder()
     x = net.tensor("x", list(shape), scale, 3)
     y = net.tensor("y", list(shape), 1 / 256, -128)
-    options = schema.SoftmaxOptionsT()
-    options.beta = beta
-    net.op("SOFTMAX", [x], y, schema.BuiltinOptions.SoftmaxOptions, options)
+    net.op("SOFTMAX", [x], y, beta=beta)
     return net.pack(x, y)
 
 
@@ -132,7 +128,7 @@ def test_networks(options: dict[str, Any], preserve: bool, tmp_path: Path) -> No
 
 
 def test_only_a_reshape_moves_the_bytes(tmp_path: Path) -> None:
-    net = tiny._Net("INT8")
+    net = NetBuilder()
     x, y = net.tensor("x", [1, 2, 4], 0.1, 0), net.tensor("y", [1, 8], 0.1, 0)
     net.op("RESHAPE", [x, net.constant("shape", np.array([1, 8], np.int32))], y)
     model = parse(net.pack(x, y), "reshape")

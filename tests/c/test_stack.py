@@ -15,6 +15,7 @@ from helpers.native import Native, reference
 from mcuedit.base import Base
 from mcuedit.delta import Adapter
 from mcuedit.model import Model, parse
+from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import encode
 
 
@@ -101,23 +102,14 @@ def test_rows_of_a_matrix_are_their_own(tmp_path_factory: pytest.TempPathFactory
 
 def matrix_model() -> bytes:
     """FULLY_CONNECTED over a [1, 4, 6] input: four rows."""
-    net = tiny._Net("INT8")
+    net = NetBuilder()
     rng = np.random.default_rng(3)
     x = net.tensor("input", [1, 4, 6], 1 / 16, -7)
     w = net.constant("w", rng.integers(-127, 128, (5, 6)).astype(np.int8), np.full(1, 0.01))
     b = net.constant("b", rng.integers(-500, 500, 5).astype(np.int32), np.full(1, 0.01 / 16))
     y = net.tensor("y", [1, 4, 5], 0.05, 9)
-    net.op("FULLY_CONNECTED", [x, w, b], y, *tiny_options())
+    net.op("FULLY_CONNECTED", [x, w, b], y, fusedActivationFunction=3, keepNumDims=True)  # RELU6
     return net.pack(x, y)
-
-
-def tiny_options() -> tuple[int, object]:
-    from ai_edge_litert import schema_py_generated as schema
-
-    options = schema.FullyConnectedOptionsT()
-    options.fusedActivationFunction = 3  # RELU6
-    options.keepNumDims = True
-    return schema.BuiltinOptions.FullyConnectedOptions, options
 
 
 def test_set_takes_effect_at_the_next_inference(net: Native) -> None:

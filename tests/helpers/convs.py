@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from hypothesis import strategies as st
 
-from helpers import tiny
+from mcuedit.netbuilder import NetBuilder
 
 
 @dataclass(frozen=True)
@@ -65,23 +63,20 @@ class Conv:
     def tflite(self, seed: int = 0) -> bytes:
         """The model: random weights, fused RELU6."""
         rng = np.random.default_rng(seed)
-        net = tiny._Net("INT8")
+        net = NetBuilder()
         x = net.tensor("input", [self.batches, *self.size, self.c_in], 1 / 16, self.zx)
         filters = rng.integers(-127, 128, (self.c_out, *self.kernel, self.c_in)).astype(np.int8)
         w = net.constant("filter", filters, np.full(1, 0.01))
         b = net.constant("bias", rng.integers(-500, 500, self.c_out).astype(np.int32), np.full(1, 0.01 / 16))
         (out_h, _), (out_w, _) = self.along(0), self.along(1)
         y = net.tensor("output", [self.batches, out_h, out_w, self.c_out], 0.04, -90)
-        net.op("CONV_2D", [x, w, b], y, schema.BuiltinOptions.Conv2DOptions, self._options())
+        net.op("CONV_2D", [x, w, b], y, **self._options())
         return net.pack(x, y)
 
-    def _options(self) -> Any:
-        options = schema.Conv2DOptionsT()
-        options.padding = 0 if self.same else 1
-        options.strideH, options.strideW = self.stride
-        options.dilationHFactor, options.dilationWFactor = self.dilation
-        options.fusedActivationFunction = 3  # RELU6
-        return options
+    def _options(self) -> dict[str, int]:
+        strides = {"strideH": self.stride[0], "strideW": self.stride[1]}
+        dilations = {"dilationHFactor": self.dilation[0], "dilationWFactor": self.dilation[1]}
+        return {"padding": 0 if self.same else 1, **strides, **dilations, "fusedActivationFunction": 3}  # RELU6
 
 
 def any_conv() -> st.SearchStrategy[Conv]:

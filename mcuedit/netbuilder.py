@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds small .tflite files tensor by tensor and op by op, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+_OPTIONS = {
+    "ADD": "AddOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "CONV_2D": "Conv2DOptions",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "HARD_SWISH": "HardSwishOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
+    "MEAN": "ReducerOptions",
+    "MUL": "MulOptions",
+    "PAD": "PadOptions",
+    "PADV2": "PadV2Options",
+    "QUANTIZE": "QuantizeOptions",
+    "RESHAPE": "ReshapeOptions",
+    "SOFTMAX": "SoftmaxOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "SUB": "SubOptions",
+    "SVDF": "SVDFOptions",
+    "TRANSPOSE": "TransposeOptions",
+}
+
+
+class NetBuilder:
+    """A model of one subgraph under construction.
+
+    Args:
+        dtype: of the activations, TFLite's name.
+    """
+
+    def __init__(self, dtype: str = "INT8", description: str = "tiny") -> None:
+        self._dtype = dtype
+        self._model = schema.ModelT()
+        self._model.version = 3
+        self._model.description = description
+        self._model.buffers = [schema.BufferT()]
+        self._model.operatorCodes = []
+        self._graph = schema.SubGraphT()
+        self._graph.tensors, self._graph.operators = [], []
+
+    def tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        scale: float,
+        zero: int,
+        *,
+        dtype: str = "",
+        variable: bool = False,
+    ) -> int:
+        """Adds an activation and returns its index; `dtype` where it is not the model's."""
+        index = self._tensor(name, shape, dtype or self._dtype, [scale], [zero], 0)
+        self._graph.tensors[index].isVariable = variable
+        return index
+
+    def constant(self, name: str, values: npt.NDArray[Any], scales: Any = None, *, zero: int = 0, axis: int = 0) -> int:
+        """Adds a constant of the array's shape and type and returns its index.
+
+        Args:
+            scales: real values of a step, one or one for each index of `axis`; None where not quantized.
+        """
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        self._model.buffers.append(buffer)
+        listed = [] if scales is None else [float(s) for s in np.ravel(scales)]
+        place = len(self._model.buffers) - 1
+        index = self._tensor(name, values.shape, values.dtype.name.upper(), listed, [zero] * len(listed), place)
+        if listed:
+            self._graph.tensors[index].quantization.quantizedDimension = axis
+        return index
+
+    def _tensor(
+        self, name: str, shape: Sequence[int], dtype: str, scale: list[float], zero: list[int], buffer: int
+    ) -> int:
+        t = schema.TensorT()
+        t.name, t.shape, t.buffer = name.encode(), [int(n) for n in shape], buffer
+        t.type = getattr(schema.TensorType, dtype)
+        t.quantization = schema.QuantizationParametersT()
+        if scale and dtype != "FLOAT32":
+            t.quantization.scale, t.quantization.zeroPoint = scale, zero
+        self._graph.tensors.append(t)
+        return len(self._graph.tensors) - 1
+
+    def op(self, kind: str, inputs: Sequence[int], output: int, **options: Any) -> None:
+        """Adds an op.
+
+        Args:
+            kind: TFLite's builtin name.
+            inputs: tensor indices, -1 for an omitted one.
+            options: builtin options by their schema names; the others stay at the schema's defaults.
+        """
+        code = getattr(schema.BuiltinOperator, kind)
+        known = [c.builtinCode for c in self._model.operatorCodes]
+        if code not in known:
+            entry = schema.OperatorCodeT()
+            entry.builtinCode, entry.deprecatedBuiltinCode = code, min(code, 127)
+            entry.version = 4 if kind == "FULLY_CONNECTED" else 1
+            self._model.operatorCodes.append(entry)
+            known.append(code)
+        op = schema.OperatorT()
+        op.opcodeIndex, op.inputs, op.outputs = known.index(code), list(inputs), [output]
+        if kind in _OPTIONS:
+            op.builtinOptionsType = getattr(schema.BuiltinOptions, _OPTIONS[kind])
+            op.builtinOptions = getattr(schema, _OPTIONS[kind] + "T")()
+        for name, value in options.items():
+            if not hasattr(op.builtinOptions, name):
+                raise AttributeError(f"{kind} has no option {name}")
+            setattr(op.builtinOptions, name, value)
+        self._graph.operators.append(op)
+
+    def pack(self, graph_input: int, output: int) -> bytes:
+        """The file's bytes."""
+        self._graph.inputs, self._graph.outputs = [graph_input], [output]
+        self._model.subgraphs = [self._graph]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self._model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
