@@ -25,6 +25,7 @@ class Depthwise:
         channels = x.shape[3] * self._times
         fits = data.shape[0] == 1 and data.shape[3] == y.shape[3] == channels > 0
         require(fits, op, f"depth multiplier {self._times} with filters of shape {list(data.shape)}")
+        require(op.inputs[2:] != (-1,), op, "a bias that is named but left out, which TFLM does not survive")
         w = data[0].astype(np.int64)
         self._zx, self._shape = x.zero, y.shape
         self._w = w.astype(linear.exact_type(w.reshape(-1, channels)))
