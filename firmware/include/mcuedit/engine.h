@@ -26,7 +26,7 @@ typedef struct {
     const int32_t *multipliers; /* one per channel if per_channel, else one; shifts too */
     const int8_t *shifts;
     uint8_t per_channel; /* 0 or 1 */
-    uint8_t narrow;      /* 1: all shifts are in -31..-1 and no |sum| reaches 2^30 */
+    uint8_t quick;       /* 1: all shifts are in -31..-1, no |sum| reaches 2^30, and the activation clamps nothing */
     int8_t zero_point;
     int8_t act_lo;
     int8_t act_hi;
@@ -168,13 +168,14 @@ typedef struct {
 
 void mcuedit_mean_s8(const mcuedit_mean *op, const int8_t *input, int8_t *output);
 
-/* Transposes, slices, pads: elements lie `step` apart in the input and one after the other in the output. */
+/* Transposes, slices, pads. */
 typedef struct {
     const int32_t *loops; /* steps in input and output */
     uint32_t input_first; /* the first element that is copied, and where to */
     uint32_t output_first;
     uint32_t count;
-    int32_t step;
+    int32_t input_step; /* of the innermost loop */
+    int32_t output_step;
     uint32_t fill_size; /* output elements that are set to `fill` before */
     int8_t fill;
     uint8_t depth;

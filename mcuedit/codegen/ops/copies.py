@@ -33,14 +33,15 @@ def lower(model: Model, op: Op) -> Lowered:
 def _copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Array, fill: int = 0) -> Lowered:
     """`source`, a view of x, to `target`, a view of y; the rest of y is filled."""
     walk = loops(op, source, target)
-    count, step, _ = walk.inner
-    if not walk.outer and step == 1 and x.size == y.size:
+    count, input_step, output_step = walk.inner
+    if not walk.outer and input_step == 1 and x.size == y.size:
         return Lowered()
     params = {
         "input_first": first(source, x),
         "output_first": first(target, y),
         "count": count,
-        "step": step,
+        "input_step": input_step,
+        "output_step": output_step,
         "fill_size": y.size if y.size != target.size else 0,
         "fill": fill,
         **walk.params(),
