@@ -69,6 +69,17 @@ def random_net(rng: np.random.Generator) -> bytes:
     return d.net.pack(x.index, now.index)
 
 
+def random_graph(rng: np.random.Generator, ops: int) -> bytes:
+    """Ops of any kinds, at least so many, each on one of the latest activations; nobody reads some outputs."""
+    d = Drawing(rng)
+    values = [d.tensor((1, *d.shape(2), d.pick(1, 2, 3, 4)), d.scale(), d.zero())]
+    for last in range(ops - 1, -1, -1):
+        x = values[-1 if last == 0 else -d.pick(*range(1, min(3, len(values)) + 1))]
+        fitting = [draw for draw, (fewest, most) in _OPS.values() if fewest <= len(x.shape) <= most]
+        values.append(fitting[d.pick(*range(len(fitting)))](d, x))
+    return d.net.pack(values[0].index, values[-1].index)
+
+
 def _joined(d: Drawing, x: Ref) -> Ref:
     """Two branches: added, or one behind the other."""
     branch = draws.quantize(d, x)

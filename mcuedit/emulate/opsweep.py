@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random models of one op, and small nets, on the host's engine: every byte against the oracle."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuedit.emulate.engine import Engine
+from mcuedit.emulate.oneop import KINDS, random_graph, random_inputs, random_model, random_net
+from mcuedit.errors import McueditError
+from mcuedit.model import Model, parse
+from mcuedit.oracle import Oracle, Tflm
+
+NETS, GRAPHS = "nets", "graphs"  # beside the kinds of ops
+ALL = (*KINDS, NETS, GRAPHS)
+_INPUTS = 16  # for each model
+_MOST_OPS = 9
+
+
+@dataclass(frozen=True)
+class Row:
+    """Models of one kind.
+
+    Attributes:
+        differing_bytes: of `bytes`, over the outputs of all ops, and the model's output as a device would give it.
+        differing_models: those with a differing byte, by their number.
+    """
+
+    kind: str
+    models: int
+    bytes: int
+    differing_bytes: int
+    differing_models: tuple[int, ...]
+    seconds: float
+
+
+def model(kind: str, number: int) -> Model:
+    """The model of a kind with that number: always the same."""
+    rng = _dice(kind, number)
+    if kind == NETS:
+        raw = random_net(rng)
+    elif kind == GRAPHS:
+        raw = random_graph(rng, 1 + number % _MOST_OPS)
+    else:
+        raw = random_model(kind, rng)
+    return parse(raw, f"{kind} {number}")
+
+
+def compare(found: Model, number: int, oracle: Callable[[Model], Oracle] = Tflm) -> tuple[int, int]:
+    """Bytes compared, and those that differ.
+
+    Raises:
+        McueditError: the oracle or the bare runtime refuses the model.
+    """
+    x = random_inputs(found, _dice("inputs", number), _INPUTS)
+    tensors = [op.outputs[0] for op in found.ops if not found.computes_shape(op)]
+    engine = Engine(found)
+    want, got = oracle(found).activations(x, tensors), engine.activations(x, tensors)
+    pairs = [(want[t], got[t]) for t in tensors]
+    pairs.append((want[found.outputs[0]].reshape(len(x), -1), engine.run(x)))
+    return sum(w.size for w, _ in pairs), sum(int((w != g).sum()) for w, g in pairs)
+
+
+def sweep(kinds: Sequence[str], count: int, advance: Callable[[int], None] = lambda n: None) -> Iterator[Row]:
+    """Compares `count` models of each kind.
+
+    Args:
+        kinds: of ALL.
+        advance: told of every further n models.
+
+    Raises:
+        McueditError: no such kind, or as `compare`.
+    """
+    for kind in kinds:
+        if kind not in ALL:
+            raise McueditError(f"no random models of kind {kind!r}", f"one of {', '.join(ALL)}")
+    for kind in kinds:
+        start, total, wrong = time.perf_counter(), 0, {}
+        for number in range(count):
+            compared, differing = compare(model(kind, number), number)
+            total += compared
+            if differing:
+                wrong[number] = differing
+            advance(1)
+        yield Row(kind, count, total, sum(wrong.values()), tuple(wrong), time.perf_counter() - start)
+
+
+def _dice(kind: str, number: int) -> np.random.Generator:
+    return np.random.default_rng([zlib.crc32(kind.encode()), number])
