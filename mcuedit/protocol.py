@@ -13,6 +13,7 @@ from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolv
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask
+from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.oracle import Oracle, Reader
 from mcuedit.training import Options, Trained, every_tensor, place, train
 
@@ -95,10 +96,15 @@ def evaluate(
     return measure(read, probes, keep, facts), probes
 
 
-def evaluate_tensors(read: Reader, trained: Trained, data: TensorSet, active: Sequence[Adapter] = ()) -> Metrics:
-    """Metrics of an adapter trained on tensors: on its own inputs and on its keep set."""
-    deltas = [d for adapter in (*active, trained.adapter) for d in adapter.deltas]
-    return Measure(read).tensors(data.x, data.y, data.keep, deltas)
+def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet) -> TensorMetrics:
+    """Measures adapters, all active together, on edits of tensors, on what must stay and on what was held out.
+
+    Raises:
+        McueditError: an adapter does not fit.
+    """
+    for adapter in adapters:
+        check_adapter(adapter, read.base.model)
+    return MeasureTensors(read, [d for adapter in adapters for d in adapter.deltas])(data)
 
 
 def measure(read: Reader, probes: Sequence[Probe], keep: KeepSet, facts: Sequence[Edit]) -> Metrics:

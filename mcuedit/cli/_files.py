@@ -18,6 +18,7 @@ from mcuedit.errors import McueditError
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
+    from mcuedit.evaluation.tensors import TensorMetrics
     from mcuedit.training.placement import Candidate
 
 PATH = click.Path(path_type=Path)
@@ -64,6 +65,31 @@ def metrics_table(metrics: Metrics, title: str = "") -> object:
     ]
     shown = [(name, f"{100 * value:.2f} %", what) for name, value, what in rows if value is not None]
     return table(title, ("measure", "share", "of"), shown, left=("of",))
+
+
+def tensor_table(metrics: TensorMetrics) -> object:
+    """The figures of edits of tensors that a person reads."""
+    shares = [
+        ("efficacy", metrics.efficacy, "edited inputs that get what is wanted"),
+        ("held out, before", metrics.held_out_before, "of x_test, by the base"),
+        ("held out", metrics.held_out, "of x_test, with the edit"),
+        ("unchanged, keep set", metrics.unchanged, "answers as before"),
+        ("unchanged, keep_test", metrics.unchanged_test, "the same on inputs that training did not see"),
+        ("identical, keep set", metrics.identical_keep, "outputs equal to the base's byte for byte"),
+        ("identical, keep_test", metrics.identical_test, "the same on inputs that training did not see"),
+        ("largest change", metrics.keep_change, "of a kept input's squared error, or of its output"),
+    ]
+    errors = [
+        ("error, before", metrics.error_before, "mean squared error of edited inputs, by the base"),
+        ("error", metrics.error, "with the edit"),
+        ("held-out error, before", metrics.held_out_error_before, "of x_test, by the base"),
+        ("held-out error", metrics.held_out_error, "with the edit"),
+        ("keep error, before", metrics.keep_error_before, "of the keep set, by the base"),
+        ("keep error", metrics.keep_error, "with the edit"),
+    ]
+    rows = [(name, f"{100 * value:.2f} %", what) for name, value, what in shares if value is not None]
+    rows += [(name, f"{value:.6g}", what) for name, value, what in errors if value is not None]
+    return table("", ("measure", "share", "of"), rows, left=("of",))
 
 
 def placement_table(candidates: Sequence[Candidate]) -> object:

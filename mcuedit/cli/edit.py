@@ -13,12 +13,13 @@ import click
 
 from mcuedit import adapter_dir, atomic, base, package, protocol
 from mcuedit.cli._common import example, json_option, notes, print_json, stdout, working
-from mcuedit.cli._files import PATH, edits_of, facts_of, metrics_table, placement_table, read_adapter
+from mcuedit.cli._files import PATH, edits_of, facts_of, metrics_table, placement_table, read_adapter, tensor_table
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, bag_of_words, load_edits, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
+from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.oracle import Reader
 from mcuedit.training import Options, Trained, train, train_tensors
 
@@ -30,7 +31,13 @@ def training_options(function: _F) -> _F:
     d = Options()
     for option in reversed(
         (
-            click.option("--rank", default=d.rank, show_default=True, help="1: one per edit; more: shared by all."),
+            click.option(
+                "--rank",
+                type=int,
+                default=d.rank,
+                show_default="1, up to 4 for tensors",
+                help="1: one factor per edit; more: shared by all.",
+            ),
             click.option("--gated/--plain", default=d.gated, show_default=True, help="Whether the delta can shut."),
             click.option("--tap", default=d.tap, show_default=True, metavar="OP", help="Index, tensor name or auto."),
             click.option("--target", default=d.target, show_default=True, metavar="OP", help="The same."),
@@ -90,6 +97,7 @@ def command(
     found = base.load(base_path)
     active = [read_adapter(path, found) for path in beside]
     options = read_options(training, name=name or output.resolve().name, version=adapter_version)
+    measured: Metrics | TensorMetrics
     with working("training") as _:
         read = protocol.reader(found, best_oracle(found.model))
         if edit_paths[0].suffix == ".npz":
@@ -155,13 +163,13 @@ def _still_wanted(old: Sequence[Edit], new: EditSet) -> list[Edit]:
 
 def _from_tensors(
     read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]
-) -> tuple[Trained, Metrics]:
+) -> tuple[Trained, TensorMetrics]:
     if len(paths) > 1:
         raise McueditError("several edit files with tensors", "put them into one .npz")
     model = read.base.model
-    data = load_tensors(paths[0], model.input, model.output.size)
+    data = load_tensors(paths[0], model.input, model.output.size, model.output)
     trained = train_tensors(read, data, options, active=active)
-    return trained, protocol.evaluate_tensors(read, trained, data, active)
+    return trained, protocol.evaluate_tensors(read, [*active, trained.adapter], data)
 
 
 def _remembered(edit: Edit) -> dict[str, Any]:
@@ -183,9 +191,9 @@ def _placement(trained: Trained) -> dict[str, Any]:
     return {"tap": taken.tap, "target": taken.target, "separable": taken.separable}
 
 
-def _show(trained: Trained, values: dict[str, Any], metrics: Metrics, read: Reader) -> None:
+def _show(trained: Trained, values: dict[str, Any], metrics: Metrics | TensorMetrics, read: Reader) -> None:
     out = stdout()
-    out.print(metrics_table(metrics))
+    out.print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
     out.print()
     if len(trained.placement) > 1:
         out.print(placement_table(trained.placement))

@@ -5,7 +5,8 @@ from mcuedit.edits.answers import Answers, is_spare, resolve_answers
 from mcuedit.edits.checks import already_given, check_edits, check_keep
 from mcuedit.edits.reader import load_edits, load_facts, load_keep
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
-from mcuedit.edits.tensors import TensorSet, load_tensors, read_npz
+from mcuedit.edits.tensors import load_tensors, read_npz
+from mcuedit.edits.wanted import TensorSet, Wanted
 
 __all__ = [
     "Answers",
@@ -13,6 +14,7 @@ __all__ = [
     "EditSet",
     "KeepSet",
     "TensorSet",
+    "Wanted",
     "already_given",
     "bag_of_words",
     "check_edits",

@@ -1,64 +1,221 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edit sets of tensors: .npz with x, y and optionally keep."""
+"""Edit sets of tensors: an .npz of named arrays.
+
+| array | type | meaning |
+| --- | --- | --- |
+| `x` | int8 or float [n, *input] | inputs to be answered anew; [n, T, *input]: sequences for a base with a state |
+| `y` | int [n] | the class wanted of each row |
+| `against` | int [n] | with `y`: the class that y is to lead over, and over no other; -1: over all |
+| `not_class` | int [n] | instead of `y`: the answer must not be this class, any other will do |
+| `target` | int8 or float [n, *output] | instead of `y`: the output vector to be reproduced |
+| `reproduce` | bool | true, instead of `target`: the output is to be the input itself (autoencoders) |
+| `keep` | as x [k, ...] | inputs whose outputs must stay |
+| `x_test`, `y_test`, ..., `keep_test` | as above | inputs that only serve the measurement; training never reads them |
+
+Floats are in the units of the tensor and are quantized with its scale and zero point; int8 is taken as it is.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.edits.wanted import ALL, FloatArray, Int8Array, IntArray, TensorSet, Wanted
 from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
 
 _HINT = "numpy.savez('edits.npz', x=inputs, y=class_numbers, keep=other_inputs)"
+_GOALS = ("y", "not_class", "target", "reproduce")
+_SHARED = ("x", "y", "against", "not_class", "target", "keep")
+_FAR = 255  # steps beyond the quantized range from which a float is a mistake and no outlier
 
 
-@dataclass(frozen=True)
-class TensorSet:
-    """Inputs to be answered anew, and inputs to be kept.
+def load_tensors(
+    path: str | Path, model_input: Tensor, n_classes: int, model_output: Tensor | None = None
+) -> TensorSet:
+    """Reads and checks an .npz against a base.
 
-    Attributes:
-        x: int8[n, *input shape].
-        y: int64[n], the classes wanted.
-        keep: int8[k, *input shape]; k may be 0.
-    """
-
-    x: npt.NDArray[np.int8]
-    y: npt.NDArray[np.int64]
-    keep: npt.NDArray[np.int8]
-    source: str = "tensors"
-    notes: tuple[str, ...] = ()
-
-
-def load_tensors(path: str | Path, model_input: Tensor, n_classes: int) -> TensorSet:
-    """Reads and checks an .npz against the input of a base.
-
-    int8 arrays are taken as they are; floating point ones are quantized with the input's scale and zero point.
+    Args:
+        n_classes: number of logits.
+        model_output: only vectors to be reproduced need it.
 
     Raises:
         McueditError: names the array, its shape, dtype or value, and what the base wants.
     """
-    path = Path(path)
-    arrays = read_npz(path, _HINT)
-    for name in ("x", "y"):
-        if name not in arrays:
-            raise McueditError(f"{path}: no array {name!r}", _HINT)
-    shape = model_input.shape[1:]
-    x = _inputs(path, "x", arrays["x"], model_input)
-    keep = _inputs(path, "keep", arrays["keep"], model_input) if "keep" in arrays else np.zeros((0, *shape), np.int8)
-    y = arrays["y"]
-    if y.shape != (len(x),) or y.dtype.kind not in "iu":
-        raise McueditError(f"{path}: y is {y.dtype}{list(y.shape)}", f"give {len(x)} class numbers, one per row of x")
-    bad = y[(y < 0) | (y >= n_classes)]
-    if len(bad):
-        raise McueditError(f"{path}: y holds {bad[0]}", f"classes of this base are 0..{n_classes - 1}")
-    if not len(x):
-        raise McueditError(f"{path}: x is empty", _HINT)
-    unknown = sorted(set(arrays) - {"x", "y", "keep"})
-    return TensorSet(x, y.astype(np.int64), keep, str(path), tuple(f"{path}: array {n!r} is ignored" for n in unknown))
+    file = _File(Path(path), model_input, model_output or model_input, n_classes)
+    x = file.inputs("x")
+    wanted = file.wanted("", x)
+    keep = file.inputs("keep", like=x)
+    x_test, keep_test = file.inputs("x_test", like=x), file.inputs("keep_test", like=x)
+    wanted_test = file.wanted("_test", x_test) if len(x_test) else None
+    return _consistent(
+        TensorSet(
+            x,
+            wanted,
+            keep,
+            x_test,
+            wanted_test,
+            keep_test,
+            file.own("keep"),
+            file.own("keep_test"),
+            str(path),
+            tuple(file.notes),
+        )
+    )
+
+
+class _File:
+    """The arrays of one file, as the base takes them."""
+
+    def __init__(self, path: Path, model_input: Tensor, model_output: Tensor, n_classes: int) -> None:
+        self._path, self._input, self._output, self._classes = path, model_input, model_output, n_classes
+        self._arrays = read_npz(path, _HINT)
+        self.notes: list[str] = []
+        if "x" not in self._arrays:
+            raise McueditError(f"{path}: no array 'x'", _HINT)
+        goals = [name for name in _GOALS if name in self._arrays]
+        if not goals:
+            raise McueditError(f"{path}: no array 'y'", f"{_HINT}; or not_class, target or reproduce=True")
+        if len(goals) > 1:
+            raise McueditError(f"{path}: both {goals[0]!r} and {goals[1]!r}", "give one of them")
+        self._goal = goals[0]
+        known = {*_SHARED, *(f"{name}_test" for name in _SHARED), "reproduce"}
+        self.notes += [f"{path}: array {name!r} is ignored" for name in sorted(set(self._arrays) - known)]
+
+    def inputs(self, name: str, like: Int8Array | None = None) -> Int8Array:
+        """int8[n, *input] or int8[n, T, *input]; empty if there is no such array.
+
+        Args:
+            like: an array that this one must go together with.
+        """
+        shape = self._input.shape[1:]
+        if name not in self._arrays:
+            return np.zeros((0, *(shape if like is None else like.shape[1:])), np.int8)
+        values = self._arrays[name]
+        sequence = values.ndim == 2 + len(shape)
+        if values.shape[1 + sequence :] != shape or values.ndim != 1 + sequence + len(shape):
+            raise self._shape(name, values, ["n", *shape])
+        if like is not None and values.shape[1:] != like.shape[1:]:
+            raise self._shape(name, values, ["n", *like.shape[1:]], "x is made of")
+        if name == "x" and not len(values):
+            raise McueditError(f"{self._path}: x is empty", _HINT)
+        if sequence and not values.shape[1]:
+            raise McueditError(f"{self._path}: {name} holds sequences of no steps", "give at least one step")
+        return self._quantized(name, values, self._input)
+
+    def wanted(self, suffix: str, x: Int8Array) -> Wanted:
+        """What x (or x_test) is to be answered."""
+        if self._goal in ("target", "reproduce"):
+            return Wanted(vectors=self._vectors(suffix, x))
+        name = f"{self._goal}{suffix}"
+        classes = self._numbers(name, len(x), 0)
+        if self._goal == "not_class":
+            return Wanted(avoided=classes)
+        if f"against{suffix}" not in self._arrays:
+            return Wanted(classes)
+        against = self._numbers(f"against{suffix}", len(x), ALL)
+        if (against == classes).any():
+            row = int(np.flatnonzero(against == classes)[0])
+            raise McueditError(f"{self._path}: row {row} wants class {classes[row]} against itself", "mend against")
+        return Wanted(classes, against)
+
+    def own(self, name: str) -> FloatArray | None:
+        """What an autoencoder should make of its input `name`; None for other bases."""
+        if self._goal != "reproduce" or name not in self._arrays:
+            return None
+        return self._real(name, self._arrays[name], self._input).reshape(-1, *self._output.shape[1:])
+
+    def _vectors(self, suffix: str, x: Int8Array) -> FloatArray:
+        if self._goal == "reproduce":
+            if self._input.size != self._output.size or x.ndim > 1 + len(self._input.shape[1:]):
+                sizes = f"the input has {self._input.size} values, the output {self._output.size}"
+                raise McueditError(f"{self._path}: reproduce: {sizes}", "give the vectors wanted as 'target'")
+            made = self.own(f"x{suffix}")
+            assert made is not None
+            return made
+        name = f"target{suffix}"
+        values, shape = self._needed(name), self._output.shape[1:]
+        if values.shape != (len(x), *shape):
+            raise self._shape(name, values, [len(x), *shape])
+        self._quantized(name, values, self._output)  # says what the output cannot reach
+        return self._real(name, values, self._output)
+
+    def _numbers(self, name: str, count: int, lowest: int) -> IntArray:
+        values = self._needed(name)
+        if values.shape != (count,) or values.dtype.kind not in "iu":
+            what = f"{self._path}: {name} is {values.dtype}{list(values.shape)}"
+            raise McueditError(what, f"give {count} class numbers, one per row of x")
+        bad = values[(values < lowest) | (values >= self._classes)]
+        if len(bad):
+            also = "" if lowest == 0 else "; -1 stands for all"
+            raise McueditError(
+                f"{self._path}: {name} holds {bad[0]}", f"classes of this base are 0..{self._classes - 1}{also}"
+            )
+        return values.astype(np.int64)
+
+    def _needed(self, name: str) -> npt.NDArray[Any]:
+        if name not in self._arrays:
+            raise McueditError(f"{self._path}: no array {name!r}", "every array of x has its counterpart for x_test")
+        return self._arrays[name]
+
+    def _real(self, name: str, values: npt.NDArray[Any], tensor: Tensor) -> FloatArray:
+        """float32, in real units."""
+        if values.dtype == np.int8:
+            return np.asarray((values.astype(np.float32) - tensor.zero) * tensor.scale[0], np.float32)
+        return values.astype(np.float32)
+
+    def _quantized(self, name: str, values: npt.NDArray[Any], tensor: Tensor) -> Int8Array:
+        if values.dtype == np.int8:
+            return values
+        if values.dtype.kind != "f":
+            raise McueditError(f"{self._path}: {name} is {values.dtype}", "give int8, or floats to be quantized")
+        if not np.isfinite(values).all():
+            raise McueditError(f"{self._path}: {name} holds NaN or infinity", "give finite values")
+        steps = np.round(values.astype(np.float64) / float(tensor.scale[0])) + tensor.zero
+        beyond = np.maximum(steps - 127, -128 - steps)
+        low, high = ((q - tensor.zero) * float(tensor.scale[0]) for q in (-128, 127))
+        if beyond.max(initial=0) > _FAR:
+            at = np.unravel_index(int(beyond.argmax()), values.shape)
+            where = ", ".join(map(str, at))
+            raise McueditError(
+                f"{self._path}: {name}[{where}] is {values[at]:.6g}, far outside {low:.6g}..{high:.6g}",
+                f"scale it as the base was trained with (tensor {tensor.name!r}), or give int8",
+            )
+        clipped = int((beyond > 0).sum())
+        if clipped:
+            self.notes.append(
+                f"{self._path}: {clipped} of {values.size} values of {name} lie outside {low:.6g}..{high:.6g} and clip"
+            )
+        return np.clip(steps, -128, 127).astype(np.int8)
+
+    def _shape(self, name: str, values: npt.NDArray[Any], wanted: list[Any], who: str = "this base wants") -> Exception:
+        shape = ", ".join(map(str, wanted))
+        return McueditError(f"{self._path}: {name} has shape {list(values.shape)}", f"{who} [{shape}]")
+
+
+def _consistent(data: TensorSet) -> TensorSet:
+    """Without kept inputs that are edited; refuses one input with two answers."""
+    groups, first = data.wanted.groups(), dict[bytes, int]()
+    for row, values in enumerate(data.x):
+        other = first.setdefault(values.tobytes(), row)
+        same = groups[row] == groups[other]
+        if data.wanted.vectors is not None:
+            same = np.array_equal(data.wanted.vectors[row], data.wanted.vectors[other])
+        if not same:
+            raise McueditError(
+                f"{data.source}: x[{other}] and x[{row}] are one input and want different answers", "drop one of them"
+            )
+    stays = np.array([values.tobytes() not in first for values in data.keep], bool)
+    if stays.all():
+        return data
+    dropped = len(stays) - int(stays.sum())
+    note = f"{data.source}: {dropped} rows of keep are edited and dropped from it: what is to change cannot also stay"
+    vectors = None if data.keep_vectors is None else data.keep_vectors[stays]
+    return replace(data, keep=data.keep[stays], keep_vectors=vectors, notes=(*data.notes, note))
 
 
 def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:
@@ -82,18 +239,3 @@ def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:
         raise McueditError(f"{path}: {error.strerror or error}", hint) from error
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
         raise McueditError(f"{path}: no .npz that can be read ({error})", hint) from error
-
-
-def _inputs(path: Path, name: str, values: npt.NDArray[Any], model_input: Tensor) -> npt.NDArray[np.int8]:
-    shape = model_input.shape[1:]
-    if values.shape[1:] != shape or values.ndim != 1 + len(shape):
-        wanted = ", ".join(["n", *map(str, shape)])
-        raise McueditError(f"{path}: {name} has shape {list(values.shape)}", f"this base wants [{wanted}]")
-    if values.dtype == np.int8:
-        return values
-    if values.dtype.kind != "f":
-        raise McueditError(f"{path}: {name} is {values.dtype}", "give int8, or floats to be quantized")
-    if not np.isfinite(values).all():
-        raise McueditError(f"{path}: {name} holds NaN or infinity", "give finite values")
-    steps = np.round(values.astype(np.float64) / float(model_input.scale[0])) + model_input.zero
-    return np.clip(steps, -128, 127).astype(np.int8)

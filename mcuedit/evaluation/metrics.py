@@ -139,32 +139,6 @@ class Measure:
             factor_bytes=sum(d.factor_bytes for deltas in stacks for d in deltas) / len(stacks),
         )
 
-    def tensors(
-        self,
-        x: npt.NDArray[np.int8],
-        wanted: npt.NDArray[np.int64],
-        keep: npt.NDArray[np.int8],
-        deltas: Sequence[Delta],
-    ) -> Metrics:
-        """Metrics on tensors int8[n, *input]: `x` is to get class `wanted`, the outputs of `keep` are to stay."""
-        seen = self.see(x, deltas)
-        identical = float(self.see(keep, deltas).identical.mean()) if len(keep) else None
-        return Metrics(
-            edits=len(np.unique(wanted)),
-            efficacy=float(((seen.after == wanted) & ~seen.tie).mean()),
-            efficacy_softmax=float(((seen.shown == wanted) & ~seen.shown_tie).mean()),
-            paraphrase=None,
-            neighbourhood=None,
-            neighbourhood_worst=None,
-            unrelated=None,
-            same_subject=None,
-            identical_keep=identical,
-            identical=identical,
-            ties=int(((seen.after == wanted) & seen.tie).sum()),
-            drawdown=None,
-            factor_bytes=float(sum(d.factor_bytes for d in deltas)),
-        )
-
     def _drawdown(self, deltas: Sequence[Delta], facts: Sequence[tuple[Edit, int]]) -> float:
         prompts = [p for fact, _ in facts for p in fact.rephrase_prompts]
         truth = np.array([c for fact, c in facts for _ in fact.rephrase_prompts])

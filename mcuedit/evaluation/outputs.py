@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -143,7 +144,7 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
 
 def answers(logits: Int8Array) -> npt.NDArray[np.int64]:
     """Class of each input: the first index of the largest logit. int8[n, ..., classes] -> int64[n]."""
-    found: npt.NDArray[np.int64] = logits.reshape(len(logits), -1).argmax(axis=1)
+    found: npt.NDArray[np.int64] = logits.reshape(len(logits), math.prod(logits.shape[1:])).argmax(axis=1)
     return found
 
 

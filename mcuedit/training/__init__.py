@@ -2,6 +2,7 @@
 """Trains deltas beside a frozen base."""
 
 from mcuedit.training.options import Options
-from mcuedit.training.train import Trained, every_tensor, place, train, train_tensors
+from mcuedit.training.tensors import place_tensors, train_tensors
+from mcuedit.training.train import Trained, every_tensor, place, train
 
-__all__ = ["Options", "Trained", "every_tensor", "place", "train", "train_tensors"]
+__all__ = ["Options", "Trained", "every_tensor", "place", "place_tensors", "train", "train_tensors"]

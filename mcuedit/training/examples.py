@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.edits import EditSet, KeepSet, TensorSet
+from mcuedit.edits import EditSet, KeepSet
 from mcuedit.oracle import Inputs
-from mcuedit.training.noise import embellished, jittered, reworded
+from mcuedit.training.noise import embellished, reworded
 
 IntArray = npt.NDArray[np.int64]
 
@@ -122,18 +122,3 @@ def _embellished(prompts: Sequence[str], seed: int) -> list[str]:
 def _copies(prompt: str, seed: int) -> tuple[str, ...]:
     rng = _rng(prompt, seed)
     return tuple(embellished(prompt, rng) for _ in range(NOISY_STAY))
-
-
-def from_tensors(data: TensorSet, seed: int) -> Examples:
-    """One edit per class wanted: its inputs and jittered copies against the keep set and the other edits."""
-    rng = np.random.default_rng(seed)
-    classes, owner = np.unique(data.y, return_inverse=True)
-    copies = jittered(data.x, rng)
-    n, k = len(data.x), len(data.keep)
-    owners = np.concatenate([owner, owner, np.full(k, -1)]).astype(np.int64)
-    noisy = np.concatenate([np.zeros(n, bool), np.ones(n, bool), np.zeros(k, bool)])
-    names = (*(f"x[{i}]" for i in range(n)), *[""] * n, *(f"keep[{i}]" for i in range(k)))
-    group = np.concatenate([np.arange(n), np.arange(n), n + np.arange(k)])
-    return Examples(
-        np.concatenate([data.x, copies, data.keep]), owners, noisy, ~noisy | (owners >= 0), group, names, classes
-    )

@@ -45,21 +45,37 @@ def whitening(groups: IntArray, x: FloatArray, ridge: float = 0.05) -> FloatArra
         x: float32[n, d].
         ridge: share of the mean variance added to the diagonal.
     """
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order][0] - 1))
-    sizes = np.diff(starts, append=len(order))
-    several = np.flatnonzero(sizes > 1)
-    several = several[:: max(1, int(sizes[several].sum()) // WHITENED)]  # a sample of the groups says as much as all
-    if len(several):
-        members = [x[order[starts[g] : starts[g] + sizes[g]]] for g in several]
-        centred = np.concatenate([rows - rows.mean(axis=0) for rows in members])
-    else:
-        centred = x - x.mean(axis=0)
+    centred = _centred(groups, x)
     scatter = (centred.T @ centred / len(centred)).astype(np.float64)
     scatter += (ridge * np.trace(scatter) / len(scatter) + 1e-6) * np.eye(len(scatter))
     values, vectors = np.linalg.eigh(scatter)
     white: FloatArray = ((vectors / np.sqrt(values)) @ vectors.T).astype(np.float32)
     return white
+
+
+def wide_whitening(groups: IntArray, x: FloatArray, ridge: float = 0.05) -> FloatArray:
+    """The same matrix, from fewer rows than columns: their span is whitened, the rest is scaled by the ridge alone."""
+    centred = _centred(groups, x)
+    _, spread, vectors = np.linalg.svd(centred / np.sqrt(len(centred)), full_matrices=False)
+    floor = ridge * float(np.square(spread).sum()) / x.shape[1] + 1e-6
+    gain = 1 / np.sqrt(np.square(spread) + floor) - 1 / np.sqrt(floor)
+    white: FloatArray = (vectors.T * gain) @ vectors
+    white[np.diag_indices(len(white))] += 1 / np.sqrt(floor)
+    return white.astype(np.float32)
+
+
+def _centred(groups: IntArray, x: FloatArray) -> FloatArray:
+    """Rows of a sample of the groups less their group's mean; of all, less the mean, when no group has two rows."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order][0] - 1))
+    sizes = np.diff(starts, append=len(order))
+    several = np.flatnonzero(sizes > 1)
+    several = several[:: max(1, int(sizes[several].sum()) // WHITENED)]  # a sample of the groups says as much as all
+    if not len(several):
+        centred: FloatArray = x - x.mean(axis=0)
+        return centred
+    members = [x[order[starts[g] : starts[g] + sizes[g]]] for g in several]
+    return np.concatenate([rows - rows.mean(axis=0) for rows in members])
 
 
 def fit(rows: Rows, white: FloatArray) -> FloatArray:

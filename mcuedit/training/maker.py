@@ -11,14 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.edits import Wanted
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
 from mcuedit.model import Model
 from mcuedit.oracle import Reader
 from mcuedit.training import behaviour, gated, placement
 from mcuedit.training.examples import Examples
+from mcuedit.training.goals import Goals
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate
+from mcuedit.training.site import Table
 
 Progress = Callable[[str], None]
 
@@ -68,7 +71,7 @@ class Maker:
         base = Trace(self._reader(table.inputs))
         now = with_deltas(self._model, self._context, base)
         before = answers(now.values[logits_tensor(self._model)])
-        if self._options.gated and self._options.rank == 1:
+        if self._options.gated and self._options.factors == 1:
             deltas, overlapping, candidates = self._gated(table, fresh, now, tried)
         else:
             deltas, overlapping, candidates = self._shared(table, now, tried)
@@ -116,7 +119,12 @@ class Maker:
     def _shared(
         self, table: Examples, now: Trace, tried: Sequence[tuple[int, int]]
     ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
-        made, candidates = behaviour.train(self._model, tried, table, now, self._options, self._progress)
+        edit = np.flatnonzero(table.owner >= 0)
+        keep = np.flatnonzero((table.owner < 0) & table.stay)
+        wanted = Wanted(table.classes[table.owner[edit]])
+        before = now.values[logits_tensor(self._model)].reshape(len(now), -1)
+        rows = Table(self._model, now, Goals(self._model, wanted, edit, before), edit, keep)
+        made, candidates = behaviour.train(rows, tried, len(table.classes), self._options, self._progress)
         return made, (), candidates
 
     def _rows(self, trace: Trace, tap: int) -> npt.NDArray[np.int8]:

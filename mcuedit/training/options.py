@@ -15,17 +15,18 @@ class Options:
     """How to train.
 
     Attributes:
-        rank: 1 gives every edit a factor of its own; more gives all edits one shared delta of that rank.
+        rank: of text edits, 1 gives every edit a factor of its own; more gives all edits one shared delta of that rank.
+            Of tensors, how many factors each class wanted may have. None is 1 for text and up to 4 for tensors.
         gated: h is clamped at 0 below, so that the gate can be shut.
         tap, target: op index or tensor name, or "auto".
         bits: width of an element of A, 8 or 4.
         gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit. None
-            takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits).
+            takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits); .3 for tensors.
         seed: of every random choice.
         new_labels: answers that look like misspelt labels are new names after all.
     """
 
-    rank: int = 1
+    rank: int | None = None
     gated: bool = True
     tap: str = AUTO
     target: str = AUTO
@@ -38,7 +39,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for holds, what, way in (
-            (self.rank >= 1 and self.rank <= 255, f"rank {self.rank}", "1 to 255"),
+            (1 <= self.factors <= 255, f"rank {self.rank}", "1 to 255"),
             (self.bits in (4, 8), f"bits {self.bits}", "8 or 4"),
             (
                 0 <= self.place_for(1) <= 1,
@@ -48,6 +49,11 @@ class Options:
         ):
             if not holds:
                 raise McueditError(f"{what} is out of range", way)
+
+    @property
+    def factors(self) -> int:
+        """The rank, 1 if it was left open."""
+        return 1 if self.rank is None else self.rank
 
     def place_for(self, edits: int) -> float:
         """The gate place for that many edits."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcuedit import ops
 from mcuedit.carrier import Carrier, carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
+from mcuedit.training.push import Suffix
 
 AUTO = "auto"
 # Weights of the score: what must not change counts more than a missed wording, most of all where everything else is
 # meant; 100 B an edit are worth two wordings in a hundred.
 _SHUT, _CLOSE, _PER_BYTE = 4.0, 2.0, 2e-4
+# The same for tensors, where an answer that stays is what counts, and equal bytes beside it are a bonus.
+_SAME_BYTES, _SAME_ANSWER, _PER_INSTRUCTION = 0.5, 4.0, 1e-7
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Candidate:
         shut: share of unseen inputs of other matter that open no gate.
         close: share of unseen wordings of other questions about the edits' subjects that open no gate.
         separable: edits whose gate can be shut on every clean input that must stay.
+        instructions: what the delta costs an inference at most, roughly: a multiplication each of A and two of B. Given
+            for tensors, where the shares are those of inputs that a trial held back: `recall` get what is wanted,
+            `shut` keep their bytes and `close` their answer.
+        screen: for tensors, how well gates at the tap tell edits from what must stay, 1 at best.
     """
 
     tap: int
@@ -37,13 +43,26 @@ class Candidate:
     shut: float | None = None
     separable: int | None = None
     close: float = 1.0
+    instructions: int | None = None
+    screen: float | None = None
 
     @property
     def score(self) -> float:
         """Larger is better."""
         if self.recall is None or self.shut is None:
             return float("-inf")
+        if self.instructions is not None:
+            return self.recall + _SAME_ANSWER * self.close + _SAME_BYTES * self.shut - self._cost
         return self.recall + _CLOSE * self.close + _SHUT * self.shut - _PER_BYTE * self.factor_bytes / self.edits
+
+    @property
+    def promise(self) -> float:
+        """Larger is better, before a trial."""
+        return (self.screen or 0.0) - self._cost
+
+    @property
+    def _cost(self) -> float:
+        return _PER_BYTE * self.factor_bytes / self.edits + _PER_INSTRUCTION * (self.instructions or 0)
 
 
 def find_op(model: Model, text: str) -> int:
@@ -94,8 +113,42 @@ def pairs(model: Model, tap: str, target: str) -> list[tuple[int, int]]:
         if tap != AUTO and (why := _mismatch(model, taps[0], o)):
             raise McueditError(f"tap {taps[0]}, target {o}: {why}", "choose others, or leave them to auto")
     if not found:
-        raise McueditError("no op of this model can carry a delta", "FULLY_CONNECTED ops can")
+        raise _nothing()
     return found
+
+
+def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int, int]]:
+    """Pairs to try for inputs that are tensors: every op by itself, and taps before a target where both have one row.
+
+    Args:
+        end: the tensor that the edits are about; a target must lead to it through ops that are simulated.
+
+    Raises:
+        McueditError: none fits; the message says why.
+    """
+    able = [op.index for op in model.ops if carries(model, op)]
+    taps = able if tap == AUTO else [find_op(model, tap)]
+    targets = able if target == AUTO else [find_op(model, target)]
+    found, why = [], _nothing()
+    last = max((o for o in targets if carrier(model, o).single), default=None)
+    for o in targets:
+        try:
+            Suffix(model, o, end)
+        except McueditError as error:
+            why = error
+            continue
+        near = [t for t in taps if t == o or tap != AUTO or target != AUTO or o == last]
+        fits = [(t, o) for t in near if not _mismatch(model, t, o)]
+        if near and not fits:
+            why = McueditError(f"tap {near[0]}, target {o}: {_mismatch(model, near[0], o)}", "leave them to auto")
+        found += fits
+    if not found:
+        raise why
+    return found
+
+
+def _nothing() -> McueditError:
+    return McueditError("no op of this model can carry a delta", "FULLY_CONNECTED and ungrouped CONV_2D ops can")
 
 
 def _default_targets(model: Model) -> list[int]:
@@ -115,6 +168,4 @@ def _mismatch(model: Model, tap: int, target: int) -> str:
 
 
 def _require_simulated(model: Model, target: int) -> None:
-    for op in model.ops[target + 1 :]:
-        if op.kind not in ops.kinds():
-            ops.operator(model, op)  # raises, naming the op
+    Suffix(model, target, logits_tensor(model))  # raises, naming the op

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.delta import Adapter
-from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, already_given, check_edits, check_keep, resolve_answers
+from mcuedit.edits import Edit, EditSet, KeepSet, already_given, check_edits, check_keep, resolve_answers
 from mcuedit.evaluation.certificate import Certificate
 from mcuedit.evaluation.outputs import flow
 from mcuedit.model import Model
@@ -72,7 +72,7 @@ def train(
     Raises:
         McueditError: the sets contradict each other, an answer is no label, or nothing can carry the edits.
     """
-    options = options or Options()
+    options = _resolved(options)
     base = reader.base
     edits = check_edits(edits)
     kept = check_keep(keep, edits)
@@ -88,7 +88,7 @@ def train(
     labels = {k: v for k, v in found.labels.items() if k in found.classes and elsewhere.get(k) != v}
     made = Maker(reader, options, active, called, progress).make(table, fresh, placed, aside)
     given = tuple(already_given(edits, e) for e, same in zip(edits.edits, made.given, strict=True) if same)
-    info = {"edits": [e.sha256 for e in edits.edits], "options": _plain(options)}
+    info = {"edits": [e.sha256 for e in edits.edits], "options": plain(options)}
     adapter = Adapter(options.name, options.version, base.model.sha256, tuple(made.deltas), labels, info)
     notes = (*edits.notes, *kept.notes, *found.notes, *given, *made.notes)
     classes = np.array(found.classes, np.int64)
@@ -104,32 +104,9 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
         Nothing when there is nothing to choose, or the keep set is too small or too plain to rehearse on.
     """
     tried = placement.pairs(reader.base.model, options.tap, options.target)
-    if len(tried) < 2 or not options.gated or options.rank > 1:
+    if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
     return rehearse(reader, keep, tried, options.bits, options.place_for(PLAYERS), options.seed)
-
-
-def train_tensors(
-    reader: Reader,
-    data: TensorSet,
-    options: Options | None = None,
-    *,
-    active: Sequence[Adapter] = (),
-    progress: Progress = lambda step: None,
-) -> Trained:
-    """Trains one adapter from input tensors and their classes."""
-    options = options or Options()
-    table = examples.from_tensors(data, options.seed)
-    fresh = partial(examples.from_tensors, data, options.seed + 1)
-    called = tuple(f"class {c}" for c in table.classes)
-    made = Maker(reader, options, active, called, progress).make(table, fresh, ())
-    info = {"options": _plain(options)}
-    adapter = Adapter(options.name, options.version, reader.base.model.sha256, tuple(made.deltas), {}, info)
-    empty = EditSet((), data.source), KeepSet((), (), data.source)
-    notes = (*data.notes, *made.notes)
-    return Trained(
-        adapter, *empty, table.classes, made.certificate, made.overlapping, made.placement, notes, made.seconds
-    )
 
 
 def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:
@@ -141,7 +118,14 @@ def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:
     return KeepSet((*keep.prompts, *more), (*keep.lines, *more.values()), keep.source, keep.notes)
 
 
-def _plain(options: Options) -> dict[str, Any]:
+def _resolved(options: Options | None) -> Options:
+    """Every edit has a factor of its own unless the user says otherwise."""
+    options = options or Options()
+    return replace(options, rank=options.factors)
+
+
+def plain(options: Options) -> dict[str, Any]:
+    """What an adapter remembers of its options."""
     return {k: v for k, v in vars(options).items() if k not in ("name", "version", "new_labels")}
 
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Losses at the logits or at an output vector: what edits want, and what must stay.
+
+Gradients are by int8 steps of the tensor that the goals are read from, and a mean over the rows that they are for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.edits import Wanted
+from mcuedit.edits.wanted import ALL
+from mcuedit.evaluation.outputs import answers, logits_tensor
+from mcuedit.evaluation.tensors import REACHED, reached
+from mcuedit.model import Model
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+Int8Array = npt.NDArray[np.int8]
+BoolArray = npt.NDArray[np.bool_]
+
+MARGIN = 8.0  # logit steps by which the wanted class is to lead
+_CROSS_ENTROPY, _KEEP = 0.02, 10.0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How rows of values do: a loss each, its gradient, and whether each is as it should be."""
+
+    loss: FloatArray
+    grad: FloatArray
+    good: BoolArray
+
+
+class Goals:
+    """What the rows of a table are to become at tensor `end`.
+
+    Attributes:
+        end: the tensor: the output for vectors, else the logits.
+        wanted: of the edited rows. edit: int64[e], which they are, ascending.
+    """
+
+    def __init__(self, model: Model, wanted: Wanted, edit: IntArray, before: Int8Array) -> None:
+        """`edit` int64[e] are the rows that `wanted` is about; before int8[n, size] is `end` today, for all rows."""
+        self.wanted = wanted
+        self.end = end_tensor(model, wanted)
+        tensor = model.tensors[self.end]
+        self._scale = float(tensor.scale[0])
+        self._before = before
+        self._place = np.full(len(before), -1)
+        self.edit = edit
+        self._place[edit] = np.arange(len(edit))
+        self._vectors: FloatArray | None = None
+        if wanted.vectors is not None:
+            flat = wanted.vectors.reshape(len(wanted), -1)
+            self._vectors = (flat / self._scale + tensor.zero).astype(np.float32)  # in int8 steps, beyond them too
+            self._errors = np.square(before[edit] - self._vectors).mean(axis=1) + 1e-6
+        elif wanted.avoided is not None:
+            self._classes, self._against = _runner_up(before[edit], wanted.avoided), wanted.avoided
+        else:
+            assert wanted.classes is not None
+            self._classes = wanted.classes
+            self._against = np.full(len(wanted), ALL) if wanted.against is None else wanted.against
+
+    def residual(self, rows: IntArray) -> FloatArray:
+        """What vectors lack today, float32[m, size], in int8 steps."""
+        assert self._vectors is not None
+        lack: FloatArray = self._vectors[self._place[rows]] - self._before[rows]
+        return lack
+
+    def edited(self, values: Int8Array, rows: IntArray) -> Judged:
+        """Edited rows with values int8[m, size]."""
+        if not len(values):
+            return _nothing(values)
+        at = self._place[rows]
+        if self._vectors is not None:
+            away = values - self._vectors[at]
+            share = np.square(away).mean(axis=1) / self._errors[at]
+            grad = away * (2 * MARGIN / (self._errors[at, None] * values.shape[1] * len(values)))
+            return Judged((MARGIN * share).astype(np.float32), grad.astype(np.float32), share <= REACHED)
+        loss, grad = _hinge(values, self._classes[at], self._against[at])
+        p = softmax(values, self._scale)
+        p[np.arange(len(p)), self._classes[at]] -= 1
+        p[self._against[at] != ALL] = 0  # the other classes are of no concern there
+        grad = (grad + _CROSS_ENTROPY / self._scale * p) / len(values)
+        return Judged(loss, grad.astype(np.float32), reached(self.wanted.take(at), values))
+
+    def kept(self, values: Int8Array, rows: IntArray) -> Judged:
+        """Rows that must stay, with values int8[m, size]."""
+        if not len(values):
+            return _nothing(values)
+        before = self._before[rows]
+        if self._vectors is not None:
+            away = values.astype(np.float32) - before
+            typical = float(self._errors.mean())
+            loss = np.square(away).mean(axis=1) / typical
+            grad = away * (2 * MARGIN * _KEEP / (typical * values.shape[1] * len(values)))
+            return Judged(loss.astype(np.float32), grad.astype(np.float32), loss < 0.01)
+        p, q = softmax(values, self._scale), softmax(before, self._scale)
+        loss = (q * np.log((q + 1e-9) / (p + 1e-9))).sum(axis=1)
+        same = answers(values) == answers(before)
+        return Judged(loss, (p - q) * np.float32(_KEEP / len(values)), same)
+
+
+def end_tensor(model: Model, wanted: Wanted) -> int:
+    """Where goals are read from: the output for vectors, else the logits."""
+    return model.outputs[0] if wanted.vectors is not None else logits_tensor(model)
+
+
+def _nothing(values: Int8Array) -> Judged:
+    return Judged(np.zeros(0, np.float32), np.zeros(values.shape, np.float32), np.zeros(0, bool))
+
+
+def _runner_up(before: Int8Array, avoided: IntArray) -> IntArray:
+    others = before.astype(np.int64)
+    others[np.arange(len(others)), avoided] = -1000
+    best: IntArray = others.argmax(axis=1)
+    return best
+
+
+def _hinge(values: Int8Array, classes: IntArray, against: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Loss and gradient for "the class leads by MARGIN" over `against`, or over all: float32[n], float32[n, size]."""
+    rows = np.arange(len(values))
+    scores = values.astype(np.float32)
+    others = scores.copy()
+    others[rows, classes] = -np.inf
+    rival = np.where(against == ALL, others.argmax(axis=1), against)
+    loss = np.maximum(MARGIN + scores[rows, rival] - scores[rows, classes], 0)
+    grad = np.zeros_like(scores)
+    grad[rows, rival] += loss > 0
+    grad[rows, classes] -= loss > 0
+    return loss, grad
+
+
+def softmax(values: Int8Array, scale: float) -> FloatArray:
+    """float32[n, size] of logits int8[n, size] with `scale`."""
+    z = values.astype(np.float32) * np.float32(scale)
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p: FloatArray = e / e.sum(axis=1, keepdims=True)
+    return p

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tap and a target with the rows of a table there, and what a delta between them gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.carrier import Carrier, carrier
+from mcuedit.delta import D_MAX, Delta, add
+from mcuedit.evaluation.outputs import Trace
+from mcuedit.model import Model
+from mcuedit.training.detectors import Tapped
+from mcuedit.training.goals import Goals, Judged
+from mcuedit.training.push import Suffix
+
+Int8Array = npt.NDArray[np.int8]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+
+_WORK = 1 << 22  # elements that the ops after a target make in one step of training; bounds its time and memory
+
+
+@dataclass(frozen=True)
+class Table:
+    """The examples of a set of edits.
+
+    Attributes:
+        now: values of the examples in the stack without the new delta.
+        goals: what they are to become.
+        edit, keep: int64[...], rows of the table.
+    """
+
+    model: Model
+    now: Trace
+    goals: Goals
+    edit: IntArray
+    keep: IntArray
+
+    def part(self, edit: IntArray, keep: IntArray) -> Table:
+        """The same table with fewer rows in use."""
+        return Table(self.model, self.now, self.goals, edit, keep)
+
+
+class Site:
+    """One pair of tap and target."""
+
+    def __init__(self, table: Table, pair: tuple[int, int]) -> None:
+        self.table, self.pair, model = table, pair, table.model
+        self.tap: Carrier = carrier(model, pair[0])
+        self.target: Carrier = carrier(model, pair[1])
+        self.tapped = Tapped(self.tap, table.now.values[model.ops[pair[0]].inputs[0]])
+        self._y = table.now.values[model.ops[pair[1]].outputs[0]]
+
+    @cached_property
+    def suffix(self) -> Suffix:
+        """The ops from the target's output to the goals."""
+        return Suffix(self.table.model, self.pair[1], self.table.goals.end)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing that computes stands between the target and the goals, and there is one row."""
+        made, size = self.table.model.ops[self.pair[1]].outputs[0], self.target.n_out
+        return self.target.single and made == self.table.goals.end and self._y[0].size == size
+
+    @cached_property
+    def batch(self) -> int:
+        """How many inputs a step of training takes."""
+        model = self.table.model
+        later = {op.outputs[0] for op in model.ops[self.pair[1] :] if not model.computes_shape(op)}
+        made = sum(model.tensors[t].size for t in later) + self.tap.rows * self.tap.n_in
+        return int(np.clip(_WORK // made, 16, 128))
+
+    def y(self, index: IntArray) -> Int8Array:
+        """The target's output as rows: int8[m, rows, n_out]."""
+        return self._y[index].reshape(len(index), -1, self.target.n_out)
+
+    def moved(self, delta: Delta, h: IntArray, y: Int8Array) -> Int8Array:
+        """The target's output with a delta, int8[m, rows, n_out]; h int64[m, rows, rank]."""
+        at = h.any(axis=-1)
+        moved = y.copy()
+        moved[at] = add([delta], [h[at]], y[at])
+        return moved
+
+    def judge(self, moved: Int8Array, index: IntArray, edits: int) -> tuple[Judged, Judged, Callable[[], FloatArray]]:
+        """How rows do, the first `edits` of which are edited ones and the others are to stay.
+
+        Returns:
+            (of the edited rows, of the others, the gradient by `moved` of the sum of both: float32 as moved)
+        """
+        side = {t: self.table.now.values[t][index] for t in self.suffix.side}
+        values = self.suffix.forward(moved, side)
+        end = values[self.suffix.end].reshape(len(index), self.table.model.tensors[self.suffix.end].size)
+        edited = self.table.goals.edited(end[:edits], index[:edits])
+        kept = self.table.goals.kept(end[edits:], index[edits:])
+
+        def pull() -> FloatArray:
+            grad = self.suffix.backward(np.concatenate([edited.grad, kept.grad]), values).reshape(moved.shape)
+            low, high = moved <= self.target.act_lo, moved >= self.target.act_hi
+            blocked: FloatArray = np.where((low & (grad > 0)) | (high & (grad < 0)), 0, grad)
+            return blocked
+
+        return edited, kept, pull
+
+    def delta(
+        self,
+        a: Int8Array,
+        offset: IntArray,
+        requantization: tuple[int, int],
+        b: Int8Array,
+        output: tuple[int, int],
+        *,
+        gated: bool,
+        bits: int,
+    ) -> Delta:
+        """A delta; rows of B that are 0 are left out where that saves bytes.
+
+        Args:
+            a: int8[r, n_in]. offset: int64[r], as the device adds it to A.x.
+            requantization: m and s of every h. b: int8[n_out, r]. output: M and S.
+        """
+        rows = np.flatnonzero(b.any(axis=1))
+        dense = not len(rows) or len(rows) * (2 + b.shape[1]) >= b.size
+        one = np.ones(len(a), np.int64)
+        return Delta(
+            *self.pair,
+            a=a,
+            c=offset.astype(np.int64),
+            m=requantization[0] * one,
+            s=requantization[1] * one,
+            b=b if dense else b[rows],
+            rows=None if dense else rows.astype(np.int64),
+            M=output[0],
+            S=output[1],
+            gated=gated,
+            bits=bits,
+            zx=self.tap.zx,
+            act_lo=self.target.act_lo,
+            act_hi=self.target.act_hi,
+        )
+
+    def through(self, b: npt.NDArray[np.generic], h: IntArray, output: tuple[int, int]) -> npt.NDArray[np.bool_]:
+        """Where the gradient passes the clamp of d: bool[m, rows, n_out]."""
+        d = h.astype(np.float32) @ b.T.astype(np.float32) * np.float32(output[0] * 2.0 ** (output[1] - 31))
+        return np.asarray(np.abs(d) < D_MAX)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples that edits of tensors are trained on, traced once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.delta import Delta
+from mcuedit.edits import TensorSet
+from mcuedit.evaluation.outputs import Trace, answers, flow, with_deltas
+from mcuedit.oracle import Reader
+from mcuedit.training.goals import Goals, end_tensor
+from mcuedit.training.noise import jittered
+from mcuedit.training.site import Table
+
+IntArray = npt.NDArray[np.int64]
+
+EDITS, KEEP = 512, 1536  # inputs that training looks at; of more, a random choice
+_BYTES = 1 << 29  # of activations of all of them
+_COPIES = 48  # noisy copies in all, where the edits are fewer
+_HELD = 3  # every third input is held back in a trial
+_FEW = 6  # inputs; of fewer none is held back
+
+
+class TensorTable:
+    """Edited inputs, noisy copies of them, and inputs to be kept.
+
+    Attributes:
+        all: every example in use.
+        groups: int64[n], which edits want the same, by row; -1 where nothing is wanted.
+        kinds: int64[n], the class that each row has today.
+        inputs: how many edited inputs take part.
+        notes: what was left out.
+    """
+
+    def __init__(self, reader: Reader, data: TensorSet, context: Sequence[Delta], seed: int) -> None:
+        self.model = reader.base.model
+        self.seed, self.context = seed, context
+        rng = np.random.default_rng(seed)
+        size = sum(self.model.tensors[t].size for t in flow(self.model, 0))
+        most = max(64, _BYTES // size)
+        edit = _choice(len(data.x), min(EDITS, most // 3), rng)
+        keep = _choice(len(data.keep), min(KEEP, most - 2 * len(edit)), rng)
+        self.notes = tuple(
+            f"{data.source}: training looks at {len(some)} of {count} {what}, drawn by the seed"
+            for some, count, what in ((edit, len(data.x), "edits"), (keep, len(data.keep), "rows of keep"))
+            if len(some) < count
+        )
+        self.inputs = n = len(edit)
+        again = -(-_COPIES // n)
+        copied = np.tile(edit, again)
+        copies, fresh = (jittered(data.x[copied], rng) for _ in range(2))
+        x = np.concatenate([data.x[edit], copies, fresh, data.keep[keep]])
+        now = with_deltas(self.model, context, Trace(reader(x)))
+        start = np.cumsum([0, n, len(copied), len(copied), len(keep)])
+        self._own, self._copies, self._fresh, self._keep = (np.arange(*ends) for ends in pairwise(start))
+        wanted = data.wanted.take(np.concatenate([edit, copied, copied]))
+        before = now.values[end_tensor(self.model, wanted)].reshape(len(x), -1)
+        goals = Goals(self.model, wanted, np.arange(start[3]), before)
+        self.groups = np.concatenate([wanted.groups(), np.full(len(keep), -1)])
+        self.kinds = answers(before) if wanted.vectors is None else np.zeros(len(x), np.int64)
+        self.names = [wanted.name(g) for g in range(int(wanted.groups().max()) + 1)]
+        self.all = Table(self.model, now, goals, np.concatenate([self._own, self._copies]), self._keep)
+
+    @property
+    def own(self) -> IntArray:
+        """Rows of the edited inputs themselves."""
+        return self._own
+
+    def split(self) -> tuple[Table, Table]:
+        """What a trial trains on, and what it is judged by: inputs held back, or fresh copies where there are few."""
+        rng = np.random.default_rng(self.seed)
+        keep = rng.permutation(self._keep)
+        aside = len(keep) // _HELD if len(keep) >= _FEW else 0
+        if self.inputs < _FEW:
+            fit, test = self.all.edit, self._fresh
+        else:
+            held = rng.permutation(self.inputs)[: self.inputs // _HELD]
+            mine = np.isin(np.arange(len(self.all.edit)) % self.inputs, held)
+            fit, test = self.all.edit[~mine], np.concatenate([self._own[held], self._fresh[held]])
+        kept = np.sort(keep[:aside]) if aside else self._keep
+        return self.all.part(fit, np.sort(keep[aside:])), self.all.part(test, kept)
+
+
+def _choice(count: int, most: int, rng: np.random.Generator) -> IntArray:
+    if count <= most:
+        return np.arange(count)
+    return np.sort(rng.permutation(count)[:most])

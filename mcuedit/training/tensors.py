@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an edit set of tensors to an adapter: choose where, train gates or a plain delta there, certify."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.edits import EditSet, KeepSet, TensorSet
+from mcuedit.evaluation.certificate import Certificate, certify
+from mcuedit.evaluation.outputs import Trace
+from mcuedit.model import Model
+from mcuedit.oracle import Reader
+from mcuedit.training.maker import Progress
+from mcuedit.training.options import Options
+from mcuedit.training.placement import Candidate
+from mcuedit.training.tensor_table import TensorTable
+from mcuedit.training.train import Trained, plain
+from mcuedit.training.trials import Made, Trials
+
+_CHUNK = 256  # kept inputs certified together
+_GOOD = 0.97  # share of edits, and of kept answers, with which the first choice of a place is taken
+
+
+def train_tensors(
+    reader: Reader,
+    data: TensorSet,
+    options: Options | None = None,
+    *,
+    active: Sequence[Adapter] = (),
+    placed: Sequence[Candidate] = (),
+    progress: Progress = lambda step: None,
+) -> Trained:
+    """Trains one adapter from input tensors and what they are to be answered.
+
+    Args:
+        active: adapters that will be in force beside the new one; it is trained knowing them.
+        placed: what `place_tensors` returned for this set and these options; it is called if nothing is given.
+
+    Raises:
+        McueditError: nothing can carry the edits, or an adapter is for another base.
+    """
+    start = time.perf_counter()
+    options = options or Options()
+    model, context = reader.base.model, _context(reader, active)
+    progress("running the base")
+    table = TensorTable(reader, data, context, options.seed)
+    trials = Trials(table, options, progress)
+    ranking = list(placed or trials.ranking())
+    made, at = _best(trials, ranking)
+    taken = ranking.pop(at)
+    taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
+    progress("checking every byte")
+    kept = _certify(reader, model, [*context, made.delta], data)
+    notes = (*data.notes, *table.notes, *_notes(made, kept, options))
+    name = options.name, options.version, model.sha256
+    adapter = Adapter(*name, (made.delta,), {}, {"options": plain(options)})
+    empty = EditSet((), data.source), KeepSet((), (), data.source)
+    classes = data.wanted.classes if data.wanted.classes is not None else np.zeros(0, np.int64)
+    seconds = time.perf_counter() - start
+    return Trained(adapter, *empty, np.unique(classes), kept, made.overlapping, (taken, *ranking), notes, seconds)
+
+
+def place_tensors(
+    reader: Reader,
+    data: TensorSet,
+    options: Options | None = None,
+    *,
+    active: Sequence[Adapter] = (),
+    progress: Progress = lambda step: None,
+) -> tuple[Candidate, ...]:
+    """The pairs of tap and target, the best first, with what a trial of each gave; those that were only screened last.
+
+    Raises:
+        McueditError: as `train_tensors`.
+    """
+    options = options or Options()
+    progress("running the base")
+    table = TensorTable(reader, data, _context(reader, active), options.seed)
+    return tuple(Trials(table, options, progress).ranking())
+
+
+def _context(reader: Reader, active: Sequence[Adapter]) -> list[Delta]:
+    for adapter in active:
+        check_adapter(adapter, reader.base.model)
+    return [delta for adapter in active for delta in adapter.deltas]
+
+
+def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
+    """Trains on everything at the first place, and at the next ones only where that is not good enough."""
+    best: tuple[float, Made, int] | None = None
+    for at, candidate in enumerate(ranking):
+        if best is not None and candidate.recall is None:
+            break  # was not thought worth a trial
+        made = trials.final((candidate.tap, candidate.target))
+        score = min(made.efficacy, _GOOD) + min(made.stays, _GOOD)
+        if best is None or score > best[0]:
+            best = score, made, at
+        if score == 2 * _GOOD:
+            break
+    assert best is not None
+    return best[1], best[2]
+
+
+def _certify(reader: Reader, model: Model, deltas: Sequence[Delta], data: TensorSet) -> Certificate:
+    total, identical, touched = 0, 0, list[str]()
+    for start in range(0, len(data.keep), _CHUNK):
+        rows = data.keep[start : start + _CHUNK]
+        part = certify(model, deltas, Trace(reader(rows)), [f"keep[{start + i}]" for i in range(len(rows))])
+        total, identical = total + part.total, identical + part.identical
+        touched += part.touched
+    return Certificate(total, identical, tuple(touched))
+
+
+def _notes(made: Made, kept: Certificate, options: Options) -> list[str]:
+    """What the user should be told, and the way out."""
+    notes = []
+    if made.overlapping:
+        notes.append(
+            f"{len(made.overlapping)} gates overlap with inputs that must stay ({', '.join(made.overlapping[:5])}): "
+            "they miss some of their edits or open on others"
+        )
+    if made.missed:
+        rows = ", ".join(map(str, made.missed[:5])) + (", ..." if len(made.missed) > 5 else "")
+        notes.append(
+            f"{len(made.missed)} edited inputs do not get what is wanted (of those looked at: {rows}): "
+            "try another --tap and --target, a higher --rank, or --plain"
+        )
+    if not kept.holds and options.gated:
+        shown = ", ".join(kept.touched[:5])
+        notes.append(f"{len(kept.touched)} keep inputs are touched: {shown}")
+    return notes

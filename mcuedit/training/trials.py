@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which op to read and which to change for edits of tensors: a screen of all pairs, short training of the best few.
+
+The screen asks of every tap how well one gate tells the edits from what must stay, on inputs held back from it; that
+takes no more than a linear fit. What a pair can do with the answer takes a column of B, trained for the best few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.carrier import carrier
+from mcuedit.delta import Delta
+from mcuedit.evaluation.outputs import Trace, with_deltas
+from mcuedit.training import columns
+from mcuedit.training.behaviour import Fit
+from mcuedit.training.detectors import FALSE, PLACE, Detectors, Task, detect
+from mcuedit.training.maker import Progress
+from mcuedit.training.options import Options
+from mcuedit.training.placement import Candidate, every_pair
+from mcuedit.training.site import Site, Table
+from mcuedit.training.tensor_table import TensorTable
+
+IntArray = npt.NDArray[np.int64]
+
+TRIED = 4  # pairs that are trained for a trial
+TRIAL_STEPS, STEPS = 16, 60
+_PLAIN_TRIAL, _PLAIN = 20, 120
+_RANK = 4  # at most, where the user leaves it open
+_CHUNK = 64  # rows looked at together
+
+
+@dataclass(frozen=True)
+class Made:
+    """A delta and how it does on what it was trained on.
+
+    Attributes:
+        efficacy: share of the edited inputs that get what is wanted. missed: rows of those that do not.
+        stays: share of the kept inputs whose answer stays.
+        separable: edits whose gates open on nothing else. overlapping: names of the other ones.
+    """
+
+    delta: Delta
+    efficacy: float
+    missed: tuple[int, ...]
+    stays: float
+    separable: int
+    overlapping: tuple[str, ...]
+
+
+class Trials:
+    """Trains deltas on one table."""
+
+    def __init__(self, table: TensorTable, options: Options, progress: Progress) -> None:
+        self._table, self._options, self._progress = table, options, progress
+        self._place = PLACE if options.gate_place is None else options.gate_place
+        self._rank = options.rank or _RANK
+
+    def ranking(self) -> list[Candidate]:
+        """All pairs that the options leave open, the best first; those that were only screened last."""
+        options, goals = self._options, self._table.all.goals
+        pairs = every_pair(self._table.model, goals.end, options.tap, options.target)
+        if len(pairs) == 1:
+            return [self._untried(pairs[0])]
+        fit, test = self._table.split()
+        screened, told = [], dict[int, float]()
+        for pair in pairs:
+            if pair[0] not in told:
+                self._progress(f"looking at op {pair[0]}")
+                told[pair[0]] = self._screen(Site(fit, pair), test)
+            screened.append(replace(self._untried(pair), screen=told[pair[0]]))
+        screened.sort(key=lambda c: c.promise, reverse=True)
+        direct = next((c for c in screened if Site(fit, (c.tap, c.target)).at_end), screened[0])
+        chosen = list(dict.fromkeys([*screened[: TRIED - 1], direct, *screened]))[:TRIED]
+        tried = [self._trial(candidate, fit, test) for candidate in chosen]
+        left = [candidate for candidate in screened if candidate not in chosen]
+        return [*sorted(tried, key=lambda c: c.score, reverse=True), *left]
+
+    def final(self, pair: tuple[int, int]) -> Made:
+        """Trains on all examples."""
+        self._progress(f"training tap {pair[0]}, target {pair[1]}")
+        table = self._table.all
+        site = Site(table, pair)
+        delta, detectors = self._train(site, self._rank, STEPS, _PLAIN)
+        good = self._good(site, delta, self._table.own, edited=True)
+        stays = self._good(site, delta, table.keep, edited=False)
+        groups, separate = range(len(self._table.names)), set[int]()
+        if detectors is not None:
+            separate = {g for g in groups if detectors.separate[detectors.group == g].all()}
+        named = [self._table.names[g] for g in groups if g not in separate] if detectors is not None else []
+        own = self._table.groups[self._table.own]
+        return Made(
+            delta,
+            _share(good),
+            tuple(np.flatnonzero(~good).tolist()),
+            _share(stays),
+            int(np.isin(own, list(separate)).sum()),
+            tuple(named),
+        )
+
+    def _train(self, site: Site, rank: int, steps: int, plain_steps: int) -> tuple[Delta, Detectors | None]:
+        options = self._options
+        if not options.gated:
+            fit = Fit(site, replace(options, rank=self._rank), len(site.table.edit))
+            return fit.run(plain_steps), None
+        detectors = self._detect(site, rank)
+        return columns.gated(site, detectors, self._table.groups, options.bits, steps, options.seed), detectors
+
+    def _detect(self, site: Site, rank: int) -> Detectors:
+        edit, groups = site.table.edit, self._table.groups
+        fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
+        task = Task(fire, site.table.keep, self._table.kinds)
+        return detect(site.tapped, task, self._options.bits, self._place, rank, self._options.seed)
+
+    def _screen(self, site: Site, test: Table) -> float:
+        """How well gates at a tap tell what they have not seen: share of edits that open, less that of others."""
+        detectors = self._detect(site, 1)
+        opened = detectors.opened(site.tapped, test.edit) > 0
+        own = self._table.groups[test.edit][:, None] == detectors.group[None]
+        false = (detectors.opened(site.tapped, test.keep) > 0).any(axis=1) if len(test.keep) else np.zeros(1)
+        return float((opened & own).any(axis=1).mean() - FALSE * false.mean())
+
+    def _trial(self, candidate: Candidate, fit: Table, test: Table) -> Candidate:
+        pair = candidate.tap, candidate.target
+        self._progress(f"trying tap {pair[0]}, target {pair[1]}")
+        delta, detectors = self._train(Site(fit, pair), self._rank, TRIAL_STEPS, _PLAIN_TRIAL)
+        site = Site(test, pair)
+        return replace(
+            candidate,
+            factor_bytes=delta.factor_bytes,
+            recall=_share(self._good(site, delta, test.edit, edited=True)),
+            close=_share(self._good(site, delta, test.keep, edited=False)),
+            shut=_share(self._identical(delta, test.keep)),
+            separable=None if detectors is None else int(detectors.separate.sum()),
+        )
+
+    def _good(self, site: Site, delta: Delta, rows: IntArray, *, edited: bool) -> npt.NDArray[np.bool_]:
+        """Which rows are as they should be: bool[m]."""
+        goals, good = site.table.goals, [np.zeros(0, bool)]
+        for index, now in self._with(delta, rows):
+            values = now.values[goals.end].reshape(len(index), -1)
+            good.append((goals.edited if edited else goals.kept)(values, index).good)
+        return np.concatenate(good)
+
+    def _identical(self, delta: Delta, rows: IntArray) -> npt.NDArray[np.bool_]:
+        """Which rows have the output bytes that they have without the delta: bool[m]."""
+        output, same = self._table.model.outputs[0], [np.zeros(0, bool)]
+        for index, now in self._with(delta, rows):
+            before = self._table.all.now.values[output][index]
+            same.append((now.values[output] == before).reshape(len(index), -1).all(axis=1))
+        return np.concatenate(same)
+
+    def _with(self, delta: Delta, rows: IntArray) -> Iterator[tuple[IntArray, Trace]]:
+        for start in range(0, len(rows), _CHUNK):
+            index = rows[start : start + _CHUNK]
+            yield index, with_deltas(self._table.model, [delta], self._table.all.now.take(index))
+
+    def _untried(self, pair: tuple[int, int]) -> Candidate:
+        """A pair with what a delta of one factor for each group costs there."""
+        tap, target = (carrier(self._table.model, index) for index in pair)
+        k = len(self._table.names) if self._options.gated else self._rank
+        row = tap.n_in if self._options.bits == 8 else (tap.n_in + 1) // 2
+        macs = k * (tap.rows * tap.n_in + 2 * target.rows * target.n_out)
+        return Candidate(*pair, self._table.inputs, k * (9 + row + target.n_out), instructions=macs)
+
+
+def _share(good: npt.NDArray[np.bool_]) -> float:
+    return float(good.mean()) if len(good) else 1.0
