@@ -74,7 +74,8 @@ def random_graph(rng: np.random.Generator, ops: int) -> bytes:
     d = Drawing(rng)
     values = [d.tensor((1, *d.shape(2), d.pick(1, 2, 3, 4)), d.scale(), d.zero())]
     for last in range(ops - 1, -1, -1):
-        x = values[-1 if last == 0 else -d.pick(*range(1, min(3, len(values)) + 1))]
+        latest = [value for value in values if value.shape][-3:]  # no op is drawn for scalars
+        x = latest[-1 if last == 0 else d.pick(*range(len(latest)))]
         fitting = [draw for draw, (fewest, most) in _OPS.values() if fewest <= len(x.shape) <= most]
         values.append(fitting[d.pick(*range(len(fitting)))](d, x))
     return d.net.pack(values[0].index, values[-1].index)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mcuedit bench bytes: every byte on every core."""
+"""mcuedit bench bytes: every byte of a base on every core, and of random models on the host."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -14,21 +16,47 @@ from mcuedit.cli._common import example, json_option, print_json, progress, stdo
 from mcuedit.cli._files import PATH, facts_of
 
 
-@click.command("bytes", epilog=example("mcuedit bench bytes facts/ --random 1000"))
-@click.argument("base_path", metavar="BASE", type=PATH)
+@click.command(
+    "bytes",
+    epilog=example("mcuedit bench bytes facts/ --random 1000", "mcuedit bench bytes --kind CONV_2D"),
+)
+@click.argument("base_path", metavar="[BASE]", required=False, type=PATH)
 @click.option("--random", "count", default=1000, show_default=True, type=click.IntRange(0), help="Random inputs.")
 @click.option("--prompts/--no-prompts", default=True, show_default=True, help="Every prompt of facts.jsonl too.")
 @click.option("--board", "boards", multiple=True, metavar="NAME", help="Only these boards; all if not given.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Draws the random inputs.")
+@click.option(
+    "--models", default=500, show_default=True, type=click.IntRange(1), help="Without BASE: random models of each kind."
+)
+@click.option("--kind", "kinds", multiple=True, metavar="OP", help="Without BASE: only these kinds; all if not given.")
 @json_option
-def command(
-    base_path: Path, count: int, prompts: bool, boards: tuple[str, ...], toolchain: str, seed: int, as_json: bool
-) -> int:
+def command(base_path: Path | None, models: int, kinds: tuple[str, ...], as_json: bool, **with_base: Any) -> int:
     """Compare every output byte on the host and every virtual core with the oracle, under 0, 1 and 10 adapters.
+
+    Without BASE: random models of one op, and small nets, on the host.
 
     Exit code 1 if a byte differs.
     """
+    if base_path is None:
+        return _models(models, kinds, as_json)
+    return _base(base_path, as_json=as_json, **with_base)
+
+
+def _models(count: int, kinds: tuple[str, ...], as_json: bool) -> int:
+    from mcuedit.emulate.opsweep import ALL, sweep
+
+    chosen = kinds or ALL
+    with progress("comparing", count * len(chosen)) as advance:
+        rows = list(sweep(chosen, count, advance))
+    columns = ("kind", "models", "bytes", "differing bytes", "s")
+    cells = [(r.kind, r.models, f"{r.bytes:,}", r.differing_bytes, f"{r.seconds:.0f}") for r in rows]
+    return _report(rows, columns, cells, as_json, left=columns[:1])
+
+
+def _base(
+    base_path: Path, *, count: int, prompts: bool, boards: tuple[str, ...], toolchain: str, seed: int, as_json: bool
+) -> int:
     from mcuedit.emulate.bytes import Sweep, random_inputs
 
     found = base.load(base_path)
@@ -40,22 +68,20 @@ def command(
     sweep = Sweep(found, np.concatenate(inputs), board_names=boards or None, toolchain=toolchain)
     with progress("comparing", sweep.total) as advance:
         rows = list(sweep.rows(advance))
+    columns = ("emulator", "board", "core", "adapters", "inputs", "differing bytes", "s")
+    cells = [
+        (r.emulator, r.board, r.cpu, r.adapters, f"{r.inputs:,}", r.skipped or r.differing_bytes, f"{r.seconds:.0f}")
+        for r in rows
+    ]
+    return _report(rows, columns, cells, as_json, left=columns[:3])
+
+
+def _report(
+    rows: Sequence[Any], columns: Sequence[str], cells: Sequence[Any], as_json: bool, left: Sequence[str]
+) -> int:
     differing = sum(row.differing_bytes for row in rows)
     if as_json:
         print_json({"differing_bytes": differing, "rows": [asdict(row) for row in rows]})
     else:
-        columns = ("emulator", "board", "core", "adapters", "inputs", "differing bytes", "s")
-        cells = [
-            (
-                r.emulator,
-                r.board,
-                r.cpu,
-                r.adapters,
-                f"{r.inputs:,}",
-                r.skipped or r.differing_bytes,
-                f"{r.seconds:.0f}",
-            )
-            for r in rows
-        ]
-        stdout().print(table("", columns, cells, left=columns[:3]))
+        stdout().print(table("", columns, cells, left=left))
     return 1 if differing else 0
