@@ -54,7 +54,7 @@ class Tflm:
         for op in model.ops:
             if carries(model, op):
                 carrier(model, op.index)  # proves that the shapes fit: TFLM believes whatever the file claims
-        arena = 2 * activations + 32768 + 512 * len(model.tensors)
+        arena = 2 * activations + 32768 + 512 * len(model.tensors) + 32 * sum(t.scale.size for t in model.tensors)
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
             self._interpreter = runtime.Interpreter.from_bytes(model.data, arena_size=arena, intrepreter_config=config)

@@ -163,8 +163,8 @@ def _weighted(
     w = d.net.constant("w", data, scales, axis=axis)
     inputs = [x.index, w]
     if d.chance(0.8):
-        bias = d.rng.normal(0, spread * _INT8_SPREAD, outs).astype(np.int32)
-        inputs.append(d.net.constant("b", bias, np.float32(x.scale) * scales))
+        bias = np.asarray(d.rng.normal(0, spread * _INT8_SPREAD, outs)).astype(np.int32)
+        inputs.append(d.net.constant("b", bias, x.scale * scales.astype(np.float64)))
     elif kind != "DEPTHWISE_CONV_2D" and d.chance():
         inputs.append(-1)
     d.net.op(kind, inputs, y.index, **options, fusedActivationFunction=_activation(d))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mcuedit.emulate.draws import Draw, Drawing, Ref
 
 _MOST_JOINED = 4
@@ -65,14 +67,13 @@ def pad(kind: str) -> Draw:
 
 
 def _matrix(d: Drawing, pairs: list[tuple[int, int]]) -> int:
-    import numpy as np
-
     return d.net.constant("p", np.array(pairs, np.int32))
 
 
 def reshape(d: Drawing, x: Ref) -> Ref:
     """RESHAPE to other lengths."""
-    left, lengths = math.prod(x.shape), []
+    left = math.prod(x.shape)
+    lengths: list[int] = []
     while left > 1 and len(lengths) < 4:
         factor = d.pick(*[n for n in range(1, left + 1) if left % n == 0])
         lengths.append(factor)

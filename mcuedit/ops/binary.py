@@ -11,18 +11,17 @@ import numpy.typing as npt
 from mcuedit.fixedpoint import mbqm, quantize_multiplier, requantize
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array
-from mcuedit.ops.common import limits, operand, require, summed_to, unclamped
+from mcuedit.ops.common import limits, multiplier, operand, require, summed_to, unclamped
 
 _LEFT_SHIFT = 20  # of an operand before it is rescaled
 _MOST_AXES = 6
 
 
 def sum_multipliers(op: Op, scales: tuple[np.float32, np.float32], y: np.float32) -> tuple[tuple[int, int], ...]:
-    """(m, s) of both operands and of the output of an ADD, whose ratios TFLM takes in double, or a SUB, in float."""
-    wide = np.float64 if op.kind == "ADD" else np.float32
-    a, b, out = (wide(scale) for scale in (*scales, y))
-    twice = wide(2) * max(a, b)
-    ratios = [float(ratio) for ratio in (a / twice, b / twice, twice / (wide(1 << _LEFT_SHIFT) * out))]
+    """(m, s) of both operands and of the output; ratios are taken in double."""
+    a, b, out = (float(scale) for scale in (*scales, y))
+    twice = 2 * max(a, b)
+    ratios = (a / twice, b / twice, twice / ((1 << _LEFT_SHIFT) * out))
     require(all(0 < ratio < 1 for ratio in ratios), op, f"scales {a}, {b} and {out} are too far apart")
     return tuple(quantize_multiplier(ratio) for ratio in ratios)
 
@@ -90,7 +89,7 @@ class Mul(_Binary):
     def __init__(self, model: Model, op: Op) -> None:
         super().__init__(model, op)
         a, b, y = (float(t.scale[0]) for t in (*self._sides, self._y))
-        self._scaling = quantize_multiplier(a * b / y)
+        self._scaling = multiplier(op, a * b / y)
         self._slope = np.float32(a * b / y)
 
     def forward(self, *xs: Int8Array) -> Int8Array:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mcuedit.carrier import activation_range
 from mcuedit.errors import McueditError
+from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import INT32, Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array
 
@@ -52,6 +53,16 @@ def integers(model: Model, op: Op, position: int) -> list[int]:
 def same_quantization(x: Tensor, y: Tensor) -> bool:
     """Whether bytes mean the same in both tensors."""
     return float(x.scale[0]) == float(y.scale[0]) and x.zero == y.zero
+
+
+def multiplier(op: Op, real: float) -> tuple[int, int]:
+    """(m, s) of a positive ratio of scales.
+
+    Raises:
+        McueditError: it is so large that TFLM would shift by more bits than an int32 has.
+    """
+    require(0 < real < 1 << 30, op, f"a ratio of scales of {real}")
+    return quantize_multiplier(real)
 
 
 def limits(op: Op, y: Tensor) -> tuple[int, int]:

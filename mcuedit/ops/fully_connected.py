@@ -8,19 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuedit.carrier import carrier
-from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array, linear
 from mcuedit.ops.common import limits, operand, require
 
 _BIAS_SCALE_OFF = 0.02  # of an output step: how far a bias may be off
-
-
-def multipliers(x: Tensor, weights: Tensor, y: Tensor) -> list[tuple[int, int]]:
-    """(m, s) of each channel, or the one of all, for which TFLM takes the product of scales in float."""
-    if weights.scale.size > 1:
-        return linear.multipliers(x, weights, y)
-    return [quantize_multiplier(float(x.scale[0] * weights.scale[0]) / float(y.scale[0]))]
 
 
 class FullyConnected:
@@ -37,7 +29,7 @@ class FullyConnected:
         w = data.astype(np.int64).T - (weights.zero if weights.scale.size == 1 else 0)
         self._w = w.astype(linear.exact_type(w))
         bias = linear.bias(model, op, geometry.n_out)
-        self._out = linear.Requantization(op, x, y, w, bias, multipliers(x, weights, y))
+        self._out = linear.Requantization(op, x, y, w, bias, linear.multipliers(x, weights, y))
 
     @staticmethod
     def _require_bias_scale(model: Model, op: Op, x: Tensor, weights: Tensor, y: Tensor) -> None:

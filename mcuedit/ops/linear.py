@@ -63,6 +63,8 @@ class Requantization:
     ) -> None:
         """weights: int64[taps, channels], as they meet the input; sums are of products with x, zero point and all."""
         reach = np.abs(weights).sum(axis=0) * max(127 - x.zero, x.zero + 128) + np.abs(bias)
+        shifts = [s for m, s in scales if m]
+        require(max(shifts, default=0) < 30, op, f"multipliers of up to 2**{max(shifts, default=0)}")
         require(int(reach.max(initial=0)) < 1 << 31, op, "its accumulator can exceed 32 bits")
         self._offset = bias - x.zero * weights.sum(axis=0)
         self._m, self._s = np.array(scales, np.int64).T if len(scales) > 1 else np.array(scales[0], np.int64)

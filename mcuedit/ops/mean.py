@@ -40,8 +40,10 @@ class Mean:
         require(y.size == kept > 0 and self._count > 0, op, f"mean of {list(x.shape)} gives no {list(y.shape)}")
         require(self._count < 1 << 23, op, f"a sum of {self._count} elements")
         self._x, self._y = x, y
-        self._scaling = mean_multiplier(float(x.scale[0]) / float(y.scale[0]), self._count)
-        self._slope = np.float32(float(x.scale[0]) / float(y.scale[0]) / self._count)
+        ratio = float(x.scale[0]) / float(y.scale[0])
+        require(ratio < 1 << 30, op, f"a ratio of scales of {ratio}")
+        self._scaling = mean_multiplier(ratio, self._count)
+        self._slope = np.float32(ratio / self._count)
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, *input] -> int8[n, *output]."""

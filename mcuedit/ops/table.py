@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.fixedpoint import mbqm
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array, gemmlowp
-from mcuedit.ops.common import require, unclamped
+from mcuedit.ops.common import multiplier, require, unclamped
 
 Int64Array = npt.NDArray[np.int64]
 Make = Callable[[Op, Tensor, Tensor], tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]]
@@ -50,12 +50,12 @@ class Table:
 
 def _quantize(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
     ratio = float(x.scale[0]) / float(y.scale[0])
-    return mbqm(_INPUTS - x.zero, *quantize_multiplier(ratio)) + y.zero, np.full(256, ratio), (-128, 127)
+    return mbqm(_INPUTS - x.zero, *multiplier(op, ratio)) + y.zero, np.full(256, ratio), (-128, 127)
 
 
 def _relu(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
-    ratio = float(x.scale[0] / y.scale[0])
-    return mbqm(_INPUTS - x.zero, *quantize_multiplier(ratio)) + y.zero, np.full(256, ratio), (y.zero, 127)
+    ratio = float(x.scale[0]) / float(y.scale[0])
+    return mbqm(_INPUTS - x.zero, *multiplier(op, ratio)) + y.zero, np.full(256, ratio), (y.zero, 127)
 
 
 def _relu6(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
@@ -66,11 +66,12 @@ def _relu6(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.flo
 
 def _leaky_relu(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
     alpha = np.float32(op.options.get("alpha", 0))
-    above, below = float(x.scale[0] / y.scale[0]), float(x.scale[0] * alpha / y.scale[0])
+    above = float(x.scale[0]) / float(y.scale[0])
+    below = float(x.scale[0]) * float(alpha) / float(y.scale[0])
     require(math.isfinite(below), op, f"alpha {alpha}")
     values = _INPUTS - x.zero
-    negative = mbqm(values, *quantize_multiplier(abs(below))) * (-1 if below < 0 else 1)
-    found = np.where(values >= 0, mbqm(values, *quantize_multiplier(above)), negative) + y.zero
+    negative = mbqm(values, *(multiplier(op, abs(below)) if below else (0, 0))) * (-1 if below < 0 else 1)
+    found = np.where(values >= 0, mbqm(values, *multiplier(op, above)), negative) + y.zero
     return found, np.where(values >= 0, above, below), (-128, 127)
 
 
@@ -114,9 +115,9 @@ def _int16_shift(x: Int64Array, exponent: int) -> Int64Array:
 
 def _hard_swish(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
     """x * clamp(x + 3, 0, 6) / 6 in int16 arithmetic, each product cut to its upper half."""
-    fine = np.float32(1 / 128) * x.scale[0]
-    m, exponent = quantize_multiplier(float(fine / y.scale[0]))
-    m_gate, gate_exponent = quantize_multiplier(float(fine / np.float32(3 / 32768)))
+    fine = float(x.scale[0]) / 128
+    m, exponent = multiplier(op, fine / float(y.scale[0]))
+    m_gate, gate_exponent = multiplier(op, fine * 32768 / 3)
     require(exponent <= 0 and gate_exponent <= _MOST_SHIFT, op, f"scales {x.scale[0]} and {y.scale[0]}")
     top = (1 << 15) - 1
     values = (_INPUTS - x.zero) << 7
