@@ -99,10 +99,14 @@ def plan(model: Model, *, preserve: bool = False) -> Plan:
     owner = _owners(model, ops, lowered)
     last = _last_uses(model, ops, owner)
     last[owner[logits]] = last[owner[model.outputs[0]]] = len(model.ops)
-    block = _blocks(model, ops, lowered, owner, last, preserve)
-    blocks = _measured(model, ops, owner, block, last)
-    offsets = allocate(blocks, preserve)
-    arena_size = max(offsets[i] + b.size for i, b in blocks.items())
+    # Blocks of several activations live longer and are sometimes harder to pack than each of them on its own.
+    arenas = []
+    for in_place in (False,) if preserve else (True, False):
+        block = _blocks(model, ops, lowered, owner, last, in_place)
+        blocks = _measured(model, ops, owner, block, last)
+        offsets = allocate(blocks, preserve)
+        arenas.append((max(offsets[i] + b.size for i, b in blocks.items()), block, blocks, offsets))
+    arena_size, block, blocks, offsets = min(arenas, key=lambda arena: arena[0])
     places = {t: _place(model, t, owner, offsets[block[owner[t]]]) for t in owner}
     scratch = {
         op.index: hole(blocks, offsets, op.index, lowered[op.index].scratch, arena_size, preserve)
@@ -148,7 +152,7 @@ def _blocks(
     lowered: Sequence[Lowered],
     owner: dict[int, int],
     last: dict[int, int],
-    preserve: bool,
+    in_place: bool,
 ) -> dict[int, int]:
     """Owners -> the first of those that lie in the same memory, one after the other in time."""
     block = {owner[model.inputs[0]]: owner[model.inputs[0]]}
@@ -157,7 +161,7 @@ def _blocks(
         if owner[y] != y:
             continue
         block[y] = y
-        for position in lowered[op.index].in_place if not preserve else ():
+        for position in lowered[op.index].in_place if in_place else ():
             x = owner[model.sources(op)[position]]
             if last[x] == op.index and model.tensors[x].size == model.tensors[y].size:
                 block[y] = block[x]

@@ -29,4 +29,4 @@ def lower(model: Model, op: Op) -> Lowered:
     rows = x.size // depth
     params = {"multiplier": multiplier, "left_shift": shift, "diff_min": diff_min, "depth": depth, "rows": rows}
     fields = tuple((name, str(value)) for name, value in params.items())
-    return Lowered("mcuedit_softmax_s8", "mcuedit_softmax", fields)
+    return Lowered("mcuedit_softmax_s8", "mcuedit_softmax", fields, in_place=(0,))
