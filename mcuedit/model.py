@@ -18,6 +18,7 @@ from mcuedit.errors import McueditError
 
 INT8, INT32 = "INT8", "INT32"
 _SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known
+_STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE")
 BASE_ID_SIZE = 8  # bytes of the SHA-256 that identify a base on the device
 
 
@@ -32,6 +33,9 @@ class Tensor:
         zero_point: int64, as many as scales.
         data: the constant, shaped and typed; None for an activation.
         axis: the quantized dimension when there are several scales.
+        buffer: index of the file's buffer that holds the constant; tensors may share one.
+        variable: whether it is state that lasts from one inference to the next.
+        open_axes: axes whose length the file leaves open.
     """
 
     index: int
@@ -42,6 +46,9 @@ class Tensor:
     zero_point: npt.NDArray[np.int64]
     data: npt.NDArray[Any] | None
     axis: int = 0
+    buffer: int = 0
+    variable: bool = False
+    open_axes: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -107,6 +114,17 @@ class Model:
         """Whether the op only computes a shape, as a converter's Flatten over an open batch does."""
         return op.kind in _SHAPE_KINDS and all(self.tensors[i].dtype == INT32 for i in op.outputs)
 
+    @property
+    def stateful(self) -> bool:
+        """Whether an inference depends on the ones before it."""
+        return any(t.variable for t in self.tensors) or any(op.kind in _STATEFUL_KINDS for op in self.ops)
+
+    def shares_weights(self, op: Op) -> bool:
+        """Whether another op reads the buffer that holds this one's weights."""
+        own = self.tensors[op.inputs[1]].buffer
+        readers = {o.index for o in self.ops for i in o.inputs if i >= 0 and self.tensors[i].buffer == own}
+        return own > 0 and readers != {op.index}
+
     def op_tensors(self, op: Op) -> tuple[list[Tensor | None], list[Tensor]]:
         """Input tensors (None where omitted) and output tensors of an op."""
         return [self.tensors[i] if i >= 0 else None for i in op.inputs], [self.tensors[i] for i in op.outputs]
@@ -165,6 +183,8 @@ def _convert(schema: Any, root: Any, data: bytes) -> Model:
 
 def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tensor:
     shape = tuple(int(n) for n in raw.shape) if raw.shape is not None else ()
+    signature = tuple(raw.shapeSignature) if raw.shapeSignature is not None else ()
+    open_axes = {i for sizes in (shape, signature) for i, n in enumerate(sizes) if n < 0}
     shape = tuple(1 if n < 0 else n for n in shape)
     dtype = dtypes[raw.type]
     quant = raw.quantization
@@ -184,7 +204,8 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
         if dtype in numpy_type:
             constant = constant.reshape(shape)
     axis = int(quant.quantizedDimension) if quant else 0
-    return Tensor(index, (raw.name or b"").decode(), shape, dtype, scale, zero, constant, axis)
+    name, place, state = (raw.name or b"").decode(), int(raw.buffer), bool(raw.isVariable)
+    return Tensor(index, name, shape, dtype, scale, zero, constant, axis, place, state, tuple(sorted(open_axes)))
 
 
 def _require_int8(model: Model, name: str) -> None:
@@ -195,10 +216,22 @@ def _require_int8(model: Model, name: str) -> None:
     for op in model.ops:
         inputs, outputs = model.op_tensors(op)
         for tensor in (*inputs, *outputs):
-            if tensor is not None and tensor.dtype.startswith("FLOAT"):
-                where = f"op {op.index} {op.kind}, tensor {tensor.name!r}"
-                kind = "dynamic-range" if any(t.dtype == INT8 for t in model.tensors) else "float"
-                raise McueditError(f"{name}: a {kind} model ({where} is {tensor.dtype})", hint)
+            if tensor is not None:
+                _require_usable(model, tensor, f"{name}: op {op.index} {op.kind}", hint)
     for which, tensor in ("input", model.input), ("output", model.output):
         if tensor.dtype != INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
-            raise McueditError(f"{name}: {which} {tensor.name!r} is {tensor.dtype}, not quantized int8", hint)
+            ends = [op for op in model.ops if tensor.index in (op.inputs if which == "input" else op.outputs)]
+            where = f"op {ends[0].index} {ends[0].kind}: " if ends else ""
+            raise McueditError(f"{name}: {where}{which} {tensor.name!r} is {tensor.dtype}, not quantized int8", hint)
+
+
+def _require_usable(model: Model, tensor: Tensor, where: str, hint: str) -> None:
+    """Raises where a tensor is float, or has other lengths than the batch open."""
+    if tensor.dtype.startswith("FLOAT"):
+        kind = "dynamic-range" if any(t.dtype == INT8 for t in model.tensors) else "float"
+        raise McueditError(f"{where}: tensor {tensor.name!r} is {tensor.dtype}: a {kind} model", hint)
+    if tensor.open_axes not in ((), (0,)):
+        raise McueditError(
+            f"{where}: tensor {tensor.name!r} leaves axes {list(tensor.open_axes)} open, only the batch may be",
+            "convert the model again, with an input of fixed shape",
+        )

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit import ops
 from mcuedit.base import Base
-from mcuedit.carrier import carrier, carries
 from mcuedit.errors import McueditError
-from mcuedit.model import Model
+from mcuedit.model import INT8, INT32, Model, Op
+from mcuedit.window import WINDOWED, window
 
 Int8Array = npt.NDArray[np.int8]
 Inputs = Sequence[str] | Int8Array
@@ -27,7 +29,10 @@ class Oracle(Protocol):
     name: str
 
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
-        """Values of `tensors` for inputs int8[n, *input]: int8[n, *shape] each, the tensor's batch axis kept."""
+        """Values of `tensors` for inputs int8[n, *input]: int8[n, *shape] each, the tensor's batch axis kept.
+
+        Examples do not know of each other, whatever state the model keeps.
+        """
         ...
 
 
@@ -52,8 +57,7 @@ class Tflm:
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
         for op in model.ops:
-            if carries(model, op):
-                carrier(model, op.index)  # proves that the shapes fit: TFLM believes whatever the file claims
+            _prove(model, op)
         arena = 2 * activations + 32768 + 512 * len(model.tensors) + 32 * sum(t.scale.size for t in model.tensors)
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
@@ -63,21 +67,57 @@ class Tflm:
         self._model = model
 
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
-        """See Oracle."""
-        found = {t: np.empty((len(x), *self._model.tensors[t].shape), np.int8) for t in tensors}
-        shape = self._model.input.shape
-        inputs, outputs = self._model.inputs[0], self._model.outputs[0]
-        for i, row in enumerate(x):
-            self._interpreter.set_input(row.reshape(shape), 0)
-            self._interpreter.invoke()
+        """See Oracle.
+
+        Args:
+            x: int8[n, *input]; for a model with state also int8[n, steps, *input]: values are those of the last step.
+
+        Raises:
+            McueditError: an input has another shape or type.
+        """
+        model = self._model
+        found = {t: np.empty((len(x), *model.tensors[t].shape), np.int8) for t in tensors}
+        for i, steps in enumerate(_steps(model, x)):
+            if model.stateful:
+                self._interpreter.reset()
+            for step in steps:
+                self._interpreter.set_input(step, 0)
+                self._interpreter.invoke()
             for t, values in found.items():
-                if t == inputs:
-                    values[i] = row.reshape(shape)
-                elif t == outputs:
-                    values[i] = self._interpreter.get_output(0)
-                else:
-                    values[i] = self._interpreter.GetTensor(t, 0)["tensor_data"].reshape(values[i].shape)
+                values[i] = self._value(t, steps[-1]).reshape(values[i].shape)
         return found
+
+    def _value(self, tensor: int, given: Int8Array) -> Int8Array:
+        if tensor == self._model.inputs[0]:
+            return given
+        if tensor == self._model.outputs[0]:
+            return np.asarray(self._interpreter.get_output(0))
+        return np.asarray(self._interpreter.GetTensor(tensor, 0)["tensor_data"])
+
+
+def _steps(model: Model, x: Int8Array) -> Int8Array:
+    """Inputs as int8[n, steps, *input with its batch], one step unless the model has state."""
+    shape = model.input.shape
+    lead = x.shape[1:2] if model.stateful and x[:1].size not in (0, model.input.size) else (1,)
+    if x.dtype != np.int8 or x.size != len(x) * math.prod(lead) * model.input.size:
+        first = next((f"op {op.index} {op.kind}: " for op in model.ops if model.inputs[0] in op.inputs), "")
+        given = f"{x.dtype}{list(x.shape[1:])}"
+        wants = f"int8{list(shape)}, or a sequence of them" if model.stateful else f"int8{list(shape)}"
+        raise McueditError(f"{first}an input of {given} where the base takes {wants}", "give inputs of that shape")
+    return x.reshape(len(x), *lead, *shape)
+
+
+def _prove(model: Model, op: Op) -> None:
+    """Proves that the shapes of an op fit: TFLM believes whatever the file claims, and reads beyond its tensors.
+
+    Raises:
+        McueditError: they do not.
+    """
+    types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
+    if op.kind in ops.kinds() and types <= {INT8, INT32} and not model.computes_shape(op):
+        ops.operator(model, op)
+    elif op.kind in WINDOWED:
+        window(model, op)
 
 
 class Reader:

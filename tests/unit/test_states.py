@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with state, inputs that do not fit, and what a model says about its tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import tiny
+
+from mcuedit.errors import McueditError
+from mcuedit.model import Model, parse
+from mcuedit.netbuilder import NetBuilder
+
+
+def svdf(memory: int = 3) -> Model:
+    """SVDF, whose output depends on the last `memory` inputs, then FULLY_CONNECTED."""
+    rng = np.random.default_rng(0)
+    net = NetBuilder()
+    x = net.tensor("x", (1, 4), 1 / 32, 0)
+    feature = net.constant("feature", rng.integers(-127, 128, (5, 4)).astype(np.int8), [1 / 64])
+    time = net.constant("time", rng.integers(-999, 999, (5, memory)).astype(np.int16), [1 / 512])
+    bias = net.constant("bias", np.zeros(5, np.int32), [1 / 512 / 16])
+    state = net.tensor("state", (1, 5 * memory), 1 / 16, 0, dtype="INT16", variable=True)
+    hidden = net.tensor("hidden", (1, 5), 1 / 16, 0)
+    net.op("SVDF", [x, feature, time, bias, state], hidden, rank=1)
+    w = net.constant("w", rng.integers(-127, 128, (3, 5)).astype(np.int8), [1 / 64])
+    y = net.tensor("y", (1, 3), 1 / 8, 0)
+    net.op("FULLY_CONNECTED", [hidden, w], y)
+    return parse(net.pack(x, y), "svdf")
+
+
+@pytest.fixture
+def oracle() -> Any:
+    pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
+    from mcuedit.oracle import Tflm
+
+    return Tflm
+
+
+def test_examples_do_not_know_of_each_other(oracle):
+    model = svdf()
+    assert model.stateful
+    x = np.random.default_rng(1).integers(-128, 128, (6, 1, 4)).astype(np.int8)
+    one = oracle(model)
+    together = one.activations(x, [model.outputs[0]])[model.outputs[0]]
+    for i in range(6):
+        alone = one.activations(x[i : i + 1], [model.outputs[0]])[model.outputs[0]]
+        np.testing.assert_array_equal(alone[0], together[i])
+
+
+def test_a_sequence_ends_in_its_last_step(oracle):
+    model = svdf(memory=3)
+    x = np.random.default_rng(2).integers(-128, 128, (4, 7, 1, 4)).astype(np.int8)
+    tensors = [model.ops[0].outputs[0], model.inputs[0], model.outputs[0]]
+    one = oracle(model)
+    whole = one.activations(x, tensors)
+    np.testing.assert_array_equal(whole[model.inputs[0]], x[:, -1])
+    for t in tensors:
+        np.testing.assert_array_equal(one.activations(x[:, -3:], tensors)[t], whole[t])  # it remembers three
+    assert (one.activations(x[:, -1], tensors)[tensors[0]] != whole[tensors[0]]).any()
+
+
+def test_inputs_that_do_not_fit(oracle, tiny_model):
+    one = oracle(tiny_model)
+    for x in (np.zeros((2, 1, 15), np.int8), np.zeros((2, 3, 1, 16), np.int8), np.zeros((2, 1, 16), np.float32)):
+        with pytest.raises(McueditError, match="op 0 FULLY_CONNECTED: an input of"):
+            one.activations(x, [tiny_model.outputs[0]])
+
+
+def conv(change: Any = None) -> bytes:
+    """CONV_2D over [1, 6, 6, 2], 3 filters of 3 x 3."""
+    net = NetBuilder()
+    x = net.tensor("x", (1, 6, 6, 2), 1 / 32, 0)
+    w = net.constant("w", np.ones((3, 3, 3, 2), np.int8), [1 / 64])
+    y = net.tensor("y", (1, 4, 4, 3), 1 / 8, 0)
+    net.op("CONV_2D", [x, w], y, strideH=1, strideW=1, padding=1)
+    data = net.pack(x, y)
+    return tiny.altered(data, change) if change else data
+
+
+MISFITS = {
+    "output too large": lambda m: setattr(m.subgraphs[0].tensors[2], "shape", [1, 40, 40, 3]),
+    "input too small": lambda m: setattr(m.subgraphs[0].tensors[0], "shape", [1, 2, 2, 2]),
+    "more channels than the filters have": lambda m: setattr(m.subgraphs[0].tensors[0], "shape", [1, 6, 6, 3]),
+    "stride of 0": lambda m: setattr(m.subgraphs[0].operators[0].builtinOptions, "strideH", 0),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_shapes_that_would_crash_tflm(name, oracle):
+    oracle(parse(conv(), "conv"))
+    with pytest.raises(McueditError, match="op 0 CONV_2D"):
+        oracle(parse(conv(MISFITS[name]), "conv"))
+
+
+def test_only_the_batch_may_be_open():
+    parse(conv(lambda m: setattr(m.subgraphs[0].tensors[0], "shapeSignature", [-1, 6, 6, 2])), "conv")
+    with pytest.raises(McueditError, match=r"op 0 CONV_2D: tensor 'x' leaves axes \[0, 2\] open"):
+        parse(conv(lambda m: setattr(m.subgraphs[0].tensors[0], "shapeSignature", [-1, 6, -1, 2])), "conv")
+
+
+def test_an_input_of_another_type_names_the_op_that_reads_it():
+    with pytest.raises(McueditError, match="op 0 CONV_2D: input 'x' is INT16"):
+        parse(conv(lambda m: setattr(m.subgraphs[0].tensors[0], "type", 7)), "conv")
+
+
+def test_shared_weights():
+    net = NetBuilder()
+    x, w = net.tensor("x", (1, 4), 0.1, 0), net.constant("w", np.ones((4, 4), np.int8), [0.1])
+    own = net.constant("own", np.ones((4, 4), np.int8), [0.1])
+    for i, weights in enumerate((w, own, w)):
+        y = net.tensor(f"y{i}", (1, 4), 0.1, 0)
+        net.op("FULLY_CONNECTED", [x, weights], y)
+        x = y
+    model = parse(net.pack(0, x), "shared")
+    assert [model.shares_weights(op) for op in model.ops] == [True, False, True]
