@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Taps beyond the input count nothing, hence the zero point is taken off each tap inside instead of the sum. Output
- * channels are worked on in blocks of up to four, whose input channels are four neighbours (multiplier 1) or one.
+ * channels are worked on one by one, or, where BLOCK of them read as many neighbouring input channels, in blocks and in
+ * a way of each core's own.
  */
 #include "dot.h"
 #include "mcuedit/engine.h"
@@ -15,60 +16,49 @@ typedef struct {
     uint32_t x_down, x_right, w_down, w_right;
 } inside;
 
-/* A block of output channels: w and x of its first one lie so many elements behind those of channel 0. */
-typedef struct {
-    uint32_t channel, source;
-    uint32_t count;
-    uint32_t step; /* from a channel's x to the next one's: 1 or 0 */
-} block;
+#if defined(MCUEDIT_DOT_MVE)
 
-#ifdef MCUEDIT_DOT_MVE
+#define BLOCK 8u
 
-static inline void convolve(const mcuedit_depthwise_conv_2d *op, const inside *in, const block *at, int8_t *y)
+/* Products of halfwords: the even channels are summed apart from the odd ones. */
+static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
 {
-    mve_pred16_t some = vctp32q(at->count);
-    int32x4_t sums = vldrwq_z_s32(op->bias + at->channel, some);
-    const int8_t *x_row = in->x + at->source, *w_row = in->w + at->channel;
+    uint32_t x_right = in->x_right, w_right = in->w_right;
+    int16_t zero = op->input_zero_point;
+    int32x4_t evens = vdupq_n_s32(0), odds = evens;
+    const int8_t *x_row = in->x + channel, *w_row = in->w + channel;
     for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
         const int8_t *x = x_row, *w = w_row;
-        for (uint32_t j = in->wide; j != 0; j--, x += in->x_right, w += in->w_right) {
-            int32x4_t xs = at->step ? vldrbq_z_s32(x, some) : vdupq_n_s32(*x);
-            xs = vsubq_n_s32(xs, op->input_zero_point);
-            sums = vaddq_s32(sums, vmulq_s32(xs, vldrbq_z_s32(w, some)));
+        for (uint32_t j = in->wide; j != 0; j--, x += x_right, w += w_right) {
+            int16x8_t xs = vsubq_n_s16(vldrbq_s16(x), zero), ws = vldrbq_s16(w);
+            evens = vaddq_s32(evens, vmullbq_int_s16(xs, ws));
+            odds = vaddq_s32(odds, vmulltq_int_s16(xs, ws));
         }
     }
-    mcuedit_requantize_mve(&op->requant, at->channel, some, sums, y + at->channel);
-}
-
-#else
-
-static void add_taps(const inside *in, const block *at, int32_t zero, int32_t *sums)
-{
-    const int8_t *x_row = in->x + at->source, *w_row = in->w + at->channel;
-    for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
-        const int8_t *x = x_row, *w = w_row;
-        for (uint32_t j = in->wide; j != 0; j--, x += in->x_right, w += in->w_right) {
-            for (uint32_t k = 0; k < at->count; k++) {
-                sums[k] += (x[k * at->step] - zero) * w[k];
-            }
-        }
+    int32_t ordered[BLOCK];
+    vst2q_s32(ordered, ((int32x4x2_t){{evens, odds}}));
+    for (uint32_t k = 0; k < BLOCK; k += 4, channel += 4) {
+        mcuedit_sums sums = vaddq_s32(vldrwq_s32(ordered + k), vldrwq_s32(op->bias + channel));
+        mcuedit_requantize4(&op->requant, channel, sums, y + channel);
     }
 }
 
-#ifdef MCUEDIT_DOT_DSP
+#elif defined(MCUEDIT_DOT_DSP)
+
+#define BLOCK 4u
 
 /*
- * Four neighbouring channels. SXTAB16 takes the zero point off while it splits the bytes. A loop of the assembly runs
- * over taps that lie equally far apart in x and w: all in a line, or one alone where the window is dilated. Compilers
- * must keep twelve registers for it, which gcc 12 cannot within a larger function; loading x twice saves the
- * thirteenth.
+ * SXTAB16 takes the zero point off while it splits the bytes. A loop of the assembly runs over taps that lie equally
+ * far apart in x and w: all in a line, or one alone where the window is dilated. Twelve registers are all that gcc 12
+ * finds for it, and only in a function of its own: hence x is loaded twice.
  */
-static __attribute__((noinline)) void add_taps_of_four(const inside *in, const block *at, int32_t zero, int32_t *sums)
+static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
 {
-    int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
-    uint32_t less = ((uint32_t)-zero & 0xFFFFu) * 0x10001u, step = in->w_right, p, q, t;
+    const int32_t *bias = op->bias + channel;
+    int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
+    uint32_t less = ((uint32_t)-op->input_zero_point & 0xFFFFu) * 0x10001u, step = in->w_right, p, q, t;
     uint32_t run = in->x_right == step ? in->wide : 1u, size = run * step;
-    const int8_t *x_row = in->x + at->source + size, *w_row = in->w + at->channel + size;
+    const int8_t *x_row = in->x + channel + size, *w_row = in->w + channel + size;
     for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
         const int8_t *x = x_row, *w = w_row;
         for (uint32_t j = in->wide; j != 0; j -= run, x += in->x_right, w += step) {
@@ -93,47 +83,70 @@ static __attribute__((noinline)) void add_taps_of_four(const inside *in, const b
                              : "cc", "memory");
         }
     }
-    sums[0] = sum0;
-    sums[1] = sum1;
-    sums[2] = sum2;
-    sums[3] = sum3;
+    mcuedit_sums sums = {{sum0, sum1, sum2, sum3}};
+    mcuedit_requantize4(&op->requant, channel, sums, y + channel);
+}
+
+#else
+
+#define BLOCK 4u
+
+static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
+{
+    const int32_t *bias = op->bias + channel;
+    int32_t zero = op->input_zero_point, sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
+    const int8_t *x_row = in->x + channel, *w_row = in->w + channel;
+    for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
+        const int8_t *x = x_row, *w = w_row;
+        for (uint32_t j = in->wide; j != 0; j--, x += in->x_right, w += in->w_right) {
+            sum0 += (x[0] - zero) * w[0];
+            sum1 += (x[1] - zero) * w[1];
+            sum2 += (x[2] - zero) * w[2];
+            sum3 += (x[3] - zero) * w[3];
+        }
+    }
+    mcuedit_sums sums = {{sum0, sum1, sum2, sum3}};
+    mcuedit_requantize4(&op->requant, channel, sums, y + channel);
 }
 
 #endif
 
-static inline void convolve(const mcuedit_depthwise_conv_2d *op, const inside *in, const block *at, int8_t *y)
+/* One output channel, which reads input channel `source`. */
+static void convolve_one(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, uint32_t source,
+                         int8_t *y)
 {
-    int32_t sums[4];
-    for (uint32_t k = 0; k < at->count; k++) {
-        sums[k] = op->bias[at->channel + k];
+    int32_t zero = op->input_zero_point, sum = op->bias[channel];
+    const int8_t *x_row = in->x + source, *w_row = in->w + channel;
+    for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
+        const int8_t *x = x_row, *w = w_row;
+        for (uint32_t j = in->wide; j != 0; j--, x += in->x_right, w += in->w_right) {
+            sum += (*x - zero) * *w;
+        }
     }
-#ifdef MCUEDIT_DOT_DSP
-    if (at->step != 0 && at->count == 4u) {
-        add_taps_of_four(in, at, op->input_zero_point, sums);
-    } else
-#endif
-    {
-        add_taps(in, at, op->input_zero_point, sums);
-    }
-    mcuedit_requantize(&op->requant, at->channel, at->count, sums, y + at->channel);
+    mcuedit_requantize(&op->requant, channel, 1, &sum, y + channel);
 }
 
-#endif
-
-static void convolve_all(const mcuedit_depthwise_conv_2d *op, const inside *in, int8_t *y)
+/* Out of line, and no more than this: gcc 12 finds no registers for the assembly within a larger function. */
+static __attribute__((noinline)) void convolve_blocks(const mcuedit_depthwise_conv_2d *op, const inside *in, int8_t *y)
 {
-    uint32_t in_c = op->window->in_c, multiplier = op->multiplier, runs = multiplier == 1u ? 1u : in_c;
-    uint32_t size = multiplier == 1u ? in_c : multiplier;
-    block at = {.count = size < 4u ? size : 4u, .step = multiplier == 1u};
-    for (uint32_t run = 0; run < runs; run++) {
-        for (uint32_t i = 0;;) {
-            at.channel = run * size + i;
-            at.source = at.step ? i : run;
-            convolve(op, in, &at, y);
-            if (size - i <= 4u) {
-                break;
-            }
-            i = size - i < 8u ? size - 4u : i + 4u; /* overlaps the block before if it would be none of four */
+    for (uint32_t channel = 0, last = op->window->in_c - BLOCK;;) {
+        convolve_block(op, in, channel, y);
+        if (channel == last) {
+            return;
+        }
+        channel = channel + BLOCK < last ? channel + BLOCK : last; /* the last block may overlap the one before */
+    }
+}
+
+static void convolve(const mcuedit_depthwise_conv_2d *op, const inside *in, int8_t *y)
+{
+    if (op->multiplier == 1u && op->window->in_c >= BLOCK) {
+        convolve_blocks(op, in, y);
+        return;
+    }
+    for (uint32_t source = 0, channel = 0; source < op->window->in_c; source++) {
+        for (uint32_t i = op->multiplier; i != 0; i--, channel++) {
+            convolve_one(op, in, channel, source, y);
         }
     }
 }
@@ -173,7 +186,7 @@ void mcuedit_depthwise_conv_2d_s8(const mcuedit_depthwise_conv_2d *op, const int
                 in.x = input + (top + (int32_t)(i * window->dilation_h)) * (int32_t)line +
                        (left + (int32_t)(j * window->dilation_w)) * (int32_t)in_c;
                 in.w = op->weights + i * in.w_down + j * out_c;
-                convolve_all(op, &in, output);
+                convolve(op, &in, output);
             }
         }
     }

@@ -2,60 +2,111 @@
 #ifndef MCUEDIT_REQUANTIZE_H
 #define MCUEDIT_REQUANTIZE_H
 
-/* From sums to outputs: clamp(MBQM(sum, m, s), act_lo - zero, act_hi - zero) + zero, which cannot leave int32. */
+/*
+ * From sums to outputs: clamp(MBQM(sum, m, s), act_lo - zero, act_hi - zero) + zero, which cannot leave int32. Where
+ * the parameters are `quick`, saturation does for the clamp, and there are only right shifts.
+ */
 
-#include "dot.h"
+#include "dot4.h"
 #include "fixedpoint.h"
 #include "mcuedit/engine.h"
 
 #ifdef MCUEDIT_DOT_MVE
 
 /*
- * At most four channels from `channel` on. VQRDMULH is the first rounding; VRSHL is the second one but for ties of
- * negative numbers, which it rounds up: these are made less by 1 before. Left shifts wrap, as in mcuedit_mbqm_any.
+ * VQRDMULH is the first rounding; VRSHL is the second one but for ties of negative numbers, which it rounds up: these
+ * are made less by 1 before. Left shifts wrap, as in mcuedit_mbqm_any.
  */
-static inline void mcuedit_requantize_mve(const mcuedit_requant *to, uint32_t channel, mve_pred16_t some,
-                                          int32x4_t sums, int8_t *y)
+static __attribute__((noinline)) void mcuedit_requantize4_slow(const mcuedit_requant *to, mcuedit_sums sums,
+                                                               int32x4_t m, int32x4_t s, int8_t *y)
 {
-    int32x4_t multiplier = vdupq_n_s32(to->multipliers[0]), shift = vdupq_n_s32(to->shifts[0]);
-    if (to->per_channel) {
-        multiplier = vldrwq_z_s32(to->multipliers + channel, some);
-        shift = vldrbq_z_s32(to->shifts + channel, some);
-    }
-    int32x4_t zero = vdupq_n_s32(0), right = vminq_s32(shift, zero);
-    int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, vmaxq_s32(shift, zero)), multiplier);
+    int32x4_t zero = vdupq_n_s32(0), right = vminq_s32(s, zero);
+    int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, vmaxq_s32(s, zero)), m);
     high = vrshlq_s32(vqaddq_s32(high, vshrq_n_s32(vandq_s32(high, right), 31)), right);
     high = vmaxq_s32(high, vdupq_n_s32(to->act_lo - to->zero_point));
     high = vminq_s32(high, vdupq_n_s32(to->act_hi - to->zero_point));
-    vstrbq_p_s32(y, vaddq_n_s32(high, to->zero_point), some);
+    vstrbq_s32(y, vaddq_n_s32(high, to->zero_point));
 }
 
 #endif
 
-/* `count` channels, at most four, from `channel` on. */
+/* `count` channels from `channel` on. */
 static inline void mcuedit_requantize(const mcuedit_requant *to, uint32_t channel, uint32_t count, const int32_t *sums,
                                       int8_t *y)
 {
-#ifdef MCUEDIT_DOT_MVE
-    mve_pred16_t some = vctp32q(count);
-    mcuedit_requantize_mve(to, channel, some, vldrwq_z_s32(sums, some), y);
-#else
     int32_t zero = to->zero_point, lo = to->act_lo - zero, hi = to->act_hi - zero;
     channel *= to->per_channel;
-    const int32_t *multiplier = to->multipliers + channel;
-    const int8_t *shift = to->shifts + channel;
+    const int32_t *m = to->multipliers + channel;
+    const int8_t *s = to->shifts + channel;
     for (const int32_t *end = sums + count; sums != end; sums++) {
-#ifdef MCUEDIT_NARROW
-        int32_t high =
-            to->narrow ? mcuedit_mbqm_narrow(*sums, *multiplier, *shift) : mcuedit_mbqm_any(*sums, *multiplier, *shift);
-#else
-        int32_t high = mcuedit_mbqm_any(*sums, *multiplier, *shift);
-#endif
-        *y++ = (int8_t)(mcuedit_clamp(high, lo, hi) + zero);
-        multiplier += to->per_channel;
-        shift += to->per_channel;
+        *y++ = (int8_t)(mcuedit_clamp(mcuedit_mbqm_any(*sums, *m, *s), lo, hi) + zero);
+        m += to->per_channel;
+        s += to->per_channel;
     }
-#endif
 }
+
+#if defined(MCUEDIT_DOT_MVE)
+
+/* Four channels from `channel` on; so do the others below. */
+static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t channel, mcuedit_sums sums, int8_t *y)
+{
+    channel *= to->per_channel;
+    int32x4_t m = vldrwq_s32(to->multipliers + channel), s = vldrbq_s32(to->shifts + channel);
+    if (!to->quick) {
+        mcuedit_requantize4_slow(to, sums, m, s, y);
+        return;
+    }
+    int32x4_t high = vqrdmulhq_s32(sums, m);
+    high = vaddq_n_s32(vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), s), to->zero_point);
+    /* Intrinsics would copy the halves that these leave as they are. */
+    __asm__("vqmovnb.s32 %q0, %q0\n\tvqmovnb.s16 %q0, %q0" : "+w"(high));
+    vstrbq_s32(y, high);
+}
+
+#elif defined(MCUEDIT_DOT_DSP) && !defined(__OPTIMIZE_SIZE__)
+
+/* One quick output; `offset` is 2 * zero point + 1. */
+static inline int8_t mcuedit_requantized(int32_t sum, int32_t m, int32_t s, int32_t offset)
+{
+    /* SMMULR rounds sum * 2 * m / 2^32 half up, which is high_mul: |sum| < 2^30. */
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(sum * 2), "r"(m));
+    /* Ties go away from zero: half up, a negative number less by 1 before. The last bit is left for the rounding. */
+    high = ((high + (high >> 31)) >> ~s) + offset;
+    __asm__("ssat %0, #8, %1, asr #1" : "=r"(high) : "r"(high));
+    return (int8_t)high;
+}
+
+/* Out of line: what the quick way is taken from shall stay in registers. */
+static __attribute__((noinline)) void mcuedit_requantize4_slow(const mcuedit_requant *to, uint32_t channel,
+                                                               mcuedit_sums sums, int8_t *y)
+{
+    mcuedit_requantize(to, channel, 4, sums.of, y);
+}
+
+static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t channel, mcuedit_sums sums, int8_t *y)
+{
+    if (!to->quick) {
+        mcuedit_requantize4_slow(to, channel, sums, y);
+        return;
+    }
+    uint32_t step = to->per_channel;
+    const int32_t *m = to->multipliers + channel * step;
+    const int8_t *s = to->shifts + channel * step;
+    int32_t offset = 2 * to->zero_point + 1;
+    y[0] = mcuedit_requantized(sums.of[0], m[0], s[0], offset);
+    y[1] = mcuedit_requantized(sums.of[1], m[step], s[step], offset);
+    y[2] = mcuedit_requantized(sums.of[2], m[2u * step], s[2u * step], offset);
+    y[3] = mcuedit_requantized(sums.of[3], m[3u * step], s[3u * step], offset);
+}
+
+#else
+
+static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t channel, mcuedit_sums sums, int8_t *y)
+{
+    mcuedit_requantize(to, channel, 4, sums.of, y);
+}
+
+#endif
 
 #endif

@@ -37,22 +37,6 @@ static inline int32_t mcuedit_mbqm(int32_t x, int32_t m, int32_t s)
     return mcuedit_round_shift(mcuedit_high_mul(x, m), (uint32_t)-s);
 }
 
-#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && !defined(__OPTIMIZE_SIZE__)
-#define MCUEDIT_NARROW 1
-
-/*
- * MBQM for |x| < 2^30 and s in [-31, -1]. SMMULR rounds x * 2 * m / 2^32 half up, which is high_mul; nothing overflows.
- * Ties of the shift go away from zero: half up, a negative number less by 1 before. Its bits above the last one that is
- * shifted out are rounded by adding 1 to them.
- */
-static inline int32_t mcuedit_mbqm_narrow(int32_t x, int32_t m, int32_t s)
-{
-    int32_t high;
-    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(x * 2), "r"(m));
-    return (((high + (high >> 31)) >> ~s) + 1) >> 1;
-}
-#endif
-
 /* MBQM of an op of the base: s in [-31, 30]; a left shift wraps like TFLM's, without its undefined behaviour. */
 static inline int32_t mcuedit_mbqm_any(int32_t x, int32_t m, int32_t s)
 {

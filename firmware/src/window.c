@@ -30,12 +30,17 @@ static int8_t *fill(int8_t *to, int8_t value, uint32_t size)
 /* The taps of one line of the image, the first of them at column `left`. */
 static int8_t *gather_line(const mcuedit_window *window, const int8_t *line, int32_t left, int8_t padding, int8_t *to)
 {
-    uint32_t kernel = window->kernel_w, in_w = window->in_w, in_c = window->in_c, dilation = window->dilation_w;
-    if (left >= 0 && dilation == 1 && (uint32_t)left + kernel <= in_w) {
-        return copy(to, line + (uint32_t)left * in_c, kernel * in_c);
+    int32_t kernel = window->kernel_w, in_w = window->in_w;
+    uint32_t in_c = window->in_c, dilation = window->dilation_w;
+    if (dilation == 1) { /* those inside lie one after the other */
+        int32_t before = left < 0 ? (left + kernel < 0 ? kernel : -left) : 0, behind = left + kernel - in_w;
+        behind = behind < 0 ? 0 : behind < kernel - before ? behind : kernel - before;
+        to = fill(to, padding, (uint32_t)before * in_c);
+        to = copy(to, line + (left + before) * (int32_t)in_c, (uint32_t)(kernel - before - behind) * in_c);
+        return fill(to, padding, (uint32_t)behind * in_c);
     }
     for (uint32_t x = (uint32_t)left; kernel != 0; kernel--, x += dilation) { /* a negative one wraps beyond in_w */
-        to = x < in_w ? copy(to, line + x * in_c, in_c) : fill(to, padding, in_c);
+        to = x < (uint32_t)in_w ? copy(to, line + x * in_c, in_c) : fill(to, padding, in_c);
     }
     return to;
 }

@@ -23,7 +23,7 @@ void mcuedit_probe(void);
 
 /* How the int32 sums of output channels become int8: TFLM's multipliers and shifts, then the activation's clamp. */
 typedef struct {
-    const int32_t *multipliers; /* one per channel if per_channel, else one; shifts too */
+    const int32_t *multipliers; /* one per channel if per_channel, else the one of all four times; shifts too */
     const int8_t *shifts;
     uint8_t per_channel; /* 0 or 1 */
     uint8_t quick;       /* 1: all shifts are in -31..-1, no |sum| reaches 2^30, and the activation clamps nothing */

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from mcuedit.carrier import activation_range
 from mcuedit.codegen.ops import Lowered, require
 from mcuedit.model import INT8, INT32, Model, Op
-from mcuedit.ops.fully_connected import multipliers
+from mcuedit.ops.linear import multipliers
 from mcuedit.window import Window
 
 _U16_MAX = 0xFFFF
-_NARROW = 1 << 30  # mcuedit_mbqm_narrow
+_QUICK = 1 << 30  # of mcuedit_requant.quick
 _ACCUMULATOR = 1 << 31
 
 Int8Array = npt.NDArray[np.int8]
@@ -84,16 +84,17 @@ def requantization(model: Model, op: Op, reach: npt.NDArray[np.int64], prefix: s
     )
     scales = multipliers(x, weights, y)
     low, high = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
-    narrow = int(reach[worst]) < _NARROW and all(-31 <= shift <= -1 for _, shift in scales)
+    quick = int(reach[worst]) < _QUICK and all(-31 <= shift <= -1 for _, shift in scales) and (low, high) == (-128, 127)
+    stored = scales if len(scales) > 1 else 4 * scales  # four channels are loaded at once
     constants: Constants = {
-        "multipliers": np.array([m for m, _ in scales], np.int32),
-        "shifts": np.array([s for _, s in scales], np.int8),
+        "multipliers": np.array([m for m, _ in stored], np.int32),
+        "shifts": np.array([s for _, s in stored], np.int8),
     }
     params = {
         "multipliers": "{multipliers}",
         "shifts": "{shifts}",
         "per_channel": int(len(scales) > 1),
-        "narrow": int(narrow),
+        "quick": int(quick),
         "zero_point": y.zero,
         "act_lo": low,
         "act_hi": high,
