@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core under the address and undefined-behaviour sanitizers, on damaged adapters."""
+"""The address and undefined-behaviour sanitizers: the core on damaged adapters, the engine on every kind of op."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
+from helpers.graphs import graphs_of_all_kinds
 from helpers.native import core_sources, includes
 
 from mcuedit import codegen, toolchain
@@ -18,6 +20,7 @@ from mcuedit.model import parse
 
 FLAGS = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PROGRAM = Path(__file__).with_name("sanitized.c")
+OPS_PROGRAM = Path(__file__).with_name("sanitized_ops.c")
 
 
 @pytest.fixture
@@ -43,10 +46,21 @@ def test_damaged_adapters(compiler: toolchain.Compiler, tmp_path: Path) -> None:
     made.sort(key=lambda d: (d.target, d.tap))
     it = adapter(base.model, *made, labels={2: "elk", 6: "ibexes"})
     files = codegen.render_base(base) | codegen.render_model_header(base) | codegen.render_adapter(it, base)
+    assert int(sanitized(compiler, files, PROGRAM, tmp_path)) > 100
+
+
+def test_every_kind_of_op(compiler: toolchain.Compiler, tmp_path: Path) -> None:
+    for model in graphs_of_all_kinds():
+        base = Base("graph", model)
+        sanitized(compiler, codegen.render_base(base) | codegen.render_model_header(base), OPS_PROGRAM, tmp_path)
+
+
+def sanitized(compiler: toolchain.Compiler, files: Mapping[str, str], program: Path, folder: Path) -> str:
+    """What a program says that ends without a complaint."""
     for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    sources = [*(name for name in files if name.endswith(".c")), *map(str, core_sources()), str(PROGRAM)]
-    compiler.run([*FLAGS, *includes(), "-I.", *sources, "-o", "sanitized"], tmp_path)
-    done = subprocess.run([tmp_path / "sanitized"], capture_output=True, text=True, check=False)
+        (folder / name).write_text(text, encoding="utf-8")
+    sources = [*(name for name in files if name.endswith(".c")), *map(str, core_sources()), str(program)]
+    compiler.run([*FLAGS, *includes(), "-I.", *sources, "-o", "sanitized"], folder)
+    done = subprocess.run([folder / "sanitized"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 100
+    return done.stdout

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of op as ahead-of-time C, on this machine and on cores with and without DSP."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.graphs import graphs_of_all_kinds
+
+from mcuedit.base import Base
+from mcuedit.emulate import runner
+from mcuedit.emulate.oneop import random_inputs
+
+pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
+
+
+@pytest.mark.parametrize(("emulator", "board"), [("host", None), ("unicorn", "virt-m4"), ("unicorn", "virt-m0")])
+def test_same_bytes_as_tflm(emulator: str, board: str | None) -> None:
+    from mcuedit.oracle import Tflm
+
+    for model in graphs_of_all_kinds():
+        x = random_inputs(model, np.random.default_rng(0), 12)
+        want = Tflm(model).activations(x, model.outputs)[model.outputs[0]].reshape(len(x), -1)
+        with runner.open_device(Base("graph", model), (), emulator, board=board) as device:
+            np.testing.assert_array_equal(device.run(x), want)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A few random graphs that hold every kind of op, for what takes a build each."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from mcuedit.emulate.oneop import KINDS, random_graph
+from mcuedit.model import Model, parse
+
+_OPS, _DRAWN, _MOST_ELEMENTS, _MOST_GRAPHS = 24, 60, 8000, 3
+
+
+@cache
+def graphs_of_all_kinds() -> tuple[Model, ...]:
+    """Models whose ops are of all `oneop.KINDS` together."""
+    drawn = [parse(random_graph(np.random.default_rng(i), _OPS), f"graph {i}") for i in range(_DRAWN)]
+    small = [model for model in drawn if sum(t.size for t in model.tensors) < _MOST_ELEMENTS]
+    missing, found = set(KINDS), []
+    while missing:
+        found.append(max(small, key=lambda model: len(missing.intersection(op.kind for op in model.ops))))
+        missing -= {op.kind for op in found[-1].ops}
+        assert len(found) <= _MOST_GRAPHS, f"too few graphs have {missing}"
+    return tuple(found)
