@@ -7,7 +7,7 @@ A kind is one file with `lower(model, op) -> Lowered` and one line in `_KINDS`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +17,7 @@ from mcuedit.errors import McueditError
 from mcuedit.model import INT8, Model, Op
 from mcuedit.window import Window
 
+_U16_MAX = 0xFFFF  # of the fields of a mcuedit_window
 _COPIES, _LOOKUP = "mcuedit.codegen.ops.copies", "mcuedit.codegen.ops.lookup"
 _KINDS = {
     "ADD": "mcuedit.codegen.ops.binary",
@@ -91,6 +92,8 @@ def lower(model: Model, op: Op) -> Lowered:
         quantized = tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
         require(quantized and -128 <= tensor.zero <= 127, op, f"tensor {tensor.name!r} is not quantized")
     lowered: Lowered = import_module(_KINDS[op.kind]).lower(model, op)
+    longest = max(astuple(lowered.window)) if lowered.window else 0
+    require(longest <= _U16_MAX, op, f"a length of {longest}, at most {_U16_MAX} fit", "make it smaller")
     return lowered
 
 
