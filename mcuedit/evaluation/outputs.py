@@ -72,7 +72,7 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     touched: dict[int, npt.NDArray[np.bool_]] = {}  # by tensor: rows that differ from the base's
     kept: dict[int, npt.NDArray[np.int64]] = {}
     for op in model.ops[min(d.tap for d in deltas) :]:
-        if model.computes_shape(op):
+        if model.computes_shape(op) or not op.outputs:
             continue
         y = op.outputs[0]
         reached = [touched[t] for t in model.sources(op) if t in touched]
