@@ -26,6 +26,10 @@ static area under_window(const mcuedit_window *window, const int8_t *image, uint
     int32_t x = (int32_t)(out_x * window->stride_w) - window->pad_left;
     uint32_t rows = inside(&y, window->kernel_h, window->in_h), columns = inside(&x, window->kernel_w, window->in_w);
     const int8_t *first = image + (uint32_t)y * row_step + (uint32_t)x * column_step;
+    if (columns == window->in_w) { /* whole rows, one after the other, are one long row */
+        columns *= rows;
+        rows = 1;
+    }
     return (area){first, rows, columns, row_step, column_step};
 }
 
