@@ -4,6 +4,8 @@
  * channels are worked on one by one, or, where BLOCK of them read as many neighbouring input channels, in blocks and in
  * a way of each core's own.
  */
+#include <stdbool.h>
+
 #include "dot.h"
 #include "mcuedit/engine.h"
 #include "requantize.h"
@@ -20,27 +22,74 @@ typedef struct {
 
 #define BLOCK 8u
 
-/* Products of halfwords: the even channels are summed apart from the odd ones. */
-static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
+/* A tap of eight channels: products of halfwords, the even channels apart from the odd ones. */
+#define ADD_TAP(offset, evens, odds)          \
+    "vldrb.s16  q0, [%[x], " offset "]\n\t"   \
+    "vldrb.s16  q1, [%[w], " offset "]\n\t"   \
+    "vsub.i16   q0, q0, %[zero]\n\t"          \
+    "vmullb.s16 q2, q0, q1\n\t"               \
+    "vmullt.s16 q0, q0, q1\n\t"               \
+    "vadd.i32   " evens ", " evens ", q2\n\t" \
+    "vadd.i32   " odds ", " odds ", q0\n\t"
+
+#define ADD_TAPS(tap)                                    \
+    "1:\n\t"                                             \
+    "wls        lr, %[wide], 3f\n"                       \
+    "2:\n\t" tap "add        %[x], %[x], %[x_right]\n\t" \
+    "add        %[w], %[w], %[w_right]\n\t"              \
+    "le         lr, 2b\n"                                \
+    "3:\n\t"                                             \
+    "add        %[x], %[x], %[x_next]\n\t"               \
+    "add        %[w], %[w], %[w_next]\n\t"               \
+    "subs       %[high], %[high], #1\n\t"                \
+    "bne        1b\n\t"
+
+/*
+ * Sums over all taps of eight or sixteen channels. In assembly because gcc 12 moves the
+ * sums to and fro, and out of line because it finds no registers for that within a larger function.
+ */
+static __attribute__((noinline)) void add_taps(const inside *in, uint32_t channel, int32_t zero, bool sixteen,
+                                               int32_t *sums)
 {
-    uint32_t x_right = in->x_right, w_right = in->w_right;
-    int16_t zero = op->input_zero_point;
-    int32x4_t evens = vdupq_n_s32(0), odds = evens;
-    const int8_t *x_row = in->x + channel, *w_row = in->w + channel;
-    for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
-        const int8_t *x = x_row, *w = w_row;
-        for (uint32_t j = in->wide; j != 0; j--, x += x_right, w += w_right) {
-            int16x8_t xs = vsubq_n_s16(vldrbq_s16(x), zero), ws = vldrbq_s16(w);
-            evens = vaddq_s32(evens, vmullbq_int_s16(xs, ws));
-            odds = vaddq_s32(odds, vmulltq_int_s16(xs, ws));
-        }
+    const int8_t *x = in->x + channel, *w = in->w + channel;
+    uint32_t high = in->high != 0 ? in->high : 1u, wide = in->high != 0 ? in->wide : 0;
+    uint32_t x_next = in->x_down - wide * in->x_right, w_next = in->w_down - wide * in->w_right;
+    if (sixteen) {
+        __asm__ volatile("vmov.i32   q3, #0\n\t"
+                         "vmov.i32   q4, #0\n\t"
+                         "vmov.i32   q5, #0\n\t"
+                         "vmov.i32   q6, #0\n" ADD_TAPS(
+                             ADD_TAP("#0", "q3", "q4") ADD_TAP("#8", "q5", "q6")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
+                                                                                  "vst21.32   {q3, q4}, [%[sums]]!\n\t"
+                                                                                  "vst20.32   {q5, q6}, [%[sums]]\n\t"
+                                                                                  "vst21.32   {q5, q6}, [%[sums]]"
+                         : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high), [sums] "+r"(sums)
+                         : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right),
+                           [x_next] "r"(x_next), [w_next] "r"(w_next), [zero] "r"(zero)
+                         : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "cc", "memory");
+    } else {
+        __asm__ volatile("vmov.i32   q3, #0\n\t"
+                         "vmov.i32   q4, #0\n" ADD_TAPS(ADD_TAP("#0", "q3", "q4")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
+                                                                                   "vst21.32   {q3, q4}, [%[sums]]"
+                         : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high)
+                         : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right),
+                           [x_next] "r"(x_next), [w_next] "r"(w_next), [zero] "r"(zero), [sums] "r"(sums)
+                         : "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
     }
-    int32_t ordered[BLOCK];
-    vst2q_s32(ordered, ((int32x4x2_t){{evens, odds}}));
-    for (uint32_t k = 0; k < BLOCK; k += 4, channel += 4) {
-        mcuedit_sums sums = vaddq_s32(vldrwq_s32(ordered + k), vldrwq_s32(op->bias + channel));
-        mcuedit_requantize4(&op->requant, channel, sums, y + channel);
+}
+
+/* Eight channels, sixteen where there are as many; so many were done. */
+static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
+{
+    int32_t sums[16];
+    bool sixteen = op->window->in_c - channel >= 16u;
+    uint32_t size = sixteen ? 16u : 8u;
+    add_taps(in, channel, op->input_zero_point, sixteen, sums);
+    for (uint32_t k = 0; k < size; k += 4, channel += 4) {
+        mcuedit_sums four = vaddq_s32(vldrwq_s32(sums + k), vldrwq_s32(op->bias + channel));
+        mcuedit_requantize4(&op->requant, channel, four, y + channel);
     }
+    return size;
 }
 
 #elif defined(MCUEDIT_DOT_DSP)
@@ -52,7 +101,7 @@ static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in
  * far apart in x and w: all in a line, or one alone where the window is dilated. Twelve registers are all that gcc 12
  * finds for it, and only in a function of its own: hence x is loaded twice.
  */
-static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
+static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
 {
     const int32_t *bias = op->bias + channel;
     int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
@@ -85,13 +134,14 @@ static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in
     }
     mcuedit_sums sums = {{sum0, sum1, sum2, sum3}};
     mcuedit_requantize4(&op->requant, channel, sums, y + channel);
+    return BLOCK;
 }
 
 #else
 
 #define BLOCK 4u
 
-static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
+static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
 {
     const int32_t *bias = op->bias + channel;
     int32_t zero = op->input_zero_point, sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
@@ -107,6 +157,7 @@ static void convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in
     }
     mcuedit_sums sums = {{sum0, sum1, sum2, sum3}};
     mcuedit_requantize4(&op->requant, channel, sums, y + channel);
+    return BLOCK;
 }
 
 #endif
@@ -129,12 +180,12 @@ static void convolve_one(const mcuedit_depthwise_conv_2d *op, const inside *in, 
 /* Out of line, and no more than this: gcc 12 finds no registers for the assembly within a larger function. */
 static __attribute__((noinline)) void convolve_blocks(const mcuedit_depthwise_conv_2d *op, const inside *in, int8_t *y)
 {
-    for (uint32_t channel = 0, last = op->window->in_c - BLOCK;;) {
-        convolve_block(op, in, channel, y);
-        if (channel == last) {
+    for (uint32_t channel = 0, in_c = op->window->in_c;;) {
+        channel += convolve_block(op, in, channel, y);
+        if (channel == in_c) {
             return;
         }
-        channel = channel + BLOCK < last ? channel + BLOCK : last; /* the last block may overlap the one before */
+        channel = channel + BLOCK < in_c ? channel : in_c - BLOCK; /* the last block may overlap the one before */
     }
 }
 
