@@ -9,7 +9,10 @@ from helpers.graphs import graphs_of_all_kinds
 
 from mcuedit.base import Base
 from mcuedit.emulate import runner
+from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.oneop import random_inputs
+from mcuedit.errors import McueditError
+from mcuedit.model import Model
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 
@@ -23,3 +26,9 @@ def test_same_bytes_as_tflm(emulator: str, board: str | None) -> None:
         want = Tflm(model).activations(x, model.outputs)[model.outputs[0]].reshape(len(x), -1)
         with runner.open_device(Base("graph", model), (), emulator, board=board) as device:
             np.testing.assert_array_equal(device.run(x), want)
+
+
+def test_the_engine_takes_no_inputs_that_do_not_fit(tiny_model: Model) -> None:
+    for x in np.zeros((2, 15), np.int8), np.zeros((2, 16), np.int16):
+        with pytest.raises(McueditError, match=r"takes int8\[n, 16\]"):
+            Engine(tiny_model).run(x)

@@ -135,6 +135,23 @@ def test_one_wrong_byte_fails_the_bench(
     assert [row["differing_bytes"] for row in values["rows"]] == 6 * [1]
 
 
+def test_bench_bytes_of_random_models(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
+    options = ["--models", "3", "--kind", "MEAN", "--kind", "nets"]
+    code, values = call(capsys, "bench", "bytes", *options)
+    assert (code, values["differing_bytes"]) == (0, 0)
+    assert [(row["kind"], row["models"]) for row in values["rows"]] == [("MEAN", 3), ("nets", 3)]
+    monkeypatch.setattr("mcuedit.emulate.opsweep.compare", lambda found, number: (10, number))
+    assert cli.invoke(["bench", "bytes", *options]) == 1
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("MEAN"))
+    assert line.split()[:6] == ["MEAN", "3", "30", "3", "1,", "2"]
+
+
+def test_bench_bytes_of_no_such_op(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.invoke(["bench", "bytes", "--kind", "SVDF"]) == 2
+    assert "no random models of kind 'SVDF'" in capsys.readouterr().err
+
+
 def test_boards(capsys: pytest.CaptureFixture[str]) -> None:
     code, values = call(capsys, "boards")
     assert code == 0

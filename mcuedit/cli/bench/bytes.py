@@ -49,9 +49,16 @@ def _models(count: int, kinds: tuple[str, ...], as_json: bool) -> int:
     chosen = kinds or ALL
     with progress("comparing", count * len(chosen)) as advance:
         rows = list(sweep(chosen, count, advance))
-    columns = ("kind", "models", "bytes", "differing bytes", "s")
-    cells = [(r.kind, r.models, f"{r.bytes:,}", r.differing_bytes, f"{r.seconds:.0f}") for r in rows]
+    columns = ("kind", "models", "bytes", "differing bytes", "in models", "s")
+    cells = [
+        (r.kind, r.models, f"{r.bytes:,}", r.differing_bytes, _some(r.differing_models), f"{r.seconds:.0f}")
+        for r in rows
+    ]
     return _report(rows, columns, cells, as_json, left=columns[:1])
+
+
+def _some(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + ", ..." * (len(numbers) > 5)
 
 
 def _base(
