@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mcuedit_tflm.h"
+
+int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_stack *stack, const void *data,
+                      uint32_t size)
+{
+    const mcuedit_blob blob = {data, size};
+    mcuedit_base given = *model->base;
+    given.blobs = &blob;
+    given.blob_count = 1;
+    tflm->model = model;
+    tflm->stack = stack;
+    tflm->missing = model->carriers;
+    tflm->first = UINT16_MAX;
+    tflm->error = size == model->size ? mcuedit_base_check(&given) : MCUEDIT_E_BASE;
+    return tflm->error;
+}
+
+int mcuedit_tflm_status(const mcuedit_tflm *tflm)
+{
+    return tflm->error == MCUEDIT_OK && tflm->missing != 0 ? MCUEDIT_E_GEOMETRY : tflm->error;
+}
+
+namespace mcuedit
+{
+namespace internal
+{
+namespace
+{
+
+/* What a wrapped op keeps: the stock kernel with its own data, and, if the op can carry a delta, where its tensors are.
+ */
+struct Op {
+    TfLiteStatus (*prepare)(TfLiteContext *context, TfLiteNode *node);
+    TfLiteStatus (*invoke)(TfLiteContext *context, TfLiteNode *node);
+    void (*free)(TfLiteContext *context, void *buffer);
+    void (*reset)(TfLiteContext *context, void *buffer);
+    void *data;
+    mcuedit_tflm *tflm; /* NULL: the op carries none */
+    const TfLiteEvalTensor *input;
+    TfLiteEvalTensor *output;
+    int patch; /* handle of the scratch buffer that a window is gathered in */
+    uint16_t index;
+};
+
+tflm::MicroContext *Micro(TfLiteContext *context)
+{
+    return tflm::GetMicroContext(context);
+}
+
+/* Runs a function of the stock kernel, which finds its own data in the node. */
+TfLiteStatus RunStock(TfLiteStatus (*function)(TfLiteContext *, TfLiteNode *), Op *op, TfLiteContext *context,
+                      TfLiteNode *node)
+{
+    node->user_data = op->data;
+    TfLiteStatus status = function(context, node);
+    node->user_data = op;
+    return status;
+}
+
+/* Is tensor `index` int8 with as many elements, and of this zero point if there is one to compare? */
+bool IsTensor(TfLiteContext *context, int index, uint32_t size, const int8_t *zero_point)
+{
+    TfLiteTensor *tensor = Micro(context)->AllocateTempTfLiteTensor(index);
+    if (tensor == nullptr) {
+        return false;
+    }
+    bool is = tensor->type == kTfLiteInt8 && tensor->bytes == size &&
+              (zero_point == nullptr || tensor->params.zero_point == *zero_point);
+    Micro(context)->DeallocateTempTfLiteTensor(tensor);
+    return is;
+}
+
+uint32_t InputSize(const mcuedit_op &op)
+{
+    const mcuedit_window *window = op.window;
+    return window == nullptr ? op.rows * op.n_in
+                             : static_cast<uint32_t>(window->batches) * window->in_h * window->in_w * window->in_c;
+}
+
+/* Index of the op that writes tensor `output`, if it can carry a delta; op_count if there is none. */
+uint16_t FindOp(const mcuedit_tflm_model *model, int output)
+{
+    uint16_t index = 0;
+    while (index < model->base->op_count && (model->outputs[index] != output || model->base->ops[index].n_in == 0)) {
+        index++;
+    }
+    return index;
+}
+
+/*
+ * Takes the op in if the base has it and its tensors are as they should be. Subgraph 0 is prepared first; once nothing
+ * of it is missing, tensors of the same index in another one are not taken for it.
+ */
+void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *tflm)
+{
+    uint16_t index = tflm->missing == 0 ? tflm->model->base->op_count : FindOp(tflm->model, node->outputs->data[0]);
+    if (index == tflm->model->base->op_count) {
+        return;
+    }
+    const mcuedit_op &carrier = tflm->model->base->ops[index];
+    if (!IsTensor(context, node->inputs->data[0], InputSize(carrier), &carrier.input_zero_point) ||
+        !IsTensor(context, node->outputs->data[0], carrier.rows * carrier.n_out, nullptr)) {
+        return;
+    }
+    op->tflm = tflm;
+    op->index = index;
+    op->input = Micro(context)->GetEvalTensor(node->inputs->data[0]);
+    op->output = Micro(context)->GetEvalTensor(node->outputs->data[0]);
+    tflm->missing--;
+    if (index < tflm->first) {
+        tflm->first = index;
+    }
+}
+
+/* The stack to add, latched by the first op of an inference; NULL if the op runs as it is. */
+mcuedit_stack *Begin(const Op *op)
+{
+    if (op->tflm == nullptr || mcuedit_tflm_status(op->tflm) != MCUEDIT_OK) {
+        return nullptr;
+    }
+    if (op->index == op->tflm->first) {
+        mcuedit_stack_latch(op->tflm->stack);
+    }
+    return op->tflm->stack;
+}
+
+} // namespace
+
+void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLMRegistration &stock, Find find)
+{
+    Op *op = static_cast<Op *>(Micro(context)->AllocatePersistentBuffer(sizeof(Op)));
+    if (op != nullptr) {
+        void *data = stock.init == nullptr ? nullptr : stock.init(context, buffer, length);
+        *op = Op{stock.prepare,
+                 stock.invoke,
+                 stock.free,
+                 stock.reset,
+                 data,
+                 find(Micro(context)->external_context()),
+                 nullptr,
+                 nullptr,
+                 0,
+                 0};
+    }
+    return op;
+}
+
+TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node)
+{
+    Op *op = static_cast<Op *>(node->user_data);
+    if (op == nullptr) {
+        return kTfLiteError; /* the arena is too small */
+    }
+    mcuedit_tflm *tflm = op->tflm;
+    op->tflm = nullptr;
+    TfLiteStatus status = op->prepare == nullptr ? kTfLiteOk : RunStock(op->prepare, op, context, node);
+    if (status == kTfLiteOk && tflm != nullptr && tflm->model != nullptr) {
+        Bind(context, node, op, tflm);
+    }
+    return status;
+}
+
+TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node)
+{
+    TfLiteStatus status = Prepare(context, node);
+    Op *op = static_cast<Op *>(node->user_data);
+    if (status != kTfLiteOk || op->tflm == nullptr) {
+        return status;
+    }
+    const mcuedit_op &carrier = op->tflm->model->base->ops[op->index];
+    return carrier.window == nullptr ? kTfLiteOk
+                                     : Micro(context)->RequestScratchBufferInArena(carrier.n_in, &op->patch);
+}
+
+TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)
+{
+    Op *op = static_cast<Op *>(node->user_data);
+    mcuedit_stack *stack = Begin(op);
+    if (stack == nullptr) {
+        return RunStock(op->invoke, op, context, node);
+    }
+    const int8_t *x = op->input->data.int8;
+    mcuedit_stack_project(stack, op->index, x);
+    TfLiteStatus status = RunStock(op->invoke, op, context, node);
+    if (status == kTfLiteOk) {
+        mcuedit_stack_add(stack, op->index, x, op->output->data.int8);
+    }
+    return status;
+}
+
+TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node)
+{
+    Op *op = static_cast<Op *>(node->user_data);
+    if (op->tflm == nullptr || op->tflm->model->base->ops[op->index].window == nullptr) {
+        return Invoke(context, node);
+    }
+    mcuedit_stack *stack = Begin(op);
+    TfLiteStatus status = RunStock(op->invoke, op, context, node);
+    if (status == kTfLiteOk && stack != nullptr) {
+        int8_t *patch = static_cast<int8_t *>(Micro(context)->GetScratchBuffer(op->patch));
+        mcuedit_stack_add_windows(stack, op->index, op->input->data.int8, op->output->data.int8, patch);
+    }
+    return status;
+}
+
+void Free(TfLiteContext *context, void *buffer)
+{
+    const Op *op = static_cast<const Op *>(buffer);
+    if (op != nullptr && op->free != nullptr) {
+        op->free(context, op->data);
+    }
+}
+
+void Reset(TfLiteContext *context, void *buffer)
+{
+    const Op *op = static_cast<const Op *>(buffer);
+    if (op != nullptr && op->reset != nullptr) {
+        op->reset(context, op->data);
+    }
+}
+
+} // namespace internal
+} // namespace mcuedit

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The deltas of mcuedit inside TensorFlow Lite Micro: any kernel of FULLY_CONNECTED or CONV_2D, wrapped.
+ *
+ * A wrapped kernel runs the stock one and adds the deltas of the stack that an application gives to the interpreter as
+ * its external context. The model file stays as it is. No heap, no globals: what an op keeps lies in the arena.
+ *
+ *     mcuedit_stack_init(&stack, &NAME_base, h, sizeof(h));
+ *     mcuedit_tflm_init(&deltas, &NAME_tflm, &stack, model, model_size);
+ *     resolver.AddFullyConnected(mcuedit::Wrap<tflite::Register_FULLY_CONNECTED_INT8>());
+ *     resolver.AddConv2D(mcuedit::WrapWindows<tflite::Register_CONV_2D_INT8>());
+ *     interpreter.SetMicroExternalContext(&deltas);      // before AllocateTensors
+ *     interpreter.AllocateTensors();
+ *     mcuedit_tflm_status(&deltas);                      // MCUEDIT_OK: what mcuedit_stack_set activates is added
+ *
+ * mcuedit_stack_set activates from the next Invoke on, at any time. Without an external context the stock kernels run.
+ */
+#ifndef MCUEDIT_TFLM_H
+#define MCUEDIT_TFLM_H
+
+#include "mcuedit/mcuedit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a wrapped kernel must know of a model beside its base; generated. */
+typedef struct {
+    const mcuedit_base *base;
+    const uint16_t *outputs; /* tensor index of each op's output */
+    uint16_t carriers;       /* ops that can carry a delta */
+    uint32_t size;           /* of the model, in bytes */
+} mcuedit_tflm_model;
+
+/* One interpreter's deltas. Fields are private. */
+typedef struct {
+    const mcuedit_tflm_model *model;
+    mcuedit_stack *stack;
+    int error;        /* of the model's bytes */
+    uint16_t missing; /* ops that can carry a delta and were not prepared */
+    uint16_t first;   /* of those prepared, the one that runs first */
+} mcuedit_tflm;
+
+/*
+ * For each interpreter, before its AllocateTensors. `data`, `size`: the model that it runs, which are read once and
+ * must be those that `model` was made from: the identity of a base is what lies in flash, and no constant. Returns
+ * MCUEDIT_E_BASE if they are not: the interpreter then runs the model as it is, whatever is active.
+ */
+int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_stack *stack, const void *data,
+                      uint32_t size);
+
+/*
+ * Whether active adapters are added. MCUEDIT_E_BASE: the model is not that of the base. MCUEDIT_E_GEOMETRY: an op that
+ * can carry a delta was not prepared by a wrapped kernel, or its tensors are not as they should be.
+ */
+int mcuedit_tflm_status(const mcuedit_tflm *tflm);
+
+#ifdef __cplusplus
+}
+
+#include "compat.h"
+
+namespace mcuedit
+{
+
+/* A stock kernel: tflite::Register_FULLY_CONNECTED and its like. */
+typedef TFLMRegistration (*Stock)();
+
+/* Finds the deltas in what the application gave as external context, which may be a structure of its own. */
+typedef mcuedit_tflm *(*Find)(void *external_context);
+
+inline mcuedit_tflm *ExternalContext(void *external_context)
+{
+    return static_cast<mcuedit_tflm *>(external_context);
+}
+
+namespace internal
+{
+void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLMRegistration &stock, Find find);
+TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node);
+void Free(TfLiteContext *context, void *buffer);
+void Reset(TfLiteContext *context, void *buffer);
+
+template <Stock kStock, Find kFind> void *InitOf(TfLiteContext *context, const char *buffer, size_t length)
+{
+    return Init(context, buffer, length, kStock(), kFind);
+}
+} // namespace internal
+
+/* FULLY_CONNECTED with deltas. */
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration Wrap()
+{
+    TFLMRegistration wrapped = kStock();
+    wrapped.init = internal::InitOf<kStock, kFind>;
+    wrapped.prepare = internal::Prepare;
+    wrapped.invoke = internal::Invoke;
+    wrapped.free = internal::Free;
+    wrapped.reset = internal::Reset;
+    return wrapped;
+}
+
+/* CONV_2D, too, whose rows lie under windows. */
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapWindows()
+{
+    TFLMRegistration wrapped = Wrap<kStock, kFind>();
+    wrapped.prepare = internal::PrepareWindows;
+    wrapped.invoke = internal::InvokeWindows;
+    return wrapped;
+}
+
+} // namespace mcuedit
+#endif
+
+#endif
