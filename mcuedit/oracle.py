@@ -80,12 +80,18 @@ class Tflm:
         for i, steps in enumerate(_steps(model, x)):
             if model.stateful:
                 self._interpreter.reset()
-            for step in steps:
-                self._interpreter.set_input(step, 0)
-                self._interpreter.invoke()
+            self._run(steps)
             for t, values in found.items():
                 values[i] = self._value(t, steps[-1]).reshape(values[i].shape)
         return found
+
+    def _run(self, steps: Int8Array) -> None:
+        try:
+            for step in steps:
+                self._interpreter.set_input(step, 0)
+                self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise McueditError(f"TensorFlow Lite Micro fails on the model: {error}", "see the line above") from error
 
     def _value(self, tensor: int, given: Int8Array) -> Int8Array:
         if tensor == self._model.inputs[0]:
@@ -113,10 +119,16 @@ def _prove(model: Model, op: Op) -> None:
     Raises:
         McueditError: they do not.
     """
+    if op.kind not in ops.kinds() or model.computes_shape(op):
+        return
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
-    if op.kind in ops.kinds() and types <= {INT8, INT32} and not model.computes_shape(op):
+    live = {model.tensors[i].dtype for i in (*model.sources(op), *op.outputs)}
+    if types <= {INT8, INT32} and INT8 in live:
         ops.operator(model, op)
-    elif op.kind in WINDOWED:
+        return
+    if op.kind != "QUANTIZE" and (len(live) > 1 or "UINT8" in types):
+        raise McueditError(f"op {op.index} {op.kind}: tensors of types {', '.join(sorted(types))}", "convert it again")
+    if op.kind in WINDOWED:
         window(model, op)
 
 

@@ -112,6 +112,10 @@ def window(model: Model, op: Op) -> Window:
     Raises:
         McueditError: shapes or options that no such op can have.
     """
+    count = 1 if op.kind.endswith("POOL_2D") else 2
+    needed = (*op.inputs, -1, -1)[:count]
+    if not op.outputs or min(needed) < 0:
+        raise _unfit(op, "an input, its weights or its output are missing")
     x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
     options = op.options
     if op.kind.endswith("POOL_2D"):

@@ -46,6 +46,8 @@ _KINDS = {
     "TRANSPOSE": "copies:Transpose",
 }
 
+_SEVERAL_SOURCES = ("ADD", "CONCATENATION", "MUL", "SUB")  # the others have constants beside their first input
+
 
 class Operator(Protocol):
     """One op; a leading axis runs over samples. Constant operands are part of it."""
@@ -91,16 +93,12 @@ def operator(model: Model, op: Op) -> Operator:
 def _require_int8(model: Model, op: Op) -> None:
     """Raises unless the op has an activation to read, one output, and all of them are int8 with one scale."""
     sources = model.sources(op)
-    if not sources or len(op.outputs) != 1 or op.inputs[0] < 0:
-        raise McueditError(f"op {op.index} {op.kind}: its input or its output is missing", "convert the model again")
+    expected = len(sources) > 0 and (op.kind in _SEVERAL_SOURCES or sources == op.inputs[:1])
+    if not expected or len(op.outputs) != 1:
+        raise McueditError(f"op {op.index} {op.kind}: its first input must be its only activation", "convert it again")
     for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
-        one = tensor.scale.size == tensor.zero_point.size == 1
-        if (
-            tensor.dtype != INT8
-            or not one
-            or not 0 < float(tensor.scale[0]) < math.inf
-            or not -128 <= tensor.zero <= 127
-        ):
+        int8 = tensor.dtype == INT8 and tensor.scale.size == tensor.zero_point.size == 1
+        if not (int8 and 0 < float(tensor.scale[0]) < math.inf and -128 <= tensor.zero <= 127):
             raise McueditError(
                 f"op {op.index} {op.kind}: tensor {tensor.name!r} is {tensor.dtype}, not quantized int8",
                 "convert the model again, with full integer quantization",

@@ -14,6 +14,8 @@ from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import INT32, Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array
 
+_LEAST_SCALE = 2.0**-28  # below, TFLM's int32 cannot hold an activation's bound of 6
+
 
 def refusal(op: Op, what: str, hint: str = "convert the model again") -> McueditError:
     """The error about an op that TFLM refuses as well, or that no converter makes."""
@@ -67,8 +69,10 @@ def multiplier(op: Op, real: float) -> tuple[int, int]:
 
 def limits(op: Op, y: Tensor) -> tuple[int, int]:
     """Range of the output after the op's fused activation."""
+    activation = int(op.options.get("fusedActivationFunction", 0))
+    require(activation == 0 or float(y.scale[0]) > _LEAST_SCALE, op, f"an activation in steps of {y.scale[0]}")
     try:
-        return activation_range(int(op.options.get("fusedActivationFunction", 0)), float(y.scale[0]), y.zero)
+        return activation_range(activation, float(y.scale[0]), y.zero)
     except McueditError as error:
         raise refusal(op, error.message, error.hint) from error
 

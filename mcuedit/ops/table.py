@@ -20,6 +20,7 @@ Make = Callable[[Op, Tensor, Tensor], tuple[Int64Array, npt.NDArray[np.float64],
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
 _INTEGER_BITS = 4  # of the argument of LOGISTIC and TANH
 _MOST_SHIFT = 31
+_LEAST_SCALE = 2.0**-28  # of an input that RELU6 cuts at 6
 
 
 class Table:
@@ -60,6 +61,7 @@ def _relu(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.floa
 
 def _relu6(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
     """Clamps bytes by the input's quantization and takes no notice of the output's."""
+    require(float(x.scale[0]) > _LEAST_SCALE, op, f"steps of {x.scale[0]}")
     top = math.floor(float(np.float32(6) / x.scale[0]) + 0.5) + x.zero
     return _INPUTS, np.ones(256), (x.zero, min(127, top))
 
