@@ -7,13 +7,16 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from helpers import tiny
 
 from mcuedit import package
 from mcuedit.errors import McueditError
 from mcuedit.inspection import describe
 from mcuedit.model import Model, parse
+from mcuedit.netbuilder import NetBuilder
 
 
 def op(m: Any, index: int) -> Any:
@@ -26,6 +29,12 @@ def tensor(m: Any, index: int) -> Any:
 
 def set_to(path: Callable[[Any], Any], name: str, value: Any) -> Callable[[Any], None]:
     return lambda m: setattr(path(m), name, value)
+
+
+def quantization(scale: float, zero: int) -> Any:
+    found = schema.QuantizationParametersT()
+    found.scale, found.zeroPoint = [scale], [zero]
+    return found
 
 
 REFUSED = {
@@ -85,6 +94,55 @@ def test_bias_of_another_length(tiny_bytes):
         tensor(m, 2).shape = [3]
 
     assert not describe(parse(tiny.altered(tiny_bytes, shorten)))[0].bare
+
+
+def one_op(kind: str, inputs: int = 1, scale: float = 0.1, **options: Any) -> bytes:
+    """An op on [1, 4] and a constant of the same shape."""
+    net = NetBuilder()
+    x, y = net.tensor("x", (1, 4), scale, 0), net.tensor("y", (1, 4), scale, 0)
+    c = net.constant("c", np.ones((1, 4), np.int8), [scale])
+    net.op(kind, [x, c][:inputs], y, **options)
+    return net.pack(x, y)
+
+
+def filtered(kind: str, bias: list[int]) -> bytes:
+    """A 1 x 1 convolution with these inputs after its weights; [0] leaves those out too."""
+    net = NetBuilder()
+    x, w = net.tensor("x", (1, 1, 1, 2), 0.1, 0), net.constant("w", np.ones((1, 1, 1, 2), np.int8), [0.1])
+    y = net.tensor("y", (1, 1, 1, 2 if kind == "DEPTHWISE_CONV_2D" else 1), 0.1, 0)
+    more = {"depthMultiplier": 1} if kind == "DEPTHWISE_CONV_2D" else {}
+    net.op(kind, [x] if bias == [0] else [x, w, *bias], y, strideH=1, strideW=1, **more)
+    return net.pack(x, y)
+
+
+# TFLM ends the process on these, reads beyond its tensors, or the simulation raised another exception.
+NOT_RUN = {
+    "convolution without weights": filtered("CONV_2D", [0]),
+    "depthwise with a bias of -1": filtered("DEPTHWISE_CONV_2D", [-1]),
+    "mean over an activation": tiny.altered(one_op("MEAN", 2), set_to(lambda m: op(m, 0), "inputs", [2, 0])),
+    "uint8 beside int8": tiny.altered(one_op("ADD", 2), set_to(lambda m: tensor(m, 2), "type", 3)),
+    "scales that are no float's reciprocal": one_op("RELU6", scale=1e-38),
+    "activation in tiny steps": one_op("ADD", 2, scale=1e-38, fusedActivationFunction=3),
+    "sum of scales too far apart": tiny.altered(
+        one_op("SUB", 2), set_to(lambda m: tensor(m, 1).quantization, "scale", [1e-9])
+    ),
+    "softmax of almost equal logits": tiny.altered(
+        one_op("SOFTMAX", scale=1e-9), set_to(lambda m: tensor(m, 1), "quantization", quantization(1 / 256, -128))
+    ),
+    "input whose batch is -1 in the shape": tiny.altered(
+        one_op("RELU"), set_to(lambda m: tensor(m, 0), "shape", [-1, 4])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_models_that_are_not_run(name):
+    pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
+    from mcuedit.oracle import Tflm
+
+    model = parse(NOT_RUN[name])
+    with pytest.raises(McueditError, match=r"op 0|TensorFlow Lite Micro"):
+        Tflm(model).activations(np.zeros((1, *model.input.shape), np.int8), [model.outputs[0]])
 
 
 def test_int4_delta_of_rank_zero(tiny_model: Model):
