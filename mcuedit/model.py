@@ -18,7 +18,7 @@ from mcuedit.errors import McueditError
 
 INT8, INT32 = "INT8", "INT32"
 _SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known
-_STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE")
+_STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "CUSTOM", "READ_VARIABLE", "VAR_HANDLE")  # custom: may be
 BASE_ID_SIZE = 8  # bytes of the SHA-256 that identify a base on the device
 
 
