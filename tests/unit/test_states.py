@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import tiny
+from helpers.deltas import delta
 
+from mcuedit import ops
+from mcuedit.delta import add
 from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import flow, trace, with_deltas
 from mcuedit.model import Model, parse
 from mcuedit.netbuilder import NetBuilder
 
@@ -116,3 +120,26 @@ def test_shared_weights():
         x = y
     model = parse(net.pack(0, x), "shared")
     assert [model.shares_weights(op) for op in model.ops] == [True, False, True]
+
+
+def test_other_types_before_the_tap(oracle):
+    """int16 in the middle is the runtime's business: deltas after it see int8."""
+    net, rng = NetBuilder(), np.random.default_rng(0)
+    x = net.tensor("x", (1, 6), 1 / 16, 3)
+    wide = net.tensor("wide", (1, 6), 1 / 4096, 0, dtype="INT16")
+    net.op("QUANTIZE", [x], wide)
+    double = net.tensor("double", (1, 6), 1 / 2048, 0, dtype="INT16")
+    net.op("ADD", [wide, wide], double)
+    back = net.tensor("back", (1, 6), 1 / 8, -1)
+    net.op("QUANTIZE", [double], back)
+    y = net.tensor("y", (1, 4), 1 / 4, 0)
+    net.op("FULLY_CONNECTED", [back, net.constant("w", rng.integers(-99, 99, (4, 6)).astype(np.int8), [1 / 99])], y)
+    model = parse(net.pack(x, y), "mixed")
+    assert flow(model, 0) == [x, back, y]
+    base = trace(model, oracle(model), rng.integers(-128, 128, (20, 1, 6)).astype(np.int8))
+    it = delta(model, 3, 3, rows=None)
+    moved = add([it], [it.project(base.values[back])], base.values[y])
+    np.testing.assert_array_equal(with_deltas(model, [it], base).values[y], moved)
+    assert (moved != base.values[y]).any()
+    with pytest.raises(McueditError, match="op 1 ADD: tensor 'wide' is INT16"):
+        ops.operator(model, model.ops[1])
