@@ -21,8 +21,8 @@ static struct {
 
 int app_start(void)
 {
-    app.base_error = mcuedit_base_check(&MODEL_BASE);
     mcuedit_stack_init(&app.stack, &MODEL_BASE, app.h, sizeof(app.h));
+    app.base_error = MODEL_START(&app.stack, app_arena);
     int first_error = app.base_error;
     uint8_t accepted[APP_MASK_SIZE] = {0};
     for (int i = 0; i < APP_ADAPTERS; i++) {
@@ -62,10 +62,7 @@ int app_use(const uint8_t *mask)
 
 int app_infer(void)
 {
-    if (!app.base_error) {
-        MODEL_INFER(&app.stack, APP_INPUT, APP_OUTPUT, app_arena);
-    }
-    return app.base_error;
+    return app.base_error ? app.base_error : MODEL_INFER(&app.stack, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 uint16_t app_answer(void)

@@ -144,6 +144,8 @@ static int stat(void)
     port_print_unsigned(port_stack_peak());
     port_print(" adapters=");
     port_print_unsigned(APP_ADAPTERS);
+    port_print(" arena=");
+    port_print_unsigned(MODEL_ARENA_USED);
     port_print("\n");
     return MCUEDIT_OK;
 }

@@ -98,7 +98,7 @@ def test_carriage_returns_are_ignored(device: Session) -> None:
 
 
 def test_stat(device: Session) -> None:
-    found = re.fullmatch(r"stat stack=(\d+) adapters=3", say(device, "stat"))
+    found = re.fullmatch(r"stat stack=(\d+) adapters=3 arena=\d+", say(device, "stat"))
     assert found is not None
     assert 0 < int(found[1]) < 2048
 

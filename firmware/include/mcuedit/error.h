@@ -15,7 +15,8 @@
     X(E_BOUND, -8, "an accumulator could overflow")                          \
     X(E_LABEL, -9, "malformed or contradictory label")                       \
     X(E_RANK, -10, "more active factors than the stack has room for")        \
-    X(E_COMMAND, -11, "unknown or malformed command")
+    X(E_COMMAND, -11, "unknown or malformed command")                        \
+    X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")
 
 typedef enum {
 #define MCUEDIT_ERROR_ENUM(name, value, text) MCUEDIT_##name = (value),

@@ -8,10 +8,13 @@
 #include "tiny.h"
 
 #define MODEL_BASE tiny_base
-#define MODEL_INFER tiny_infer
+/* Whether the base may run, once at start; one inference. Both give an error of mcuedit_error. */
+#define MODEL_START(stack, arena) mcuedit_base_check(&MODEL_BASE)
+#define MODEL_INFER(stack, input, output, arena) (tiny_infer(stack, input, output, arena), MCUEDIT_OK)
 #define MODEL_INPUT_SIZE TINY_INPUT_SIZE
 #define MODEL_OUTPUT_SIZE TINY_OUTPUT_SIZE
 #define MODEL_ARENA_SIZE TINY_ARENA_SIZE
+#define MODEL_ARENA_USED MODEL_ARENA_SIZE
 #define MODEL_INPUT(arena) TINY_INPUT(arena)
 #define MODEL_OUTPUT(arena) TINY_OUTPUT(arena)
 #define MODEL_FEATURES TINY_FEATURES

@@ -19,24 +19,25 @@ static const int8_t op0_weights[128] __attribute__((aligned(4))) = {
 static const int32_t op0_bias[8] = {
     -497, -900, -912, 235, 313, 1156, -12, 911,
 };
-static const int32_t op0_multipliers[1] = {
-    1258070016,
+static const int32_t op0_multipliers[4] = {
+    1258070016, 1258070016, 1258070016, 1258070016,
 };
-static const int8_t op0_shifts[1] = {
-    -6,
+static const int8_t op0_shifts[4] __attribute__((aligned(4))) = {
+    -6, -6, -6, -6,
 };
 static const mcuedit_fully_connected op0 = {
-    .weights = op0_weights,
-    .bias = op0_bias,
-    .multipliers = op0_multipliers,
-    .shifts = op0_shifts,
-    .n_in = 16,
-    .n_out = 8,
+    .matrix.weights = op0_weights,
+    .matrix.bias = op0_bias,
+    .matrix.n_in = 16,
+    .matrix.n_out = 8,
+    .matrix.requant.multipliers = op0_multipliers,
+    .matrix.requant.shifts = op0_shifts,
+    .matrix.requant.per_channel = 0,
+    .matrix.requant.quick = 1,
+    .matrix.requant.zero_point = -128,
+    .matrix.requant.act_lo = -128,
+    .matrix.requant.act_hi = 127,
     .rows = 1,
-    .per_channel = 0,
-    .output_zero_point = -128,
-    .act_lo = -128,
-    .act_hi = 127,
 };
 
 /* Op 1, FULLY_CONNECTED: logits */
@@ -48,24 +49,25 @@ static const int8_t op1_weights[48] __attribute__((aligned(4))) = {
 static const int32_t op1_bias[6] = {
     19655, -13348, -42698, -820, 37141, -23753,
 };
-static const int32_t op1_multipliers[1] = {
-    1297679616,
+static const int32_t op1_multipliers[4] = {
+    1297679616, 1297679616, 1297679616, 1297679616,
 };
-static const int8_t op1_shifts[1] = {
-    -6,
+static const int8_t op1_shifts[4] __attribute__((aligned(4))) = {
+    -6, -6, -6, -6,
 };
 static const mcuedit_fully_connected op1 = {
-    .weights = op1_weights,
-    .bias = op1_bias,
-    .multipliers = op1_multipliers,
-    .shifts = op1_shifts,
-    .n_in = 8,
-    .n_out = 6,
+    .matrix.weights = op1_weights,
+    .matrix.bias = op1_bias,
+    .matrix.n_in = 8,
+    .matrix.n_out = 6,
+    .matrix.requant.multipliers = op1_multipliers,
+    .matrix.requant.shifts = op1_shifts,
+    .matrix.requant.per_channel = 0,
+    .matrix.requant.quick = 1,
+    .matrix.requant.zero_point = 5,
+    .matrix.requant.act_lo = -128,
+    .matrix.requant.act_hi = 127,
     .rows = 1,
-    .per_channel = 0,
-    .output_zero_point = 5,
-    .act_lo = -128,
-    .act_hi = 127,
 };
 
 /* Op 2, SOFTMAX: probabilities */
@@ -101,7 +103,7 @@ const mcuedit_base tiny_base = {
     .output_size = 6,
     .ops = ops,
     .blobs = blobs,
-    .blobs_crc = 0xdc4efeebu,
+    .blobs_crc = 0x2372a88eu,
 };
 
 void tiny_infer(mcuedit_stack *stack, const int8_t *input, int8_t *output, int8_t *arena)
