@@ -115,18 +115,6 @@ static inline mcuedit_sums mcuedit_dot4_s8(const int8_t *rows, uint32_t pitch, c
     return sums;
 }
 
-#elif defined(__OPTIMIZE_SIZE__)
-
-static inline mcuedit_sums mcuedit_dot4_s8(const int8_t *rows, uint32_t pitch, const int8_t *x, uint32_t n,
-                                           const int32_t *bias)
-{
-    mcuedit_sums sums;
-    for (uint32_t k = 0; k < 4; k++, rows += pitch) {
-        sums.of[k] = mcuedit_dot_s8(rows, x, n, bias[k]);
-    }
-    return sums;
-}
-
 #else
 
 static inline mcuedit_sums mcuedit_dot4_s8(const int8_t *rows, uint32_t pitch, const int8_t *x, uint32_t n,
