@@ -42,7 +42,7 @@ def render_base(base: Base, *, preserve: bool = False) -> dict[str, str]:
     """
     context = _base_context(base, plan(base.model, preserve=preserve))
     stem = context["names"].stem
-    return {f"{stem}.h": _render("base.h.j2", context), f"{stem}.c": _render("base.c.j2", context)}
+    return {f"{stem}.h": render_text("base.h.j2", context), f"{stem}.c": render_text("base.c.j2", context)}
 
 
 def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
@@ -53,7 +53,7 @@ def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
     """
     raw = package.encode(adapter, base.model)
     context = {
-        **_banner(base),
+        **banner(base),
         "names": adapter_names(adapter),
         "base": base_names(base.name),
         "adapter": adapter,
@@ -64,13 +64,13 @@ def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
     stem = context["names"].stem
-    return {f"{stem}.h": _render("adapter.h.j2", context), f"{stem}.c": _render("adapter.c.j2", context)}
+    return {f"{stem}.h": render_text("adapter.h.j2", context), f"{stem}.c": render_text("adapter.c.j2", context)}
 
 
 def render_model_header(base: Base) -> dict[str, str]:
     """`model.h`: the names of a base under fixed ones, for the applications of firmware/apps."""
-    context = {**_banner(base), "names": base_names(base.name), "has_labels": base.labels is not None}
-    return {"model.h": _render("model.h.j2", context)}
+    context = {**banner(base), "names": base_names(base.name), "has_labels": base.labels is not None}
+    return {"model.h": render_text("model.h.j2", context)}
 
 
 def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
@@ -88,7 +88,7 @@ def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, st
         files |= render_adapter(adapter, base)
     made = plan(base.model)
     context = {
-        **_banner(base),
+        **banner(base),
         "names": base_names(base.name),
         "adapters": list(zip(names, adapters, strict=True)),
         "rank": max(sum(d.a.shape[0] for a in adapters for d in a.deltas), 1),
@@ -97,17 +97,21 @@ def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, st
         "has_labels": base.labels is not None,
         "arena_size": made.arena_size,
     }
-    files |= {"CMakeLists.txt": _render("CMakeLists.txt.j2", context), "README.md": _render("README.md.j2", context)}
-    return files | _runtime()
+    files |= {
+        "CMakeLists.txt": render_text("CMakeLists.txt.j2", context),
+        "README.md": render_text("README.md.j2", context),
+    }
+    files["mcuedit/CMakeLists.txt"] = (resources.path("firmware") / "CMakeLists.txt").read_text(encoding="utf-8")
+    return files | runtime(_RUNTIME)
 
 
-def _runtime() -> dict[str, str]:
+def runtime(folders: Sequence[str]) -> dict[str, str]:
+    """Hand-written sources and headers of folders of firmware/, below mcuedit/."""
     firmware = resources.path("firmware")
-    files = {"mcuedit/CMakeLists.txt": firmware / "CMakeLists.txt"}
-    for folder in _RUNTIME:
-        for path in sorted((firmware / folder).glob("*.[ch]")):
-            files[f"mcuedit/{folder}/{path.name}"] = path
-    return {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    files = {
+        f"mcuedit/{folder}/{path.name}": path for folder in folders for path in (firmware / folder).glob("*.[ch]*")
+    }
+    return {name: files[name].read_text(encoding="utf-8") for name in sorted(files)}
 
 
 def _base_context(base: Base, made: Plan) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def _base_context(base: Base, made: Plan) -> dict[str, Any]:
     offsets = {p.offset for p in made.places.values() if p.where == "arena"}
     offsets |= {offset for offset in made.scratch.values() if offset is not None}
     return {
-        **_banner(base),
+        **banner(base),
         "names": base_names(base.name),
         "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
         "ops": ops,
@@ -132,7 +136,7 @@ def _base_context(base: Base, made: Plan) -> dict[str, Any]:
         "pointers": [(f"at_{offset}", offset) for offset in sorted(offsets)],
         "logits": _logits(made),
         "features": base.features or 0,
-        **_label_context(base),
+        **label_context(base),
     }
 
 
@@ -203,7 +207,8 @@ def _operands(made: Plan, op: Op) -> dict[str, str]:
     return pointers
 
 
-def _label_context(base: Base) -> dict[str, Any]:
+def label_context(base: Base) -> dict[str, Any]:
+    """What templates need for a base's labels; all empty without."""
     raw = [label.encode() for label in base.labels or ()]
     ends = np.cumsum([len(label) + 1 for label in raw], dtype=np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), ends])[: len(raw)]
@@ -216,7 +221,8 @@ def _label_context(base: Base) -> dict[str, Any]:
     }
 
 
-def _banner(base: Base) -> dict[str, Any]:
+def banner(base: Base) -> dict[str, Any]:
+    """What the first lines of every generated file say."""
     return {
         "version": __version__,
         "format": FORMAT,
@@ -239,5 +245,6 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _render(template: str, context: Mapping[str, Any]) -> str:
+def render_text(template: str, context: Mapping[str, Any]) -> str:
+    """One of templates/."""
     return _environment().get_template(template).render(context)
