@@ -17,8 +17,8 @@ from mcuedit.model import Model
 from mcuedit.model import load as load_model
 from mcuedit.oracle import Oracle, Reader
 from mcuedit.package import decode, encode
-from mcuedit.protocol import bench, evaluate, reader
-from mcuedit.training import Options, Trained, train, train_tensors
+from mcuedit.protocol import bench, evaluate, evaluate_merged, reader
+from mcuedit.training import Merged, Options, Trained, train, train_merged, train_merged_tensors, train_tensors
 from mcuedit.zoo import export as export_base
 
 __version__: str
@@ -31,6 +31,7 @@ __all__ = [
     "EditSet",
     "KeepSet",
     "McueditError",
+    "Merged",
     "Model",
     "Options",
     "Oracle",
@@ -44,6 +45,7 @@ __all__ = [
     "emit",
     "encode",
     "evaluate",
+    "evaluate_merged",
     "export_base",
     "load_adapter",
     "load_base",
@@ -61,5 +63,7 @@ __all__ = [
     "save_adapter",
     "text_features",
     "train",
+    "train_merged",
+    "train_merged_tensors",
     "train_tensors",
 ]

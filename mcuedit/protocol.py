@@ -15,7 +15,7 @@ from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.oracle import Oracle, Reader
-from mcuedit.training import Options, Trained, every_tensor, place, train
+from mcuedit.training import Merged, Options, Trained, every_tensor, place, train
 
 SINGLE, STACKED = "single", "stacked"
 
@@ -107,12 +107,26 @@ def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet)
     return MeasureTensors(read, [d for adapter in adapters for d in adapter.deltas])(data)
 
 
-def measure(read: Reader, probes: Sequence[Probe], keep: KeepSet, facts: Sequence[Edit]) -> Metrics:
+def evaluate_merged(read: Reader, repaired: Reader, made: Merged, facts: Sequence[Edit]) -> Metrics:
+    """Measures changed weights on the merged file itself, which `repaired` reads, on the edits they are to make."""
+    questions = ask(made.edits, made.keep, facts, made.edits.edits)
+    none: list[Delta] = []
+    probes = [Probe(q, int(wanted), none) for q, wanted in zip(questions, made.classes, strict=True)]
+    return measure(read, probes, made.keep, facts, repaired)
+
+
+def measure(
+    read: Reader,
+    probes: Sequence[Probe],
+    keep: KeepSet,
+    facts: Sequence[Edit],
+    repaired: Reader | None = None,
+) -> Metrics:
     """Metrics of probes; the drawdown is taken on the facts that none of them edits."""
     edited = {p for probe in probes for p in probe.questions.edited}
     labels = {label: i for i, label in enumerate(read.base.labels or ())}
     left = [(f, labels[f.target_new]) for f in facts if f.target_new in labels and not edited.intersection(f.prompts)]
-    return Measure(read).edits(probes, keep, left)
+    return Measure(read, repaired).edits(probes, keep, left)
 
 
 def _probes(trained: Trained, facts: Sequence[Edit], stacked: bool) -> list[Probe]:

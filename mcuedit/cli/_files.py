@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from mcuedit import adapter_dir
 from mcuedit.base import Base
 from mcuedit.cli._common import table
 from mcuedit.delta import Adapter
-from mcuedit.edits import Edit, load_edits, load_facts
+from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
 from mcuedit.errors import McueditError
+from mcuedit.model import Model
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
@@ -42,6 +44,24 @@ def edits_of(path: Path) -> tuple[Edit, ...]:
     """The edits that an adapter's folder remembers; none for device bytes."""
     file = path / adapter_dir.EDITS
     return load_edits(file).edits if file.exists() else ()
+
+
+def edit_set(paths: Sequence[Path]) -> EditSet:
+    """The edits of several files, as one set."""
+    sets = [load_edits(path) for path in paths]
+    return replace(
+        sets[0],
+        edits=tuple(e for s in sets for e in s.edits),
+        source=", ".join(s.source for s in sets),
+        notes=tuple(n for s in sets for n in s.notes),
+    )
+
+
+def tensor_set(paths: Sequence[Path], model: Model) -> TensorSet:
+    """Edits of tensors; they stand in one file."""
+    if len(paths) > 1:
+        raise McueditError("several edit files with tensors", "put them into one .npz")
+    return load_tensors(paths[0], model.input, model.output.size, model.output)
 
 
 def facts_of(base: Base) -> tuple[Edit, ...]:

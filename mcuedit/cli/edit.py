@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from mcuedit import adapter_dir, atomic, base, package, protocol
+from mcuedit.cli import _merged
 from mcuedit.cli._common import example, json_option, notes, print_json, stdout, working
-from mcuedit.cli._files import PATH, edits_of, facts_of, metrics_table, placement_table, read_adapter, tensor_table
+from mcuedit.cli._files import (
+    PATH,
+    edit_set,
+    edits_of,
+    facts_of,
+    metrics_table,
+    placement_table,
+    read_adapter,
+    tensor_set,
+    tensor_table,
+)
 from mcuedit.delta import Adapter
-from mcuedit.edits import Edit, EditSet, bag_of_words, load_edits, load_keep, load_tensors
+from mcuedit.edits import Edit, EditSet, bag_of_words, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
@@ -73,6 +85,7 @@ def training_options(function: _F) -> _F:
 @click.option("--name", help="Of the adapter; DIR's name if not given.")
 @click.option("--adapter-version", default=Options.version, show_default=True, help="Of the adapter.")
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
+@click.option("--merged", is_flag=True, help="Change weights of one op instead: DIR is the .tflite to write.")
 @training_options
 @json_option
 def command(
@@ -85,6 +98,7 @@ def command(
     name: str | None,
     adapter_version: str,
     force: bool,
+    merged: bool,
     as_json: bool,
     **training: Any,
 ) -> int:
@@ -93,6 +107,12 @@ def command(
     Training reads only the edits' prompts and locality lists and the keep file's prompts. Everything else of the edits,
     and facts.jsonl in BASE, serves the measurement alone.
     """
+    if merged:
+        if beside or onto:
+            raise McueditError("--merged beside an adapter", "merge all edits into one file, without --with and --onto")
+        training["gated"] &= _is_given("gated")  # plain unless asked otherwise
+        options = read_options(training)
+        return _merged.run(base.load(base_path), edit_paths, keep_path, output, options, force=force, as_json=as_json)
     atomic.require_free(output.resolve(), force)
     found = base.load(base_path)
     active = [read_adapter(path, found) for path in beside]
@@ -127,6 +147,10 @@ def read_options(training: dict[str, Any], **more: Any) -> Options:
     return Options(**{**training, "bits": int(training["bits"]), **more})
 
 
+def _is_given(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
 def _from_text(
     read: Reader,
     edit_paths: Sequence[Path],
@@ -138,14 +162,7 @@ def _from_text(
 ) -> Trained:
     if keep_path is None:
         raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
-    sets = [load_edits(path) for path in edit_paths]
-    edits = replace(
-        sets[0],
-        edits=tuple(e for s in sets for e in s.edits),
-        source=", ".join(s.source for s in sets),
-        notes=tuple(n for s in sets for n in s.notes),
-    )
-    names = None
+    edits, names = edit_set(edit_paths), None
     if onto is not None:
         old = edits_of(onto)
         if not old:
@@ -164,10 +181,7 @@ def _still_wanted(old: Sequence[Edit], new: EditSet) -> list[Edit]:
 def _from_tensors(
     read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]
 ) -> tuple[Trained, TensorMetrics]:
-    if len(paths) > 1:
-        raise McueditError("several edit files with tensors", "put them into one .npz")
-    model = read.base.model
-    data = load_tensors(paths[0], model.input, model.output.size, model.output)
+    data = tensor_set(paths, read.base.model)
     trained = train_tensors(read, data, options, active=active)
     return trained, protocol.evaluate_tensors(read, [*active, trained.adapter], data)
 

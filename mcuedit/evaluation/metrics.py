@@ -80,14 +80,15 @@ class Seen:
 class Measure:
     """Compares a base with and without deltas on any inputs."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, repaired: Reader | None = None) -> None:
+        """`repaired`: of a base whose weights were changed; it takes the place of deltas."""
         self._model = reader.base.model
-        self._reader = reader
+        self._reader, self._repaired = reader, repaired
 
     def see(self, inputs: Inputs, deltas: Sequence[Delta]) -> Seen:
         """Answers and outputs for `inputs`, without and with `deltas`."""
         base = Trace(self._reader(inputs))
-        now = with_deltas(self._model, deltas, base)
+        now = Trace(self._repaired(inputs)) if self._repaired else with_deltas(self._model, deltas, base)
         logits, output = logits_tensor(self._model), self._model.outputs[0]
         out_before, out_after = (t.values[output].reshape(len(inputs), -1) for t in (base, now))
         return Seen(

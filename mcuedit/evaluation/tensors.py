@@ -106,8 +106,9 @@ def squared_errors(output: Int8Array, vectors: FloatArray, tensor: Tensor) -> np
 class MeasureTensors:
     """Compares a base with and without deltas on tensors, a chunk of them at a time."""
 
-    def __init__(self, reader: Reader, deltas: Sequence[Delta]) -> None:
-        self._reader, self._deltas = reader, deltas
+    def __init__(self, reader: Reader, deltas: Sequence[Delta] = (), repaired: Reader | None = None) -> None:
+        """`repaired`: of a base whose weights were changed; it takes the place of deltas."""
+        self._reader, self._deltas, self._repaired = reader, deltas, repaired
         self._model = reader.base.model
 
     def __call__(self, data: TensorSet) -> TensorMetrics:
@@ -155,8 +156,9 @@ class MeasureTensors:
 
     def _traces(self, x: Int8Array) -> Iterator[tuple[Trace, Trace]]:
         for start in range(0, len(x), CHUNK):
-            base = Trace(self._reader(x[start : start + CHUNK]))
-            yield base, with_deltas(self._model, self._deltas, base)
+            rows = x[start : start + CHUNK]
+            base = Trace(self._reader(rows))
+            yield base, Trace(self._repaired(rows)) if self._repaired else with_deltas(self._model, self._deltas, base)
 
     def _errors(
         self, seen: _Outputs, vectors: FloatArray | None

@@ -105,16 +105,7 @@ class Fit:
     def _start(self, rank: int) -> FloatArray:
         """The strongest directions of the edits' tap inputs where the keep set varies least: float32[rank, n_in]."""
         keep, edit = (self._centred(rows) for rows in (self._keep if len(self._keep) else self._edit, self._edit))
-        second = keep.T.astype(np.float64) @ keep / len(keep)
-        second += (0.01 * np.trace(second) / len(second) + 1e-6) * np.eye(len(second))
-        root = np.linalg.cholesky(np.linalg.inv(second))
-        _, _, directions = np.linalg.svd(edit @ root, full_matrices=False)
-        directions = np.resize(directions, (rank, directions.shape[1]))
-        a = directions @ root.T
-        signs = np.sign((edit @ a.T).mean(axis=0))
-        a *= np.where(signs == 0, 1, signs)[:, None]
-        start: FloatArray = (a / np.abs(a).max(axis=1, keepdims=True) * 0.8 * self._limit).astype(np.float32)
-        return start
+        return directions(keep, edit, rank) * np.float32(0.8 * self._limit)
 
     def _delta(self) -> Delta:
         a, b = np.round(self._a).astype(np.int8), np.round(self._b).astype(np.int8)
@@ -168,6 +159,22 @@ class Fit:
     def _scores(self, index: IntArray, a: npt.NDArray[np.generic]) -> FloatArray:
         scores: FloatArray = self._centred(index) @ a.astype(np.float32).T
         return scores
+
+
+def directions(keep: FloatArray, edit: FloatArray, rank: int) -> FloatArray:
+    """Where edited rows are strong and kept ones vary least: float32[rank, n_in], the largest element of each 1.
+
+    Args:
+        keep, edit: float32[..., n_in], rows less the zero point.
+    """
+    second = keep.T.astype(np.float64) @ keep / len(keep)
+    second += (0.01 * np.trace(second) / len(second) + 1e-6) * np.eye(len(second))
+    root = np.linalg.cholesky(np.linalg.inv(second))
+    _, _, found = np.linalg.svd(edit @ root, full_matrices=False)
+    a = np.resize(found, (rank, found.shape[1])) @ root.T
+    signs = np.sign((edit @ a.T).mean(axis=0))
+    a *= np.where(signs == 0, 1, signs)[:, None]
+    return np.asarray(a / np.abs(a).max(axis=1, keepdims=True), np.float32)
 
 
 def _move(values: FloatArray, grad: FloatArray, rate: float, limit: int) -> FloatArray:

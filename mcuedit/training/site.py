@@ -70,10 +70,14 @@ class Site:
     @cached_property
     def batch(self) -> int:
         """How many inputs a step of training takes."""
+        return self.at_once(128)
+
+    def at_once(self, most: int) -> int:
+        """How many inputs to look at together, at most so many."""
         model = self.table.model
         later = {op.outputs[0] for op in model.ops[self.pair[1] :] if not model.computes_shape(op)}
         made = sum(model.tensors[t].size for t in later) + self.tap.rows * self.tap.n_in
-        return int(np.clip(_WORK // made, 16, 128))
+        return int(np.clip(_WORK // made, 16, most))
 
     def y(self, index: IntArray) -> Int8Array:
         """The target's output as rows: int8[m, rows, n_out]."""

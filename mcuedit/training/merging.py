@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the weights of one op in the grid they are stored in: W + round(B A), straight through the rounding.
+
+The forward pass is the op itself on the rounded, clamped weights. What must stay is looked at as a whole every now and
+then, and the inputs that fare worst take part in the steps until the next look. Steps are normalized per tensor, so
+that one large gradient does not move every weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.merged import shifted, weights_of
+from mcuedit.ops import operator
+from mcuedit.training.behaviour import directions
+from mcuedit.training.site import Site, Table
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+Int8Array = npt.NDArray[np.int8]
+
+STEPS, TRIAL_STEPS, LOOK = 200, 60, 10
+_HARDEST = 768  # kept inputs that take part in a step
+_RATE_A, _RATE_B = 0.1, 0.5  # of a weight step, at the largest element of the other factor
+_BATCH = 1024
+_SAMPLE = 1 << 22  # elements of rows that the start is taken from
+_BLOCK = 64  # kept inputs that stay together when a trial holds some back: wordings of one question stand together
+
+
+@dataclass(frozen=True)
+class Merging:
+    """New weights of an op.
+
+    Attributes:
+        weights: int8[n_out, n_in]. clipped: how many were clamped.
+        edited, kept: share of examples that are as they should be; of a trial, of what it held back.
+    """
+
+    op: int
+    weights: Int8Array
+    clipped: int
+    edited: float
+    kept: float
+
+    @property
+    def score(self) -> float:
+        """Larger is better."""
+        return self.edited + self.kept
+
+
+def train(
+    table: Table, ops: Sequence[int], rank: int, seed: int, progress: Callable[[str], None]
+) -> tuple[Merging, tuple[Merging, ...]]:
+    """Tries each op briefly, and trains the best one.
+
+    Returns:
+        (the best, all trials, best first)
+    """
+    tried = []
+    for op in ops if len(ops) > 1 else ():
+        progress(f"trying op {op}")
+        tried.append(_trial(table, op, rank, seed))
+    tried.sort(key=lambda t: t.score, reverse=True)
+    best = tried[0].op if tried else ops[0]
+    progress(f"training the weights of op {best}")
+    return _Fit(Site(table, (best, best)), rank, seed).run(STEPS), tuple(tried)
+
+
+def _trial(table: Table, op: int, rank: int, seed: int) -> Merging:
+    """Trains on two thirds of what must stay, and judges by the rest."""
+    held = (np.arange(len(table.keep)) // _BLOCK) % 3 == 0
+    if held.all():
+        held[:] = np.arange(len(held)) % 3 == 0
+    part = table.part(table.edit, table.keep[~held])
+    made = _Fit(Site(part, (op, op)), rank, seed).run(TRIAL_STEPS)
+    rest = _Fit(Site(table.part(table.edit, table.keep[held]), (op, op)), rank, seed)
+    return replace(made, kept=rest.judged(made.weights, rest.keep).share)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """How rows of one kind do: float32[m] losses, bool[m]."""
+
+    loss: FloatArray
+    good: npt.NDArray[np.bool_]
+
+    @property
+    def share(self) -> float:
+        return float(self.good.mean()) if len(self.good) else 1.0
+
+
+class _Fit:
+    """Float masters of B and A, in steps of the weights."""
+
+    def __init__(self, site: Site, rank: int, seed: int) -> None:
+        self._site = site
+        model, index = site.table.model, site.pair[1]
+        self._op = model.ops[index]
+        self._weights = weights_of(model, index)
+        self._batch = site.at_once(_BATCH)
+        self._rng = np.random.default_rng(seed)
+        self.edit, self.keep = site.table.edit, site.table.keep
+        x, w, y = (model.tensors[i] for i in (self._op.inputs[0], self._op.inputs[1], self._op.outputs[0]))
+        real = float(x.scale[0]) * w.scale.astype(np.float64) / float(y.scale[0])
+        self._real = np.broadcast_to(real, site.target.n_out).astype(np.float32)
+        self._input = site.table.now.values[self._op.inputs[0]]
+        self._a = self._start(rank)
+        self._b = np.zeros((site.target.n_out, rank), np.float32)
+
+    def _start(self, rank: int) -> FloatArray:
+        edit, keep = (self._centred(self._some(rows)) for rows in (self.edit, self.keep))
+        return directions(keep if len(keep) else edit, edit, rank)
+
+    def run(self, steps: int) -> Merging:
+        """Trains; of the weights looked at, those with most edits and most kept answers are returned."""
+        found: Merging | None = None
+        hard = self.keep[:0]
+        for step in range(steps + 1):
+            weights, clipped = shifted(self._weights, self._b @ self._a)
+            if step % LOOK == 0:
+                kept, edited = self.judged(weights, self.keep), self.judged(weights, self.edit)
+                hard = self.keep[np.argsort(-kept.loss, kind="stable")[:_HARDEST]]
+                if found is None or edited.share + kept.share > found.score:
+                    found = Merging(self._op.index, weights, clipped, edited.share, kept.share)
+            if step < steps:
+                self._step(weights, hard, 0.5 * (1 + np.cos(np.pi * step / steps)))
+        assert found is not None
+        return found
+
+    def _step(self, weights: Int8Array, hard: IntArray, rate: float) -> None:
+        edit = self._some(self.edit, self._batch // 2)
+        index = np.concatenate([edit, self._some(hard, self._batch - len(edit))])
+        _, _, pull = self._site.judge(self._outputs(weights, index), index, len(edit))
+        grad = pull().reshape(-1, self._site.target.n_out) * self._real
+        by_weights = np.asarray(grad.T @ self._centred(index), np.float32)
+        by_b: FloatArray = by_weights @ self._a.T
+        by_a: FloatArray = self._b.T @ by_weights
+        reach = float(np.abs(self._a).max())
+        self._b -= _normed(by_b, _RATE_B * rate / reach)
+        self._a -= _normed(by_a, _RATE_A * rate * reach)
+
+    def judged(self, weights: Int8Array, rows: IntArray) -> _Judged:
+        """All edited rows, or all that must stay, with these weights."""
+        loss, good = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
+        for start in range(0, len(rows), self._batch):
+            index = rows[start : start + self._batch]
+            edits = len(index) if rows is self.edit else 0
+            edited, kept, _ = self._site.judge(self._outputs(weights, index), index, edits)
+            part = edited if edits else kept
+            loss.append(part.loss)
+            good.append(part.good)
+        return _Judged(np.concatenate(loss), np.concatenate(good))
+
+    def _outputs(self, weights: Int8Array, index: IntArray) -> Int8Array:
+        """The op's output with other weights, as rows: int8[m, rows, n_out]."""
+        model = self._site.table.model
+        at = self._op.inputs[1]
+        tensors = list(model.tensors)
+        tensors[at] = replace(tensors[at], data=weights.reshape(tensors[at].shape))
+        y = operator(replace(model, tensors=tuple(tensors)), self._op).forward(self._input[index])
+        return y.reshape(len(index), -1, self._site.target.n_out)
+
+    def _centred(self, index: IntArray) -> FloatArray:
+        rows = self._site.tapped.of(index).reshape(-1, self._site.tap.n_in)
+        return rows.astype(np.float32) - self._site.tap.zx
+
+    def _some(self, rows: IntArray, most: int | None = None) -> IntArray:
+        most = most or max(1, _SAMPLE // (self._site.tap.rows * self._site.tap.n_in))
+        return rows if len(rows) <= most else self._rng.choice(rows, most, replace=False)
+
+
+def _normed(grad: FloatArray, rate: float) -> FloatArray:
+    """Gradient scaled to a largest element of `rate`."""
+    peak = float(np.abs(grad).max())
+    return grad * np.float32(rate / peak if peak else 0.0)
