@@ -190,6 +190,8 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
     quant = raw.quantization
     scale = np.asarray(quant.scale if quant and quant.scale is not None else [], np.float32)
     zero = np.asarray(quant.zeroPoint if quant and quant.zeroPoint is not None else [], np.int64)
+    if buffers[raw.buffer].data is None and not zero.size:
+        scale = scale[:0]  # as TFLM does, which takes an activation without zero point as not quantized
     if zero.size <= 1:
         zero = np.broadcast_to(zero if zero.size else np.int64(0), scale.shape)
     if zero.size != scale.size:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -20,6 +22,18 @@ Int8Array = npt.NDArray[np.int8]
 Inputs = Sequence[str] | Int8Array
 Progress = Callable[[int], None]
 
+_WIDTHS = {"INT16": 2, "INT32": 4, "INT64": 8, "FLOAT32": 4}  # bytes of an element; others have one
+_REHEARSAL_SECONDS = 120
+_REHEARSAL = """
+import sys
+import numpy as np
+from tflite_micro import runtime
+arena, shape = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(",")]
+preserve = runtime.InterpreterConfig.kPreserveAllTensors
+net = runtime.Interpreter.from_bytes(sys.stdin.buffer.read(), arena_size=arena, intrepreter_config=preserve)
+net.set_input(np.zeros(shape, np.int8), 0)
+net.invoke()
+"""
 MAX_ACTIVATIONS = 256 << 20  # elements; a damaged file can claim any shape, and the arena is sized by it
 
 
@@ -56,13 +70,16 @@ class Tflm:
                 f"the model's activations have {activations:,} elements, at most {MAX_ACTIVATIONS:,} are simulated",
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
-        for op in model.ops:
-            _prove(model, op)
-        arena = 2 * activations + 32768 + 512 * len(model.tensors) + 32 * sum(t.scale.size for t in model.tensors)
+        if not model.input.shape:
+            raise McueditError(f"input {model.input.name!r} has no axes", "convert the model again")
+        unproven = [op for op in model.ops if not _proven(model, op)]
+        arena = _arena(model)
+        if unproven:
+            _rehearse(model, arena, unproven[0])
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
             self._interpreter = runtime.Interpreter.from_bytes(model.data, arena_size=arena, intrepreter_config=config)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, AttributeError) as error:  # the last from the wheel's own Python
             raise McueditError(f"TensorFlow Lite Micro refuses the model: {error}", "see the line above") from error
         self._model = model
 
@@ -113,23 +130,56 @@ def _steps(model: Model, x: Int8Array) -> Int8Array:
     return x.reshape(len(x), *lead, *shape)
 
 
-def _prove(model: Model, op: Op) -> None:
-    """Proves that the shapes of an op fit: TFLM believes whatever the file claims, and reads beyond its tensors.
+def _arena(model: Model) -> int:
+    """Bytes that hold every activation at once, and what TFLM keeps of tensors and channels."""
+    activations = sum(t.size * _WIDTHS.get(t.dtype, 1) for t in model.tensors if t.data is None)
+    return 2 * activations + 32768 + 512 * len(model.tensors) + 32 * sum(t.scale.size for t in model.tensors)
+
+
+def _proven(model: Model, op: Op) -> bool:
+    """Whether the op's shapes and types fit: TFLM believes whatever the file claims, and reads beyond its tensors.
 
     Raises:
         McueditError: they do not.
     """
-    if op.kind not in ops.kinds() or model.computes_shape(op):
-        return
+    if model.computes_shape(op):
+        return True
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
-    live = {model.tensors[i].dtype for i in (*model.sources(op), *op.outputs)}
-    if types <= {INT8, INT32} and INT8 in live:
+    if op.kind in ops.kinds() and types <= {INT8, INT32} and any(model.tensors[i].dtype == INT8 for i in op.outputs):
         ops.operator(model, op)
-        return
-    if op.kind != "QUANTIZE" and (len(live) > 1 or "UINT8" in types):
-        raise McueditError(f"op {op.index} {op.kind}: tensors of types {', '.join(sorted(types))}", "convert it again")
+        return True
     if op.kind in WINDOWED:
         window(model, op)
+    return False
+
+
+def _rehearse(model: Model, arena: int, op: Op) -> None:
+    """Runs the model once in a process of its own: whatever a damaged op does to TFLM, it does there.
+
+    Args:
+        op: the first one that nothing is known of.
+
+    Raises:
+        McueditError: the process was ended by a signal.
+    """
+    shape = ",".join(map(str, model.input.shape))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _REHEARSAL, str(arena), shape],
+            input=model.data,
+            capture_output=True,
+            timeout=_REHEARSAL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise McueditError(
+            f"TensorFlow Lite Micro does not end, or not within {_REHEARSAL_SECONDS} s", "is the file damaged?"
+        ) from error
+    if done.returncode < 0:
+        raise McueditError(
+            f"TensorFlow Lite Micro does not survive the model, perhaps because of op {op.index} {op.kind}",
+            "the file is damaged, or the runtime has a bug: convert the model again",
+        )
 
 
 class Reader:

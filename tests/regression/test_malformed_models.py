@@ -129,10 +129,19 @@ NOT_RUN = {
     "softmax of almost equal logits": tiny.altered(
         one_op("SOFTMAX", scale=1e-9), set_to(lambda m: tensor(m, 1), "quantization", quantization(1 / 256, -128))
     ),
+    "int4 beside int8": tiny.altered(one_op("ADD", 2), set_to(lambda m: tensor(m, 2), "type", 17)),
+    "input without axes": tiny.altered(one_op("RELU"), set_to(lambda m: tensor(m, 0), "shape", [])),
     "input whose batch is -1 in the shape": tiny.altered(
         one_op("RELU"), set_to(lambda m: tensor(m, 0), "shape", [-1, 4])
     ),
 }
+
+
+def test_activation_without_zero_point():
+    """TFLM takes it as not quantized, and ends the process in a SUB that writes it."""
+    change = set_to(lambda m: tensor(m, 1).quantization, "zeroPoint", None)
+    with pytest.raises(McueditError, match="op 0 SUB: output 'y' is INT8, not quantized int8"):
+        parse(tiny.altered(one_op("SUB", 2), change))
 
 
 @pytest.mark.parametrize("name", NOT_RUN)

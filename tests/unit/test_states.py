@@ -84,6 +84,19 @@ def conv(change: Any = None) -> bytes:
     return tiny.altered(data, change) if change else data
 
 
+def test_what_cannot_be_proven_is_rehearsed_in_another_process(oracle):
+    """MINIMUM with one operand ends the process in which TFLM runs it."""
+    net = NetBuilder()
+    x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
+    net.op("MINIMUM", [x, x], y)
+    oracle(parse(net.pack(x, y), "minimum"))
+    net = NetBuilder()
+    x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
+    net.op("MINIMUM", [x], y)
+    with pytest.raises(McueditError, match="does not survive the model, perhaps because of op 0 MINIMUM"):
+        oracle(parse(net.pack(x, y), "minimum"))
+
+
 MISFITS = {
     "output too large": lambda m: setattr(m.subgraphs[0].tensors[2], "shape", [1, 40, 40, 3]),
     "input too small": lambda m: setattr(m.subgraphs[0].tensors[0], "shape", [1, 2, 2, 2]),
