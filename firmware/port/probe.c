@@ -5,9 +5,12 @@
 #define SYST_RVR       (*(volatile uint32_t *)0xE000E014u)
 #define SYST_CVR       (*(volatile uint32_t *)0xE000E018u)
 
+#define ICSR           (*(volatile uint32_t *)0xE000ED04u)
+
 #define CSR_ENABLE     0x1u
+#define CSR_INTERRUPT  0x2u
 #define CSR_CORE_CLOCK 0x4u
-#define RVR_MAX        0xFFFFFFu
+#define ICSR_PENDSTSET (1u << 26)
 
 /* The build sets it from the number of ops of the base. */
 #ifndef PORT_PROBES
@@ -17,12 +20,31 @@
 /* One console, one inference at a time: the only state of the port. */
 static uint32_t ticks[PORT_PROBES];
 static uint32_t taken;
+static uint32_t width; /* all ones: a virtual SysTick may have more than 24 bits and need no exception */
+static volatile uint32_t wraps;
 
 void port_probe_init(void)
 {
-    SYST_RVR = RVR_MAX;
+    SYST_RVR = UINT32_MAX;
+    width = SYST_RVR;
     SYST_CVR = 0;
-    SYST_CSR = CSR_ENABLE | CSR_CORE_CLOCK;
+    SYST_CSR = CSR_ENABLE | CSR_INTERRUPT | CSR_CORE_CLOCK;
+}
+
+void port_systick(void)
+{
+    wraps++;
+}
+
+/* Again if it wraps meanwhile, or did and the exception is still to come. */
+static uint32_t now(void)
+{
+    uint32_t before, value;
+    do {
+        before = wraps;
+        value = SYST_CVR;
+    } while ((ICSR & ICSR_PENDSTSET) != 0 || before != wraps);
+    return (before << 24) + ((0u - value) & width);
 }
 
 void port_probe_begin(void)
@@ -36,7 +58,7 @@ void port_probe_begin(void)
 __attribute__((noinline)) void mcuedit_probe(void)
 {
     if (taken < PORT_PROBES) {
-        ticks[taken] = SYST_CVR;
+        ticks[taken] = now();
         taken++;
     }
 }

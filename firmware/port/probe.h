@@ -2,9 +2,9 @@
 /*
  * Instruction counts without a debugger: SysTick, read at marked points of an inference.
  *
- * SysTick has 24 bits and counts down. Only differences between neighbouring probes mean anything, so it may wrap as
- * often as it likes as long as no two neighbours are 2^24 ticks apart. The first two probes are taken back to back:
- * what lies between them is what a probe costs.
+ * SysTick has 24 bits and counts down. Its exception counts how often it wraps, so that ticks are 32 bits that count
+ * up; a dozen instructions for 2^24 ticks are lost to it. Only differences between probes mean anything. The first two
+ * are taken back to back: what lies between them is what a probe costs.
  */
 #ifndef MCUEDIT_PROBE_H
 #define MCUEDIT_PROBE_H
@@ -13,6 +13,9 @@
 
 /* Starts SysTick. */
 void port_probe_init(void);
+
+/* Its exception. */
+void port_systick(void);
 
 /* Forgets the last inference's probes and takes the two calibrating ones. */
 void port_probe_begin(void);

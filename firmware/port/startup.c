@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reset, faults and the vector table of any Cortex-M. */
 #include "port.h"
+#ifdef MCUEDIT_PROBE
+#include "probe.h"
+#define SYSTICK port_systick
+#else
+#define SYSTICK port_fault
+#endif
 
 #define STACK_PAINT   0xA5A5A5A5u
 
@@ -17,8 +23,8 @@ void port_fault_report(uint32_t pc);
 
 typedef void (*handler)(void);
 
-/* The first word is the initial stack pointer, which is no function: hence a structure. No interrupt is ever enabled.
- */
+/* The first word is the initial stack pointer, which is no function: hence a structure. No interrupt is ever enabled,
+ * and no exception but the one that counts (probe.c). */
 typedef struct {
     const uint32_t *stack_top;
     handler reset;
@@ -29,7 +35,7 @@ __attribute__((section(".vectors"), used)) const vector_table port_vectors = {
     port_stack_top,
     port_reset,
     {port_fault, port_fault, port_fault, port_fault, port_fault, port_fault, port_fault, port_fault, port_fault,
-     port_fault, port_fault, port_fault, port_fault, port_fault},
+     port_fault, port_fault, port_fault, port_fault, SYSTICK},
 };
 
 /* volatile keeps compilers from turning the loops into calls that need a stack or an FPU not yet there. */

@@ -21,7 +21,7 @@ _UART_DATA, _UART_STATE = 0x00, 0x04  # firmware/port/uart_cmsdk.c
 _UART_RX_FULL = 2
 _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_VALUE = 0x18
-_SYSTICK_MASK = 0xFFFFFF
+_SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/probe.c finds out: there is no exception to count wraps
 _REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 
 

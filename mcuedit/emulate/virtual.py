@@ -25,7 +25,7 @@ from mcuedit.errors import McueditError
 READY = "mcuedit ready"
 TEXT_MAX = 255  # firmware/apps/server.c
 _CALIBRATION = 2  # probes before an inference's first one (firmware/port/probe.c)
-_SYSTICK_MASK = (1 << 24) - 1
+_TICKS_MASK = (1 << 32) - 1
 
 
 class VirtualDevice:
@@ -132,7 +132,7 @@ class VirtualDevice:
     def _counts(self, ticks: Sequence[int]) -> Counts:
         if len(ticks) != _CALIBRATION + len(self._stages) + 1:
             raise McueditError(f"the firmware took {len(ticks)} probes", "a bug: please report it")
-        passed = [(a - b) & _SYSTICK_MASK for a, b in pairwise(ticks)]
+        passed = [(after - before) & _TICKS_MASK for before, after in pairwise(ticks)]
         overhead, intervals = passed[0], passed[_CALIBRATION:]
         spent = [round((interval - overhead) / self._ticks_per_instruction) for interval in intervals]
         ops = {stage.op: n for stage, n in zip(self._stages, spent, strict=True) if stage.kind == "op"}

@@ -90,7 +90,7 @@ def test_counting_and_stack(echo: BuildEcho, name: str, emulator: str) -> None:
         assert device.read_line() == "echo ready 45"
         ticks = [int(word) for word in device.read_line().split()]
         before, after = int(device.read_line()), int(device.read_line())
-    overhead, marked = ((ticks[i] - ticks[i + 1]) % (1 << 24) for i in range(2))
+    overhead, marked = ((ticks[i + 1] - ticks[i]) % (1 << 32) for i in range(2))
     ratio = board.load(name).emulators[emulator].ticks_per_instruction
     assert abs((marked - overhead) / ratio - 3002) <= 2
     assert 0 < before < 1024

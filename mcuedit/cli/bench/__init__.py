@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import click
 
-from mcuedit.cli.bench import bytes, edits
+from mcuedit.cli.bench import bytes, edits, speed
 
 
 @click.group()
 def command() -> None:
-    """Train and measure whole edit sets, or compare every byte on every core."""
+    """Train and measure whole edit sets, compare every byte on every core, count instructions."""
 
 
 command.add_command(edits.command)
 command.add_command(bytes.command)
+command.add_command(speed.command)
