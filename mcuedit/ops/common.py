@@ -15,6 +15,7 @@ from mcuedit.model import INT32, Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array
 
 _LEAST_SCALE = 2.0**-28  # below, TFLM's int32 cannot hold an activation's bound of 6
+_LEAK = 0.1  # share of a gradient that leads a clamped value back into range
 
 
 def refusal(op: Op, what: str, hint: str = "convert the model again") -> McueditError:
@@ -78,9 +79,14 @@ def limits(op: Op, y: Tensor) -> tuple[int, int]:
 
 
 def unclamped(grad: FloatArray, y: Int8Array, lo: int, hi: int) -> FloatArray:
-    """The part of a gradient that passes a clamp: where y is at a bound, only what leads back into range."""
-    blocked = ((y <= lo) & (grad > 0)) | ((y >= hi) & (grad < 0))
-    return np.where(blocked, np.float32(0), grad)
+    """The part of a gradient that passes a clamp: where y is at a bound, a share of what leads back into range.
+
+    How far beyond the bound it was is not known, and through layers of RELU most of what would lead back never arrives.
+    None of it would leave a saturated corner without a way out; all of it drowns the gradient of what is in range.
+    """
+    low, high = y <= lo, y >= hi
+    blocked = (low & (grad > 0)) | (high & (grad < 0))
+    return np.where(blocked, np.float32(0), np.where(low | high, np.float32(_LEAK), 1) * grad)
 
 
 def summed_to(grad: FloatArray, shape: tuple[int, ...]) -> FloatArray:

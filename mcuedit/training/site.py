@@ -14,6 +14,7 @@ from mcuedit.carrier import Carrier, carrier
 from mcuedit.delta import D_MAX, Delta, add
 from mcuedit.evaluation.outputs import Trace
 from mcuedit.model import Model
+from mcuedit.ops.common import unclamped
 from mcuedit.training.detectors import Tapped
 from mcuedit.training.goals import Goals, Judged
 from mcuedit.training.push import Suffix
@@ -104,9 +105,7 @@ class Site:
 
         def pull() -> FloatArray:
             grad = self.suffix.backward(np.concatenate([edited.grad, kept.grad]), values).reshape(moved.shape)
-            low, high = moved <= self.target.act_lo, moved >= self.target.act_hi
-            blocked: FloatArray = np.where((low & (grad > 0)) | (high & (grad < 0)), 0, grad)
-            return blocked
+            return unclamped(grad, moved, self.target.act_lo, self.target.act_hi)
 
         return edited, kept, pull
 
