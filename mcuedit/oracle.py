@@ -22,6 +22,7 @@ Int8Array = npt.NDArray[np.int8]
 Inputs = Sequence[str] | Int8Array
 Progress = Callable[[int], None]
 
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _WIDTHS = {"INT16": 2, "INT32": 4, "INT64": 8, "FLOAT32": 4}  # bytes of an element; others have one
 _REHEARSAL_SECONDS = 120
 _REHEARSAL = """
@@ -71,7 +72,7 @@ class Tflm:
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
         if not model.input.shape:
-            raise McueditError(f"input {model.input.name!r} has no axes", "convert the model again")
+            raise McueditError(f"{_reader(model)}input {model.input.name!r} has no axes", "convert the model again")
         unproven = [op for op in model.ops if not _proven(model, op)]
         arena = _arena(model)
         if unproven:
@@ -123,11 +124,17 @@ def _steps(model: Model, x: Int8Array) -> Int8Array:
     shape = model.input.shape
     lead = x.shape[1:2] if model.stateful and x[:1].size not in (0, model.input.size) else (1,)
     if x.dtype != np.int8 or x.size != len(x) * math.prod(lead) * model.input.size:
-        first = next((f"op {op.index} {op.kind}: " for op in model.ops if model.inputs[0] in op.inputs), "")
         given = f"{x.dtype}{list(x.shape[1:])}"
         wants = f"int8{list(shape)}, or a sequence of them" if model.stateful else f"int8{list(shape)}"
-        raise McueditError(f"{first}an input of {given} where the base takes {wants}", "give inputs of that shape")
+        raise McueditError(
+            f"{_reader(model)}an input of {given} where the base takes {wants}", "give inputs of that shape"
+        )
     return x.reshape(len(x), *lead, *shape)
+
+
+def _reader(model: Model) -> str:
+    """The start of a message about the graph input: the op that reads it."""
+    return next((f"op {op.index} {op.kind}: " for op in model.ops if model.inputs[0] in op.inputs), "")
 
 
 def _arena(model: Model) -> int:
@@ -145,7 +152,9 @@ def _proven(model: Model, op: Op) -> bool:
     if model.computes_shape(op):
         return True
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
-    if op.kind in ops.kinds() and types <= {INT8, INT32} and any(model.tensors[i].dtype == INT8 for i in op.outputs):
+    beside = types - {INT8, INT32}
+    other = (op.kind == "QUANTIZE" and beside) or (op.kind in _WEIGHTED and beside == {"INT4"})  # TFLM's, not simulated
+    if op.kind in ops.kinds() and not other and any(model.tensors[i].dtype == INT8 for i in op.outputs):
         ops.operator(model, op)
         return True
     if op.kind in WINDOWED:
