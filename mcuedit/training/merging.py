@@ -64,7 +64,7 @@ def train(
     for op in ops if len(ops) > 1 else ():
         progress(f"trying op {op}")
         tried.append(_trial(table, op, rank, seed))
-    tried.sort(key=lambda t: t.score, reverse=True)
+    tried.sort(key=lambda t: (t.score, t.op), reverse=True)  # of equal ones the last: the least depends on it
     best = tried[0].op if tried else ops[0]
     progress(f"training the weights of op {best}")
     return _Fit(Site(table, (best, best)), rank, seed).run(STEPS), tuple(tried)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Merged mode: which bytes change, whose they are, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import tiny
+from helpers.convs import Conv
+
+from mcuedit import base as bases
+from mcuedit import cli, merged, ops, protocol
+from mcuedit.base import Base
+from mcuedit.edits import TensorSet, Wanted
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.tensors import MeasureTensors
+from mcuedit.model import Model, parse
+from mcuedit.oracle import Tflm
+from mcuedit.training import Options, train_merged_tensors
+from mcuedit.zoo import digits_data
+
+PLAIN = Options(gated=False, seed=1)
+
+
+def changed(model: Model, data: bytes) -> np.ndarray:
+    """Positions of the bytes that differ."""
+    assert len(data) == len(model.data)
+    return np.flatnonzero(np.frombuffer(data, np.uint8) != np.frombuffer(model.data, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("data", "index"), [(tiny.classifier(), 0), (tiny.classifier(), 1), (Conv(c_out=4).tflite(), 0)]
+)
+def test_only_weights_of_the_op_change(data: bytes, index: int) -> None:
+    model = parse(data)
+    old = merged.weights_of(model, index)
+    new, _ = merged.shifted(old, np.random.default_rng(0).normal(0, 2, old.shape))
+    result = merged.merge(model, index, new)
+    again = parse(result)
+    np.testing.assert_array_equal(merged.weights_of(again, index), new)
+    for tensor, other in zip(model.tensors, again.tensors, strict=True):
+        if tensor.data is not None and tensor.index != model.ops[index].inputs[1]:
+            np.testing.assert_array_equal(tensor.data, other.data)
+    at = changed(model, result)
+    assert len(at) == (old != new).sum()
+    assert merged.merge(again, index, old) == data
+    patch = merged.patch(model, result, index, 3)
+    assert (patch.weights, patch.changed, patch.clipped) == (old.size, len(at), 3)
+    assert patch.span == at[-1] - at[0] + 1
+    assert 0 < patch.packed <= patch.span + 64
+
+
+def test_nothing_changed_is_an_empty_patch() -> None:
+    model = parse(tiny.classifier())
+    data = merged.merge(model, 0, merged.weights_of(model, 0))
+    assert data == model.data
+    assert merged.patch(model, data, 0) == merged.Patch(16 * 8, 0, 0, 0, 0)
+
+
+def test_the_grid_and_its_ends() -> None:
+    weights = np.array([[-128, -128, 127, -127, 5, 5]], np.int8)
+    change = np.array([[0.4, 1.0, 1.0, -9.0, 0.5, -0.6]])
+    moved, clipped = merged.shifted(weights, change)
+    assert moved.tolist() == [[-128, -127, 127, -127, 5, 4]]
+    assert clipped == 2
+
+
+def _same_buffer(m):
+    tensors = m.subgraphs[0].tensors
+    twin = next(i for i, t in enumerate(tensors) if t.name == b"w1")
+    tensors[twin].buffer = tensors[next(i for i, t in enumerate(tensors) if t.name == b"w0")].buffer
+
+
+def _same_tensor(m):
+    first, second = m.subgraphs[0].operators[:2]
+    second.inputs = [second.inputs[0], first.inputs[1], second.inputs[2]]
+
+
+@pytest.mark.parametrize("change", [_same_buffer, _same_tensor])
+def test_shared_weights_are_refused(change) -> None:
+    model = parse(tiny.altered(tiny.classifier((8, 8, 8)), change))
+    with pytest.raises(McueditError, match=r"op 0 FULLY_CONNECTED: its weights .* are shared: 2 tensors or ops"):
+        merged.weights_of(model, 0)
+
+
+def test_weights_outside_the_flatbuffer_are_refused() -> None:
+    model = parse(tiny.altered(tiny.classifier(), lambda m: setattr(m.buffers[1], "offset", 4096)))
+    with pytest.raises(McueditError, match=r"op 0 FULLY_CONNECTED: its weights .* are stored outside"):
+        merged.weights_of(model, 0)
+
+
+def test_ops_without_weights_are_refused() -> None:
+    model = parse(tiny.classifier())
+    with pytest.raises(McueditError, match="op 2 SOFTMAX cannot carry"):
+        merged.weights_of(model, 2)
+    with pytest.raises(McueditError, match="4 weights, the base has 128"):
+        merged.merge(model, 0, np.zeros((2, 2), np.int8))
+
+
+@pytest.fixture(scope="module")
+def digits() -> Base:
+    return bases.load(digits_data.DATA)
+
+
+@pytest.fixture(scope="module")
+def task() -> TensorSet:
+    """Sevens that lean are to be eights; upright ones and all else stay."""
+    data = digits_data.load()
+    leaning = digits_data.quantized(
+        digits_data.slanted(digits_data.pictures(data["x_train"][data["y_train"] == 7]), 0.7)
+    )
+    keep = data["x_train"][::6]
+    wanted = Wanted(np.full(12, 8))
+    return TensorSet(leaning[:12], wanted, keep, leaning[12:60], Wanted(np.full(48, 8)), data["x_test"][::5])
+
+
+@pytest.mark.parametrize("target", ["0", "2", "5"])
+def test_edits_of_any_op_hold_on_the_merged_file(digits: Base, task: TensorSet, target: str) -> None:
+    read = protocol.reader(digits, Tflm(digits.model))
+    made = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
+    assert made.op == int(target)
+    assert 0 < len(changed(digits.model, made.data)) == made.patch.changed
+    model = parse(made.data)
+    figures = MeasureTensors(read, repaired=protocol.reader(replace(digits, model=model), Tflm(model)))(task)
+    assert figures.efficacy >= 0.9
+    assert figures.unchanged >= 0.95
+    again = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
+    assert again.data == made.data
+
+
+def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:
+    """What training saw is what the file does."""
+    old = merged.weights_of(digits.model, 2)
+    new, _ = merged.shifted(old, np.random.default_rng(1).normal(0, 3, old.shape))
+    model = parse(merged.merge(digits.model, 2, new))
+    op = model.ops[2]
+    x = digits_data.load()["x_test"][:20]
+    seen = Tflm(model).activations(x, [op.inputs[0], op.outputs[0]])
+    np.testing.assert_array_equal(ops.operator(model, op).forward(seen[op.inputs[0]]), seen[op.outputs[0]])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (Options(), "gated factors cannot be merged"),
+        (replace(PLAIN, tap="0", target="5"), "tap 0 is not target 5"),
+        (replace(PLAIN, target="1"), "op 1 DEPTHWISE_CONV_2D cannot carry"),
+    ],
+)
+def test_what_weights_cannot_do(digits: Base, task: TensorSet, options: Options, message: str) -> None:
+    with pytest.raises(McueditError, match=message):
+        train_merged_tensors(protocol.reader(digits, Tflm(digits.model)), task, options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gated", "-o", "new.tflite"], "gated factors cannot be merged"),
+        (["--tap", "0", "--target", "1", "-o", "new.tflite"], "tap 0 is not target 1"),
+        (["-o", "folder"], "writes a model, not a folder"),
+        (["-o", "old.tflite"], "old.tflite exists"),
+        (["--with", "adapter", "-o", "new.tflite"], "--merged beside an adapter"),
+    ],
+)
+def test_command_line_refuses(tmp_path, monkeypatch, capsys, tiny_bytes, arguments, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.tflite").write_bytes(tiny_bytes)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-128, 128, (4, 1, 16)).astype(np.int8)
+    np.savez(tmp_path / "edits.npz", x=x, y=np.full(4, 2), keep=x[:0])
+    assert cli.invoke(["edit", "old.tflite", "--edits", "edits.npz", "--merged", *arguments]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["edits.npz", "old.tflite"]
+
+
+def test_command_line_writes_a_model(tmp_path, monkeypatch, capsys, tiny_bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.tflite").write_bytes(tiny_bytes)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-128, 128, (40, 1, 16)).astype(np.int8)
+    np.savez(tmp_path / "edits.npz", x=x[:1], y=np.full(1, 2), keep=x[1:])
+    arguments = ["edit", "old.tflite", "--edits", "edits.npz", "--merged", "-o", "new.tflite", "--json"]
+    assert cli.invoke(arguments) in (0, 1)
+    figures = json.loads(capsys.readouterr().out)
+    count = len(changed(parse(tiny_bytes), (tmp_path / "new.tflite").read_bytes()))
+    assert 0 < figures["patch_changed"] == count <= 16 * 8
