@@ -113,22 +113,23 @@ def tensor_table(metrics: TensorMetrics) -> object:
 
 
 def placement_table(candidates: Sequence[Candidate]) -> object:
-    """The pairs of tap and target that were tried, the one taken first."""
+    """The pairs of tap and target that were looked at, the one taken first."""
+    tensors = candidates[0].instructions is not None
+    shares = ("gets the answer", "same bytes", "same answer") if tensors else ("opens", "stays shut", "same subject")
     rows = [
         (
             f"op {c.tap} -> op {c.target}",
-            _share(c.recall),
-            _share(c.shut),
-            _share(c.close),
+            *(_share(value if c.recall is not None else None) for value in (c.recall, c.shut, c.close)),
             c.separable,
-            f"{c.factor_bytes / c.edits:.0f}",
-            "taken" if i == 0 else "",
+            f"{c.factor_bytes / (1 if tensors else c.edits):.0f}",
+            *([f"{c.instructions:,}"] if tensors else []),
+            "taken" if i == 0 else "only screened" if c.recall is None and c.screen is not None else "",
         )
         for i, c in enumerate(candidates)
     ]
-    return table(
-        "placement", ("tap -> target", "opens", "stays shut", "same subject", "separable", "bytes/edit", ""), rows
-    )
+    bytes_of = "bytes" if tensors else "bytes/edit"
+    columns = ("tap -> target", *shares, "separable", bytes_of, *(["instructions"] if tensors else []), "")
+    return table("placement", columns, rows)
 
 
 def _share(value: float | None) -> str:

@@ -4,17 +4,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mcuedit import adapter_dir, base, inspection, package
-from mcuedit.cli._common import example, json_option, print_json, stdout, table
+from mcuedit import adapter_dir, base, inspection, package, protocol
+from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
+from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
 from mcuedit.delta import Adapter
-from mcuedit.edits import is_spare
+from mcuedit.edits import is_spare, load_keep
+from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
+from mcuedit.training import place_tensors, train
+from mcuedit.training.placement import Candidate
+
+_CANDIDATE = [field.name for field in fields(Candidate)]
 
 
 @click.command(
@@ -22,15 +30,22 @@ from mcuedit.model import Tensor
         "mcuedit zoo export facts facts/", "mcuedit inspect facts/", "mcuedit inspect gitega.bin --base facts/"
     )
 )
-@click.argument("path", metavar="BASE|ADAPTER", type=click.Path(path_type=Path))
-@click.option("--base", "base_path", type=click.Path(path_type=Path), help="Base that device bytes belong to.")
+@click.argument("path", metavar="BASE|ADAPTER", type=PATH)
+@click.option("--base", "base_path", type=PATH, help="Base that device bytes belong to.")
+@click.option("--edits", "edit_paths", multiple=True, type=PATH, metavar="F", help="Rank the places in BASE for these.")
+@click.option("--keep", "keep_path", type=PATH, metavar="K", help="With --edits: prompts that must not change.")
 @json_option
-def command(path: Path, base_path: Path | None, as_json: bool) -> None:
+def command(
+    path: Path, base_path: Path | None, edit_paths: tuple[Path, ...], keep_path: Path | None, as_json: bool
+) -> None:
     """Show what is in a base or an adapter.
 
     A base is a .tflite, or a folder as `mcuedit zoo export` writes it; an adapter is a folder as `mcuedit edit` writes
-    it, or device bytes.
+    it, or device bytes. With --edits: where in the base `mcuedit edit` would place them, and how the others did.
     """
+    if edit_paths:
+        _ranking(base.load(path), edit_paths, keep_path, as_json)
+        return
     if (path / "adapter_config.json").is_file():
         _adapter(adapter_dir.load(path), None, as_json)
     elif path.is_file() and path.read_bytes()[:3] == package.MAGIC[:3]:
@@ -87,6 +102,21 @@ def _base(found: base.Base, as_json: bool) -> None:
         scratch = f", {runs.stack_scratch:,} of stack as scratch" if runs.stack_scratch else ""
         out.print(f"bare runtime: yes; {runs.arena:,} bytes of arena{scratch}, {runs.constants:,} of constants")
     out.print(f"TensorFlow Lite Micro: {'no, ' + runs.tflm if runs.tflm else 'yes'}", markup=False)
+
+
+def _ranking(found: base.Base, edit_paths: Sequence[Path], keep_path: Path | None, as_json: bool) -> None:
+    with working("trying places"):
+        read = protocol.reader(found, best_oracle(found.model))
+        if edit_paths[0].suffix == ".npz":
+            ranking = place_tensors(read, tensor_set(edit_paths, found.model))
+        elif keep_path is None:
+            raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
+        else:
+            ranking = train(read, edit_set(edit_paths), load_keep(keep_path)).placement
+    if as_json:
+        print_json({name: [getattr(c, name) for c in ranking] for name in (*_CANDIDATE, "score")})
+    else:
+        stdout().print(placement_table(ranking))
 
 
 def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:

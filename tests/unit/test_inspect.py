@@ -57,6 +57,37 @@ def test_base_as_json(run, tiny_path):
     assert values["sha256"] == load(tiny_path).sha256
 
 
+def test_memory_and_runtimes(run, tiny_path):
+    _, out, _ = run("inspect", tiny_path, "--json")
+    values = json.loads(out)
+    assert (values["bare_why_not"], values["tflm_why_not"]) == ("", "")
+    assert values["arena"] == 24  # the input with the widest layer; logits and probabilities fit in there
+    assert values["stack_scratch"] == 0
+    assert values["constants"] == 16 * 8 + 8 * 6 + 4 * (8 + 6) + 2 * 4 * (4 + 1)  # each multiplier four times
+
+
+def test_places_for_edits_of_tensors(run, tiny_path, tmp_path):
+    rng = np.random.default_rng(0)
+    x, keep = (rng.integers(-128, 128, (n, 16), np.int8) for n in (8, 40))
+    np.savez(tmp_path / "edits.npz", x=x, y=np.full(8, 5), keep=keep)
+    code, out, _ = run("inspect", tiny_path, "--edits", tmp_path / "edits.npz")
+    assert code == 0
+    assert "op 1 -> op 1" in out
+    assert "taken" in out
+    code, out, _ = run("inspect", tiny_path, "--edits", tmp_path / "edits.npz", "--json")
+    values = json.loads(out)
+    assert code == 0
+    assert values["score"] == sorted(values["score"], reverse=True)
+    assert set(zip(values["tap"], values["target"], strict=True)) >= {(0, 0), (1, 1), (0, 1)}
+
+
+def test_places_for_prompts_need_a_keep_set(run, facts, tmp_path):
+    (tmp_path / "edits.jsonl").write_text('{"subject": "a", "prompts": ["b c"], "target_new": "d"}\n')
+    code, _, err = run("inspect", facts, "--edits", tmp_path / "edits.jsonl")
+    assert code == 2
+    assert "no keep set" in err
+
+
 def test_zoo_base_has_labels_and_spare_slots(run, facts):
     values = json.loads(run("inspect", facts, "--json")[1])
     assert values["labels"] > 400
