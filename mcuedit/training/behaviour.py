@@ -23,10 +23,15 @@ FloatArray = npt.NDArray[np.float32]
 Int8Array = npt.NDArray[np.int8]
 
 STEPS, TRIAL_STEPS, KEEP_ROWS = 150, 40, 128
-_RATE_A, _RATE_B = 1.0, 2.0
-_H = 100  # h of the strongest edit at the start
+_RATE_A, _RATE_B = 1.0, 6.0
+_H = 100  # h of a strong edit at the start
+_REACH = 128  # what B = 127 adds at h = 100 where ops follow; D_MAX where the target makes the answer itself
+_STRONG = 0.9  # quantile of the edits' activations that gives h = 100
 _SAMPLE = 1 << 22  # elements of tap rows that directions and offsets are taken from
-_STRAYS, _MISSED = 0.999, 0.01  # quantiles of keep and edit activations that a gate stands between
+_STRAYS, _MISSED = 0.999, 0.01  # quantiles of keep and edit activations that a gate stands between if there is room,
+_COMMON = 0.8  # else it opens on this much less of what must stay
+_CALM = 0.01  # weight of what kept answers lose
+_SETTLED = 10  # perfect steps in a row that end the training
 
 
 def train(
@@ -69,18 +74,24 @@ class Fit:
         rank = options.factors
         self._a = self._start(rank)
         self._b = np.zeros((site.target.n_out, rank), np.float32)
-        peak = max(1.0, float(np.abs(self._scores(self._edit, self._a)).max()))
+        edit, keep = (self._scores(rows, self._a) for rows in (self._edit, self._keep))
+        self._threshold = self._between(keep, edit)
+        over = np.abs(edit - self._threshold)[edit > self._threshold] if self._gated else np.abs(edit)
+        peak = max(1.0, float(np.quantile(over, _STRONG))) if over.size else 1.0
         self._h = quantize_multiplier(min(_H / peak, 0.999))
-        self._out = quantize_multiplier(D_MAX / (127 * _H))
+        self._out = quantize_multiplier((D_MAX if site.at_end else _REACH) / (127 * _H))
 
     def run(self, steps: int) -> Delta:
         """Trains and returns the best delta seen, by edits that hold and keep answers that stay."""
-        best, best_score = self._delta(), -np.inf
+        best, best_score, perfect = self._delta(), -np.inf, 0
         for step in range(steps):
             delta = self._delta()
             score, grad_a, grad_b = self._step(delta)
             if score > best_score:
                 best, best_score = delta, score
+            perfect = perfect + 1 if score > 2 - _CALM else 0
+            if perfect == _SETTLED:
+                break
             rate = 0.5 * (1 + np.cos(np.pi * step / steps))
             self._a = _move(self._a, grad_a, _RATE_A * rate * self._limit / 127, self._limit)
             self._b = _move(self._b, grad_b, _RATE_B * rate, 127)
@@ -113,14 +124,18 @@ class Fit:
         return self._site.delta(a, offset, self._h, b, self._out, gated=self._gated, bits=self._bits)
 
     def _offsets(self, a: Int8Array) -> IntArray:
-        """Plain factors have none but the folded zero point; a gate stands between keep and edit activations."""
+        """Offsets as the device adds them: the threshold, and the folded zero point."""
         folded: IntArray = -self._site.tap.zx * a.sum(axis=1, dtype=np.int64)
-        if not self._gated or not len(self._keep):
-            return folded
-        keep = np.quantile(self._scores(self._keep, a), _STRAYS, axis=0)
-        edit = np.quantile(self._scores(self._edit, a), _MISSED, axis=0)
-        place = np.floor(np.where(edit > keep, keep + self._place * (edit - keep), edit)).astype(np.int64)
-        return np.asarray(folded - place)
+        return np.asarray(folded - np.floor(self._threshold).astype(np.int64))
+
+    def _between(self, keep: FloatArray, edit: FloatArray) -> FloatArray:
+        """Where gates stand, float32[rank]; plain factors have no threshold."""
+        if not self._gated or not len(keep):
+            return np.zeros(edit.shape[1], np.float32)
+        strays, missed = np.quantile(keep, _STRAYS, axis=0), np.quantile(edit, _MISSED, axis=0)
+        room = missed > strays
+        at = np.where(room, strays + self._place * (missed - strays), np.quantile(keep, _COMMON, axis=0))
+        return np.asarray(at, np.float32)
 
     def _step(self, delta: Delta) -> tuple[float, FloatArray, FloatArray]:
         site = self._site
@@ -133,7 +148,10 @@ class Fit:
         moved = site.moved(delta, h, y)
         edited, kept, pull = site.judge(moved, index, len(edit))
         stays = float(kept.good.mean()) if len(keep) else 1.0
-        score = float((edited.loss < 8).mean() + edited.good.mean()) / 2 + stays - 1e-3 * float(edited.loss.mean())
+        loss = 1e-3 * float(edited.loss.mean()) + (_CALM * float(kept.loss.mean()) if len(keep) else 0.0)
+        score = float((edited.loss < 8).mean() + edited.good.mean()) / 2 + stays - loss
+            float((edited.loss < 8).mean() + edited.good.mean()) / 2 + stays - 1e-3 * float(edited.loss.mean()) - moves
+        )
         grad = (pull() * site.through(b, h, self._out)).reshape(-1, site.target.n_out)
         flat_h = h.reshape(-1, delta.rank).astype(np.float32)
         flat_x = x.reshape(-1, site.tap.n_in).astype(np.float32) - site.tap.zx

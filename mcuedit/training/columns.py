@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 FULL = (1 << 31) - 1, 0  # the multiplier nearest to 1
 _H = 127  # of an open gate: the step is hard
 _RATE, _MOST = 8.0, 127.0
+_IDLE = 15  # steps without a better one that end the training
 _CALM = 1e-3  # of the mean loss in the score that says which step was the best
 
 
@@ -86,6 +87,7 @@ def _pushed(site: Site, detectors: Detectors, output: tuple[int, int], bits: int
     b = np.zeros((site.target.n_out, len(detectors.a)), np.float32)
     h = _delta(site, detectors, b.astype(np.int8), output, bits).project(site.tapped.of(index))
     best, best_score, real = b, -np.inf, output[0] * 2.0 ** (output[1] - 31)
+    idle = 0
     for step in range(steps):
         whole = np.round(b).astype(np.int8)
         moved = site.moved(_delta(site, detectors, whole, output, bits), h, y)
@@ -93,8 +95,10 @@ def _pushed(site: Site, detectors: Detectors, output: tuple[int, int], bits: int
         stays = float(kept.good.mean()) if len(kept.good) else 1.0
         score = float(edited.good.mean()) + stays - _CALM * float(edited.loss.mean())
         if score > best_score:
-            best, best_score = b, score
-        if not edited.loss.any() and stays == 1.0:
+            best, best_score, idle = b, score, 0
+        else:
+            idle += 1
+        if (not edited.loss.any() and stays == 1.0) or idle == _IDLE:
             break
         grad = (pull() * site.through(whole, h, output)).reshape(-1, site.target.n_out)
         pull_b = (grad.T @ h.reshape(-1, len(detectors.a))).astype(np.float32) * np.float32(real)

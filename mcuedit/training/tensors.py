@@ -20,10 +20,9 @@ from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate
 from mcuedit.training.tensor_table import TensorTable
 from mcuedit.training.train import Trained, plain
-from mcuedit.training.trials import Made, Trials
+from mcuedit.training.trials import GOOD, Made, Trials
 
 _CHUNK = 256  # kept inputs certified together
-_GOOD = 0.97  # share of edits, and of kept answers, with which the first choice of a place is taken
 
 
 def train_tensors(
@@ -97,10 +96,10 @@ def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
         if best is not None and candidate.recall is None:
             break  # was not thought worth a trial
         made = trials.final((candidate.tap, candidate.target))
-        score = min(made.efficacy, _GOOD) + min(made.stays, _GOOD)
+        score = min(made.efficacy, GOOD) + min(made.stays, GOOD)
         if best is None or score > best[0]:
             best = score, made, at
-        if score == 2 * _GOOD:
+        if score == 2 * GOOD:
             break
     assert best is not None
     return best[1], best[2]

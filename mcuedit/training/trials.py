@@ -29,7 +29,7 @@ IntArray = npt.NDArray[np.int64]
 
 TRIED = 4  # pairs that are trained for a trial
 TRIAL_STEPS, STEPS = 16, 60
-_PLAIN_TRIAL, _PLAIN = 20, 120
+GOOD = 0.97  # share of edits, and of kept answers, that need no second way
 _RANK = 4  # at most, where the user leaves it open
 _CHUNK = 64  # rows looked at together
 
@@ -85,7 +85,7 @@ class Trials:
         self._progress(f"training tap {pair[0]}, target {pair[1]}")
         table = self._table.all
         site = Site(table, pair)
-        delta, detectors = self._train(site, self._rank, STEPS, _PLAIN)
+        delta, detectors = self._train(site, STEPS)
         good = self._good(site, delta, self._table.own, edited=True)
         stays = self._good(site, delta, table.keep, edited=False)
         groups, separate = range(len(self._table.names)), set[int]()
@@ -102,13 +102,32 @@ class Trials:
             tuple(named),
         )
 
-    def _train(self, site: Site, rank: int, steps: int, plain_steps: int) -> tuple[Delta, Detectors | None]:
-        options = self._options
-        if not options.gated:
-            fit = Fit(site, replace(options, rank=self._rank), len(site.table.edit))
-            return fit.run(plain_steps), None
-        detectors = self._detect(site, rank)
-        return columns.gated(site, detectors, self._table.groups, options.bits, steps, options.seed), detectors
+    def _train(self, site: Site, steps: int) -> tuple[Delta, Detectors | None]:
+        """A delta for the rows that the site's table has in use.
+
+        Gates that are shut on all that must stay come first. Where there are none, or too little comes of them, A is
+        trained together with B.
+        """
+        options, table = self._options, site.table
+        first: tuple[Delta, Detectors] | None = None
+        if options.gated:
+            detectors = self._detect(site, self._rank)
+            if site.tap.rows == 1 or detectors.separate.all():
+                seed = options.seed
+                first = columns.gated(site, detectors, self._table.groups, options.bits, steps, seed), detectors
+                if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD:
+                    return first
+        fitted = Fit(site, replace(options, rank=self._rank), len(table.edit)).run(steps)
+        if first is not None:
+            one, other = (self._share_of_good(site, d, table.edit, table.keep) for d in (first[0], fitted))
+            if one >= other:
+                return first
+        return fitted, None
+
+    def _share_of_good(self, site: Site, delta: Delta, edit: IntArray, keep: IntArray) -> float:
+        """The smaller of two shares: of edits that get what is wanted, and of kept inputs that stay."""
+        good = self._good(site, delta, edit, edited=True), self._good(site, delta, keep, edited=False)
+        return min(map(_share, good))
 
     def _detect(self, site: Site, rank: int) -> Detectors:
         edit, groups = site.table.edit, self._table.groups
@@ -127,7 +146,7 @@ class Trials:
     def _trial(self, candidate: Candidate, fit: Table, test: Table) -> Candidate:
         pair = candidate.tap, candidate.target
         self._progress(f"trying tap {pair[0]}, target {pair[1]}")
-        delta, detectors = self._train(Site(fit, pair), self._rank, TRIAL_STEPS, _PLAIN_TRIAL)
+        delta, detectors = self._train(Site(fit, pair), TRIAL_STEPS)
         site = Site(test, pair)
         return replace(
             candidate,
