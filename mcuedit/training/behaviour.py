@@ -150,8 +150,6 @@ class Fit:
         stays = float(kept.good.mean()) if len(keep) else 1.0
         loss = 1e-3 * float(edited.loss.mean()) + (_CALM * float(kept.loss.mean()) if len(keep) else 0.0)
         score = float((edited.loss < 8).mean() + edited.good.mean()) / 2 + stays - loss
-            float((edited.loss < 8).mean() + edited.good.mean()) / 2 + stays - 1e-3 * float(edited.loss.mean()) - moves
-        )
         grad = (pull() * site.through(b, h, self._out)).reshape(-1, site.target.n_out)
         flat_h = h.reshape(-1, delta.rank).astype(np.float32)
         flat_x = x.reshape(-1, site.tap.n_in).astype(np.float32) - site.tap.zx
