@@ -19,7 +19,8 @@ from elftools.elf.elffile import ELFFile
 from mcuedit import resources
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
-from mcuedit.toolchain import Compiler, find_compiler, find_host_compiler
+from mcuedit.tflm import Library
+from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_host_compiler
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
@@ -69,6 +70,7 @@ def build(
     toolchain: str = "auto",
     opt: str = "2",
     defines: Sequence[str] = (),
+    tflm: Library | None = None,
 ) -> BuildResult:
     """Compiles and links one app for one board.
 
@@ -79,15 +81,19 @@ def build(
         toolchain: "gcc", "zig", or "auto" for the first of them that is installed.
         opt: "2" or "s", the compiler's -O.
         defines: NAME or NAME=VALUE.
+        tflm: the base runs in TensorFlow Lite Micro, as this library has it; needs gcc and its C++ library.
 
     Raises:
         McueditError: no compiler, or it failed; the message has its first error lines.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    compiler = find_compiler(toolchain)
+    compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
     probes = "MCUEDIT_PROBE" in defines
-    hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes)]
-    target = (*compiler.target(board), "-ffreestanding")
+    defines = (*defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
+    hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes, tflm)]
+    if tflm:
+        hand_written += [path for folder in ("tflm", "apps") for path in _folder(folder, "*.cc")]
+    target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
     flags = (*_flags(opt, defines), *target, f"-DPORT_UART_BASE={board.uart_base:#x}u")
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
@@ -143,13 +149,17 @@ def _apps(app: str) -> list[Path]:
 
 
 def _core() -> list[Path]:
-    firmware = resources.path("firmware")
-    return [source for folder in ("src", "engine") for source in sorted((firmware / folder).glob("*.c"))]
+    return [source for folder in ("src", "engine") for source in _folder(folder, "*.c")]
 
 
-def _port(board: Board, probes: bool) -> list[Path]:
+def _folder(name: str, pattern: str) -> list[Path]:
+    return sorted((resources.path("firmware") / name).glob(pattern))
+
+
+def _port(board: Board, probes: bool, tflm: Library | None) -> list[Path]:
     port = resources.path("firmware") / "port"
-    names = ["startup.c", "mem.c", "print.c", f"uart_{board.uart_driver}.c"] + ["probe.c"] * probes
+    own = ["cxx.c"] if tflm else ["mem.c"]  # in place of what is not linked: parts of a C++ library, or all of C's
+    names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["probe.c"] * probes
     return [port / name for name in names]
 
 
@@ -157,9 +167,9 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     if opt not in _OPTIMIZATIONS:
         raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
-    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps"))
+    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps", "tflm"))
     sections = ("-ffunction-sections", "-fdata-sections")
-    return ("-std=c99", "-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
+    return ("-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 
 
 def _compile(
@@ -192,7 +202,7 @@ def _compile(
 
     def compile_one(target: str) -> None:
         source, more = jobs[target]
-        compiler.run([*flags, *more, "-c", source, "-o", target], out_dir)
+        compiler.compile([*flags, *more, "-c", source, "-o", target], out_dir)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, jobs))

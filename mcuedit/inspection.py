@@ -10,8 +10,8 @@ import numpy as np
 
 from mcuedit import ops
 from mcuedit.carrier import carrier, carries
-from mcuedit.codegen import plan
 from mcuedit.codegen.ops import lower
+from mcuedit.codegen.plan import plan
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.oracle import Tflm

@@ -10,14 +10,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
+from mcuedit.tflm import Library
 
 GCC = "arm-none-eabi-gcc"
 INSTALL_GCC = "apt install gcc-arm-none-eabi"
+GXX = "arm-none-eabi-g++"
+INSTALL_GXX = f"{INSTALL_GCC} libstdc++-arm-none-eabi-newlib"
 INSTALL_ZIG = "pip install ziglang"
 _ERROR_LINES = 3
 _TELLING = re.compile(r"error:(?! ld returned)|undefined|region|overflow")
@@ -30,16 +33,27 @@ class Compiler:
     Attributes:
         name: "gcc" or "zig" for boards, "cc" or "zig" for this machine.
         command: its argv so far.
-        libraries: for the link of a firmware; no C library among them (firmware/port/mem.c).
+        libraries: for the link of a firmware; no C library among them (firmware/port/mem.c), unless C++ is.
+        cxx: argv of the C++ compiler, with its flags; it links, too. Empty where there is no C++ in a build.
     """
 
     name: str
     command: tuple[str, ...]
     libraries: tuple[str, ...] = ()
+    cxx: tuple[str, ...] = ()
 
     def target(self, board: Board) -> tuple[str, ...]:
         """Flags that select the board's core."""
         return board.zig if self.name == "zig" else board.gcc
+
+    def compile(self, arguments: Sequence[str], folder: Path) -> None:
+        """Compiles C, or C++ if a source among the arguments is called .cc.
+
+        Raises:
+            McueditError: it failed.
+        """
+        is_cxx = any(argument.endswith(".cc") for argument in arguments)
+        self._run((*self.cxx,) if is_cxx else (*self.command, "-std=c99"), arguments, folder)
 
     def run(self, arguments: Sequence[str], folder: Path) -> None:
         """Runs it in `folder`.
@@ -47,10 +61,13 @@ class Compiler:
         Raises:
             McueditError: it failed.
         """
+        self._run(self.cxx or self.command, arguments, folder)
+
+    def _run(self, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
         # zig knows a header by the path it was given: in a shared cache, relative ones of two folders are one.
         environment = {**os.environ, "ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache")}
         done = subprocess.run(
-            [*self.command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
+            [*command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
         )
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if _TELLING.search(line)]
@@ -92,6 +109,22 @@ def find_compiler(name: str = "auto") -> Compiler:
         hint = {"auto": f"{INSTALL_ZIG}, or {INSTALL_GCC}", "gcc": INSTALL_GCC, "zig": INSTALL_ZIG}[name]
         raise McueditError(f"no compiler for Cortex-M: {wanted} not installed", hint)
     return compiler
+
+
+def find_cxx_compiler(name: str, tflm: Library) -> Compiler:
+    """The compiler for boards whose firmware has TensorFlow Lite Micro in it.
+
+    Raises:
+        McueditError: it is not installed, or has no C++ library.
+    """
+    if name == "zig":
+        raise McueditError("zig does not link a TensorFlow Lite Micro that gcc built", "use --toolchain gcc")
+    compiler, path = find_compiler("gcc"), shutil.which(GXX)
+    probe = [path or GXX, "-x", "c++", "-fsyntax-only", "-include", "cstdint", os.devnull]
+    if path is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+        raise McueditError(f"no C++ for Cortex-M: {GXX} or its library is not installed", INSTALL_GXX)
+    libraries = ("-nostartfiles", "-specs=nano.specs", str(tflm.path), "-lm")
+    return replace(compiler, cxx=(path, *tflm.flags), libraries=libraries)
 
 
 def find_host_compiler() -> Compiler:

@@ -23,6 +23,11 @@ void port_fault_report(uint32_t pc);
 
 typedef void (*handler)(void);
 
+#ifdef PORT_CONSTRUCTORS /* of C++ */
+extern const handler port_init_start[];
+extern const handler port_init_end[];
+#endif
+
 /* The first word is the initial stack pointer, which is no function: hence a structure. No interrupt is ever enabled,
  * and no exception but the one that counts (probe.c). */
 typedef struct {
@@ -61,6 +66,11 @@ __attribute__((noreturn, used)) void port_reset(void)
         *to = STACK_PAINT;
     }
     port_uart_init();
+#ifdef PORT_CONSTRUCTORS
+    for (const handler *constructor = port_init_start; constructor < port_init_end; constructor++) {
+        (*constructor)();
+    }
+#endif
     (void)main();
     for (;;) {
         __asm volatile("wfi");

@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcuedit.codegen.names import adapter_names, base_names
 from mcuedit.codegen.plan import Place, Plan, Stage, plan
 from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
+from mcuedit.codegen.tflm import render_tflm_base, render_tflm_model_header, render_tflm_project
 
 __all__ = [
     "Place",
@@ -18,4 +19,7 @@ __all__ = [
     "render_base",
     "render_model_header",
     "render_project",
+    "render_tflm_base",
+    "render_tflm_model_header",
+    "render_tflm_project",
 ]

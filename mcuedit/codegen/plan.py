@@ -26,9 +26,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Stage:
-    """What happens between two probes: "latch" (op is None), or "project", "op" or "add" of an op."""
+    """What happens between two probes: "latch" or "invoke" (op is None), or "project", "op" or "add" of an op."""
 
-    kind: Literal["latch", "project", "op", "add"]
+    kind: Literal["latch", "project", "op", "add", "invoke"]
     op: int | None = None
 
 

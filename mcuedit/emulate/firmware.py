@@ -5,22 +5,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from mcuedit import codegen
+from mcuedit import codegen, tflm
 from mcuedit.base import Base
-from mcuedit.build import render
+from mcuedit.board import Board
+from mcuedit.build import BuildResult, build, render
 from mcuedit.delta import Adapter
+from mcuedit.errors import McueditError
+
+RUNTIMES = ("bare", "tflm")
 
 
-def sources(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
+def sources(base: Base, adapters: Sequence[Adapter] = (), runtime: str = "bare") -> dict[str, str]:
     """What an app needs beside firmware/, under names of its own: those of the user could collide.
 
     Raises:
-        McueditError: the bare runtime does not support the model, or an adapter does not fit it.
+        McueditError: the runtime does not support the model, or an adapter does not fit it.
     """
     base = replace(base, name="base")
     adapters = [replace(adapter, name=f"a{i}") for i, adapter in enumerate(adapters)]
-    files = codegen.render_base(base) | codegen.render_model_header(base)
+    if runtime == "tflm":
+        files = codegen.render_tflm_base(base) | codegen.render_tflm_model_header(base)
+    else:
+        files = codegen.render_base(base) | codegen.render_model_header(base)
     for adapter in adapters:
         files |= codegen.render_adapter(adapter, base)
     context = {
@@ -28,6 +36,34 @@ def sources(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
         "rank": max(1, sum(delta.rank for adapter in adapters for delta in adapter.deltas)),
     }
     return files | {name: render(f"{name}.j2", **context) for name in ("adapters.h", "adapters.c")}
+
+
+def build_app(
+    app: str,
+    base: Base,
+    adapters: Sequence[Adapter],
+    board: Board,
+    folder: Path,
+    *,
+    runtime: str = "bare",
+    toolchain: str = "auto",
+    opt: str = "2",
+    defines: Sequence[str] = (),
+) -> BuildResult:
+    """Builds an app for a board.
+
+    Args:
+        runtime: "bare", the base as C calls, or "tflm", the user's TensorFlow Lite Micro (mcuedit.tflm).
+        folder, toolchain, opt, defines: as `mcuedit.build.build`.
+
+    Raises:
+        McueditError: as `sources`, `mcuedit.tflm.find` and `mcuedit.build.build`.
+    """
+    if runtime not in RUNTIMES:
+        raise McueditError(f"no runtime {runtime!r}", f"one of {', '.join(RUNTIMES)}")
+    library = tflm.find(board) if runtime == "tflm" else None
+    files = sources(base, adapters, runtime)
+    return build(board, files, app, folder, toolchain=toolchain, opt=opt, defines=defines, tflm=library)
 
 
 def mask_bytes(active: Sequence[bool]) -> bytes:

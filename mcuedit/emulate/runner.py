@@ -14,10 +14,10 @@ import numpy as np
 
 from mcuedit import board as boards
 from mcuedit.base import Base
-from mcuedit.build import BuildResult, Footprint, build
+from mcuedit.build import BuildResult, Footprint
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
-from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.firmware import build_app
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.oracle import Oracle
@@ -70,6 +70,7 @@ def run(
     inputs: Int8Array | None = None,
     active: Sequence[bool] | None = None,
     count: bool = False,
+    runtime: str = "bare",
     toolchain: str = "auto",
     opt: str = "2",
 ) -> Result:
@@ -80,11 +81,13 @@ def run(
         prompts: asked on the device, then run as features again for their output bytes.
         inputs: int8[n, *input].
         active: which adapters take part; None: all.
+        runtime: what runs the base on unicorn and qemu, "bare" or "tflm". With the latter, emulator "host" is the
+            kernel wrapper inside the `tflite_micro` runtime.
 
     Raises:
         McueditError: as `open_device` and `Device`.
     """
-    options = {"board": board, "count": count, "toolchain": toolchain, "opt": opt}
+    options = {"board": board, "count": count, "runtime": runtime, "toolchain": toolchain, "opt": opt}
     with open_device(base, adapters, emulator, **options) as device:  # type: ignore[arg-type]
         if active is not None:
             device.use(active)
@@ -103,19 +106,19 @@ def run(
             answers=tuple(answers),
             counts=tuple(device.counts),
             peak_stack=device.stack_peak(),
-            footprint=_footprint(base, adapters, device.built, opt) if device.built else None,
+            footprint=_footprint(base, adapters, device.built, runtime, opt) if device.built else None,
             toolchain=device.built.toolchain if device.built else None,
             board=device.built.board.name if device.built else None,
             seconds=seconds,
         )
 
 
-def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, opt: str) -> Footprint:
+def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, runtime: str, opt: str) -> Footprint:
     if not built.probes:
         return built.footprint
     with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:
-        files = sources(base, adapters)
-        return build(built.board, files, "server", Path(folder), toolchain=built.toolchain, opt=opt).footprint
+        options = {"runtime": runtime, "toolchain": built.toolchain, "opt": opt}
+        return build_app("server", base, adapters, built.board, Path(folder), **options).footprint
 
 
 def open_device(
@@ -125,6 +128,7 @@ def open_device(
     *,
     board: str | None = None,
     count: bool = False,
+    runtime: str = "bare",
     toolchain: str = "auto",
     opt: str = "2",
 ) -> Device:
@@ -137,7 +141,9 @@ def open_device(
         from mcuedit.emulate.virtual import VirtualDevice
 
         machine = boards.load(board or DEFAULT_BOARDS[emulator])
-        return VirtualDevice(base, adapters, emulator, machine, count=count, toolchain=toolchain, opt=opt)
+        return VirtualDevice(
+            base, adapters, emulator, machine, count=count, runtime=runtime, toolchain=toolchain, opt=opt
+        )
     if emulator not in EMULATORS:
         raise McueditError(f"no emulator {emulator!r}", f"one of {', '.join(EMULATORS)}")
     if board is not None or count:

@@ -11,11 +11,10 @@ from typing import Self
 
 from mcuedit.base import Base
 from mcuedit.board import Board
-from mcuedit.build import build
 from mcuedit.delta import Adapter
 from mcuedit.emulate import open_session
 from mcuedit.emulate.device import Int8Array, check_active, check_inputs
-from mcuedit.emulate.firmware import mask_bytes, sources
+from mcuedit.emulate.firmware import build_app, mask_bytes
 from mcuedit.emulate.image import fill
 from mcuedit.errors import McueditError
 
@@ -29,7 +28,7 @@ class SelfTest:
 
     Args:
         room: vectors that a run will have at most; fewer if the board's memory is smaller.
-        toolchain, opt: as `mcuedit.build.build`.
+        runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`.
 
     Attributes:
         elf: the firmware.
@@ -47,6 +46,7 @@ class SelfTest:
         board: Board,
         *,
         room: int,
+        runtime: str = "bare",
         toolchain: str = "auto",
         opt: str = "2",
     ) -> None:
@@ -57,11 +57,13 @@ class SelfTest:
         self.room = max(1, min(room, (_memory(base, board) - header) // vector))
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
-            self.elf = build(
-                board,
-                sources(base, adapters),
+            self.elf = build_app(
                 "selftest",
+                base,
+                adapters,
+                board,
                 Path(self._folder.name),
+                runtime=runtime,
                 toolchain=toolchain,
                 opt=opt,
                 defines=(f"SELFTEST_SIZE={self.room * vector}",),

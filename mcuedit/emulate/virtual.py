@@ -15,11 +15,12 @@ import numpy as np
 from mcuedit import codegen
 from mcuedit.base import Base
 from mcuedit.board import Board
-from mcuedit.build import BuildResult, build
+from mcuedit.build import BuildResult
+from mcuedit.codegen import Stage
 from mcuedit.delta import Adapter
 from mcuedit.emulate import open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
-from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.firmware import build_app
 from mcuedit.errors import McueditError
 
 READY = "mcuedit ready"
@@ -33,7 +34,7 @@ class VirtualDevice:
 
     Args:
         count: build with probes and count instructions; slower.
-        toolchain, opt: as `mcuedit.build.build`.
+        runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`.
         timeout: seconds without a sign of life.
 
     Raises:
@@ -50,6 +51,7 @@ class VirtualDevice:
         board: Board,
         *,
         count: bool = False,
+        runtime: str = "bare",
         toolchain: str = "auto",
         opt: str = "2",
         timeout: float = 20.0,
@@ -58,15 +60,17 @@ class VirtualDevice:
         self.counts: list[Counts] = []
         self._base, self._adapters, self._count = base, len(adapters), count
         self._ticks_per_instruction = emulation.ticks_per_instruction
-        self._stages = codegen.plan(base.model).stages
+        self._stages = codegen.plan(base.model).stages if runtime == "bare" else (Stage("invoke"),)
         defines = ("MCUEDIT_PROBE", f"PORT_PROBES={_CALIBRATION + len(self._stages) + 1}") if count else ()
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
-            self.built = build(
-                board,
-                sources(base, adapters),
+            self.built = build_app(
                 "server",
+                base,
+                adapters,
+                board,
                 Path(self._folder.name),
+                runtime=runtime,
                 toolchain=toolchain,
                 opt=opt,
                 defines=defines,

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A base for TensorFlow Lite Micro: its .tflite as an array, what the kernel wrapper must know, and a resolver."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from mcuedit import resources
+from mcuedit.base import Base
+from mcuedit.carrier import carrier, carries
+from mcuedit.codegen import literals
+from mcuedit.codegen.names import adapter_names, base_names, comment
+from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
+from mcuedit.codegen.tflm_arena import arena_size
+from mcuedit.delta import Adapter
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.model import Model, Op
+from mcuedit.window import Window
+
+_RUNTIME = ("include/mcuedit", "src", "tflm")  # of firmware/: what an emitted folder carries along
+_WRAPPERS = {"FULLY_CONNECTED": "Wrap", "CONV_2D": "WrapWindows"}
+
+# Kinds whose kernels TFLM also has for int8 alone, which takes less flash.
+_INT8 = (
+    "ADD AVERAGE_POOL_2D CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED MAXIMUM MAX_POOL_2D MINIMUM MUL PAD SOFTMAX SVDF "
+    "TRANSPOSE TRANSPOSE_CONV"
+).split()
+
+# The other kinds that MicroMutableOpResolver can add, and names of its functions that are not the kind's own.
+_OTHERS = (
+    "ABS ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CALL_ONCE "
+    "CAST CEIL CONCATENATION COS CUMSUM DEPTH_TO_SPACE DEQUANTIZE DIV ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS FILL "
+    "FLOOR FLOOR_DIV FLOOR_MOD GATHER GATHER_ND GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D "
+    "LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MEAN MIRROR_PAD NEG "
+    "NOT_EQUAL PACK PADV2 PRELU QUANTIZE READ_VARIABLE REDUCE_MAX RELU RELU6 RESHAPE RESIZE_BILINEAR "
+    "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT "
+    "SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK "
+    "VAR_HANDLE WHILE ZEROS_LIKE"
+).split()
+_NAMES = {"CUMSUM": "CumSum", "PADV2": "PadV2", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM"}
+
+
+def render_tflm_base(base: Base) -> dict[str, str]:
+    """A base's model, header, op table and resolver.
+
+    Raises:
+        McueditError: TFLM has no such op, or an op that can carry a delta is malformed.
+    """
+    names, context = base_names(base.name), _context(base)
+    files = {f"{names.stem}.h": "base.h", f"{names.stem}.c": "base.c", f"{names.stem}_model.c": "model.c"}
+    files |= {f"{names.stem}_resolver.h": "resolver.h"}
+    return {path: render_text(f"tflm/{template}.j2", context) for path, template in files.items()}
+
+
+def render_tflm_model_header(base: Base) -> dict[str, str]:
+    """`model.h` and `resolver.h`: a base under fixed names, for firmware/apps/tflm.cc."""
+    context = _context(base)
+    return {
+        "model.h": render_text("tflm/app_model.h.j2", context),
+        "resolver.h": f'#include "{base_names(base.name).stem}_resolver.h"\n',
+    }
+
+
+def render_tflm_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
+    """A folder for a firmware with TFLM: base, adapters, the wrapper and the delta core, an example main, a README.
+
+    Raises:
+        McueditError: as `render_tflm_base`; or an adapter does not fit the base, or names collide.
+    """
+    names = [adapter_names(adapter) for adapter in adapters]
+    for stem, count in Counter([base_names(base.name).stem, *(n.stem for n in names)]).items():
+        if count > 1:
+            raise McueditError(f"{count} of the given things would be called {stem} in C", "rename all but one")
+    files = render_tflm_base(base)
+    for adapter in adapters:
+        files |= render_adapter(adapter, base)
+    context = {
+        **_context(base),
+        "adapters": list(zip(names, adapters, strict=True)),
+        "rank": max(sum(delta.rank for adapter in adapters for delta in adapter.deltas), 1),
+        "sources": [path for path in files if path.endswith(".c")],
+        "core": [path.name for path in sorted((resources.path("firmware") / "src").glob("*.c"))],
+    }
+    for name in ("main.cc", "CMakeLists.txt", "README.md"):
+        files[name] = render_text(f"tflm/{name}.j2", context)
+    return files | runtime(_RUNTIME)
+
+
+def _context(base: Base) -> dict[str, Any]:
+    model = base.model
+    logits = logits_tensor(model)
+    return {
+        **banner(base),
+        "names": base_names(base.name),
+        "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
+        "ops": [_op_context(model, op) for op in model.ops],
+        "kinds": [_kind_context(model, kind) for kind in sorted({op.kind for op in model.ops})],
+        "model_size": len(model.data),
+        "model_crc": f"0x{zlib.crc32(model.data):08x}",
+        "model_bytes": literals.array(np.frombuffer(model.data, np.uint8)),
+        "input_size": model.input.size,
+        "output_size": model.output.size,
+        "logits": logits,
+        "logits_size": model.tensors[logits].size,
+        "arena_size": arena_size(model),
+        "features": base.features or 0,
+        **label_context(base),
+    }
+
+
+def _op_context(model: Model, op: Op) -> dict[str, Any]:
+    geometry = carrier(model, op.index) if carries(model, op) else None
+    window = geometry.window if geometry else None
+    return {
+        "index": op.index,
+        "kind": op.kind,
+        "title": comment(model.tensors[op.outputs[0]].name) if op.outputs else "",
+        "carrier": geometry,
+        "window": [(field.name, getattr(window, field.name)) for field in fields(Window)] if window else None,
+        "output": op.outputs[0] if op.outputs else 0xFFFF,
+    }
+
+
+def _kind_context(model: Model, kind: str) -> dict[str, str]:
+    """How the resolver gets a kind of op: its Add* function, and the registration if it is not the default."""
+    if kind not in (*_INT8, *_OTHERS):
+        index = next(op.index for op in model.ops if op.kind == kind)
+        raise McueditError(f"op {index} {kind} is not in TensorFlow Lite Micro", "convert the model again without it")
+    words = (word if word == "2D" else word.capitalize() for word in kind.split("_"))
+    function = f"Add{_NAMES.get(kind) or ''.join(words)}"
+    register = f"mcuedit::tflm::Register_{kind}{'_INT8' if kind in _INT8 and _is_int8(model, kind) else ''}"
+    wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and carries(model, op) for op in model.ops) else None
+    if wrapper:
+        return {"function": function, "argument": f"mcuedit::{wrapper}<{register}>()"}
+    return {"function": function, "argument": f"{register}()" if register.endswith("_INT8") else ""}
+
+
+def _is_int8(model: Model, kind: str) -> bool:
+    tensors = [t for op in model.ops if op.kind == kind for side in model.op_tensors(op) for t in side if t is not None]
+    return {tensor.dtype for tensor in tensors} <= {"INT8", "INT32"}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow Lite Micro as the user has it: TFLM_ROOT, its source tree, and TFLM_LIB, the static library for a core.
+
+The library is built as TFLM's documentation says, for instance for a Cortex-M4 with FPU:
+
+    make -f tensorflow/lite/micro/tools/make/Makefile TARGET=cortex_m_generic TARGET_ARCH=cortex-m4+fp \\
+        OPTIMIZED_KERNEL_DIR=cmsis_nn BUILD_TYPE=release_with_logs microlite
+
+TFLM_LIB is that file, or a folder that is searched for the one of each core; without it, TFLM_ROOT/gen is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcuedit.board import Board
+from mcuedit.errors import McueditError
+
+ROOT, LIB = "TFLM_ROOT", "TFLM_LIB"
+MAKEFILE = "tensorflow/lite/micro/tools/make/Makefile"
+_LIBRARY = "libtensorflow-microlite.a"
+_HEADER = "tensorflow/lite/micro/micro_interpreter.h"
+_DOWNLOADS = "tensorflow/lite/micro/tools/make/downloads"  # what the Makefile fetches
+_INCLUDES = ("flatbuffers/include", "gemmlowp", "ruy")  # of it, what TFLM's headers include
+_INT8_SYMBOL = b"_ZN6tflite29Register_FULLY_CONNECTED_INT8Ev"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A source tree and a static library that was built from it for one core.
+
+    Attributes:
+        int8: the library has registrations of int8 kernels alone, as those of CMSIS-NN.
+    """
+
+    root: Path
+    path: Path
+    int8: bool
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What a C++ compiler needs for sources that use it."""
+        language = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
+        macros = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", *(("-DCMSIS_NN",) if self.int8 else ()))
+        return (*language, *macros, *includes(self.root))
+
+
+def includes(root: Path) -> tuple[str, ...]:
+    """Include paths of a tree's headers."""
+    folders = (root, *(root / _DOWNLOADS / name for name in _INCLUDES))
+    return tuple(word for folder in folders for word in ("-isystem", str(folder)))
+
+
+def root() -> Path:
+    """The source tree.
+
+    Raises:
+        McueditError: TFLM_ROOT is not set, or names no tree, or one without the headers that its Makefile fetches.
+    """
+    given = os.environ.get(ROOT)
+    hint = f"git clone https://github.com/tensorflow/tflite-micro and set {ROOT} to it"
+    if not given:
+        raise McueditError(f"{ROOT} is not set: it names the source tree of TensorFlow Lite Micro", hint)
+    tree = Path(given).resolve()
+    if not (tree / _HEADER).is_file():
+        raise McueditError(f"{ROOT}={given}: there is no {_HEADER}", hint)
+    missing = [name for name in _INCLUDES if not (tree / _DOWNLOADS / name).is_dir()]
+    if missing:
+        raise McueditError(
+            f"{ROOT}={given}: no {', '.join(missing)} in {_DOWNLOADS}",
+            f"make -C {given} -f {MAKEFILE} third_party_downloads",
+        )
+    return tree
+
+
+def commit(tree: Path) -> str | None:
+    """The commit of a tree that is a git checkout."""
+    if not (tree / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(tree), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
+
+
+def libraries() -> list[Path]:
+    """All libraries that are there for some core."""
+    given = os.environ.get(LIB)
+    if given and Path(given).is_file():
+        return [Path(given).resolve()]
+    folder = Path(given) if given else Path(os.environ.get(ROOT, "")) / "gen"
+    if not given and not os.environ.get(ROOT):
+        return []
+    return sorted(path.resolve() for path in folder.glob(f"**/{_LIBRARY}"))
+
+
+def find(board: Board) -> Library:
+    """Tree and library for a board. Among several, those with CMSIS-NN are preferred.
+
+    Raises:
+        McueditError: there is none.
+    """
+    tree, known = root(), libraries()
+    if os.environ.get(LIB) and Path(os.environ[LIB]).is_file():
+        return Library(tree, known[0], has_int8(known[0]))
+    for arch in archs(board):
+        found = [
+            path
+            for path in known
+            if re.search(rf"(?<![\w+-]|_){re.escape(arch)}(?![\w+-])|_{re.escape(arch)}_", str(path))
+        ]
+        if found:
+            path = min(found, key=lambda path: ("cmsis_nn" not in str(path), str(path)))
+            return Library(tree, path, has_int8(path))
+    where = os.environ.get(LIB) or f"{ROOT}/gen"
+    raise McueditError(
+        f"no {_LIBRARY} for {archs(board)[0]} in {where} (found {len(known)} for other cores)",
+        f"in {ROOT}: make -f {MAKEFILE} TARGET=cortex_m_generic TARGET_ARCH={archs(board)[0]} "
+        f"OPTIMIZED_KERNEL_DIR=cmsis_nn BUILD_TYPE=release_with_logs microlite; or name the file in {LIB}",
+    )
+
+
+def archs(board: Board) -> tuple[str, ...]:
+    """TFLM's names of the board's core, best first."""
+    hard = "-mfloat-abi=hard" in board.gcc
+    if hard and board.cpu in ("cortex-m4", "cortex-m7"):
+        return (f"{board.cpu}+fp",)
+    return (board.cpu,)
+
+
+def has_int8(library: Path) -> bool:
+    """Whether a library defines registrations of int8 kernels: by the symbol table that an archive starts with."""
+    try:
+        with library.open("rb") as file:
+            if file.read(8) != b"!<arch>\n":
+                raise McueditError(f"{library}: no static library", f"set {LIB} to what TFLM's Makefile built")
+            header = file.read(60)
+            return header[:16].strip() == b"/" and _INT8_SYMBOL in file.read(int(header[48:58]))
+    except (OSError, ValueError) as error:
+        raise McueditError(f"{library}: {error}", f"set {LIB} to what TFLM's Makefile built") from error
