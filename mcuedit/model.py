@@ -27,7 +27,7 @@ class Tensor:
     """One tensor of the subgraph.
 
     Attributes:
-        shape: the batch is 1 where the file leaves it open.
+        shape: the batch is 1 where the file leaves it open in the signature.
         dtype: TFLite's name, "INT8", "INT32", ...
         scale: float32[1] or float32[channels]; empty when not quantized.
         zero_point: int64, as many as scales.
@@ -184,8 +184,9 @@ def _convert(schema: Any, root: Any, data: bytes) -> Model:
 def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tensor:
     shape = tuple(int(n) for n in raw.shape) if raw.shape is not None else ()
     signature = tuple(raw.shapeSignature) if raw.shapeSignature is not None else ()
-    open_axes = {i for sizes in (shape, signature) for i, n in enumerate(sizes) if n < 0}
-    shape = tuple(1 if n < 0 else n for n in shape)
+    open_axes = tuple(i for i, n in enumerate(signature) if n < 0)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"tensor {index} has a length of {min(shape)}; only a signature leaves one open")
     dtype = dtypes[raw.type]
     quant = raw.quantization
     scale = np.asarray(quant.scale if quant and quant.scale is not None else [], np.float32)
@@ -207,7 +208,7 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
             constant = constant.reshape(shape)
     axis = int(quant.quantizedDimension) if quant else 0
     name, place, state = (raw.name or b"").decode(), int(raw.buffer), bool(raw.isVariable)
-    return Tensor(index, name, shape, dtype, scale, zero, constant, axis, place, state, tuple(sorted(open_axes)))
+    return Tensor(index, name, shape, dtype, scale, zero, constant, axis, place, state, open_axes)
 
 
 def _require_int8(model: Model, name: str) -> None:
