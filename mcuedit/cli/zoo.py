@@ -40,20 +40,37 @@ def export_command(name: str, folder: Path, as_json: bool) -> None:
         stderr().print(f"{folder}: {', '.join(files)}", markup=False)
 
 
-@command.command("edits", epilog=example("mcuedit zoo edits facts corrections/ --count 50 --seed 1"))
+@command.command(
+    "edits",
+    epilog=example(
+        "mcuedit zoo edits facts corrections/ --count 50 --seed 1",
+        "mcuedit zoo edits digits slanted/ --kind slanted",
+    ),
+)
 @click.argument("name", metavar="NAME", type=click.Choice(list(zoo.BASES)))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--count", default=50, show_default=True, type=click.IntRange(1, 400), help="Edits to draw.")
+@click.option("--kind", help="Of digits: slanted, relabelled or new (a sign for the spare class).")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 400),
+    show_default=", ".join(f"{n} of {base}" for base, n in zoo.COUNTS.items()),
+    help="Edits to draw.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")
 @json_option
-def edits_command(name: str, folder: Path, count: int, seed: int, as_json: bool) -> None:
-    """Draw edits to DIR: edits.jsonl (real changes first, then invented ones, then new names) and keep.jsonl."""
+def edits_command(name: str, folder: Path, kind: str | None, count: int | None, seed: int, as_json: bool) -> None:
+    """Draw edits to DIR.
+
+    For facts edits.jsonl (real changes first, then invented ones, then new names) and keep.jsonl; for digits edits.npz
+    with what to train on, what to keep, and what to measure with.
+    """
     from mcuedit.atomic import write_folder
 
-    edits, keep = zoo.draw_edits(name, count, seed)
-    write_folder(folder, {"edits.jsonl": edits, "keep.jsonl": keep})
+    files = zoo.draw_files(name, kind, count, seed)
+    write_folder(folder, files)
+    lines = {file.split(".")[0]: text.count("\n") for file, text in files.items() if isinstance(text, str)}
     if as_json:
-        print_json({"folder": str(folder), "edits": edits.count("\n"), "keep": keep.count("\n")})
-    else:
-        lines = edits.count("\n"), keep.count("\n")
-        stderr().print(f"{folder}: {lines[0]} edits in edits.jsonl, {lines[1]} facts in keep.jsonl", markup=False)
+        print_json({"folder": str(folder), "files": list(files), **lines})
+        return
+    what = [f"{count} lines in {part}.jsonl" for part, count in lines.items()] or list(files)
+    stderr().print(f"{folder}: {', '.join(what)}", markup=False)

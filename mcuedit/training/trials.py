@@ -28,7 +28,8 @@ from mcuedit.training.tensor_table import TensorTable
 IntArray = npt.NDArray[np.int64]
 
 TRIED = 4  # pairs that are trained for a trial
-TRIAL_STEPS, STEPS = 16, 60
+TRIAL_STEPS, STEPS = 16, 60  # for a column of B
+FIT_TRIAL_STEPS, FIT_STEPS = 30, 60  # for A and B together
 GOOD = 0.97  # share of edits, and of kept answers, that need no second way
 _RANK = 4  # at most, where the user leaves it open
 _CHUNK = 64  # rows looked at together
@@ -85,7 +86,7 @@ class Trials:
         self._progress(f"training tap {pair[0]}, target {pair[1]}")
         table = self._table.all
         site = Site(table, pair)
-        delta, detectors = self._train(site, STEPS)
+        delta, detectors = self._train(site, STEPS, FIT_STEPS)
         good = self._good(site, delta, self._table.own, edited=True)
         stays = self._good(site, delta, table.keep, edited=False)
         groups, separate = range(len(self._table.names)), set[int]()
@@ -102,7 +103,7 @@ class Trials:
             tuple(named),
         )
 
-    def _train(self, site: Site, steps: int) -> tuple[Delta, Detectors | None]:
+    def _train(self, site: Site, steps: int, fit_steps: int) -> tuple[Delta, Detectors | None]:
         """A delta for the rows that the site's table has in use.
 
         Gates that are shut on all that must stay come first. Where there are none, or too little comes of them, A is
@@ -117,7 +118,7 @@ class Trials:
                 first = columns.gated(site, detectors, self._table.groups, options.bits, steps, seed), detectors
                 if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD:
                     return first
-        fitted = Fit(site, replace(options, rank=self._rank), len(table.edit)).run(steps)
+        fitted = Fit(site, replace(options, rank=self._rank), len(table.edit)).run(fit_steps)
         if first is not None:
             one, other = (self._share_of_good(site, d, table.edit, table.keep) for d in (first[0], fitted))
             if one >= other:
@@ -146,7 +147,7 @@ class Trials:
     def _trial(self, candidate: Candidate, fit: Table, test: Table) -> Candidate:
         pair = candidate.tap, candidate.target
         self._progress(f"trying tap {pair[0]}, target {pair[1]}")
-        delta, detectors = self._train(Site(fit, pair), TRIAL_STEPS)
+        delta, detectors = self._train(Site(fit, pair), TRIAL_STEPS, FIT_TRIAL_STEPS)
         site = Site(test, pair)
         return replace(
             candidate,

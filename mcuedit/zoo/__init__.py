@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,8 +13,15 @@ from mcuedit.atomic import write_folder
 from mcuedit.errors import McueditError
 
 _DATA = Path(__file__).parent / "data"
-BASES = {"facts": "text question -> answer, about 1,000 facts about countries as an outdated device knows them"}
-_FILES = {"facts": ("model.tflite", "labels.txt", "preprocess.json", "facts.jsonl", "old_world.json")}
+BASES = {
+    "facts": "text question -> answer, about 1,000 facts about countries as an outdated device knows them",
+    "digits": "image of 8 x 8 pixels -> digit, or a sign that is to come",
+}
+COUNTS = {"facts": 50, "digits": 30}  # edits that are drawn unless somebody wants another number
+_FILES = {
+    "facts": ("model.tflite", "labels.txt", "preprocess.json", "facts.jsonl", "old_world.json"),
+    "digits": ("model.tflite", "labels.txt", "digits.npz"),
+}
 
 
 def folder(name: str) -> Path:
@@ -37,8 +45,35 @@ def export(name: str, path: Path) -> None:
     write_folder(path, {file: (source / file).read_bytes() for file in _FILES[name]})
 
 
+def draw_files(name: str, kind: str | None, count: int | None, seed: int) -> dict[str, str | bytes]:
+    """Draws an edit set for a base: file names and contents, as `mcuedit edit` reads them.
+
+    Args:
+        kind: for a base that has several, as `digits` does: "slanted", "relabelled" or "new".
+        count: None for the usual one.
+
+    Raises:
+        McueditError: there is no such base or kind, or not as many edits.
+    """
+    folder(name)
+    count = count or COUNTS[name]
+    if name == "digits":
+        import numpy as np
+
+        from mcuedit.zoo import digits_edits
+
+        file = io.BytesIO()
+        arrays: dict[str, Any] = digits_edits.draw(kind or digits_edits.KINDS[0], count, seed)
+        np.savez_compressed(file, **arrays)
+        return {"edits.npz": file.getvalue()}
+    if kind is not None:
+        raise McueditError(f"{name} has edits of one kind only", "leave --kind away")
+    edits, keep = draw_edits(name, count, seed)
+    return {"edits.jsonl": edits, "keep.jsonl": keep}
+
+
 def draw_edits(name: str, count: int, seed: int) -> tuple[str, str]:
-    """Draws an edit set for a base.
+    """Draws an edit set for a base of text.
 
     Returns:
         (lines of edits, lines of the keep set), JSONL

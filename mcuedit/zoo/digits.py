@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, placeholders, quantized
+from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, SPARE_CLASS, placeholders, quantized
 
 EPOCHS, BATCH, SEED = 60, 32, 7
 TEST = 500  # of 1,797 images
@@ -85,7 +85,7 @@ def train(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> Any:
     for epoch in range(EPOCHS):
         spare = placeholders(len(x) // 10, rng)
         images = np.concatenate([*(vary(x, rng) for _ in range(COPIES)), spare])
-        classes = np.concatenate([np.tile(y, COPIES), np.full(len(spare), 10)])
+        classes = np.concatenate([np.tile(y, COPIES), np.full(len(spare), SPARE_CLASS)])
         result = trained.fit(images[..., None], classes, batch_size=BATCH, verbose=0)
         print(f"epoch {epoch + 1}/{EPOCHS} loss {result.history['loss'][0]:.4f}", flush=True)
     return net

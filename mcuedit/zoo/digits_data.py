@@ -12,7 +12,7 @@ Images = npt.NDArray[np.float32]  # float32[n, 8, 8], 0 is paper and 1 is ink
 
 DATA = Path(__file__).parent / "data" / "digits"
 SIZE = 8
-SPARE = "<spare 0>"
+SPARE, SPARE_CLASS = "<spare 0>", 10
 _INK = 255  # int8 steps from paper to ink; the base's input has scale 1/255 and zero point -128
 
 
