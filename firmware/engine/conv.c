@@ -13,18 +13,19 @@ static void gather_group(const int8_t *from, uint32_t taps, uint32_t pitch, uint
     }
 }
 
-static void conv_position(const mcuedit_conv_2d *op, const int8_t *taps, int8_t *output, int8_t *scratch)
+static void conv_groups(const mcuedit_conv_2d *op, const int8_t *taps, int8_t *output, int8_t *scratch)
 {
     const mcuedit_window *window = op->window;
-    uint32_t n_taps = (uint32_t)window->kernel_h * window->kernel_w, n_out = op->filters.n_out / op->groups;
     uint32_t size = window->in_c / op->groups;
-    for (uint32_t group = 0; group < op->groups; group++) {
-        const int8_t *x = taps;
-        if (op->groups != 1u) {
-            gather_group(taps + group * size, n_taps, window->in_c, size, scratch);
-            x = scratch;
-        }
-        mcuedit_rows_s8(&op->filters, group * n_out, (group + 1u) * n_out, x, output);
+    mcuedit_rows part = op->filters;
+    part.n_out /= op->groups;
+    for (uint32_t group = op->groups; group != 0; group--, taps += size, output += part.n_out) {
+        gather_group(taps, (uint32_t)window->kernel_h * window->kernel_w, window->in_c, size, scratch);
+        mcuedit_rows_s8(&part, scratch, output);
+        part.weights += part.n_out * part.n_in;
+        part.bias += part.n_out;
+        part.requant.multipliers += part.n_out * part.requant.per_channel;
+        part.requant.shifts += part.n_out * part.requant.per_channel;
     }
 }
 
@@ -36,7 +37,11 @@ void mcuedit_conv_2d_s8(const mcuedit_conv_2d *op, const int8_t *input, int8_t *
         for (uint32_t y = 0; y < window->out_h; y++) {
             for (uint32_t x = 0; x < window->out_w; x++) {
                 const int8_t *taps = mcuedit_window_patch(window, input, y, x, op->input_zero_point, scratch);
-                conv_position(op, taps, output, scratch + size);
+                if (op->groups == 1u) {
+                    mcuedit_rows_s8(&op->filters, taps, output);
+                } else {
+                    conv_groups(op, taps, output, scratch + size);
+                }
                 output += op->filters.n_out;
             }
         }

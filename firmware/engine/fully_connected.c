@@ -5,7 +5,7 @@
 void mcuedit_fully_connected_s8(const mcuedit_fully_connected *op, const int8_t *input, int8_t *output)
 {
     for (uint32_t row = op->rows; row != 0; row--) {
-        mcuedit_rows_s8(&op->matrix, 0, op->matrix.n_out, input, output);
+        mcuedit_rows_s8(&op->matrix, input, output);
         input += op->matrix.n_in;
         output += op->matrix.n_out;
     }

@@ -4,37 +4,36 @@
 #include "dot4.h"
 #include "requantize.h"
 
-static void one_by_one(const mcuedit_rows *op, uint32_t from, uint32_t to, const int8_t *x, int8_t *y)
+static void one_by_one(const mcuedit_rows *op, const int8_t *x, int8_t *y)
 {
-    for (uint32_t i = from; i < to; i++) {
+    for (uint32_t i = 0; i < op->n_out; i++) {
         int32_t sum = mcuedit_dot_s8(op->weights + i * op->n_in, x, op->n_in, op->bias[i]);
         mcuedit_requantize(&op->requant, i, 1, &sum, y + i);
     }
 }
 
 #ifndef __OPTIMIZE_SIZE__
-static void by_fours(const mcuedit_rows *op, uint32_t from, uint32_t to, const int8_t *x, int8_t *y)
+static void by_fours(const mcuedit_rows *op, const int8_t *x, int8_t *y)
 {
-    for (uint32_t i = from, n = op->n_in;;) {
+    for (uint32_t i = 0, n = op->n_in, last = op->n_out - 4u;;) {
         mcuedit_sums sums = mcuedit_dot4_s8(op->weights + i * n, n, x, n, op->bias + i);
         mcuedit_requantize4(&op->requant, i, sums, y + i);
-        i += 4u;
-        if (i == to) {
+        if (i == last) {
             return;
         }
-        i = i + 4u < to ? i : to - 4u; /* the last four may overlap the ones before */
+        i = i + 4u < last ? i + 4u : last; /* the last four may overlap the ones before */
     }
 }
 #endif
 
 /* A compiler that optimizes for size is spared the second way: 300 bytes against half of the time. */
-void mcuedit_rows_s8(const mcuedit_rows *op, uint32_t from, uint32_t to, const int8_t *x, int8_t *y)
+void mcuedit_rows_s8(const mcuedit_rows *op, const int8_t *x, int8_t *y)
 {
 #ifndef __OPTIMIZE_SIZE__
-    if (to - from >= 4u) {
-        by_fours(op, from, to, x, y);
+    if (op->n_out >= 4u) {
+        by_fours(op, x, y);
         return;
     }
 #endif
-    one_by_one(op, from, to, x, y);
+    one_by_one(op, x, y);
 }

@@ -18,7 +18,7 @@
 #endif
 
 /*
- * Widest x that is unpacked, a multiple of 8: 2 bytes of stack for each element. 0 takes the code for it out, which a
+ * Widest x that is unpacked, a multiple of 16: 2 bytes of stack for each element. 0 takes the code for it out, which a
  * compiler that optimizes for size is given: 250 bytes and the stack, against a quarter of the time of many rows.
  */
 #ifndef MCUEDIT_UNPACK_MAX

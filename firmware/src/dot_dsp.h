@@ -120,29 +120,38 @@ static inline void mcuedit_dsp_unpack_s4(const int8_t *x, uint32_t n, uint32_t *
         : "cc", "memory");
 }
 
-/* Row `a` is aligned to words. */
+/*
+ * Rows of a multiple of 16 elements, aligned to words, with an unpacked x. Registers have names because LDM wants them
+ * in order; r7 is left to compilers that keep a frame pointer in it.
+ */
 static inline int32_t mcuedit_dsp_unpacked_s8(const uint8_t *a, const uint32_t *pairs, uint32_t n, int32_t sum)
 {
     const uint8_t *end = a + n;
-    uint32_t low, high, p, q, t;
     __asm__ volatile("1:\n\t"
-                     "ldrd   %[low], %[high], [%[a]], #8\n\t"
-                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
-                     "sxtb16 %[t], %[low]\n\t"
-                     "smlad  %[sum], %[t], %[p], %[sum]\n\t"
-                     "sxtb16 %[t], %[low], ror #8\n\t"
-                     "smlad  %[sum], %[t], %[q], %[sum]\n\t"
-                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
-                     "sxtb16 %[t], %[high]\n\t"
-                     "smlad  %[sum], %[t], %[p], %[sum]\n\t"
-                     "sxtb16 %[t], %[high], ror #8\n\t"
-                     "smlad  %[sum], %[t], %[q], %[sum]\n\t"
+                     "ldm    %[a]!, {r4, r5, r6, r8}\n\t"
+                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
+                     "sxtb16 lr, r4\n\t"
+                     "smlad  %[sum], lr, r9, %[sum]\n\t"
+                     "sxtb16 lr, r4, ror #8\n\t"
+                     "smlad  %[sum], lr, r10, %[sum]\n\t"
+                     "sxtb16 lr, r5\n\t"
+                     "smlad  %[sum], lr, r11, %[sum]\n\t"
+                     "sxtb16 lr, r5, ror #8\n\t"
+                     "smlad  %[sum], lr, r12, %[sum]\n\t"
+                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
+                     "sxtb16 lr, r6\n\t"
+                     "smlad  %[sum], lr, r9, %[sum]\n\t"
+                     "sxtb16 lr, r6, ror #8\n\t"
+                     "smlad  %[sum], lr, r10, %[sum]\n\t"
+                     "sxtb16 lr, r8\n\t"
+                     "smlad  %[sum], lr, r11, %[sum]\n\t"
+                     "sxtb16 lr, r8, ror #8\n\t"
+                     "smlad  %[sum], lr, r12, %[sum]\n\t"
                      "cmp    %[a], %[end]\n\t"
                      "bne    1b"
-                     : [a] "+r"(a), [pairs] "+r"(pairs), [sum] "+r"(sum), [low] "=&r"(low), [high] "=&r"(high),
-                       [p] "=&r"(p), [q] "=&r"(q), [t] "=&r"(t)
+                     : [a] "+r"(a), [pairs] "+r"(pairs), [sum] "+r"(sum)
                      : [end] "r"(end)
-                     : "cc", "memory");
+                     : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
     return sum;
 }
 
@@ -150,26 +159,33 @@ static inline int32_t mcuedit_dsp_unpacked_s8(const uint8_t *a, const uint32_t *
 static inline int32_t mcuedit_dsp_unpacked_s4(const uint8_t *a, const uint32_t *pairs, uint32_t n, int32_t sum)
 {
     const uint8_t *end = a + n / 2u;
-    uint32_t word, p, q, t;
     int32_t scaled = 0;
-    __asm__ volatile("1:\n\t"
-                     "ldr    %[word], [%[a]], #4\n\t"
-                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
-                     "and    %[t], %[mask], %[word], lsl #12\n\t"
-                     "smlad  %[scaled], %[t], %[p], %[scaled]\n\t"
-                     "and    %[t], %[mask], %[word], lsl #8\n\t"
-                     "smlad  %[scaled], %[t], %[q], %[scaled]\n\t"
-                     "ldrd   %[p], %[q], [%[pairs]], #8\n\t"
-                     "and    %[t], %[mask], %[word], lsl #4\n\t"
-                     "smlad  %[scaled], %[t], %[p], %[scaled]\n\t"
-                     "and    %[t], %[mask], %[word]\n\t"
-                     "smlad  %[scaled], %[t], %[q], %[scaled]\n\t"
+    __asm__ volatile("mov    r6, #0xF000F000\n"
+                     "1:\n\t"
+                     "ldm    %[a]!, {r4, r5}\n\t"
+                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
+                     "and    lr, r6, r4, lsl #12\n\t"
+                     "smlad  %[scaled], lr, r9, %[scaled]\n\t"
+                     "and    lr, r6, r4, lsl #8\n\t"
+                     "smlad  %[scaled], lr, r10, %[scaled]\n\t"
+                     "and    lr, r6, r4, lsl #4\n\t"
+                     "smlad  %[scaled], lr, r11, %[scaled]\n\t"
+                     "and    lr, r6, r4\n\t"
+                     "smlad  %[scaled], lr, r12, %[scaled]\n\t"
+                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
+                     "and    lr, r6, r5, lsl #12\n\t"
+                     "smlad  %[scaled], lr, r9, %[scaled]\n\t"
+                     "and    lr, r6, r5, lsl #8\n\t"
+                     "smlad  %[scaled], lr, r10, %[scaled]\n\t"
+                     "and    lr, r6, r5, lsl #4\n\t"
+                     "smlad  %[scaled], lr, r11, %[scaled]\n\t"
+                     "and    lr, r6, r5\n\t"
+                     "smlad  %[scaled], lr, r12, %[scaled]\n\t"
                      "cmp    %[a], %[end]\n\t"
                      "bne    1b"
-                     : [a] "+r"(a), [pairs] "+r"(pairs), [scaled] "+r"(scaled), [word] "=&r"(word), [p] "=&r"(p),
-                       [q] "=&r"(q), [t] "=&r"(t)
-                     : [mask] "r"(MCUEDIT_NIBBLE_MASK), [end] "r"(end)
-                     : "cc", "memory");
+                     : [a] "+r"(a), [pairs] "+r"(pairs), [scaled] "+r"(scaled)
+                     : [end] "r"(end)
+                     : "r4", "r5", "r6", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
     return sum + (scaled >> 12);
 }
 

@@ -40,8 +40,11 @@ static inline int32_t mcuedit_mbqm(int32_t x, int32_t m, int32_t s)
 /* MBQM of an op of the base: s in [-31, 30]; a left shift wraps like TFLM's, without its undefined behaviour. */
 static inline int32_t mcuedit_mbqm_any(int32_t x, int32_t m, int32_t s)
 {
-    uint32_t left = s > 0 ? (uint32_t)s : 0;
-    return mcuedit_mbqm((int32_t)((uint32_t)x << left), m, s > 0 ? 0 : s);
+    if (s > 0) {
+        x = (int32_t)((uint32_t)x << s);
+        s = 0;
+    }
+    return mcuedit_mbqm(x, m, s);
 }
 
 #endif
