@@ -7,6 +7,7 @@ import click
 
 from mcuedit import board
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
+from mcuedit.memory import Region
 
 
 @click.command(epilog=example("mcuedit boards", "mcuedit boards --json"))
@@ -23,13 +24,22 @@ def command(as_json: bool) -> None:
                 f"{b.name}_flash": b.flash.length,
                 f"{b.name}_ram": b.ram.length,
                 f"{b.name}_emulators": list(b.emulators),
+                f"{b.name}_runners": _runners(b),
             }
         print_json(values)
         return
-    rows = [(b.name, b.cpu, _size(b.flash), _size(b.ram), ", ".join(b.emulators), b.description) for b in boards]
-    columns = ("board", "cpu", "flash", "RAM", "emulator", "description")
-    stdout().print(table("", columns, rows, left=("cpu", "emulator", "description")))
+    rows = [
+        (b.name, b.cpu, _size(b.flash), _size(b.ram), ", ".join(b.emulators), ", ".join(_runners(b)), b.description)
+        for b in boards
+    ]
+    columns = ("board", "cpu", "flash", "RAM", "emulator", "flashed by", "description")
+    stdout().print(table("", columns, rows, left=("cpu", "emulator", "flashed by", "description")))
 
 
-def _size(region: board.Region) -> str:
+def _runners(b: board.Board) -> list[str]:
+    """The default one first; none on boards that only exist in emulators."""
+    return sorted(b.flashing.targets, key=lambda name: name != b.flashing.runner) if b.flashing else []
+
+
+def _size(region: Region) -> str:
     return f"{region.length // 1024} K"
