@@ -73,6 +73,7 @@ class Tflm:
             )
         if not model.input.shape:
             raise McueditError(f"{_reader(model)}input {model.input.name!r} has no axes", "convert the model again")
+        _require_order(model)
         unproven = [op for op in model.ops if not _proven(model, op)]
         arena = _arena(model)
         if unproven:
@@ -135,6 +136,17 @@ def _steps(model: Model, x: Int8Array) -> Int8Array:
 def _reader(model: Model) -> str:
     """The start of a message about the graph input: the op that reads it."""
     return next((f"op {op.index} {op.kind}: " for op in model.ops if model.inputs[0] in op.inputs), "")
+
+
+def _require_order(model: Model) -> None:
+    """Raises where an op reads what no op before it wrote."""
+    written = set(model.inputs)
+    for op in model.ops:
+        for t in (model.tensors[i] for i in model.sources(op)):
+            if t.index not in written and not t.variable and t.size:
+                what = f"op {op.index} {op.kind}: nothing writes tensor {t.name!r} before it is read"
+                raise McueditError(what, "the file is damaged: copy it again from its source")
+        written.update(op.outputs)
 
 
 def _arena(model: Model) -> int:
