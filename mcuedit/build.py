@@ -16,11 +16,11 @@ import jinja2
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from mcuedit import resources
+from mcuedit import cmsis_nn, resources
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.tflm import Library
-from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_host_compiler
+from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_host_compiler, find_host_cxx_compiler
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
@@ -92,9 +92,11 @@ def build(
     defines = (*defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
     hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes, tflm)]
     if tflm:
-        hand_written += [path for folder in ("tflm", "apps") for path in _folder(folder, "*.cc")]
+        hand_written += [*_folder("tflm", "*.cc"), *_folder("apps", "tflm.cc")]
+    arm = None if tflm else cmsis_nn.find()
+    hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
-    flags = (*_flags(opt, defines), *target, f"-DPORT_UART_BASE={board.uart_base:#x}u")
+    flags = (*_flags(opt, defines), *target, *(arm.flags if arm else ()), f"-DPORT_UART_BASE={board.uart_base:#x}u")
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
     elf = out_dir / f"{app or 'firmware'}.elf"
@@ -110,6 +112,25 @@ def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[s
         McueditError: as `build`.
     """
     return _shared([*_apps("host"), *_core()], sources, out_dir, defines)
+
+
+def build_plugin(
+    sources: Mapping[str, str], out_dir: Path, tflm_root: Path, registerer: str, *, newer: bool = False
+) -> Path:
+    """The wrapper of TFLM's kernels as a shared library for the Python runtime of TFLM (firmware/apps/plugin.cc).
+
+    Args:
+        tflm_root: TFLM's tree, of a commit near that of the runtime.
+        registerer: name of the function that the runtime is to call.
+        newer: the runtime is one that keeps its names in tflite::micro, the tree is not.
+
+    Raises:
+        McueditError: as `build`.
+    """
+    hand_written = [*_apps("host"), *_core(), *_folder("tflm", "*.cc"), *_folder("apps", "plugin.cc")]
+    compiler = find_host_cxx_compiler(tflm_root)
+    defines = (f"MCUEDIT_REGISTERER={registerer}", *(("MCUEDIT_TFLM_NEWER",) if newer else ()))
+    return _shared(hand_written, sources, out_dir, defines, compiler)
 
 
 def build_engine(out_dir: Path) -> Path:
@@ -135,10 +156,17 @@ def footprint(elf: Path) -> Footprint:
     return Footprint(*(sizes.get(name, 0) for name in (".text", ".rodata", ".model", ".data", ".bss")))
 
 
-def _shared(hand_written: Sequence[Path], sources: Mapping[str, str], out_dir: Path, defines: Sequence[str]) -> Path:
+def _shared(
+    hand_written: Sequence[Path],
+    sources: Mapping[str, str],
+    out_dir: Path,
+    defines: Sequence[str],
+    compiler: Compiler | None = None,
+) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
-    compiler = find_host_compiler()
-    objects = _compile(compiler, hand_written, sources, out_dir, (*_flags("2", defines), "-fPIC"))
+    compiler = compiler or find_host_compiler()
+    flags = (*_flags("2", defines), "-fPIC", "-fvisibility=hidden")  # two of them may be loaded for all to see
+    objects = _compile(compiler, hand_written, sources, out_dir, flags)
     library = out_dir / "host.so"
     compiler.run(["-shared", *objects, "-o", library.name], out_dir)
     return library
@@ -195,7 +223,9 @@ def _compile(
     jobs: dict[str, tuple[str, Sequence[str]]] = {}
     for source in hand_written:
         folder = source.parent.name
-        jobs[f"{folder}_{source.stem}.o"] = (str(source), on_generated if folder == "apps" else ())
+        own = resources.path("firmware") in source.parents
+        more = on_generated if folder == "apps" else () if own else cmsis_nn.SOURCE_FLAGS
+        jobs[f"{folder}_{source.stem}.o"] = (str(source), more)
     for name in sources:
         if name.endswith(".c"):
             jobs[f"{_GENERATED}_{name[:-2].replace('/', '_')}.o"] = (f"{_GENERATED}/{name}", on_generated)

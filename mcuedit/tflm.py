@@ -44,15 +44,15 @@ class Library:
     @property
     def flags(self) -> tuple[str, ...]:
         """What a C++ compiler needs for sources that use it."""
-        language = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
-        macros = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", *(("-DCMSIS_NN",) if self.int8 else ()))
-        return (*language, *macros, *includes(self.root))
+        return (*cxx_flags(self.root), *(("-DCMSIS_NN",) if self.int8 else ()))
 
 
-def includes(root: Path) -> tuple[str, ...]:
-    """Include paths of a tree's headers."""
-    folders = (root, *(root / _DOWNLOADS / name for name in _INCLUDES))
-    return tuple(word for folder in folders for word in ("-isystem", str(folder)))
+def cxx_flags(tree: Path) -> tuple[str, ...]:
+    """What a C++ compiler needs for sources that use the headers of a tree."""
+    language = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
+    folders = (tree, *(tree / _DOWNLOADS / name for name in _INCLUDES))
+    paths = (word for folder in folders for word in ("-isystem", str(folder)))
+    return (*language, "-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", *paths)
 
 
 def root() -> Path:
@@ -75,6 +75,12 @@ def root() -> Path:
             f"make -C {given} -f {MAKEFILE} third_party_downloads",
         )
     return tree
+
+
+def is_newer(tree: Path) -> bool:
+    """Whether a tree keeps all its names in tflite::micro."""
+    text = (tree / "tensorflow/lite/micro/micro_context.h").read_text(encoding="utf-8", errors="replace")
+    return re.search(r"namespace (tflite::)?micro", text) is not None
 
 
 def commit(tree: Path) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
-from mcuedit.tflm import Library
+from mcuedit.tflm import Library, cxx_flags
 
 GCC = "arm-none-eabi-gcc"
 INSTALL_GCC = "apt install gcc-arm-none-eabi"
@@ -138,3 +138,16 @@ def find_host_compiler() -> Compiler:
     if compiler is None:
         raise McueditError("no C compiler for this machine: cc and ziglang are not installed", INSTALL_ZIG)
     return compiler
+
+
+def find_host_cxx_compiler(tflm_root: Path) -> Compiler:
+    """The compiler for this machine for sources that use TFLM's headers.
+
+    Raises:
+        McueditError: there is none.
+    """
+    compiler, path = find_host_compiler(), shutil.which("c++")
+    if compiler.name == "cc" and path is None:
+        raise McueditError("no C++ compiler for this machine: c++ is not installed", "apt install g++")
+    command = (path,) if compiler.name == "cc" and path else (*compiler.command[:-1], "c++")
+    return replace(compiler, cxx=(*command, *cxx_flags(tflm_root)))

@@ -24,12 +24,12 @@ int DebugVsnprintf(char *buffer, size_t size, const char *format, va_list argume
 
 namespace
 {
-namespace tflm = mcuedit::tflm;
+using namespace mcuedit::tflm;
 
 /* Made by tflm_start: no constructor runs before main. */
 alignas(MODEL_RESOLVER) unsigned char resolver_place[sizeof(MODEL_RESOLVER)];
-alignas(tflm::MicroInterpreter) unsigned char interpreter_place[sizeof(tflm::MicroInterpreter)];
-tflm::MicroInterpreter *interpreter;
+alignas(MicroInterpreter) unsigned char interpreter_place[sizeof(MicroInterpreter)];
+MicroInterpreter *interpreter;
 mcuedit_tflm deltas;
 
 void PrintArgument(char conversion, va_list *arguments)
@@ -86,9 +86,9 @@ int tflm_start(mcuedit_stack *stack, int8_t *arena)
         return err;
     }
     auto *resolver = new (resolver_place) MODEL_RESOLVER;
-    interpreter = new (interpreter_place) tflm::MicroInterpreter(tflm::GetModel(MODEL_DATA), *resolver,
-                                                                 reinterpret_cast<uint8_t *>(arena), MODEL_ARENA_SIZE);
-    if (MODEL_ADD_OPS(resolver) != kTfLiteOk || interpreter->SetMicroExternalContext(&deltas) != kTfLiteOk ||
+    interpreter = new (interpreter_place)
+        MicroInterpreter(GetModel(MODEL_DATA), *resolver, reinterpret_cast<uint8_t *>(arena), MODEL_ARENA_SIZE);
+    if (!MODEL_ADD_OPS(resolver) || interpreter->SetMicroExternalContext(&deltas) != kTfLiteOk ||
         interpreter->AllocateTensors() != kTfLiteOk) {
         return MCUEDIT_E_RUNTIME;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of TensorFlow Lite Micro that are used here, wherever a version of it keeps them: mcuedit::tflm::X is
- * tflite::X or tflite::micro::X.
+ * The names of TensorFlow Lite Micro, wherever a version of it keeps them: `using namespace mcuedit::tflm` finds those
+ * of namespace tflite, and those that newer versions moved from there and from the global namespace to tflite::micro.
  */
 #ifndef MCUEDIT_COMPAT_H
 #define MCUEDIT_COMPAT_H
@@ -23,6 +23,17 @@ namespace tflm
 {
 using namespace ::tflite;
 using namespace ::tflite::micro;
+
+/* TFLM's interface for kernels. */
+inline MicroContext *Context(TfLiteContext *context)
+{
+#ifdef MCUEDIT_TFLM_NEWER
+    /* The runtime is newer than these headers (firmware/apps/plugin.cc): this is all that it has in there. */
+    return *reinterpret_cast<MicroContext **>(context);
+#else
+    return GetMicroContext(context);
+#endif
+}
 } // namespace tflm
 } // namespace mcuedit
 

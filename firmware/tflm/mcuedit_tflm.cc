@@ -36,17 +36,12 @@ struct Op {
     void (*free)(TfLiteContext *context, void *buffer);
     void (*reset)(TfLiteContext *context, void *buffer);
     void *data;
-    mcuedit_tflm *tflm; /* NULL: the op carries none */
+    mcuedit_tflm *deltas; /* NULL: the op carries none */
     const TfLiteEvalTensor *input;
     TfLiteEvalTensor *output;
     int patch; /* handle of the scratch buffer that a window is gathered in */
     uint16_t index;
 };
-
-tflm::MicroContext *Micro(TfLiteContext *context)
-{
-    return tflm::GetMicroContext(context);
-}
 
 /* Runs a function of the stock kernel, which finds its own data in the node. */
 TfLiteStatus RunStock(TfLiteStatus (*function)(TfLiteContext *, TfLiteNode *), Op *op, TfLiteContext *context,
@@ -58,17 +53,17 @@ TfLiteStatus RunStock(TfLiteStatus (*function)(TfLiteContext *, TfLiteNode *), O
     return status;
 }
 
-/* Is tensor `index` int8 with as many elements, and of this zero point if there is one to compare? */
-bool IsTensor(TfLiteContext *context, int index, uint32_t size, const int8_t *zero_point)
+/* Has an int8 tensor as many elements? Its quantization is that of the model, whose bytes are proven. */
+bool IsInt8(const TfLiteEvalTensor *tensor, uint32_t size)
 {
-    TfLiteTensor *tensor = Micro(context)->AllocateTempTfLiteTensor(index);
-    if (tensor == nullptr) {
+    if (tensor == nullptr || tensor->dims == nullptr || tensor->type != kTfLiteInt8) {
         return false;
     }
-    bool is = tensor->type == kTfLiteInt8 && tensor->bytes == size &&
-              (zero_point == nullptr || tensor->params.zero_point == *zero_point);
-    Micro(context)->DeallocateTempTfLiteTensor(tensor);
-    return is;
+    uint32_t elements = 1;
+    for (int i = 0; i < tensor->dims->size; i++) {
+        elements *= static_cast<uint32_t>(tensor->dims->data[i]);
+    }
+    return elements == size;
 }
 
 uint32_t InputSize(const mcuedit_op &op)
@@ -92,56 +87,48 @@ uint16_t FindOp(const mcuedit_tflm_model *model, int output)
  * Takes the op in if the base has it and its tensors are as they should be. Subgraph 0 is prepared first; once nothing
  * of it is missing, tensors of the same index in another one are not taken for it.
  */
-void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *tflm)
+void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *deltas)
 {
-    uint16_t index = tflm->missing == 0 ? tflm->model->base->op_count : FindOp(tflm->model, node->outputs->data[0]);
-    if (index == tflm->model->base->op_count) {
+    uint16_t index =
+        deltas->missing == 0 ? deltas->model->base->op_count : FindOp(deltas->model, node->outputs->data[0]);
+    if (index == deltas->model->base->op_count) {
         return;
     }
-    const mcuedit_op &carrier = tflm->model->base->ops[index];
-    if (!IsTensor(context, node->inputs->data[0], InputSize(carrier), &carrier.input_zero_point) ||
-        !IsTensor(context, node->outputs->data[0], carrier.rows * carrier.n_out, nullptr)) {
+    const mcuedit_op &carrier = deltas->model->base->ops[index];
+    op->input = Context(context)->GetEvalTensor(node->inputs->data[0]);
+    op->output = Context(context)->GetEvalTensor(node->outputs->data[0]);
+    if (!IsInt8(op->input, InputSize(carrier)) || !IsInt8(op->output, carrier.rows * carrier.n_out)) {
         return;
     }
-    op->tflm = tflm;
+    op->deltas = deltas;
     op->index = index;
-    op->input = Micro(context)->GetEvalTensor(node->inputs->data[0]);
-    op->output = Micro(context)->GetEvalTensor(node->outputs->data[0]);
-    tflm->missing--;
-    if (index < tflm->first) {
-        tflm->first = index;
+    deltas->missing--;
+    if (index < deltas->first) {
+        deltas->first = index;
     }
 }
 
 /* The stack to add, latched by the first op of an inference; NULL if the op runs as it is. */
 mcuedit_stack *Begin(const Op *op)
 {
-    if (op->tflm == nullptr || mcuedit_tflm_status(op->tflm) != MCUEDIT_OK) {
+    if (op->deltas == nullptr || mcuedit_tflm_status(op->deltas) != MCUEDIT_OK) {
         return nullptr;
     }
-    if (op->index == op->tflm->first) {
-        mcuedit_stack_latch(op->tflm->stack);
+    if (op->index == op->deltas->first) {
+        mcuedit_stack_latch(op->deltas->stack);
     }
-    return op->tflm->stack;
+    return op->deltas->stack;
 }
 
 } // namespace
 
-void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLMRegistration &stock, Find find)
+void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLMRegistration &stock,
+           mcuedit_tflm *deltas)
 {
-    Op *op = static_cast<Op *>(Micro(context)->AllocatePersistentBuffer(sizeof(Op)));
+    Op *op = static_cast<Op *>(Context(context)->AllocatePersistentBuffer(sizeof(Op)));
     if (op != nullptr) {
         void *data = stock.init == nullptr ? nullptr : stock.init(context, buffer, length);
-        *op = Op{stock.prepare,
-                 stock.invoke,
-                 stock.free,
-                 stock.reset,
-                 data,
-                 find(Micro(context)->external_context()),
-                 nullptr,
-                 nullptr,
-                 0,
-                 0};
+        *op = Op{stock.prepare, stock.invoke, stock.free, stock.reset, data, deltas, nullptr, nullptr, 0, 0};
     }
     return op;
 }
@@ -152,11 +139,11 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node)
     if (op == nullptr) {
         return kTfLiteError; /* the arena is too small */
     }
-    mcuedit_tflm *tflm = op->tflm;
-    op->tflm = nullptr;
+    mcuedit_tflm *deltas = op->deltas;
+    op->deltas = nullptr;
     TfLiteStatus status = op->prepare == nullptr ? kTfLiteOk : RunStock(op->prepare, op, context, node);
-    if (status == kTfLiteOk && tflm != nullptr && tflm->model != nullptr) {
-        Bind(context, node, op, tflm);
+    if (status == kTfLiteOk && deltas != nullptr && deltas->model != nullptr) {
+        Bind(context, node, op, deltas);
     }
     return status;
 }
@@ -165,12 +152,12 @@ TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node)
 {
     TfLiteStatus status = Prepare(context, node);
     Op *op = static_cast<Op *>(node->user_data);
-    if (status != kTfLiteOk || op->tflm == nullptr) {
+    if (status != kTfLiteOk || op->deltas == nullptr) {
         return status;
     }
-    const mcuedit_op &carrier = op->tflm->model->base->ops[op->index];
+    const mcuedit_op &carrier = op->deltas->model->base->ops[op->index];
     return carrier.window == nullptr ? kTfLiteOk
-                                     : Micro(context)->RequestScratchBufferInArena(carrier.n_in, &op->patch);
+                                     : Context(context)->RequestScratchBufferInArena(carrier.n_in, &op->patch);
 }
 
 TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)
@@ -192,13 +179,13 @@ TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)
 TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node)
 {
     Op *op = static_cast<Op *>(node->user_data);
-    if (op->tflm == nullptr || op->tflm->model->base->ops[op->index].window == nullptr) {
+    if (op->deltas == nullptr || op->deltas->model->base->ops[op->index].window == nullptr) {
         return Invoke(context, node);
     }
     mcuedit_stack *stack = Begin(op);
     TfLiteStatus status = RunStock(op->invoke, op, context, node);
     if (status == kTfLiteOk && stack != nullptr) {
-        int8_t *patch = static_cast<int8_t *>(Micro(context)->GetScratchBuffer(op->patch));
+        int8_t *patch = static_cast<int8_t *>(Context(context)->GetScratchBuffer(op->patch));
         mcuedit_stack_add_windows(stack, op->index, op->input->data.int8, op->output->data.int8, patch);
     }
     return status;

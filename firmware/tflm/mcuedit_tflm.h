@@ -63,20 +63,32 @@ int mcuedit_tflm_status(const mcuedit_tflm *tflm);
 namespace mcuedit
 {
 
+using namespace tflm;
+
 /* A stock kernel: tflite::Register_FULLY_CONNECTED and its like. */
 typedef TFLMRegistration (*Stock)();
 
-/* Finds the deltas in what the application gave as external context, which may be a structure of its own. */
-typedef mcuedit_tflm *(*Find)(void *external_context);
+/* Finds the deltas of an interpreter; NULL if it has none. */
+typedef mcuedit_tflm *(*Find)(TfLiteContext *context);
 
-inline mcuedit_tflm *ExternalContext(void *external_context)
+/*
+ * The application gave them as external context. One that gives a structure of its own has a function of its own:
+ *
+ *     mcuedit_tflm *FindMine(TfLiteContext *context)
+ *     {
+ *         return &static_cast<Mine *>(mcuedit::tflm::Context(context)->external_context())->deltas;
+ *     }
+ *     ... mcuedit::Wrap<tflite::Register_FULLY_CONNECTED, FindMine>()
+ */
+inline mcuedit_tflm *ExternalContext(TfLiteContext *context)
 {
-    return static_cast<mcuedit_tflm *>(external_context);
+    return static_cast<mcuedit_tflm *>(Context(context)->external_context());
 }
 
 namespace internal
 {
-void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLMRegistration &stock, Find find);
+void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLMRegistration &stock,
+           mcuedit_tflm *deltas);
 TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node);
@@ -86,7 +98,7 @@ void Reset(TfLiteContext *context, void *buffer);
 
 template <Stock kStock, Find kFind> void *InitOf(TfLiteContext *context, const char *buffer, size_t length)
 {
-    return Init(context, buffer, length, kStock(), kFind);
+    return Init(context, buffer, length, kStock(), kFind(context));
 }
 } // namespace internal
 

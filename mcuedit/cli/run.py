@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import atomic, base, board, codegen
+from mcuedit import atomic, base, board
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, note, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
@@ -32,6 +32,7 @@ from mcuedit.errors import McueditError
 @click.argument("base_path", metavar="BASE", type=PATH)
 @click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=PATH, help="Compiled in; several stack.")
 @click.option("--emulator", type=click.Choice(runner.EMULATORS), default="unicorn", show_default=True)
+@click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", metavar="TEXT", multiple=True, help="A question; may be given again.")
 @click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: int8 array x, one row each.")
@@ -47,6 +48,7 @@ def command(
     base_path: Path,
     adapters: tuple[Path, ...],
     emulator: str,
+    runtime: str,
     board_name: str | None,
     prompts: tuple[str, ...],
     inputs: Path | None,
@@ -62,8 +64,11 @@ def command(
     """Build the firmware of BASE and its adapters for a board, execute it on an emulator, and show what it says.
 
     unicorn and qemu execute the linked ELF file; host runs the same C compiled for this machine, tflm the runtime of
-    TensorFlow Lite Micro itself. code_total is the firmware without weights, labels, tables and adapters: those are
-    model_bytes. ram is all that is taken: the arena, in which input and output lie, other data, and the peak stack.
+    TensorFlow Lite Micro itself. --runtime tflm builds firmware with TensorFlow Lite Micro, from TFLM_ROOT and TFLM_LIB
+    (see `mcuedit doctor`); host is then its kernel wrapper inside the tflite_micro runtime.
+
+    code_total is the firmware without weights, labels, tables and adapters: those are model_bytes. ram is all that is
+    taken: the arena, in which input and output lie, other data, and the peak stack.
     """
     found = base.load(base_path)
     loaded = [read_adapter(path, found) for path in adapters]
@@ -79,13 +84,14 @@ def command(
             prompts=prompts,
             inputs=tensors,
             count=count,
+            runtime=runtime,
             toolchain=toolchain,
             opt=opt,
         )
         differing, oracle = _compare(found, loaded, result) if check else (None, None)
     if dump is not None:
         _dump(dump, result)
-    values = _values(found, result, emulator)
+    values = _values(found, result, emulator, runtime)
     if check:
         values |= {"differing_bytes": differing, "oracle": oracle}
     if as_json:
@@ -120,13 +126,13 @@ def _compare(found: Base, adapters: list[Adapter], result: runner.Result) -> tup
     return int((wanted != result.outputs).sum()), oracle.name
 
 
-def _values(found: Base, result: runner.Result, emulator: str) -> dict[str, Any]:
+def _values(found: Base, result: runner.Result, emulator: str, runtime: str) -> dict[str, Any]:
     values: dict[str, Any] = {"emulator": emulator, "inputs": len(result.inputs), "seconds": round(result.seconds, 3)}
     if result.board is not None and result.footprint is not None:
         size, stack = result.footprint, result.peak_stack or 0
         ram = size.data + size.bss + stack
-        arena = codegen.plan(found.model).arena_size
         values |= {
+            "runtime": runtime,
             "board": result.board,
             "cpu": board.load(result.board).cpu,
             "toolchain": result.toolchain,
@@ -135,7 +141,7 @@ def _values(found: Base, result: runner.Result, emulator: str) -> dict[str, Any]
             "rodata": size.rodata,
             "code_total": size.code_total,
             "model_bytes": size.model,
-            "arena": arena,
+            "arena": result.arena,
             "ram": ram,
             "ram_beyond_io": ram - found.model.input.size - found.model.output.size,
         }

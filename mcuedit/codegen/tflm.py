@@ -135,7 +135,7 @@ def _kind_context(model: Model, kind: str) -> dict[str, str]:
         raise McueditError(f"op {index} {kind} is not in TensorFlow Lite Micro", "convert the model again without it")
     words = (word if word == "2D" else word.capitalize() for word in kind.split("_"))
     function = f"Add{_NAMES.get(kind) or ''.join(words)}"
-    register = f"mcuedit::tflm::Register_{kind}{'_INT8' if kind in _INT8 and _is_int8(model, kind) else ''}"
+    register = f"Register_{kind}{'_INT8' if kind in _INT8 and _is_int8(model, kind) else ''}"
     wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and carries(model, op) for op in model.ops) else None
     if wrapper:
         return {"function": function, "argument": f"mcuedit::{wrapper}<{register}>()"}

@@ -71,6 +71,10 @@ class Device(Protocol):
         """Bytes of stack used at most so far, where there is such a thing."""
         ...
 
+    def arena_used(self) -> int | None:
+        """Bytes of the arena that are taken, where there is such a thing."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(

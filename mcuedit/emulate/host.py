@@ -34,11 +34,13 @@ class HostDevice:
         self._base, self._adapters = base, len(adapters)
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
-            path = build_host(sources(base, adapters), Path(self._folder.name))
-            self._library = _load(path)
+            self._library = self._build(base, adapters, Path(self._folder.name))
         finally:
             self._folder.cleanup()  # a loaded library needs its file no more
         self._check(self._library.host_start())
+
+    def _build(self, base: Base, adapters: Sequence[Adapter], folder: Path) -> Any:
+        return load_library(build_host(sources(base, adapters), folder))
 
     def use(self, active: Sequence[bool]) -> None:
         self._check(self._library.host_use(mask_bytes(check_active(active, self._adapters))))
@@ -56,6 +58,9 @@ class HostDevice:
         return self._infer(check_inputs(self._base, inputs))[0]
 
     def stack_peak(self) -> None:
+        return None
+
+    def arena_used(self) -> None:
         return None
 
     def __enter__(self) -> Self:
@@ -84,8 +89,9 @@ class HostDevice:
             raise McueditError(f"the host engine refuses the base or an adapter: {name}", "train the adapter again")
 
 
-def _load(path: Path) -> Any:
-    library = ctypes.CDLL(str(path))
+def load_library(path: Path, mode: int = ctypes.DEFAULT_MODE) -> Any:
+    """A library of firmware/apps/host.c."""
+    library = ctypes.CDLL(str(path), mode)
     library.host_label.restype = ctypes.c_void_p
     library.host_error.restype = ctypes.c_char_p
     return library

@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,9 +34,10 @@ class Result:
         inputs: int8[n, input size]: the prompts' features and the given inputs, in this order.
         outputs: int8[n, output size].
         answers: one per prompt.
-        counts: one per row of `outputs`; empty without counting.
-        peak_stack, footprint, toolchain, board: None where no firmware runs. The footprint is that of the firmware
-            without probes, also when they were counted with.
+        counts: one per row of `outputs`; empty without counting. With TFLM, which has no probes inside an inference,
+            `delta` is what it takes more than with no adapter active.
+        peak_stack, arena, footprint, toolchain, board: None where no firmware runs. The footprint is that of
+            the firmware without probes, also when they were counted with.
         seconds: of the inferences, without the build.
     """
 
@@ -45,6 +46,7 @@ class Result:
     answers: tuple[Answer, ...]
     counts: tuple[Counts, ...]
     peak_stack: int | None
+    arena: int | None
     footprint: Footprint | None
     toolchain: str | None
     board: str | None
@@ -104,13 +106,25 @@ def run(
             inputs=x,
             outputs=outputs,
             answers=tuple(answers),
-            counts=tuple(device.counts),
+            counts=_counts(device, x, len(adapters)),
             peak_stack=device.stack_peak(),
+            arena=device.arena_used(),
             footprint=_footprint(base, adapters, device.built, runtime, opt) if device.built else None,
             toolchain=device.built.toolchain if device.built else None,
             board=device.built.board.name if device.built else None,
             seconds=seconds,
         )
+
+
+def _counts(device: Device, x: Int8Array, adapters: int) -> tuple[Counts, ...]:
+    """What was counted, its deltas told from the base by running that alone where no probe tells them."""
+    counts = tuple(device.counts)
+    if not counts or counts[0].ops:
+        return counts
+    device.counts.clear()
+    device.use([False] * adapters)
+    device.run(x)
+    return tuple(replace(c, delta=c.total - alone.total) for c, alone in zip(counts, device.counts, strict=True))
 
 
 def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, runtime: str, opt: str) -> Footprint:
@@ -149,6 +163,10 @@ def open_device(
     if board is not None or count:
         what = "has no boards" if board is not None else "counts no instructions"
         raise McueditError(f"emulator {emulator} {what}", f"use --emulator {' or '.join(DEFAULT_BOARDS)}")
+    if emulator == "host" and runtime == "tflm":
+        from mcuedit.emulate.plugin import PluginDevice
+
+        return PluginDevice(base, adapters)
     if emulator == "host":
         from mcuedit.emulate.host import HostDevice
 

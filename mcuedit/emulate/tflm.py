@@ -43,6 +43,9 @@ class OracleDevice:
     def stack_peak(self) -> None:
         return None
 
+    def arena_used(self) -> None:
+        return None
+
     def __enter__(self) -> Self:
         return self
 

@@ -105,9 +105,14 @@ class VirtualDevice:
         return np.frombuffer(raw, np.int8).reshape(len(rows), self._base.model.output.size)
 
     def stack_peak(self) -> int:
+        return self._stat("stack")
+
+    def arena_used(self) -> int:
+        return self._stat("arena")
+
+    def _stat(self, word: str) -> int:
         self._session.write(b"stat\n")
-        words = dict(word.split("=") for word in self._reply("stat").split())
-        return int(words["stack"])
+        return int(dict(word.split("=") for word in self._reply("stat").split())[word])
 
     def close(self) -> None:
         """Ends the emulator and removes the build."""

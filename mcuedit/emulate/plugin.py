@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TFLM's own runtime on this machine with the kernel wrapper of firmware/tflm in it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcuedit import tflm
+from mcuedit.base import Base
+from mcuedit.build import build_plugin
+from mcuedit.delta import Adapter
+from mcuedit.emulate.device import Int8Array
+from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.host import HostDevice, load_library
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import answers, logits_tensor
+
+_NEWER = b"N6tflite5micro12MicroContextE"  # typeinfo of MicroContext
+
+
+class PluginDevice(HostDevice):
+    """A base, its .tflite untouched, in the `tflite_micro` runtime with wrapped kernels; see `Device`.
+
+    Args:
+        data: the model that the runtime runs; None: that of the base. The wrapper refuses any other.
+
+    Attributes:
+        status: of the wrapper, by name: "OK" when active adapters are added.
+
+    Raises:
+        McueditError: tflite-micro or TFLM's headers are not there, or the wrapper refuses an adapter.
+    """
+
+    def __init__(self, base: Base, adapters: Sequence[Adapter] = (), *, data: bytes | None = None) -> None:
+        if find_spec("tflite_micro") is None:
+            raise McueditError("tflite-micro is not installed", "pip install tflite-micro (Linux x86-64)")
+        self._data = base.model.data if data is None else data
+        self._logits = logits_tensor(base.model)
+        super().__init__(base, adapters)
+        self._interpreter = self._start()
+
+    @property
+    def status(self) -> str:
+        return str(self._library.host_error(self._library.plugin_status()).decode())
+
+    def _build(self, base: Base, adapters: Sequence[Adapter], folder: Path) -> Any:
+        files = sources(base, adapters, "tflm")
+        key = hashlib.sha256(repr((sorted(files.items()), os.urandom(8))).encode()).hexdigest()[:16]
+        self._registerer = f"mcuedit_plugin_{key}"
+        tree = tflm.root()
+        newer = _runtime_is_newer() and not tflm.is_newer(tree)
+        path = build_plugin(files, folder, tree, self._registerer, newer=newer)
+        library = load_library(path, ctypes.RTLD_GLOBAL)
+        library.plugin_model(self._data, len(self._data))
+        return library
+
+    def _check(self, error: int) -> None:
+        if self._library.host_error(error) != b"E_BASE":  # its status says so; the base runs on
+            super()._check(error)
+
+    def _start(self) -> Any:
+        from tflite_micro import runtime
+
+        size = 1 << 20 if len(self._data) < 1 << 18 else 4 * len(self._data)
+        return runtime.Interpreter.from_bytes(
+            self._data,
+            custom_op_registerers=[self._registerer],
+            arena_size=size + 4 * sum(t.size for t in self._base.model.tensors if t.data is None),
+            intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
+        )
+
+    def _infer(self, rows: Int8Array) -> tuple[Int8Array, Any]:
+        model = self._base.model
+        outputs = np.empty((len(rows), model.output.size), np.int8)
+        logits = np.empty((len(rows), model.tensors[self._logits].size), np.int8)
+        for i, row in enumerate(rows):
+            self._interpreter.set_input(row.reshape(model.input.shape), 0)
+            self._interpreter.invoke()
+            outputs[i] = self._interpreter.get_output(0).reshape(-1)
+            found = outputs[i] if self._logits == model.outputs[0] else self._tensor(self._logits)
+            logits[i] = found.reshape(-1)
+        return outputs, answers(logits)
+
+    def _tensor(self, index: int) -> Int8Array:
+        return np.asarray(self._interpreter.GetTensor(index, 0)["tensor_data"])
+
+
+def _runtime_is_newer() -> bool:
+    """Whether the installed runtime keeps its names in tflite::micro: by those in its library."""
+    spec = find_spec("tflite_micro")
+    places = spec.submodule_search_locations if spec else None
+    return any(_NEWER in path.read_bytes() for place in places or () for path in Path(place).rglob("_runtime*.so"))
