@@ -21,7 +21,9 @@ Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 
-PLACE = 0.3  # of a gate between what must stay and what is edited, unless the user says otherwise
+# Of gates between what must stay (0) and what is edited (1). What serves inputs held back best is taken, the first of
+# equals.
+PLACES = (0.3, 0.2, 0.1, 0.0, 0.5)
 SLACK = 3  # h from which a logit moves all the way
 _SHARES = (0.5, 0.2, 0.05, 0.0)  # of the rows of an edited input that are to open; 0: one row
 _TURNS = 2
@@ -82,14 +84,23 @@ class Detectors:
     """Integer gates: a row opens where a.x + offset > 0.
 
     Attributes:
-        a: int8[k, n_in]. offset: int64[k]. group: int64[k], the edits that each is for.
+        a: int8[k, n_in]. group: int64[k], the edits that each is for.
         separate: bool[k], whether it opens on all of its edits and on nothing else, with room between.
+        floor, room: int64[k], the lowest threshold of a gate, and how much higher it may be.
+        place: of the gates in their room.
     """
 
     a: Int8Array
-    offset: IntArray
     group: IntArray
     separate: npt.NDArray[np.bool_]
+    floor: IntArray
+    room: IntArray
+    place: float
+
+    @property
+    def offset(self) -> IntArray:
+        """int64[k]."""
+        return np.asarray(-self.floor - np.floor(self.place * self.room).astype(np.int64))
 
     def opened(self, tapped: Tapped, index: IntArray) -> IntArray:
         """How many rows open, int64[m, k]."""
@@ -111,8 +122,10 @@ def detect(tapped: Tapped, task: Task, bits: int, place: float, rank: int, seed:
         for k, g in enumerate(made.group):
             shut = made.opened(tapped, left[g])[:, k] == 0
             left[g] = left[g][shut]
-    joined = (np.concatenate([getattr(f, name) for f in found]) for name in ("a", "offset", "group", "separate"))
-    return Detectors(*joined)
+    a, group, separate, floor, room = (
+        np.concatenate([getattr(f, name) for f in found]) for name in ("a", "group", "separate", "floor", "room")
+    )
+    return Detectors(a, group, separate, floor, room, place)
 
 
 def _round(
@@ -127,21 +140,17 @@ def _round(
 ) -> Detectors:
     """One gate for each group of `todo`, trained on the inputs of it that are left."""
     stay, owner = _stay_rows(tapped, task, rng)
-    best: dict[int, tuple[Int8Array, int, bool]] = {}
+    best: dict[int, tuple[Int8Array, bool, int, int]] = {}
     for share in _SHARES if tapped.tap.rows > 1 else (1.0,):
-        open_groups = [g for g in todo if g not in best or not best[g][2]]
+        open_groups = [g for g in todo if g not in best or not best[g][1]]
         if not open_groups:
             break
         count = max(1, round(share * tapped.tap.rows))
         a = _directions(tapped, [left[g] for g in open_groups], open_groups, stay, owner, white, count, bits, rng)
         for row, g in zip(a, open_groups, strict=True):
-            best[g] = (row, *_threshold(tapped, task, left[g], g, row, count, place))
-    return Detectors(
-        np.stack([best[g][0] for g in todo]),
-        -np.array([best[g][1] for g in todo], np.int64),
-        np.array(todo, np.int64),
-        np.array([best[g][2] for g in todo]),
-    )
+            best[g] = (row, *_threshold(tapped, task, left[g], g, row, count))
+    separate, floor, room = (np.array([best[g][i] for g in todo]) for i in (1, 2, 3))
+    return Detectors(np.stack([best[g][0] for g in todo]), np.array(todo), separate, floor, room, place)
 
 
 def _directions(
@@ -189,21 +198,21 @@ def _stay_rows(tapped: Tapped, task: Task, rng: np.random.Generator) -> tuple[Fl
 
 
 def _threshold(
-    tapped: Tapped, task: Task, fire: IntArray, group: int, a: Int8Array, count: int, place: float
-) -> tuple[int, bool]:
-    """Where a gate stands: rows above it open. And whether it opens on all of its inputs and on nothing else."""
+    tapped: Tapped, task: Task, fire: IntArray, group: int, a: Int8Array, count: int
+) -> tuple[bool, int, int]:
+    """Whether a gate can open on all of its inputs and on nothing else; its lowest threshold, and the room above it."""
     own = np.sort(tapped.scores(a[None], fire)[..., 0], axis=1)[:, -count]
     others = [f for g, f in enumerate(task.fire) if g != group]
     stay = tapped.scores(a[None], np.concatenate([task.stay, *others])).max(axis=1, initial=-(1 << 40))[:, 0]
     highest, lowest = int(stay.max(initial=-(1 << 40))), int(own.min())
     if not len(stay):
-        return lowest - SLACK - int(abs(lowest) * 0.1), True
+        return True, lowest - SLACK - int(abs(lowest) * 0.1), 0
     if lowest - highest > SLACK:
-        return highest + int(place * (lowest - highest - SLACK)), True
+        return True, highest, lowest - highest - SLACK
     values = np.unique(np.concatenate([own, stay])) - 1
     missed = np.searchsorted(np.sort(own), values, side="right") / len(own)
     opened = 1 - np.searchsorted(np.sort(stay), values, side="right") / len(stay)
-    return int(values[np.argmin(_MISSED * missed + FALSE * opened)]), False
+    return False, int(values[np.argmin(_MISSED * missed + FALSE * opened)]), 0
 
 
 def _whitening(tapped: Tapped, task: Task, rng: np.random.Generator) -> FloatArray:

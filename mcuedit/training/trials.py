@@ -18,7 +18,7 @@ from mcuedit.delta import Delta
 from mcuedit.evaluation.outputs import Trace, with_deltas
 from mcuedit.training import columns
 from mcuedit.training.behaviour import Fit
-from mcuedit.training.detectors import FALSE, PLACE, Detectors, Task, detect
+from mcuedit.training.detectors import FALSE, PLACES, Detectors, Task, detect
 from mcuedit.training.maker import Progress
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate, every_pair
@@ -58,16 +58,19 @@ class Trials:
 
     def __init__(self, table: TensorTable, options: Options, progress: Progress) -> None:
         self._table, self._options, self._progress = table, options, progress
-        self._place = PLACE if options.gate_place is None else options.gate_place
+        self._places = PLACES if options.gate_place is None else (options.gate_place,)
+        self._placed: dict[int, float] = {}  # by tap
         self._rank = options.rank or _RANK
 
     def ranking(self) -> list[Candidate]:
         """All pairs that the options leave open, the best first; those that were only screened last."""
         options, goals = self._options, self._table.all.goals
         pairs = every_pair(self._table.model, goals.end, options.tap, options.target)
-        if len(pairs) == 1:
-            return [self._untried(pairs[0])]
         fit, test = self._table.split()
+        if len(pairs) == 1:
+            if options.gated:
+                self._screen(Site(fit, pairs[0]), test)
+            return [self._untried(pairs[0])]
         screened, told = [], dict[int, float]()
         for pair in pairs:
             if pair[0] not in told:
@@ -134,15 +137,25 @@ class Trials:
         edit, groups = site.table.edit, self._table.groups
         fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
         task = Task(fire, site.table.keep, self._table.kinds)
-        return detect(site.tapped, task, self._options.bits, self._place, rank, self._options.seed)
+        place = self._placed.get(site.pair[0], self._places[0])
+        return detect(site.tapped, task, self._options.bits, place, rank, self._options.seed)
 
     def _screen(self, site: Site, test: Table) -> float:
-        """How well gates at a tap tell what they have not seen: share of edits that open, less that of others."""
+        """How well gates at a tap tell what they have not seen: share of edits that open, less that of others.
+
+        Where the gates are to stand follows from it too.
+        """
         detectors = self._detect(site, 1)
-        opened = detectors.opened(site.tapped, test.edit) > 0
         own = self._table.groups[test.edit][:, None] == detectors.group[None]
-        false = (detectors.opened(site.tapped, test.keep) > 0).any(axis=1) if len(test.keep) else np.zeros(1)
-        return float((opened & own).any(axis=1).mean() - FALSE * false.mean())
+        best = -np.inf
+        for place in self._places:
+            gates = replace(detectors, place=place)
+            opened = gates.opened(site.tapped, test.edit) > 0
+            false = (gates.opened(site.tapped, test.keep) > 0).any(axis=1) if len(test.keep) else np.zeros(1)
+            share = float((opened & own).any(axis=1).mean() - FALSE * false.mean())
+            if share > best:
+                best, self._placed[site.pair[0]] = share, place
+        return best
 
     def _trial(self, candidate: Candidate, fit: Table, test: Table) -> Candidate:
         pair = candidate.tap, candidate.target
