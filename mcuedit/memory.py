@@ -74,6 +74,11 @@ class Flashing:
     runner: str
     targets: Mapping[str, str]
 
+    @property
+    def runners(self) -> list[str]:
+        """All that can flash it, the default one first."""
+        return sorted(self.targets, key=lambda name: name != self.runner)
+
 
 def read_region(table: Table) -> Region:
     """A range of addresses, in bytes: origin, length."""

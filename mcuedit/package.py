@@ -39,11 +39,14 @@ def encode(adapter: Adapter, model: Model) -> bytes:
     return head + struct.pack("<I", zlib.crc32(body, zlib.crc32(head))) + body
 
 
-def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
-    """Reads and checks device bytes as firmware does.
+def check(data: bytes, name: str) -> tuple[int, bytes]:
+    """Checks of device bytes what takes no base: magic, length and CRC.
+
+    Returns:
+        The number of deltas, and the identity of the base they are for.
 
     Raises:
-        McueditError: corrupted, truncated, not canonical, or not for this base.
+        McueditError: they are corrupted or truncated.
     """
     if len(data) < HEADER.size:
         raise _refused(name, f"{len(data)} bytes are less than a header")
@@ -54,6 +57,16 @@ def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
         raise _refused(name, f"{len(data)} bytes, its length field says {words * 4}")
     if crc != zlib.crc32(data[HEADER.size :], zlib.crc32(data[:_CRC_AT])):
         raise _refused(name, "CRC mismatch")
+    return count, base_id
+
+
+def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
+    """Reads and checks device bytes as firmware does.
+
+    Raises:
+        McueditError: corrupted, truncated, not canonical, or not for this base.
+    """
+    count, base_id = check(data, name)
     if base_id != model.base_id:
         raise other_base(base_id.hex(), model.sha256)
     if not count:

@@ -30,6 +30,7 @@ VERBS = {
     "bench": "Train and measure whole edit sets.",
     "emit": "Write a base and its adapters as C sources.",
     "run": "Build the firmware and execute it on a virtual board.",
+    "flash": "Write firmware or an adapter to a board.",
     "boards": "List the boards.",
     "doctor": "Check compilers, emulators and runtimes.",
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcuedit import adapter_dir
-from mcuedit.base import Base
+from mcuedit.base import Base, load
 from mcuedit.cli._common import table
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
@@ -38,6 +38,22 @@ def read_adapter(path: Path, base: Base) -> Adapter:
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
     return package.decode(data, base.model, path.name)
+
+
+def zoo_base(adapters: Sequence[Adapter]) -> Base:
+    """The base of the zoo that adapters are for."""
+    from mcuedit import zoo
+
+    if not adapters:
+        raise McueditError("neither an adapter nor a base is given", "give ADAPTER..., or --base BASE for a base alone")
+    for name in zoo.BASES:
+        found = load(zoo.folder(name))
+        if found.model.sha256 == adapters[0].base_sha256:
+            return found
+    raise McueditError(
+        f"adapter {adapters[0].name} is for base {adapters[0].base_sha256[:16]}, which is not in the zoo",
+        "add --base BASE",
+    )
 
 
 def edits_of(path: Path) -> tuple[Edit, ...]:

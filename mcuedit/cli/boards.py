@@ -37,8 +37,7 @@ def command(as_json: bool) -> None:
 
 
 def _runners(b: board.Board) -> list[str]:
-    """The default one first; none on boards that only exist in emulators."""
-    return sorted(b.flashing.targets, key=lambda name: name != b.flashing.runner) if b.flashing else []
+    return b.flashing.runners if b.flashing else []
 
 
 def _size(region: Region) -> str:

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base, zoo
+from mcuedit import adapter_dir, base
 from mcuedit.atomic import write_folder
-from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
-from mcuedit.delta import Adapter
+from mcuedit.cli._files import zoo_base
 from mcuedit.emission import emit
-from mcuedit.errors import McueditError
 
 
 @click.command(
@@ -30,7 +28,7 @@ def command(adapters: tuple[Path, ...], base_path: Path | None, output: Path, fo
     DIR is written whole or not at all. The same input gives the same bytes.
     """
     loaded = [adapter_dir.load(path) for path in adapters]
-    found = base.load(base_path) if base_path is not None else _zoo_base(loaded)
+    found = base.load(base_path) if base_path is not None else zoo_base(loaded)
     files = emit(found, loaded)
     write_folder(output, files, force=force)
     device = {name: len(data) for name, data in files.items() if name.endswith(".bin")}
@@ -39,16 +37,3 @@ def command(adapters: tuple[Path, ...], base_path: Path | None, output: Path, fo
         return
     own = [(name, f"{len(data):,}") for name, data in files.items() if "/" not in name]
     stdout().print(table(str(output), ("file", "bytes"), own))
-
-
-def _zoo_base(adapters: list[Adapter]) -> Base:
-    if not adapters:
-        raise McueditError("neither an adapter nor a base is given", "give ADAPTER..., or --base BASE for a base alone")
-    for name in zoo.BASES:
-        found = base.load(zoo.folder(name))
-        if found.model.sha256 == adapters[0].base_sha256:
-            return found
-    raise McueditError(
-        f"adapter {adapters[0].name} is for base {adapters[0].base_sha256[:16]}, which is not in the zoo",
-        "add --base BASE",
-    )

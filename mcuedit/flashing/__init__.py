@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware and adapters onto boards, by flashers that others wrote: plans of command lines, and runs of them."""
+
+from __future__ import annotations
+
+from mcuedit.flashing.image import Image, adapter_image, firmware_image
+from mcuedit.flashing.runners import Plan, Step, plan
+from mcuedit.flashing.session import Session
+
+__all__ = ["Image", "Plan", "Session", "Step", "adapter_image", "firmware_image", "plan"]

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be written, checked against the board's memory map before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from mcuedit import package
+from mcuedit.board import Board
+from mcuedit.errors import McueditError
+from mcuedit.memory import Region
+
+_ERASED = b"\xff"
+
+
+@dataclass(frozen=True)
+class Image:
+    """Bytes for flash.
+
+    Attributes:
+        title: "firmware", "slot 0".
+        stem: of the files that are made from it.
+        segments: address and bytes of each piece.
+        elf: the file that they are from; None for an adapter.
+    """
+
+    title: str
+    stem: str
+    segments: tuple[tuple[int, bytes], ...]
+    elf: Path | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return sum(len(data) for _, data in self.segments)
+
+    @property
+    def address(self) -> int:
+        """Where the first piece goes."""
+        return self.segments[0][0]
+
+
+def firmware_image(board: Board, path: Path, *, packed: bool = False) -> Image:
+    """Reads and checks an ELF file.
+
+    Args:
+        packed: what is written is an image made of the file, whose segments are copied elsewhere at start: only their
+            size counts.
+
+    Raises:
+        McueditError: it is no ELF file with something in it, or some of it lies outside the board's flash or in the
+            slots of adapters.
+    """
+    segments = _segments(path)
+    if packed:
+        total = sum(len(data) for _, data in segments)
+        if total > board.flash.length:
+            raise McueditError(
+                f"{path}: {total:,} bytes, the flash of {board.name} has {board.flash.length:,}", "make it smaller"
+            )
+    else:
+        slots = board.geometry.slots if board.geometry else None
+        for address, data in segments:
+            _check_segment(board, slots.region if slots else None, Region(address, len(data)), path)
+    return Image("firmware", "firmware", segments, path)
+
+
+def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:
+    """Checks device bytes for a slot; they are padded to what can be programmed at once.
+
+    Raises:
+        McueditError: they are damaged or too large, or the board has no such slot.
+    """
+    package.check(data, name)
+    slots = board.geometry.slots if board.geometry else None
+    if board.geometry is None or slots is None:
+        raise McueditError(f"board {board.name} has no slots for adapters", "compile the adapter into the firmware")
+    if not 0 <= number < slots.count:
+        raise McueditError(
+            f"board {board.name} has no slot {number}", f"its slots are 0 to {slots.count - 1} of {slots.size:,} bytes"
+        )
+    if len(data) > slots.size:
+        raise McueditError(
+            f"{name}: {len(data):,} bytes, a slot of board {board.name} has {slots.size:,}",
+            "train it with fewer factors or --bits 4",
+        )
+    padded = data + _ERASED * (-len(data) % board.geometry.program_unit)
+    return Image(f"slot {number}", f"slot{number}", ((slots.slot(number).origin, padded),))
+
+
+def _segments(path: Path) -> tuple[tuple[int, bytes], ...]:
+    try:
+        with path.open("rb") as file:
+            segments = tuple(sorted(_loads(ELFFile(file))))
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", "give the ELF file of a firmware") from error
+    except ELFError as error:
+        raise McueditError(f"{path}: no ELF file ({error})", "give the file that the linker wrote") from error
+    if not segments:
+        raise McueditError(f"{path}: nothing in it is to be loaded", "give a linked firmware, no object file")
+    return segments
+
+
+def _loads(elf: ELFFile) -> Iterator[tuple[int, bytes]]:
+    for segment in elf.iter_segments("PT_LOAD"):
+        if segment["p_filesz"]:
+            data = segment.data()
+            if len(data) != segment["p_filesz"]:
+                raise ELFError("it is cut off")
+            yield segment["p_paddr"], data
+
+
+def _check_segment(board: Board, slots: Region | None, segment: Region, path: Path) -> None:
+    where = f"{path}: {_range(segment)}"
+    if not board.flash.origin <= segment.origin < segment.end <= board.flash.end:
+        raise McueditError(
+            f"{where} lies outside the flash of {board.name}, {_range(board.flash)}", "is it built for another board?"
+        )
+    if slots is not None and segment.overlaps(slots):
+        raise McueditError(
+            f"{where} reaches into the slots for adapters, {_range(slots)}", "end the linker's flash region before them"
+        )
+
+
+def _range(region: Region) -> str:
+    return f"0x{region.origin:08x}..0x{region.end - 1:08x}"
