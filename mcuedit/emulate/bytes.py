@@ -14,13 +14,13 @@ from threading import Event
 import numpy as np
 
 from mcuedit import board as boards
+from mcuedit import tflm
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate import BOARD_EMULATORS, qemu
 from mcuedit.emulate.device import Int8Array, check_inputs
-from mcuedit.emulate.host import HostDevice
-from mcuedit.emulate.runner import best_oracle, expected
+from mcuedit.emulate.runner import best_oracle, expected, open_device
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters as random_adapters
 from mcuedit.errors import McueditError
@@ -63,7 +63,7 @@ class Sweep:
         adapters: at least as many as the largest stack takes; None: random ones of every kind.
         stacks: how many of them are active together.
         emulators, board_names: which to compare; None: all boards.
-        toolchain, opt: as `mcuedit.build.build`.
+        runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`; boards without a TFLM library are skipped.
         oracle: None: the best there is.
 
     Attributes:
@@ -82,6 +82,7 @@ class Sweep:
         stacks: Sequence[int] = STACKS,
         emulators: Sequence[str] = ("host", *BOARD_EMULATORS),
         board_names: Sequence[str] | None = None,
+        runtime: str = "bare",
         toolchain: str = "auto",
         opt: str = "2",
         oracle: Oracle | None = None,
@@ -96,7 +97,7 @@ class Sweep:
         self._host = "host" in emulators
         loaded = [boards.load(name) for name in (boards.names() if board_names is None else board_names)]
         self._places = [(e, b) for b in loaded for e in BOARD_EMULATORS if e in emulators and e in b.emulators]
-        self._toolchain, self._opt = toolchain, opt
+        self._runtime, self._toolchain, self._opt = runtime, toolchain, opt
         self.total = len(self._inputs) * len(stacks) * (1 + self._host + len(self._places))
         self._stop = Event()
 
@@ -130,7 +131,7 @@ class Sweep:
         return [i < n for i in range(len(self._adapters))]
 
     def _on_host(self, wanted: dict[int, Int8Array], advance: Callable[[int], None]) -> Iterator[Row]:
-        with HostDevice(self._base, self._adapters) as device:
+        with open_device(self._base, self._adapters, "host", runtime=self._runtime) as device:
             for n, want in wanted.items():
                 start = time.perf_counter()
                 device.use(self._active(n))
@@ -138,16 +139,26 @@ class Sweep:
                 yield Row("host", "", "this machine", n, len(want), differing, time.perf_counter() - start)
                 advance(len(want))
 
+    def _missing(self, emulator: str, board: Board) -> str:
+        """What is not there to run a board; empty if nothing."""
+        if emulator == qemu.NAME and shutil.which(qemu.PROGRAM) is None:
+            return f"{qemu.PROGRAM} is not installed"
+        if self._runtime == "tflm":
+            try:
+                tflm.find(board)
+            except McueditError as error:
+                return error.message
+        return ""
+
     def _on_board(
         self, emulator: str, board: Board, wanted: dict[int, Int8Array], advance: Callable[[int], None]
     ) -> list[Row]:
-        if emulator == qemu.NAME and shutil.which(qemu.PROGRAM) is None:
+        if why := self._missing(emulator, board):
             advance(len(self._inputs) * len(wanted))
-            why = f"{qemu.PROGRAM} is not installed"
             return [Row(emulator, board.name, board.cpu, n, 0, 0, 0.0, why) for n in wanted]
         rows: list[Row] = []
         room = min(_CHUNK, len(self._inputs))
-        build = {"toolchain": self._toolchain, "opt": self._opt}
+        build = {"runtime": self._runtime, "toolchain": self._toolchain, "opt": self._opt}
         try:
             with SelfTest(self._base, self._adapters, emulator, board, room=room, **build) as test:
                 for n, want in wanted.items():

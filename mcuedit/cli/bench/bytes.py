@@ -24,6 +24,7 @@ from mcuedit.cli._files import PATH, facts_of
 @click.option("--random", "count", default=1000, show_default=True, type=click.IntRange(0), help="Random inputs.")
 @click.option("--prompts/--no-prompts", default=True, show_default=True, help="Every prompt of facts.jsonl too.")
 @click.option("--board", "boards", multiple=True, metavar="NAME", help="Only these boards; all if not given.")
+@click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="As of `run`.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Draws the random inputs.")
 @click.option(
@@ -62,7 +63,15 @@ def _some(numbers: Sequence[int]) -> str:
 
 
 def _base(
-    base_path: Path, *, count: int, prompts: bool, boards: tuple[str, ...], toolchain: str, seed: int, as_json: bool
+    base_path: Path,
+    *,
+    count: int,
+    prompts: bool,
+    boards: tuple[str, ...],
+    runtime: str,
+    toolchain: str,
+    seed: int,
+    as_json: bool,
 ) -> int:
     from mcuedit.emulate.bytes import Sweep, random_inputs
 
@@ -72,7 +81,7 @@ def _base(
     if facts:
         questions = [p for f in facts for p in (*f.prompts, *f.rephrase_prompts)]
         inputs.append(found.encode(questions).reshape(len(questions), -1))
-    sweep = Sweep(found, np.concatenate(inputs), board_names=boards or None, toolchain=toolchain)
+    sweep = Sweep(found, np.concatenate(inputs), board_names=boards or None, runtime=runtime, toolchain=toolchain)
     with progress("comparing", sweep.total) as advance:
         rows = list(sweep.rows(advance))
     columns = ("emulator", "board", "core", "adapters", "inputs", "differing bytes", "s")
