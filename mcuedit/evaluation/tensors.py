@@ -30,7 +30,7 @@ class TensorMetrics:
         efficacy: edited inputs that get what is wanted, a tie counting as failure; vectors: whose error was halved.
         efficacy_softmax: the same for who reads only the output after SOFTMAX; for vectors equal to efficacy.
         held_out, held_out_before: the same on x_test, with the edit and by the base alone.
-        unchanged: inputs of the keep set that get the answer they got; unchanged_test: on keep_test.
+        unchanged: inputs of the keep set that get the answer they got, unchanged_test: on keep_test; None for vectors.
         identical_keep, identical_test: whose output bytes are the base's.
         error_before, error, held_out_error_before, held_out_error: mean squared errors of vectors.
         keep_error_before, keep_error: the same on the keep set where it is known what it should give (reproduce).
@@ -128,8 +128,8 @@ class MeasureTensors:
             efficacy_softmax=by_softmax,
             held_out_before=before,
             held_out=after,
-            unchanged=_mean(answers(keep.before) == answers(keep.after)),
-            unchanged_test=_mean(answers(keep_test.before) == answers(keep_test.after)),
+            unchanged=None if own else _mean(answers(keep.before) == answers(keep.after)),
+            unchanged_test=None if own else _mean(answers(keep_test.before) == answers(keep_test.after)),
             identical_keep=_mean((keep.shown_before == keep.shown).all(axis=1)),
             identical_test=_mean((keep_test.shown_before == keep_test.shown).all(axis=1)),
             error_before=_mean(own[0]) if own else None,

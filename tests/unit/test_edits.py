@@ -283,7 +283,7 @@ def test_tensors_int8_and_float(tmp_path):
     assert read.keep.shape == (0, 2, 3)
     assert read.notes == (f"{tmp_path / 't.npz'}: array 'other' is ignored",)
     real = (x.astype(np.float32) + 1) * 0.5
-    assert (tensors(tmp_path, x=real, y=np.array([0, 3]), keep=real).keep == x).all()
+    assert (tensors(tmp_path, x=real, y=np.array([0, 3]), keep=real + 0.5).keep == x + 1).all()
 
 
 @pytest.mark.parametrize(
@@ -303,6 +303,90 @@ def test_tensors_int8_and_float(tmp_path):
 def test_malformed_tensors(tmp_path, arrays, why):
     with pytest.raises(McueditError, match=why):
         tensors(tmp_path, **arrays)
+
+
+OUTPUT = Tensor(1, "out", (1, 4), "INT8", np.array([0.25], np.float32), np.array([10]), None)
+X = np.arange(18, dtype=np.int8).reshape(3, 2, 3)
+
+
+def goals(tmp_path: Path, **arrays: np.ndarray):
+    np.savez(tmp_path / "g.npz", **{"x": X, **arrays})
+    return load_tensors(tmp_path / "g.npz", INPUT, 4, OUTPUT)
+
+
+def test_what_tensors_may_want(tmp_path):
+    """A class, a class over another one, not a class, a vector: each has a name and groups of like wishes."""
+    one = goals(tmp_path, y=np.array([2, 0, 2])).wanted
+    assert (one.kind, one.groups().tolist(), one.name(0), one.name(1)) == ("class", [1, 0, 1], "class 0", "class 2")
+    two = goals(tmp_path, y=np.array([2, 0, 2]), against=np.array([1, -1, 3])).wanted
+    assert (two.kind, two.groups().tolist()) == ("against", [1, 0, 2])
+    assert [two.name(g) for g in range(3)] == ["class 0", "class 2 over 1", "class 2 over 3"]
+    three = goals(tmp_path, not_class=np.array([3, 3, 1])).wanted
+    assert (three.kind, three.groups().tolist(), three.name(1)) == ("not class", [1, 1, 0], "not class 3")
+    four = goals(tmp_path, target=np.full((3, 4), 10, np.int8)).wanted
+    assert (four.kind, four.groups().tolist(), four.vectors.tolist()) == ("vector", [0, 0, 0], [[0.0] * 4] * 3)
+    assert len(four.take(slice(1, 3))) == 2
+
+
+def test_held_out_arrays_and_sequences(tmp_path):
+    read = goals(tmp_path, y=np.zeros(3, int), x_test=X + 1, y_test=np.ones(3, int), keep=X + 2, keep_test=X[:1] + 3)
+    assert read.wanted_test.classes.tolist() == [1, 1, 1]
+    assert (len(read.x_test), len(read.keep), len(read.keep_test), read.notes) == (3, 3, 1, ())
+    spoken = np.zeros((2, 7, 2, 3), np.int8)
+    spoken[1] = 1
+    assert goals(tmp_path, x=spoken, y=np.array([0, 1]), keep=spoken + 2).keep.shape == (2, 7, 2, 3)
+
+
+def test_an_autoencoder_reproduces_its_input(tmp_path):
+    """Vectors are what was given, in real units, not what is left of it in int8."""
+    like = Tensor(1, "out", (1, 2, 3), "INT8", np.array([0.5], np.float32), np.array([0]), None)
+    x = np.linspace(-3, 3, 12).reshape(2, 2, 3)
+    np.savez(tmp_path / "a.npz", x=x, reproduce=True, keep=x + 1, x_test=x + 2)
+    read = load_tensors(tmp_path / "a.npz", INPUT, 6, like)
+    assert np.allclose(read.wanted.vectors, x)
+    assert np.allclose(read.keep_vectors, x + 1)
+    assert np.allclose(read.wanted_test.vectors, x + 2)
+    assert read.keep_test_vectors is None
+
+
+def test_values_that_clip_are_counted(tmp_path):
+    real = np.zeros((3, 2, 3))
+    real[0, 0, 0], real[1, 0, 0], real[2] = 65, -70, 1
+    assert any(
+        "2 of 18 values of x lie outside -63.5..64 and clip" in n
+        for n in goals(tmp_path, x=real, y=np.zeros(3, int)).notes
+    )
+
+
+def test_an_edited_input_is_not_kept(tmp_path):
+    read = goals(tmp_path, y=np.zeros(3, int), keep=np.concatenate([X[1:2], X + 50]))
+    assert len(read.keep) == 3
+    assert any("1 rows of keep are edited" in note for note in read.notes)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "why"),
+    [
+        ({"y": np.zeros(3, int), "not_class": np.zeros(3, int)}, "both 'y' and 'not_class'"),
+        ({"y": np.zeros(3, int), "against": np.array([1, 0, 1])}, "row 1 wants class 0 against itself"),
+        ({"y": np.zeros(3, int), "against": np.array([1, 1, 4])}, "against holds 4"),
+        ({"not_class": np.array([0, -1, 0])}, "not_class holds -1"),
+        ({"target": np.zeros((3, 5), np.int8)}, r"target has shape \[3, 5\]"),
+        ({"target": np.zeros((3, 4), np.uint8)}, "target is uint8"),
+        ({"target": np.full((3, 4), np.inf)}, "target holds NaN or infinity"),
+        ({"target": np.full((3, 4), 1e6)}, r"target\[0, 0\] is 1e\+06, far outside -34.5..29.25"),
+        ({"reproduce": np.array(True)}, "the input has 6 values, the output 4"),
+        ({"x": np.full((1, 2, 3), 500.0), "y": np.zeros(1, int)}, r"x\[0, 0, 0\] is 500, far outside -63.5..64"),
+        ({"y": np.zeros(3, int), "x_test": X}, "no array 'y_test'"),
+        ({"y": np.zeros(3, int), "keep": np.zeros((2, 7, 2, 3), np.int8)}, r"keep has shape \[2, 7, 2, 3\]"),
+        ({"x": np.zeros((3, 0, 2, 3), np.int8), "y": np.zeros(3, int)}, "sequences of no steps"),
+        ({"x": np.zeros((2, 2, 3), np.int8), "y": np.array([0, 1])}, r"x\[0\] and x\[1\] are one input"),
+    ],
+)
+def test_goals_that_make_no_sense(tmp_path, arrays, why):
+    with pytest.raises(McueditError, match=why) as caught:
+        goals(tmp_path, **arrays)
+    assert caught.value.hint
 
 
 def test_files_that_are_no_npz(tmp_path):

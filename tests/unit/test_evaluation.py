@@ -14,7 +14,7 @@ from mcuedit import ops
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.delta import Delta
-from mcuedit.edits import Edit, EditSet, KeepSet
+from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.certificate import certify
@@ -22,6 +22,7 @@ from mcuedit.evaluation.dump import dump
 from mcuedit.evaluation.metrics import Measure, Probe
 from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, outputs
 from mcuedit.evaluation.questions import Questions, ask
+from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import Model, parse
 from mcuedit.protocol import evaluate, reader
 
@@ -159,12 +160,40 @@ def test_metrics_of_tensors(base, read, repair):
     """The same rules for inputs that are no text: one is repaired, another ties, keep rows count by their bytes."""
     x = base.encode(["capital ararat", "capital ararat"])
     keep = base.encode(["money bonobo", "capital ararat"])
+    data = TensorSet(x, Wanted(np.array([2, 1])), keep, x[:1], Wanted(np.array([2])), keep[:1])
+    good = MeasureTensors(read, [repair])(data)
+    assert (good.edits, good.efficacy, good.efficacy_softmax) == (2, 0.5, 0.5)
+    assert (good.held_out_before, good.held_out, good.unchanged, good.unchanged_test) == (0.0, 1.0, 0.5, 1.0)
+    assert (good.identical_keep, good.identical_test, good.factor_bytes) == (0.5, 1.0, 9 + 16 + 2 * 3)
+    assert good.error is None
     tied = replace(repair, b=np.array([[127], [127]], np.int8))
-    good = Measure(read).tensors(x, np.array([2, 1]), keep, [repair])
-    assert (good.edits, good.efficacy, good.efficacy_softmax, good.ties) == (2, 0.5, 0.5, 0)
-    assert (good.identical_keep, good.paraphrase, good.factor_bytes) == (0.5, None, 9 + 16 + 2 * 3)
-    bad = Measure(read).tensors(x, np.array([2, 2]), keep[:0], [tied])
-    assert (bad.efficacy, bad.efficacy_softmax, bad.ties, bad.identical_keep) == (0.0, 0.0, 2, None)
+    bad = MeasureTensors(read, [tied])(TensorSet(x, Wanted(np.array([2, 2])), keep[:0]))
+    assert (bad.efficacy, bad.efficacy_softmax, bad.identical_keep, bad.held_out) == (0.0, 0.0, None, None)
+
+
+def test_metrics_of_other_wishes(base, read, repair):
+    """`repair` turns class 4 into class 2 and touches no other: all that is asked about those two holds."""
+    x = base.encode(["capital ararat"])
+    wishes = [
+        (Wanted(np.array([2]), np.array([4])), 1.0),
+        (Wanted(np.array([4]), np.array([2])), 0.0),
+        (Wanted(avoided=np.array([4])), 1.0),
+        (Wanted(avoided=np.array([2])), 0.0),
+    ]
+    for wanted, share in wishes:
+        assert MeasureTensors(read, [repair])(TensorSet(x, wanted, x[:0])).efficacy == share
+
+
+def test_metrics_of_vectors(base, read, repair):
+    """Squared errors in real units, by the output's scale."""
+    x, output = base.encode(["capital ararat"]), base.model.output
+    now = outputs(base.model, best_oracle(base.model), [deltas.adapter(base.model, repair)], x)
+    real = (now.astype(np.float32) - output.zero) * output.scale[0]
+    found = MeasureTensors(read, [repair])(TensorSet(x, Wanted(vectors=real), base.encode(["money bonobo"])))
+    assert (found.error, found.efficacy, found.keep_change) == (0.0, 1.0, 0.0)
+    before = outputs(base.model, best_oracle(base.model), [], x).astype(np.float32)
+    assert found.error_before == pytest.approx(np.square((before - now) * output.scale[0]).mean())
+    assert (found.unchanged, found.held_out) == (None, None)
 
 
 def test_answers_take_the_first_of_equals():
