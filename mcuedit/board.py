@@ -12,18 +12,34 @@ from mcuedit.errors import McueditError
 from mcuedit.memory import Flashing, Geometry, Region, read_flashing, read_geometry, read_region
 from mcuedit.tables import Table
 
+FPUS = ("none", "fpv4-sp-d16", "fpv5-sp-d16", "fpv5-d16", "mve")  # as gcc calls them; mve comes with a core
+BASES = ("facts", "digits", "kws", "ad01")  # those of the zoo, and MLPerf Tiny's
+
 
 @dataclass(frozen=True)
 class Emulation:
     """How one emulator runs a board.
 
     Attributes:
-        machine: the emulator's own name for it: a QEMU machine, a unicorn CPU.
+        machine: the emulator's own name for it: a QEMU machine, a unicorn CPU, a Renode platform.
         ticks_per_instruction: what SysTick advances per executed instruction when counting.
+        cpu: the core that is emulated in place of the board's, where the emulator lacks that one.
+        uart: the emulator's own name of the console, where it has one.
     """
 
     machine: str
     ticks_per_instruction: float
+    cpu: str
+    uart: str | None
+
+
+@dataclass(frozen=True)
+class Write:
+    """A change of a 32-bit register: bits to clear, then bits to set."""
+
+    address: int
+    clear: int
+    set: int
 
 
 @dataclass(frozen=True)
@@ -31,11 +47,15 @@ class Board:
     """One board.toml.
 
     Attributes:
+        fpu: one of FPUS.
         gcc, zig: target flags of `arm-none-eabi-gcc` and of `zig cc`.
+        bases: those of BASES that fit, one at a time, with the server app and an adapter.
         flash, ram: where the firmware lives; `stack` bytes of RAM are the stack's.
         selftest: memory for nothing but the vectors of the self-test app, which whoever loads the ELF file fills; None:
             they go to flash.
         uart_driver: firmware/port/uart_<driver>.c, at `uart_base`.
+        uart_clock: Hz that its baud rate is divided from; None: its driver needs no such thing.
+        init: what to write after reset, in this order: clocks and pins of the UART.
         emulators: by the emulator's name.
         geometry: of the flash; None on boards that nobody can flash.
         flashing: None on boards that nobody can flash.
@@ -44,6 +64,8 @@ class Board:
     name: str
     description: str
     cpu: str
+    fpu: str
+    bases: tuple[str, ...]
     gcc: tuple[str, ...]
     zig: tuple[str, ...]
     flash: Region
@@ -52,9 +74,28 @@ class Board:
     stack: int
     uart_driver: str
     uart_base: int
+    uart_clock: int | None
+    init: tuple[Write, ...]
     emulators: Mapping[str, Emulation]
     geometry: Geometry | None = None
     flashing: Flashing | None = None
+
+    @property
+    def code(self) -> Region:
+        """What of the flash is the firmware's: all before the slots of adapters."""
+        slots = self.geometry.slots if self.geometry else None
+        return Region(self.flash.origin, slots.origin - self.flash.origin) if slots else self.flash
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """What firmware/port must know, as macros."""
+        macros = [f"PORT_UART_BASE={self.uart_base:#x}u"]
+        if self.uart_clock is not None:
+            macros.append(f"PORT_UART_CLOCK={self.uart_clock}u")
+        if self.init:
+            writes = (f"{{{w.address:#x}u, {w.clear:#x}u, {w.set:#x}u}}" for w in self.init)
+            macros.append(f"PORT_WRITES={', '.join(writes)}")
+        return tuple(macros)
 
     def emulation(self, emulator: str) -> Emulation:
         """How `emulator` runs this board.
@@ -99,6 +140,8 @@ def parse(path: Path) -> Board:
         name=path.parent.name,
         description=root.text("description"),
         cpu=root.text("cpu"),
+        fpu=root.text("fpu"),
+        bases=root.texts("bases"),
         gcc=toolchain.texts("gcc"),
         zig=toolchain.texts("zig"),
         flash=read_region(memory.table("flash")),
@@ -107,10 +150,13 @@ def parse(path: Path) -> Board:
         stack=memory.integer("stack"),
         uart_driver=uart.text("driver"),
         uart_base=uart.integer("base"),
-        emulators={key: _emulation(table) for key, table in root.table("emulator").tables().items()},
+        uart_clock=uart.integer("clock") if uart.has("clock") else None,
+        init=tuple(_write(table) for table in root.records("init")) if root.has("init") else (),
+        emulators={key: _emulation(table, root.text("cpu")) for key, table in root.table("emulator").tables().items()},
         geometry=read_geometry(root.table("flash")) if root.has("flash") else None,
         flashing=read_flashing(root.table("flashing")) if root.has("flashing") else None,
     )
+    _check_core(board, root, toolchain)
     _check_values(board, memory, uart)
     _check_flash(board, root)
     for table in (root, toolchain, memory, uart):
@@ -118,12 +164,38 @@ def parse(path: Path) -> Board:
     return board
 
 
-def _emulation(table: Table) -> Emulation:
-    emulation = Emulation(table.text("machine"), table.number("ticks_per_instruction"))
+def _emulation(table: Table, cpu: str) -> Emulation:
+    emulation = Emulation(
+        machine=table.text("machine"),
+        ticks_per_instruction=table.number("ticks_per_instruction"),
+        cpu=table.text("cpu") if table.has("cpu") else cpu,
+        uart=table.text("uart") if table.has("uart") else None,
+    )
     if emulation.ticks_per_instruction <= 0:
         table.fail("ticks_per_instruction", "a number > 0")
     table.refuse_unknown()
     return emulation
+
+
+def _write(table: Table) -> Write:
+    write = Write(table.integer("address"), table.integer("clear") if table.has("clear") else 0, table.integer("set"))
+    if write.address % 4:
+        table.fail("address", "a multiple of 4: registers have 32 bits")
+    table.refuse_unknown()
+    return write
+
+
+def _check_core(board: Board, root: Table, toolchain: Table) -> None:
+    if board.fpu not in FPUS:
+        root.fail("fpu", f"one of {', '.join(FPUS)}, found {board.fpu!r}")
+    for base in board.bases:
+        if base not in BASES:
+            root.fail("bases", f"some of {', '.join(BASES)}, found {base!r}")
+    wanted = [f"-mcpu={board.cpu}"]
+    if board.fpu != "none":
+        wanted += ["-mfloat-abi=hard", *([f"-mfpu={board.fpu}"] if board.fpu != "mve" else [])]
+    if sorted(board.gcc) != sorted(wanted):
+        toolchain.fail("gcc", f"{' '.join(wanted)}, as cpu and fpu say, found {' '.join(board.gcc)}")
 
 
 def _check_values(board: Board, memory: Table, uart: Table) -> None:
@@ -145,3 +217,5 @@ def _check_flash(board: Board, root: Table) -> None:
     slots = board.geometry.slots if board.geometry else None
     if slots and not board.flash.origin <= slots.origin < slots.region.end <= board.flash.end:
         root.fail("flash.slots", "a range inside memory.flash")
+    if slots and slots.region.end != board.flash.end:
+        root.fail("flash.slots", "a range that ends with memory.flash: firmware takes what is before it")

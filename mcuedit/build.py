@@ -96,7 +96,7 @@ def build(
     arm = None if tflm else cmsis_nn.find()
     hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
-    flags = (*_flags(opt, defines), *target, *(arm.flags if arm else ()), f"-DPORT_UART_BASE={board.uart_base:#x}u")
+    flags = (*_flags(opt, defines), *target, *(arm.flags if arm else ()), *(f"-D{d}" for d in board.defines))
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
     elf = out_dir / f"{app or 'firmware'}.elf"

@@ -79,6 +79,13 @@ class Table:
         """All values, which must be tables."""
         return {key: self.table(key) for key in self._raw}
 
+    def records(self, key: str) -> list[Table]:
+        """The tables of a list."""
+        values = self._get(key, list, "a list of tables")
+        if not all(isinstance(value, dict) for value in values):
+            self.fail(key, "a list of tables")
+        return [Table(self._path, f"{self._prefix}{key}[{i}].", value) for i, value in enumerate(values)]
+
     @property
     def keys(self) -> list[str]:
         """Its keys, as they stand in the file."""

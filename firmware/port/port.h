@@ -2,7 +2,8 @@
 /*
  * What an app needs of a board, and what a board's code needs of the linker script (templates/port/link.ld.j2).
  *
- * The build defines PORT_UART_BASE from board.toml. Everything runs from reset to main in one privileged context.
+ * The build defines PORT_UART_BASE, PORT_UART_CLOCK and PORT_WRITES from board.toml. Everything runs from reset to main
+ * in one privileged context.
  */
 #ifndef MCUEDIT_PORT_H
 #define MCUEDIT_PORT_H

@@ -43,6 +43,21 @@ __attribute__((section(".vectors"), used)) const vector_table port_vectors = {
      port_fault, port_fault, port_fault, port_fault, SYSTICK},
 };
 
+#ifdef PORT_WRITES /* board.toml's init: clocks and pins */
+static const struct {
+    uint32_t address, clear, set;
+} writes[] = {PORT_WRITES};
+
+static void write_registers(void)
+{
+    for (uint32_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+        volatile uint32_t *at = (volatile uint32_t *)writes[i].address;
+        *at = (*at & ~writes[i].clear) | writes[i].set;
+        (void)*at; /* a clock takes two cycles to get through to what is written next */
+    }
+}
+#endif
+
 /* volatile keeps compilers from turning the loops into calls that need a stack or an FPU not yet there. */
 __attribute__((noreturn, used)) void port_reset(void)
 {
@@ -65,6 +80,9 @@ __attribute__((noreturn, used)) void port_reset(void)
     for (volatile uint32_t *to = port_stack_limit; to < sp; to++) {
         *to = STACK_PAINT;
     }
+#ifdef PORT_WRITES
+    write_registers();
+#endif
     port_uart_init();
 #ifdef PORT_CONSTRUCTORS
     for (const handler *constructor = port_init_start; constructor < port_init_end; constructor++) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unicorn: the Cortex-M that pip installs. Runs the linked ELF; UART and SysTick are these few lines."""
+"""Unicorn: the Cortex-M that pip installs. Runs the linked ELF; SysTick is these few lines, UARTs are registers.py."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcuedit.board import Board
+from mcuedit.emulate import registers
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.session import Console, Crash, Fault, Timeout
 from mcuedit.errors import McueditError
 
 NAME = "unicorn"
 
-_PAGE = 0x1000
-_UART_DATA, _UART_STATE = 0x00, 0x04  # firmware/port/uart_cmsdk.c
-_UART_RX_FULL = 2
 _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_VALUE = 0x18
 _SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/probe.c finds out: there is no exception to count wraps
@@ -42,7 +40,6 @@ class UnicornSession:
         self._input = bytearray()
         self._input_at = 0
         self._dry = False
-        self._arrived = False
         self._polled = False
         self._timeout = timeout
         self._fault: Fault | None = None
@@ -91,8 +88,9 @@ class UnicornSession:
             core.mem_map(board.ram.origin, board.ram.length, uc.UC_PROT_ALL)
             if board.selftest:
                 core.mem_map(board.selftest.origin, board.selftest.length, uc.UC_PROT_READ)
-            core.mmio_map(board.uart_base, _PAGE, self._read_uart, None, self._write_uart, None)
-            core.mmio_map(_SYSTEM_CONTROL, _PAGE, self._read_system, None, self._write_system, None)
+            for page, parts in registers.pages(board, self, self._load_byte, self._store_byte).items():
+                core.mmio_map(page, registers.PAGE, _read_part, parts, _write_part, parts)
+            core.mmio_map(_SYSTEM_CONTROL, registers.PAGE, self._read_system, None, self._write_system, None)
         except uc.UcError as error:
             raise McueditError(f"board {board.name}: {error}", "ranges must be whole 4 KB pages and apart") from error
         self._vectors = board.flash.origin
@@ -135,26 +133,28 @@ class UnicornSession:
     def _register(self, name: str) -> int:
         return int(self._core.reg_read(getattr(self._unicorn.arm_const, f"UC_ARM_REG_{name.upper()}")))
 
-    def _read_uart(self, core: Any, offset: int, size: int, data: Any) -> int:
-        """A byte arrives when the state is read; two reads of the state with nothing in between wait for input."""
-        if offset == _UART_STATE:
-            self._arrived = self._input_at < len(self._input)
-            if self._arrived:
-                return _UART_RX_FULL
-            if self._polled:
-                self._dry = True
-                core.emu_stop()
-            self._polled = True
-        elif offset == _UART_DATA and self._arrived:
-            self._arrived = self._polled = False
+    def receive(self) -> int | None:
+        """The UART asks for a byte; asking twice with nothing in between means to wait for input."""
+        if self._input_at < len(self._input):
+            self._polled = False
             self._input_at += 1
             return self._input[self._input_at - 1]
-        return 0
+        if self._polled:
+            self._dry = True
+            self._core.emu_stop()
+        self._polled = True
+        return None
 
-    def _write_uart(self, core: Any, offset: int, size: int, value: int, data: Any) -> None:
-        if offset == _UART_DATA:
-            self._polled = False
-            self._console.bytes.append(value & 0xFF)
+    def send(self, byte: int) -> None:
+        """The UART says a byte."""
+        self._polled = False
+        self._console.bytes.append(byte)
+
+    def _load_byte(self, address: int) -> int:
+        return int(self._core.mem_read(address, 1)[0])
+
+    def _store_byte(self, address: int, byte: int) -> None:
+        self._core.mem_write(address, bytes([byte]))
 
     def _read_system(self, core: Any, offset: int, size: int, data: Any) -> int:
         if offset == _SYSTICK_VALUE:
@@ -174,6 +174,16 @@ class UnicornSession:
             count = _count_thumb(bytes(core.mem_read(address, size)))
             self._block_sizes[address, size] = count
         self._instructions += count
+
+
+def _read_part(core: Any, offset: int, size: int, parts: list[tuple[int, registers.Registers]]) -> int:
+    begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
+    return part.read(offset - begin)
+
+
+def _write_part(core: Any, offset: int, size: int, value: int, parts: list[tuple[int, registers.Registers]]) -> None:
+    begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
+    part.write(offset - begin, value)
 
 
 def _count_thumb(code: bytes) -> int:

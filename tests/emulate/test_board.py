@@ -15,6 +15,7 @@ def test_every_board_loads() -> None:
     loaded = [board.load(name) for name in board.names()]
     assert {b.name for b in loaded} >= {f"virt-m{core}" for core in (0, 3, 4, 7, 33)}
     assert {b.name for b in loaded} >= {"mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"}
+    assert {b.cpu.removeprefix("cortex-m") for b in loaded if b.flashing} == {"0", "0plus", "33", "4", "7"}
     assert all(b.emulators for b in loaded)
 
 
@@ -36,6 +37,17 @@ def test_unknown_board() -> None:
     assert "virt-m4" in caught.value.hint
 
 
+def test_slots_end_the_flash(tmp_path: Path) -> None:
+    """What is before them is the firmware's, one range for the linker."""
+    text = (resources.path("boards") / "nrf52840dk" / "board.toml").read_text()
+    path = tmp_path / "board.toml"
+    path.write_text(text)
+    board.parse(path)
+    path.write_text(text.replace("count = 8", "count = 7"))
+    with pytest.raises(McueditError, match=r"key flash\.slots: expected a range that ends with memory\.flash"):
+        board.parse(path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -43,6 +55,26 @@ def test_unknown_board() -> None:
         ('cpu = "cortex-m4"', "cpu = 4", "key cpu: expected a text, found 4"),
         ('cpu = "cortex-m4"', 'cpu = ""', "key cpu: expected a text that is not empty"),
         ('cpu = "cortex-m4"', 'cpu = "cortex-m4"\nspeed = 4', "key speed: expected no such key"),
+        ('fpu = "fpv4-sp-d16"', "", "key fpu: expected a text, it is missing"),
+        ('fpu = "fpv4-sp-d16"', 'fpu = "vfp"', "key fpu: expected one of none, fpv4-sp-d16"),
+        ('fpu = "fpv4-sp-d16"', 'fpu = "none"', "key toolchain.gcc: expected -mcpu=cortex-m4, as cpu and fpu say"),
+        ('"-mcpu=cortex-m4"', '"-mcpu=cortex-m3"', "key toolchain.gcc: expected -mcpu=cortex-m4 -mfloat-abi=hard"),
+        (
+            'bases = ["facts", ',
+            'bases = ["fact", ',
+            "key bases: expected some of facts, digits, kws, ad01, found 'fact'",
+        ),
+        ("[memory]", "init = 3\n[memory]", "key toolchain.init: expected no such key"),
+        ("[toolchain]", "init = 3\n[toolchain]", "key init: expected a list of tables, found 3"),
+        ("[toolchain]", "init = [3]\n[toolchain]", "key init: expected a list of tables"),
+        ("[toolchain]", "init = [{ address = 4 }]\n[toolchain]", "key init[0].set: expected an integer, it is missing"),
+        (
+            "[toolchain]",
+            "init = [{ address = 2, set = 1 }]\n[toolchain]",
+            "key init[0].address: expected a multiple of 4",
+        ),
+        ("[toolchain]", "init = [{ address = 4, set = 1, clr = 1 }]\n[toolchain]", "key init[0].clr: expected no such"),
+        ("[uart]", "[uart]\nclock = 1.5", "key uart.clock: expected an integer, found 1.5"),
         ("gcc = [", "gcc = [1, ", "key toolchain.gcc: expected a list of texts"),
         ("gcc = [", "gcc = [] #", "key toolchain.gcc: expected a list of texts"),
         ("[uart]", "[urt]", "key uart: expected a table, it is missing"),
