@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Merged mode: other weights in a copy of the .tflite, in place (DESIGN.md, section 2)."""
+"""Merged mode: other weights in a copy of the .tflite, in place (DESIGN.md, section 5)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One delta of rank r for all edits together: a style, a shift, a class (DESIGN.md, section 3).
+"""One delta of rank r for all edits together: a style, a shift, a class (DESIGN.md, section 5).
 
 The forward pass is the exact integer arithmetic of SPEC.md on rounded factors; gradients pass straight through the
 rounding. Steps are normalized per tensor: step = rate * gradient / max |gradient|, in int8 units.

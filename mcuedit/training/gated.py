@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One gated rank-1 factor per edit: a gate at the tap, two rows of logits at the target (DESIGN.md, section 3)."""
+"""One gated rank-1 factor per edit: a gate at the tap, two rows of logits at the target (DESIGN.md, section 5)."""
 
 from __future__ import annotations
 
