@@ -15,6 +15,7 @@ import click
 
 from mcuedit import toolchain
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
+from mcuedit.emulate import renode
 
 _PACKAGES = ("ai-edge-litert", "jinja2", "numpy", "pyelftools", "safetensors", "tensorflow")
 
@@ -60,8 +61,9 @@ def checks() -> list[Check]:
         Check("gcc", "firmware (first choice)", _compiler(toolchain.gcc()), toolchain.INSTALL_GCC),
         Check("zig", "firmware and host library without gcc", _version("ziglang"), toolchain.INSTALL_ZIG),
         Check("cc", "host library", shutil.which("cc"), "apt install gcc, or pip install ziglang"),
-        Check("unicorn", "virtual boards virt-*", _version("unicorn"), "pip install unicorn", needed=True),
+        Check("unicorn", "virtual and real boards", _version("unicorn"), "pip install unicorn", needed=True),
         Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
+        Check("renode", "the boards that people own", renode.version(), "renode.io, then set RENODE or PATH"),
         Check("tflite-micro", "oracle", _version("tflite-micro"), "pip install tflite-micro (Linux x86-64 only)"),
     ]
 
