@@ -17,6 +17,9 @@ void port_probe_init(void);
 /* Its exception. */
 void port_systick(void);
 
+/* Instructions executed so far, from whoever executes them; 0: nobody says. */
+extern volatile uint32_t port_instructions;
+
 /* Forgets the last inference's probes and takes the two calibrating ones. */
 void port_probe_begin(void);
 

@@ -11,7 +11,7 @@ from mcuedit.errors import McueditError
 
 __all__ = ["BOARD_EMULATORS", "Crash", "EmulationError", "Fault", "Session", "Timeout", "open_session"]
 
-BOARD_EMULATORS = ("unicorn", "qemu")  # those that execute an ELF on a board
+BOARD_EMULATORS = ("unicorn", "qemu", "renode")  # those that execute an ELF on a board
 
 
 def open_session(emulator: str, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> Session:
@@ -19,7 +19,7 @@ def open_session(emulator: str, board: Board, elf: Path, *, count: bool = False,
 
     Args:
         count: SysTick counts executed instructions, board.emulation(emulator).ticks_per_instruction each.
-        timeout: seconds without a sign of life until the device counts as hanging.
+        timeout: seconds without a sign of life until the device counts as hanging; with Renode, virtual ones.
 
     Raises:
         McueditError: no such emulator, it is not installed, or it does not run this board.
@@ -33,4 +33,8 @@ def open_session(emulator: str, board: Board, elf: Path, *, count: bool = False,
         from mcuedit.emulate.qemu import QemuSession
 
         return QemuSession(board, elf, count=count, timeout=timeout)
+    if emulator == "renode":
+        from mcuedit.emulate.renode import RenodeSession
+
+        return RenodeSession(board, elf, count=count, timeout=timeout)
     raise McueditError(f"no emulator {emulator!r} runs firmware", f"one of {', '.join(BOARD_EMULATORS)}")

@@ -18,7 +18,7 @@ from mcuedit import tflm
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
-from mcuedit.emulate import BOARD_EMULATORS, qemu
+from mcuedit.emulate import BOARD_EMULATORS, qemu, renode
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.emulate.runner import best_oracle, expected, open_device
 from mcuedit.emulate.selftest import SelfTest
@@ -143,6 +143,8 @@ class Sweep:
         """What is not there to run a board; empty if nothing."""
         if emulator == qemu.NAME and shutil.which(qemu.PROGRAM) is None:
             return f"{qemu.PROGRAM} is not installed"
+        if emulator == renode.NAME and renode.program() is None:
+            return "renode is not installed"
         if self._runtime == "tflm":
             try:
                 tflm.find(board)

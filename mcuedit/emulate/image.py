@@ -36,6 +36,23 @@ def segments(elf: Path) -> list[tuple[int, bytes]]:
     return found
 
 
+def address_of(elf: Path, symbol: str) -> int:
+    """Where a symbol lies.
+
+    Raises:
+        Crash: the file is missing or damaged, or has no such symbol.
+    """
+    try:
+        with elf.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".symtab")
+            found = table.get_symbol_by_name(symbol) if table else None
+    except (OSError, ELFError) as error:
+        raise Crash(f"{elf}: {error or 'damaged'}", "", "build it again") from error
+    if not found:
+        raise Crash(f"{elf}: no symbol {symbol}", "", "build it with probes")
+    return int(found[0]["st_value"])
+
+
 def fill(elf: Path, section: str, content: bytes) -> None:
     """Overwrites the start of a section in the file.
 

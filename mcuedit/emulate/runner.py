@@ -22,8 +22,8 @@ from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.oracle import Oracle
 
-DEFAULT_BOARDS = {"unicorn": "virt-m4", "qemu": "mps2-an386"}
-EMULATORS = ("unicorn", "qemu", "host", "tflm")
+DEFAULT_BOARDS = {"unicorn": "virt-m4", "qemu": "mps2-an386", "renode": "stm32f4_discovery"}
+EMULATORS = (*DEFAULT_BOARDS, "host", "tflm")
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from typing import Protocol, Self
 from mcuedit.errors import McueditError
 
 _TEXT_SHOWN = 200
+_LINE_MAX = 1 << 16  # bytes; no reply of an app is as long
 
 
 class EmulationError(McueditError):
-    """The device failed. `text` is what its UART said until then."""
+    """The device failed: `what` happened. `text` is what its UART said until then."""
 
     def __init__(self, message: str, text: str, hint: str = "") -> None:
         said = f"; it last said: {text[-_TEXT_SHOWN:].strip()!r}" if text.strip() else "; it said nothing"
         super().__init__(message + said, hint)
-        self.text = text
+        self.what, self.text = message, text
 
 
 class Fault(EmulationError):
@@ -75,9 +76,14 @@ class Console:
 
         Raises:
             Fault: the line is the fault handler's (firmware/port/startup.c).
+            Crash: it does not end, so that it is no text.
         """
         end = self.bytes.find(b"\n", self._at)
         if end < 0:
+            if len(self.bytes) - self._at > _LINE_MAX:
+                raise Crash(
+                    f"{len(self.bytes) - self._at} bytes without a line end", self.text, "not an app of mcuedit"
+                )
             return None
         line = self.bytes[self._at : end].decode("utf-8", "replace").rstrip("\r")
         self._at = end + 1

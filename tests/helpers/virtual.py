@@ -10,10 +10,13 @@ import pytest
 
 from mcuedit import board, toolchain
 from mcuedit.build import BuildResult
+from mcuedit.emulate import renode
 
 UNICORN_BOARDS = [name for name in board.names() if "unicorn" in board.load(name).emulators]
 QEMU_BOARDS = [name for name in board.names() if "qemu" in board.load(name).emulators]
+RENODE_BOARDS = [name for name in board.names() if "renode" in board.load(name).emulators]
 
+needs_renode = pytest.mark.skipif(renode.program() is None, reason="renode is not installed (RENODE, PATH)")
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
 needs_gcc = pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 

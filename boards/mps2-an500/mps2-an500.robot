@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+*** Settings ***
+Suite Setup       Setup
+Suite Teardown    Teardown
+Test Setup        Reset Emulation
+Test Teardown     Test Teardown
+Resource          ${RENODEKEYWORDS}
+Resource          ${CURDIR}/../server.resource
+
+*** Variables ***
+${SCRIPT}         ${CURDIR}/mps2-an500.resc
+${UART}           sysbus.uart0
+
+*** Test Cases ***
+Should Give The Repaired Answers
+    Should Repair
+
+Should Leave Its Neighbours Alone
+    Should Keep
+
+Should Swap Adapters
+    Should Swap

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renode: the boards that people own. A board's .resc file loads platform and firmware, for this module and for users.
+
+What the UART says comes from the file that the script has it written to; what it is to hear goes through a socket.
+Time is virtual and passes only inside read_line, some milliseconds at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mcuedit import resources
+from mcuedit.board import Board
+from mcuedit.emulate.image import address_of, segments
+from mcuedit.emulate.renode_monitor import Monitor, print_command
+from mcuedit.emulate.session import Console, Crash, Fault, Timeout
+from mcuedit.errors import McueditError
+
+NAME = "renode"
+PROGRAM, VARIABLE = "renode", "RENODE"
+OPTIONS = ("--disable-gui", "--plain", "--hide-log", "--console")
+
+_SLICES = 0.01, 0.32  # virtual seconds at once: the first ones, the longest
+_STARTED = "mcuedit-started"
+_PROBE, _COUNT = "mcuedit_probe", "port_instructions"  # firmware/port/probe.c
+_REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+(0x[0-9A-Fa-f]+)")
+
+
+class RenodeSession:
+    """One firmware on one Renode machine; the process ends with the context.
+
+    Args:
+        count: probes see the instructions that Renode has executed.
+        timeout: virtual seconds without output until the device counts as hanging.
+        wall: seconds on the wall clock until Renode itself does.
+    """
+
+    def __init__(
+        self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0, wall: float = 60.0
+    ) -> None:
+        emulation = board.emulation(NAME)
+        segments(elf)  # Renode would go on without
+        program = find()
+        self._console, self._output, self._timeout = Console(), bytearray(), timeout
+        self._count_at = address_of(elf, _COUNT) if count else None
+        self._line: socket.socket | None = None
+        self._read = 0  # bytes of the UART's file
+        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-renode-")
+        here = Path(self._folder.name)
+        self._said = here / "uart.txt"
+        shutil.copytree(resources.path("boards") / board.name, here / "board")  # a path without spaces
+        shutil.copyfile(elf, here / "server.elf")
+        port = _free_port()
+        commands = [
+            f"$elf=@{here}/server.elf",
+            f"$uart=@{self._said}",
+            f"include @{here}/board/{board.name}.resc",
+            f'emulation CreateServerSocketTerminal {port} "line" false',
+            f"connector Connect sysbus.{emulation.uart} line",
+            *([_hook(address_of(elf, _PROBE), self._count_at)] if self._count_at is not None else []),
+            print_command(_STARTED),
+        ]
+        try:
+            self._monitor = Monitor([program, *OPTIONS, "-e", "; ".join(commands)], here, wall)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        try:
+            self._monitor.expect(_STARTED, "")
+            self._line = socket.create_connection(("127.0.0.1", port), wall)
+        except OSError as error:
+            self._close()
+            raise Crash(f"Renode does not listen at the UART's port: {error}", "", "try again") from error
+        except BaseException:
+            self._close()
+            raise
+
+    @property
+    def text(self) -> str:
+        return self._console.text
+
+    def write(self, data: bytes) -> None:
+        self._output += data
+
+    def read_line(self) -> str:
+        try:
+            while (line := self._console.next_line()) is None:
+                self._run_until_said()
+        except Fault as error:
+            raise Fault(f"{error.what}: {self.registers()}", self.text, error.hint) from error
+        if self._count_at is not None and line.startswith("ticks") and not self._counted():
+            raise Crash("Renode did not count: its hook at the firmware's probes was never run", self.text)
+        return line
+
+    def instructions(self) -> int:
+        """Instructions executed since the start."""
+        said = self._monitor.ask("sysbus.cpu ExecutedInstructions", self.text)
+        numbers = re.findall(r"0x[0-9A-Fa-f]+", said)
+        if not numbers:
+            raise Crash(f"Renode counts no instructions: {said!r}", self.text)
+        return int(numbers[-1], 16)
+
+    def registers(self) -> str:
+        """The core's registers, as name=value; a note where Renode does not say."""
+        said = self._monitor.ask("sysbus.cpu GetRegistersValues", self.text)
+        return " ".join(f"{name.lower()}={value}" for name, value in _REGISTER.findall(said)) or "registers unknown"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._monitor.close()
+        if self._line:
+            self._line.close()
+        self._folder.cleanup()
+
+    def _run_until_said(self) -> None:
+        """Lets time pass until the device says something.
+
+        Raises:
+            Timeout: it does not; the registers tell where it is.
+        """
+        spent, piece = 0.0, _SLICES[0]
+        while spent < self._timeout:
+            self._send()
+            self._monitor.ask(f'emulation RunFor "{piece:.2f}"', self.text)
+            if self._receive():
+                return
+            spent += piece
+            piece = min(2 * piece, _SLICES[1])
+        what = f"no output for {self._timeout:g} virtual s: {self.registers()}"
+        raise Timeout(what, self.text, "its main loop is stuck, or a command lacks its line end")
+
+    def _send(self) -> None:
+        if self._line and self._output and self._console.bytes:  # every app speaks first; before, its UART is off
+            with contextlib.suppress(ConnectionError):  # the monitor will say how it ended
+                self._line.sendall(self._output)
+            self._output.clear()
+
+    def _receive(self) -> bool:
+        try:
+            with self._said.open("rb") as file:
+                file.seek(self._read)
+                found = file.read()
+        except FileNotFoundError:
+            return False
+        self._read += len(found)
+        self._console.bytes += found
+        return bool(found)
+
+    def _counted(self) -> bool:
+        said = self._monitor.ask(f"sysbus ReadDoubleWord {self._count_at:#x}", self.text)
+        return any(int(number, 16) for number in re.findall(r"^0x[0-9A-Fa-f]+$", said, re.MULTILINE))
+
+
+def find() -> str:
+    """Path of the program: RENODE (the program or its folder), or what is on PATH.
+
+    Raises:
+        McueditError: it is not installed.
+    """
+    path = program()
+    if path is None:
+        raise McueditError("renode is not installed", f"get it from renode.io and set {VARIABLE} or PATH")
+    return path
+
+
+def program(name: str = PROGRAM) -> str | None:
+    """Path of Renode, or of another program beside it; None if it is not there."""
+    given = os.environ.get(VARIABLE)
+    if not given:
+        return shutil.which(name)
+    folder = given if Path(given).is_dir() else str(Path(given).parent)
+    return given if name == PROGRAM and Path(given).is_file() else shutil.which(name, path=folder)
+
+
+def version() -> str | None:
+    """Its version; None if it is not there."""
+    path = program()
+    if path is None:
+        return None
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    found = re.search(r"v?(\d+\.\d+[.\d]*)", done.stdout)
+    return found[1] if found else path
+
+
+def _hook(probe: int, count: int) -> str:
+    """The command that shows probes what was executed."""
+    script = f"machine.SystemBus.WriteDoubleWord({count:#x}, self.ExecutedInstructions & 0xFFFFFFFF)"
+    return f'sysbus.cpu AddHook {probe & ~1:#x} "{script}"'
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

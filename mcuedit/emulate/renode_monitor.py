@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renode's process and its monitor: one command, one reply. What the process returns when it ends says nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcuedit.emulate.session import Crash, Timeout
+
+_CHUNK = 1 << 16
+_GRACE = 2.0  # seconds to end by itself after `quit`
+_STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\b]")
+_REFUSED = re.compile(r"^(There was an error|No such command|Could not|Error|Parameters did not match|Bad parameters)")
+_SHOWN = 3  # lines of what it said
+
+
+class Monitor:
+    """A running Renode.
+
+    A reply ends with a line that only Python in the monitor can have printed: the monitor repeats what is typed, and
+    `print 'mark'` ends with a quote.
+
+    Args:
+        command: argv, with a free port nowhere in it: the monitor is its standard input and output.
+        folder: where it runs.
+        wall: seconds on this machine's clock until a command that is not answered counts as hanging.
+
+    Raises:
+        Crash: it cannot be started.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, wall: float) -> None:
+        self._wall, self._said, self._marks = wall, "", 0
+        pipe = subprocess.PIPE
+        try:  # a session of its own: what a launcher script starts ends with it
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except OSError as error:
+            raise Crash(f"{command[0]}: {error.strerror}", "", "check RENODE") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+
+    def expect(self, mark: str, uart: str) -> str:
+        """What is said until a line that ends with `mark`.
+
+        Args:
+            uart: what the device said so far, for errors.
+
+        Raises:
+            Crash: it ended, or refused a command.
+            Timeout: neither mark nor refusal came.
+        """
+        end = time.monotonic() + self._wall
+        lines: list[str] = []
+        while True:
+            line, found, rest = self._said.partition("\n")
+            if found:
+                self._said = rest
+                line = _STEERING.sub("", line).rstrip()
+                if line.endswith(mark):
+                    return "\n".join(lines)
+                lines.append(line)
+                if _REFUSED.match(line):
+                    raise Crash(f"Renode says {line!r}", uart, "is it 1.16 or later? see the .resc file of the board")
+            elif not self._receive(end - time.monotonic()):
+                if self._process.poll() is not None:
+                    said = " | ".join(line for line in lines[-_SHOWN:] if line)
+                    raise Crash(f"Renode ended by itself: {said or 'it said nothing'}", uart, "run it by hand")
+                hint = "a slower machine than expected, or Renode hangs"
+                raise Timeout(f"Renode did not answer for {self._wall:g} s on the wall clock", uart, hint)
+
+    def ask(self, command: str, uart: str) -> str:
+        """The reply to one command.
+
+        Raises:
+            Crash, Timeout: as `expect`.
+        """
+        self._marks += 1
+        mark = f"mcuedit-{self._marks}"
+        try:
+            self._input.write(f"{command}\n{print_command(mark)}\n".encode())
+            self._input.flush()
+        except BrokenPipeError:
+            pass  # expect() says how it ended
+        return self.expect(mark, uart)
+
+    def close(self) -> None:
+        """Ends it and whatever it started, politely or not."""
+        with contextlib.suppress(OSError):
+            self._input.write(b"quit\n")
+            self._input.flush()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            self._input.close()
+        self._output.close()
+
+    def _receive(self, seconds: float) -> bool:
+        """Waits up to `seconds` for output; False at its end, too."""
+        readable, _, _ = select.select([self._output], [], [], max(seconds, 0))
+        said = os.read(self._output.fileno(), _CHUNK) if readable else b""
+        if readable and not said:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE)  # its output is closed: it is about to end
+        self._said += said.decode("utf-8", "replace")
+        return bool(said)
+
+
+def print_command(mark: str) -> str:
+    """The command that prints a line."""
+    return f"python \"print '{mark}'\""

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renode behind the same sessions as the other emulators: a stand-in plays it in each way that it could fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import fake_renode
+from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
+
+from mcuedit import board
+from mcuedit.cli import doctor
+from mcuedit.emulate import Crash, Fault, Timeout, open_session, renode
+from mcuedit.emulate.renode import RenodeSession
+from mcuedit.errors import McueditError
+
+BOARD = "stm32f4_discovery"
+
+Start = Callable[..., RenodeSession]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "commands.txt"
+
+
+@pytest.fixture
+def start(echo: BuildEcho, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """start(mode) opens a session on a stand-in; the firmware is never run."""
+    program = tmp_path / "bin" / "renode"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\n{Path(fake_renode.__file__).read_text()}")
+    program.chmod(0o755)
+
+    def open_it(mode: str, **options: object) -> RenodeSession:
+        monkeypatch.setenv("RENODE", str(program))
+        monkeypatch.setenv("FAKE_RENODE", mode)
+        monkeypatch.setenv("FAKE_RENODE_LOG", str(log))
+        return RenodeSession(board.load(BOARD), echo(BOARD).elf, **options)  # type: ignore[arg-type]
+
+    return open_it
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_echo(start: Start, log: Path) -> None:
+    with start("good") as device:
+        device.write(b"hello\nworld\n")  # before the device is ready: kept until then
+        assert [device.read_line() for _ in range(3)] == ["echo ready 45", "hello", "world"]
+        device.write("é ;\"'\n".encode())
+        assert device.read_line() == "é ;\"'"
+        assert device.text == "echo ready 45\nhello\nworld\né ;\"'\n"
+        assert device.instructions() == 1_000_000
+        folder = Path(device._folder.name)
+    assert not folder.exists()
+    commands = log.read_text().splitlines()
+    assert f"include @{folder}/board/{BOARD}.resc" in commands
+    assert "connector Connect sysbus.usart2 line" in commands
+    assert "quit" in commands
+
+
+def test_counting_shows_probes_what_was_executed(start: Start, log: Path) -> None:
+    with start("good", count=True) as device:
+        device.write(b"ticks 1 2\n")
+        assert [device.read_line(), device.read_line()] == ["echo ready 45", "ticks 1 2"]
+    hook = re.search(r"AddHook (0x[0-9a-f]+) \"machine.SystemBus.WriteDoubleWord\((0x[0-9a-f]+), ", log.read_text())
+    assert hook is not None
+    assert int(hook[1], 16) % 2 == 0
+    assert int(hook[2], 16) >= 0x20000000
+    with start("dumb", count=True) as device:
+        device.write(b"ticks 1 2\n")
+        device.read_line()
+        with pytest.raises(Crash, match="did not count"):
+            device.read_line()
+        with pytest.raises(Crash, match="counts no instructions"):
+            device.instructions()
+
+
+def test_fault(start: Start) -> None:
+    with start("faulty") as device:
+        assert device.read_line() == "echo ready 45"
+        assert device.read_line() == ""
+        with pytest.raises(Fault, match=r"exception=3 .*: r0=0x1 sp=0x20001FF8 pc=0x80001A2") as caught:
+            device.read_line()
+        assert caught.value.text.startswith("echo ready 45\n")
+
+
+def test_silence(start: Start, log: Path) -> None:
+    with (
+        start("silent", timeout=0.5) as device,
+        pytest.raises(Timeout, match=r"0\.5 virtual s: r0=0x1 .* said nothing"),
+    ):
+        device.read_line()
+    pieces = [float(piece) for piece in re.findall(r'RunFor "(.*)"', log.read_text())]
+    assert 0.5 <= sum(pieces) < 1.0
+
+
+def test_hang(start: Start) -> None:
+    began = time.monotonic()
+    with start("hanging", wall=1.0) as device:
+        assert device.read_line() == "echo ready 45"
+        with pytest.raises(Timeout, match="did not answer for 1 s on the wall clock") as caught:
+            device.read_line()
+        assert caught.value.text == "echo ready 45\n"
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "message"),
+    [
+        ("mute", Timeout, "did not answer for 1 s"),
+        ("refusing", Crash, "Renode says \"There was an error executing command 'include'\""),
+        ("ending", Crash, "Renode ended by itself: .*no more of this"),
+        ("deaf", Crash, "does not listen"),
+    ],
+)
+def test_no_start(start: Start, mode: str, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        start(mode, wall=1.0)
+
+
+def test_crash(start: Start) -> None:
+    with start("crashing", wall=5.0) as device:
+        assert device.read_line() == "echo ready 45"
+        with pytest.raises(Crash, match=r"ended by itself: .*corrupted memory") as caught:
+            device.read_line()
+        assert caught.value.text == "echo ready 45\n"
+
+
+def test_garbage(start: Start) -> None:
+    with start("garbage") as device, pytest.raises(Crash, match="bytes without a line end"):
+        device.read_line()
+
+
+@pytest.mark.parametrize("mode", ["breeding", "stubborn"])
+def test_nothing_outlives_the_call(start: Start, log: Path, mode: str) -> None:
+    with start(mode) as device:
+        process = device._monitor._process
+        assert device.read_line() == "echo ready 45"
+    assert process.poll() is not None
+    for line in log.read_text().splitlines():
+        if line.startswith("child "):
+            assert not _alive(int(line.split()[1]))
+
+
+def test_missing(echo: BuildEcho, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elf = echo(BOARD).elf
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("RENODE", raising=False)
+    with pytest.raises(McueditError, match="renode is not installed") as caught:
+        open_session("renode", board.load(BOARD), elf)
+    assert "RENODE" in caught.value.hint
+    monkeypatch.setenv("RENODE", str(tmp_path))
+    with pytest.raises(McueditError, match="renode is not installed"):
+        open_session("renode", board.load(BOARD), elf)
+    (tmp_path / "renode").write_text("not a program")
+    (tmp_path / "renode").chmod(0o755)
+    monkeypatch.setenv("RENODE", str(tmp_path / "renode"))
+    with pytest.raises(Crash, match="Exec format error"):
+        open_session("renode", board.load(BOARD), elf)
+
+
+def test_version(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start("good"):
+        assert renode.version() == "1.16.1.0"
+        assert next(check.version for check in doctor.checks() if check.name == "renode") == "1.16.1.0"
+    monkeypatch.setenv("RENODE", "/nowhere/renode")
+    assert renode.version() is None
+
+
+def test_program_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("renode", "renode-test"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    for given in (tmp_path, tmp_path / "renode"):
+        monkeypatch.setenv("RENODE", str(given))
+        assert renode.find() == str(tmp_path / "renode")
+        assert renode.program("renode-test") == str(tmp_path / "renode-test")
+
+
+@needs_renode
+@pytest.mark.parametrize("name", RENODE_BOARDS)
+def test_real_echo(echo: BuildEcho, name: str) -> None:
+    with RenodeSession(board.load(name), echo(name).elf, count=True) as device:
+        device.write(b"hello\n#\n!")
+        assert [device.read_line(), device.read_line()] == ["echo ready 45", "hello"]
+        ticks = [int(word) for word in device.read_line().split()]
+        with pytest.raises(Fault, match="pc=0x"):
+            [device.read_line() for _ in range(3)]
+    overhead, marked = ((ticks[i + 1] - ticks[i]) % (1 << 32) for i in range(2))
+    assert abs(marked - overhead - 3002) <= 2

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays Renode, well or badly: reads what `mcuedit.emulate.renode` types, and echoes what its UART hears.
+
+FAKE_RENODE says how: see the functions of the modes below. Run as a program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MODE = os.environ.get("FAKE_RENODE", "good")
+LOG = os.environ.get("FAKE_RENODE_LOG")  # gets the commands, and the process ids of what was started
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def log(text: str) -> None:
+    if LOG:
+        with Path(LOG).open("a") as file:
+            file.write(text + "\n")
+
+
+class Machine:
+    """A UART with nothing behind it but an echo."""
+
+    def __init__(self) -> None:
+        self.uart = Path("uart.txt")
+        self.server: socket.socket | None = None
+        self.line: socket.socket | None = None
+        self.runs = 0
+        self.heard = b""
+
+    def do(self, command: str) -> None:
+        log(command)
+        say(f"\x1b[33m(machine-0)\x1b[0m {command}\r\n")
+        if printed := re.fullmatch(r"python \"print '(.*)'\"", command):
+            say(f"{printed[1]}\r\n")
+        elif path := re.fullmatch(r"\$uart=@(.*)", command):
+            self.uart = Path(path[1])
+        elif port := re.match(r"emulation CreateServerSocketTerminal (\d+)", command):
+            if MODE != "deaf":
+                self.server = socket.create_server(("127.0.0.1", int(port[1])))
+                self.server.setblocking(False)
+        elif command.startswith("include"):
+            if MODE == "refusing":
+                say("There was an error executing command 'include'\r\n")
+            if MODE == "ending":
+                say("Unhandled exception: no more of this\n")
+                sys.exit(0)  # means nothing
+        elif command.startswith("emulation RunFor"):
+            self.run()
+        elif command.endswith("ExecutedInstructions"):
+            say("0x00000000000F4240\r\n" if MODE != "dumb" else "\r\n")
+        elif command.startswith("sysbus ReadDoubleWord"):
+            say("0x0000002A\r\n" if MODE != "dumb" else "0x00000000\r\n")
+        elif command.endswith("GetRegistersValues"):
+            say("|R0|0x1|\r\n|SP|0x20001FF8|\r\n|PC|0x80001A2|\r\n" if MODE != "dumb" else "nothing of the kind\r\n")
+        elif command == "quit":
+            if MODE == "stubborn":
+                time.sleep(600)
+            sys.exit(3)  # means nothing
+
+    def run(self) -> None:
+        self.runs += 1
+        if MODE == "hanging" and self.runs > 1:
+            time.sleep(600)
+        if MODE == "crashing" and self.runs > 1:
+            say("corrupted memory\n")
+            os.abort()
+        if MODE == "silent":
+            return
+        if MODE == "garbage":
+            self.put(b"\xff\x00" * 10000)
+            return
+        if self.runs == 1:
+            self.put(b"echo ready 45\n")
+            return
+        if MODE == "faulty":
+            self.put(b"\nfault exception=3 pc=0x080001a2\n")
+        self.put(self.hear())
+
+    def put(self, data: bytes) -> None:
+        with self.uart.open("ab") as file:
+            file.write(data)
+
+    def hear(self) -> bytes:
+        if self.server is None:
+            return b""
+        with contextlib.suppress(BlockingIOError):
+            self.line = self.line or self.server.accept()[0]
+        if self.line is None:
+            return b""
+        self.line.settimeout(0.05)
+        with contextlib.suppress(TimeoutError):
+            return self.line.recv(1 << 16)
+        return b""
+
+
+def main() -> None:
+    if "--version" in sys.argv:
+        say("Renode v1.16.1.0\n")
+        return
+    machine = Machine()
+    if MODE == "breeding":
+        log(f"child {subprocess.Popen(['sleep', '600']).pid}")
+    if MODE == "mute":
+        time.sleep(600)
+    for command in sys.argv[sys.argv.index("-e") + 1].split("; "):
+        machine.do(command)
+    for command in sys.stdin:
+        machine.do(command.strip())
+
+
+if __name__ == "__main__":
+    main()
