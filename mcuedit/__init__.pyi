@@ -7,7 +7,7 @@ from mcuedit.base import Base
 from mcuedit.base import load as load_base
 from mcuedit.codegen import render_adapter, render_base, render_project
 from mcuedit.delta import Adapter, Delta
-from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
+from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device, run
 from mcuedit.errors import McueditError
@@ -17,8 +17,17 @@ from mcuedit.model import Model
 from mcuedit.model import load as load_model
 from mcuedit.oracle import Oracle, Reader
 from mcuedit.package import decode, encode
-from mcuedit.protocol import bench, evaluate, evaluate_merged, reader
-from mcuedit.training import Merged, Options, Trained, train, train_merged, train_merged_tensors, train_tensors
+from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
+from mcuedit.training import (
+    Merged,
+    Options,
+    Trained,
+    place_tensors,
+    train,
+    train_merged,
+    train_merged_tensors,
+    train_tensors,
+)
 from mcuedit.zoo import export as export_base
 
 __version__: str
@@ -36,7 +45,9 @@ __all__ = [
     "Options",
     "Oracle",
     "Reader",
+    "TensorSet",
     "Trained",
+    "Wanted",
     "__version__",
     "bench",
     "best_oracle",
@@ -46,6 +57,7 @@ __all__ = [
     "encode",
     "evaluate",
     "evaluate_merged",
+    "evaluate_tensors",
     "export_base",
     "load_adapter",
     "load_base",
@@ -55,6 +67,7 @@ __all__ = [
     "load_model",
     "load_tensors",
     "open_device",
+    "place_tensors",
     "reader",
     "render_adapter",
     "render_base",
