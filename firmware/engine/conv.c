@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmsis_nn.h"
 #include "mcuedit/engine.h"
 #include "rows.h"
 #include "window.h"
@@ -31,6 +32,11 @@ static void conv_groups(const mcuedit_conv_2d *op, const int8_t *taps, int8_t *o
 
 void mcuedit_conv_2d_s8(const mcuedit_conv_2d *op, const int8_t *input, int8_t *output, int8_t *scratch)
 {
+#ifdef MCUEDIT_CMSIS_NN
+    if (mcuedit_cmsis_conv_2d(op, input, output)) {
+        return;
+    }
+#endif
     const mcuedit_window *window = op->window;
     uint32_t size = (uint32_t)window->kernel_h * window->kernel_w * window->in_c;
     for (uint32_t batch = window->batches; batch != 0; batch--) {

@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 
+#include "cmsis_nn.h"
 #include "dot.h"
 #include "mcuedit/engine.h"
 #include "requantize.h"
@@ -218,6 +219,11 @@ static uint32_t clip(int32_t at, uint32_t kernel, uint32_t dilation, uint32_t si
 
 void mcuedit_depthwise_conv_2d_s8(const mcuedit_depthwise_conv_2d *op, const int8_t *input, int8_t *output)
 {
+#ifdef MCUEDIT_CMSIS_NN
+    if (mcuedit_cmsis_depthwise_conv_2d(op, input, output)) {
+        return;
+    }
+#endif
     const mcuedit_window *window = op->window;
     uint32_t in_c = window->in_c, out_c = in_c * op->multiplier, line = window->in_w * in_c;
     inside in = {.x_down = window->dilation_h * line,

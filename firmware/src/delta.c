@@ -35,7 +35,7 @@ static __attribute__((noinline)) int32_t scaled(int32_t sum, const uint8_t *m, c
 /* h of all factors of a delta. Returns how many are not 0. */
 static __attribute__((noinline)) uint32_t project_delta(const uint8_t *delta, mcuedit_row *row, int8_t *h)
 {
-    uint32_t rank = delta[DELTA_RANK], flags = delta[DELTA_FLAGS], bits = flags & DELTA_INT4 ? 4 : 8, open = 0;
+    uint32_t rank = delta[DELTA_RANK], flags = delta[DELTA_FLAGS], bits = 8u - 2u * (flags & DELTA_INT4), open = 0;
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
     for (uint32_t k = 0;;) {
         int32_t sum = mcuedit_row_dot(row, a, bits, mcuedit_i32(c));

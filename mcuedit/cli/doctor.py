@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
 import shutil
@@ -13,9 +14,10 @@ from importlib import metadata
 
 import click
 
-from mcuedit import toolchain
+from mcuedit import board, cmsis_nn, tflm, toolchain
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
+from mcuedit.errors import McueditError
 
 _PACKAGES = ("ai-edge-litert", "jinja2", "numpy", "pyelftools", "safetensors", "tensorflow")
 
@@ -64,6 +66,9 @@ def checks() -> list[Check]:
         Check("unicorn", "virtual and real boards", _version("unicorn"), "pip install unicorn", needed=True),
         Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
         Check("renode", "the boards that people own", renode.version(), "renode.io, then set RENODE or PATH"),
+        Check("cmsis-nn", "kernels instead of mcuedit's own", _cmsis_nn(), f"not needed; {cmsis_nn.ROOT} may name it"),
+        Check("tflm-root", "firmware with TFLM, its headers", _tflm_root(), f"set {tflm.ROOT} to its tree"),
+        Check("tflm-lib", "the same: static libraries", _tflm_libraries(), f"build it for a core, or set {tflm.LIB}"),
         Check("tflite-micro", "oracle", _version("tflite-micro"), "pip install tflite-micro (Linux x86-64 only)"),
     ]
 
@@ -88,6 +93,32 @@ def _version(package: str) -> str | None:
 
 def _compiler(compiler: toolchain.Compiler | None) -> str | None:
     return compiler.version() if compiler else None
+
+
+def _cmsis_nn() -> str | None:
+    found = cmsis_nn.find()
+    return found.version() if found else None
+
+
+def _tflm_root() -> str | None:
+    """Its commit."""
+    try:
+        tree = tflm.root()
+    except McueditError as error:
+        return None if tflm.ROOT not in os.environ else f"not usable: {error.message}"
+    return tflm.commit(tree) or "no git checkout: unknown commit"
+
+
+def _tflm_libraries() -> str | None:
+    """For which boards there is one."""
+    found = []
+    for name in board.names():
+        try:
+            tflm.find(board.load(name))
+        except McueditError:
+            continue
+        found.append(name)
+    return ", ".join(found) or None
 
 
 def _qemu() -> str | None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import tiny
 from helpers.deltas import adapter, delta
-from helpers.virtual import UNICORN_BOARDS
+from helpers.virtual import UNICORN_BOARDS, needs_qemu
 
 from mcuedit import base as bases
-from mcuedit import board, toolchain
+from mcuedit import board, model, toolchain
 from mcuedit.base import Base
 from mcuedit.build import build
 from mcuedit.carrier import carrier, carries
@@ -25,9 +26,15 @@ from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.synthetic import adapters
 
 GCC = toolchain.gcc()
+MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"
 CODE, RAM = 6 * 1024, 4 * 1024  # bytes: without weights, labels and adapters; beyond input and output
 CLOSED, OPEN = 600, 1500  # instructions of one rank-1 edit with a 128-wide tap and two rows
-FIFTY_CLOSED = 0.05  # of the net
+FIFTY_CLOSED = 0.06  # of the net
+# (n_in, n_out) or net -> instructions of CMSIS-NN under TFLM on M4 and M55
+FULLY_CONNECTED = {(256, 128): (69_235, 17_870), (64, 32): (6_115, 2_000)}
+NETS = {"kws_ref_model": (7_698_299, 1_814_116), "ad01_int8": (582_961, 149_994)}
+FACTS = (259_104, 84_902)
+KWS_CODE = 16 * 1024
 
 pytestmark = pytest.mark.skipif(
     GCC is None or not GCC.version().startswith("12."), reason="arm-none-eabi-gcc 12 is not installed"
@@ -79,3 +86,43 @@ def test_instructions(base: Base, bits: int) -> None:
     assert none.delta < closed.delta <= CLOSED
     assert closed.delta < opened.delta <= OPEN
     assert fifty.delta <= FIFTY_CLOSED * sum(none.ops.values())
+
+
+def total(base: Base, emulator: str, name: str) -> int:
+    counts = runner.run(
+        base, emulator=emulator, board=name, inputs=random_inputs(base, 1), count=True, toolchain="gcc"
+    ).instructions
+    assert counts is not None
+    return sum(counts.ops.values())
+
+
+CORES = [
+    ("unicorn", "virt-m4", 0),
+    pytest.param("qemu", "mps3-an547", 1, marks=needs_qemu),
+]
+
+
+@pytest.mark.parametrize(("emulator", "name", "bar"), CORES)
+def test_fully_connected(emulator: str, name: str, bar: int) -> None:
+    for widths, bars in FULLY_CONNECTED.items():
+        net = Base("net", model.parse(tiny.classifier(widths, softmax=False), "net"))
+        assert total(net, emulator, name) <= bars[bar], widths
+
+
+@pytest.mark.parametrize(("emulator", "name", "bar"), CORES)
+def test_whole_nets(base: Base, emulator: str, name: str, bar: int) -> None:
+    assert total(base, emulator, name) <= FACTS[bar]
+    for net, bars in NETS.items():
+        path = MODELS / f"{net}.tflite"
+        if not path.is_file():
+            pytest.skip(f"{path} is not there")
+        assert total(bases.load(path), emulator, name) <= bars[bar], net
+
+
+@pytest.mark.parametrize("name", ["virt-m4", "mps3-an547"])
+def test_code_of_a_convolutional_net(name: str, tmp_path: Path) -> None:
+    path = MODELS / "kws_ref_model.tflite"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    built = build(board.load(name), sources(bases.load(path)), "server", tmp_path, toolchain="gcc")
+    assert built.footprint.code_total <= KWS_CODE

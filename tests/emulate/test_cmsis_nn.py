@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CMSIS-NN in place of the ops with weights: the same bytes. CMSIS_NN_ROOT=... pytest tests/emulate/test_cmsis_nn.py"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.virtual import needs_gcc, needs_qemu
+
+from mcuedit import board, cmsis_nn, model
+from mcuedit.base import Base
+from mcuedit.build import build
+from mcuedit.emulate import runner
+from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.oneop import random_inputs, random_model
+from mcuedit.errors import McueditError
+from mcuedit.oracle import Tflm
+
+pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
+
+needs_cmsis_nn = pytest.mark.skipif(not os.environ.get(cmsis_nn.ROOT), reason=f"{cmsis_nn.ROOT} is not set")
+
+
+@needs_cmsis_nn
+@needs_gcc
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+@pytest.mark.parametrize(
+    ("emulator", "name"), [("unicorn", "virt-m4"), pytest.param("qemu", "mps3-an547", marks=needs_qemu)]
+)
+def test_same_bytes(kind: str, emulator: str, name: str) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        net = model.parse(random_model(kind, rng), kind)
+        x = random_inputs(net, rng, 10)
+        want = Tflm(net).activations(x, net.outputs)[net.outputs[0]]
+        got = runner.run(Base("net", net), emulator=emulator, board=name, inputs=x, toolchain="gcc").outputs
+        np.testing.assert_array_equal(got, want.reshape(len(x), -1), err_msg=f"seed {seed}")
+
+
+@needs_cmsis_nn
+@needs_gcc
+def test_its_kernels_are_linked(tmp_path: Path) -> None:
+    net = model.parse(random_model("CONV_2D", np.random.default_rng(0)), "net")
+    built = build(board.load("virt-m4"), sources(Base("net", net)), "server", tmp_path, toolchain="gcc")
+    assert b"arm_convolve_wrapper_s8" in built.elf.read_bytes()
+
+
+def test_a_wrong_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cmsis_nn.ROOT, str(tmp_path))
+    with pytest.raises(McueditError, match=r"CMSIS_NN_ROOT=.* has no Include/arm_nnfunctions\.h"):
+        cmsis_nn.find()
+    monkeypatch.delenv(cmsis_nn.ROOT)
+    assert cmsis_nn.find() is None
