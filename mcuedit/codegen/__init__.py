@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from mcuedit.codegen.names import adapter_names, base_names
 from mcuedit.codegen.plan import Place, Plan, Stage, plan
+from mcuedit.codegen.projects import PROJECTS, arrange
 from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
 from mcuedit.codegen.tflm import render_tflm_base, render_tflm_model_header, render_tflm_project
 
 __all__ = [
+    "PROJECTS",
     "Place",
     "Plan",
     "Stage",
     "adapter_names",
+    "arrange",
     "base_names",
     "plan",
     "render_adapter",

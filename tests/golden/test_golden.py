@@ -14,33 +14,18 @@ import numpy as np
 import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
+from helpers.emitted import MAIN, adapters, base, project, readme_code
 from helpers.native import WARNINGS, Native, core_sources, includes
 
 from mcuedit import codegen, toolchain
 from mcuedit.base import Base
 from mcuedit.codegen import render
-from mcuedit.delta import Adapter
 from mcuedit.errors import McueditError
 from mcuedit.model import load, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import encode
 
 EXPECTED = Path(__file__).with_name("expected")
-LABELS = ("ant", 'b"ee', "c\\at", "dé", "e?", "*/fly")
-
-
-def base(name: str = "tiny") -> Base:
-    return Base(name, parse(tiny.classifier((16, 8, 6)), name), LABELS, features=16)
-
-
-def adapters(of: Base) -> list[Adapter]:
-    fact = adapter(of.model, delta(of.model, 0, 1), name="a fact", labels={5: "gnu"})
-    style = adapter(of.model, delta(of.model, 1, 1, bits=4, rank=2, rows=None, gated=False), name="style-2")
-    return [fact, style]
-
-
-def project(of: Base) -> dict[str, str]:
-    return codegen.render_project(of, adapters(of)) | codegen.render_model_header(of)
 
 
 def test_golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,13 +83,6 @@ def test_cmake_project_builds(tmp_path: Path) -> None:
     for command in (["cmake", "-S", ".", "-B", "build"], ["cmake", "--build", "build"], ["build/app"]):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-MAIN = '\nint main(void)\n{\n    return start() != 0 || ask("hello", 5) == 0;\n}\n'
-
-
-def readme_code(of: Base) -> str:
-    return project(of)["README.md"].split("```c\n")[1].split("```")[0]
 
 
 def test_readme_code_compiles_without_warnings(tmp_path: Path) -> None:
