@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers import tiny
+from helpers.convs import Conv
 from helpers.deltas import adapter, delta
 from helpers.graphs import graphs_of_all_kinds
 from helpers.native import core_sources, includes
@@ -36,12 +37,20 @@ def compiler(tmp_path: Path) -> toolchain.Compiler:
     return found
 
 
-def test_damaged_adapters(compiler: toolchain.Compiler, tmp_path: Path) -> None:
-    base = Base("net", parse(tiny.classifier((24, 16, 11, 7)), "net"))
+NETS = {
+    "rows": (tiny.classifier((24, 16, 11, 7)), (2, 2), (1, 2)),
+    "windows": (Conv(size=(4, 5), stride=(2, 1), dilation=(1, 2)).tflite(), (0, 0), (0, 0)),
+}
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_damaged_adapters(compiler: toolchain.Compiler, tmp_path: Path, net: str) -> None:
+    data, own, other = NETS[net]
+    base = Base("net", parse(data, "net"))
     made = [
-        delta(base.model, 2, 2, gated=False),
-        delta(base.model, 1, 2, bits=4, rank=2, rows=None),
-        delta(base.model, 2, 2, bits=4, rows=3, seed=3),
+        delta(base.model, *own, gated=False),
+        delta(base.model, *other, bits=4, rank=2, rows=None),
+        delta(base.model, *own, bits=4, rows=3, seed=3),
     ]
     made.sort(key=lambda d: (d.target, d.tap))
     it = adapter(base.model, *made, labels={2: "elk", 6: "ibexes"})
