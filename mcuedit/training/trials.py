@@ -31,7 +31,7 @@ TRIED = 4  # pairs that are trained for a trial
 TRIAL_STEPS, STEPS = 16, 60  # for a column of B
 FIT_TRIAL_STEPS, FIT_STEPS = 30, 60  # for A and B together
 GOOD = 0.97  # share of edits, and of kept answers, that need no second way
-_RANK = 4  # at most, where the user leaves it open
+_RANK, _MOST = 4, 16  # where the user leaves it open: gates of a group, and factors that many groups share
 _CHUNK = 64  # rows looked at together
 
 
@@ -121,7 +121,8 @@ class Trials:
                 first = columns.gated(site, detectors, self._table.groups, options.bits, steps, seed), detectors
                 if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD:
                     return first
-        fitted = Fit(site, replace(options, rank=self._rank), len(table.edit)).run(fit_steps)
+        rank = options.rank or min(max(_RANK, len(self._table.names)), _MOST)
+        fitted = Fit(site, replace(options, rank=rank), len(table.edit)).run(fit_steps)
         if first is not None:
             one, other = (self._share_of_good(site, d, table.edit, table.keep) for d in (first[0], fitted))
             if one >= other:
