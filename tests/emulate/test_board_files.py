@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything in a board's folder says the same: board.toml, linker map, Renode's platform, script and robot."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers.virtual import RENODE_BOARDS
+
+from mcuedit import board, resources
+from mcuedit.board import Board
+from mcuedit.build import render
+from mcuedit.emulate import renode
+from mcuedit.memory import Region
+
+UARTS = {
+    "cmsdk": "UART.CMSDK_APB_UART",
+    "stm32v1": "UART.STM32_UART",
+    "stm32v2": "UART.STM32F7_USART",
+    "nrf": "UART.NRF52840_UART",
+}
+CORES = {"cortex-m0plus": "cortex-m0+", "cortex-m4": "cortex-m4(f)?"}  # where Renode says it in another way
+OWN = [name for name in RENODE_BOARDS if board.load(name).emulators["renode"].machine == f"{name}.repl"]
+STOCK = [name for name in RENODE_BOARDS if name not in OWN]
+
+
+class Platform:
+    """What a .repl file and those that it uses say."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        text = path.read_text(encoding="utf-8-sig")
+        used = [Platform(self._find(name, path, root), root) for name in re.findall(r'^using "(.+)"', text, re.M)]
+        self.entries = {name: entry for platform in used for name, entry in platform.entries.items()}
+        for entry in re.split(r"\n(?=\S)", text):
+            if found := re.match(r"(\w+): (\S+) @ ", entry):
+                self.entries[found[1]] = (found[2], entry)
+            elif (found := re.match(r"(\w+):\n", entry)) and found[1] in self.entries:  # more about it
+                kind, before = self.entries[found[1]]
+                self.entries[found[1]] = (kind, before + "\n" + entry)
+
+    @staticmethod
+    def _find(name: str, path: Path, root: Path) -> Path:
+        return path.parent / name if name.startswith(".") else root / name
+
+    def memory(self) -> list[Region]:
+        found = []
+        for kind, entry in self.entries.values():
+            size = re.search(r"size: (0x[0-9A-Fa-f]+)", entry)
+            if kind == "Memory.MappedMemory" and size:
+                found += [Region(at, int(size[1], 16)) for at in self._addresses(entry)]
+        return found
+
+    def attribute(self, name: str, key: str) -> str:
+        return re.findall(rf'^\s+{key}: "?([^"\n]+)', self.entries[name][1], re.M)[-1]
+
+    def place(self, name: str) -> tuple[str, int]:
+        """Type and address."""
+        kind, entry = self.entries[name]
+        return kind, self._addresses(entry)[0]
+
+    @staticmethod
+    def _addresses(entry: str) -> list[int]:
+        return [int(at, 16) for at in re.findall(r"sysbus <?(0x[0-9A-Fa-f]+)", entry)]
+
+
+def _file(name: str, kind: str) -> str:
+    return (resources.path("boards") / name / f"{name}.{kind}").read_text()
+
+
+def _check_platform(platform: Platform, b: Board) -> None:
+    emulation = b.emulators["renode"]
+    assert re.fullmatch(CORES.get(emulation.cpu, emulation.cpu), platform.attribute("cpu", "cpuType"))
+    assert emulation.uart is not None
+    assert platform.place(emulation.uart) == (UARTS[b.uart_driver], b.uart_base)
+    memory = sorted(platform.memory(), key=lambda region: region.origin)
+    for wanted in (b.flash, b.ram, *([b.selftest] if b.selftest else [])):
+        at = wanted.origin
+        for region in memory:  # two banks may lie one after the other
+            if region.origin <= at < region.end:
+                at = region.end
+        assert at >= wanted.end, f"{wanted} is not all memory"
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_linker_map(name: str) -> None:
+    b = board.load(name)
+    text = render("link.ld.j2", board=b, generated="generated")
+    found = {
+        word: Region(int(origin, 16), int(length))
+        for word, origin, length in re.findall(r"(\w+) \(\w+\) : ORIGIN = (\w+), LENGTH = (\w+)", text)
+    }
+    assert found.pop("FLASH") == b.code
+    assert found.pop("RAM") == b.ram
+    assert found.pop("SELFTEST", None) == b.selftest
+    assert not found
+    assert f". = . + {b.stack};" in text
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_every_board_that_can_be_flashed_has_all_its_files(name: str) -> None:
+    b = board.load(name)
+    if b.flashing:
+        assert {"unicorn", "renode"} <= b.emulators.keys()
+    if "renode" in b.emulators:
+        assert all((resources.path("boards") / name / f"{name}.{kind}").is_file() for kind in ("resc", "robot"))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_platform(name: str) -> None:
+    b = board.load(name)
+    platform = Platform(resources.path("boards") / name / f"{name}.repl", Path())
+    _check_platform(platform, b)
+    assert len(platform.memory()) == 2 + (b.selftest is not None)
+    assert platform.attribute("cpu", "nvic") == "nvic"
+    assert platform.place("nvic") == ("IRQControllers.NVIC", 0xE000E000)
+    assert platform.attribute("nvic", "systickFrequency") == platform.attribute("uart0", "frequency")
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_stock_platform(name: str) -> None:
+    program = renode.program()
+    root = Path(program).resolve().parent if program else Path("/opt/renode")
+    if not (root / "platforms").is_dir():
+        pytest.skip("no platforms of Renode beside its program (RENODE, PATH)")
+    b = board.load(name)
+    _check_platform(Platform(root / b.emulators["renode"].machine, root), b)
+
+
+@pytest.mark.parametrize("name", RENODE_BOARDS)
+def test_script(name: str) -> None:
+    b, text = board.load(name), _file(name, "resc")
+    emulation = b.emulators["renode"]
+    assert f":name: {name}\n" in text
+    assert f'$name?="{name}"\n' in text
+    assert "$elf?=@server.elf\n" in text
+    assert "$uart?=@uart.txt\n" in text
+    where = "$ORIGIN/" if name in OWN else "@"
+    assert f"machine LoadPlatformDescription {where}{emulation.machine}\n" in text
+    assert f"\n{emulation.uart} CreateFileBackend $uart true\n" in text
+    assert f"cpu VectorTableOffset {b.flash.origin:#010x}\n" in text
+    assert text.index("LoadPlatformDescription") < text.index("LoadELF $elf") < text.index("runMacro $reset")
+
+
+@pytest.mark.parametrize("name", RENODE_BOARDS)
+def test_robot(name: str) -> None:
+    """Nothing in it but two variables differs from any other board's."""
+    uart = board.load(name).emulators["renode"].uart
+    expected = _file("stm32f4_discovery", "robot").replace("stm32f4_discovery", name)
+    assert _file(name, "robot") == expected.replace("sysbus.usart2", f"sysbus.{uart}")
