@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
-from helpers.emitted import MAIN, adapters, base, project, readme_code
+from helpers.emitted import CMAKE, MAIN, adapters, base, project, readme_code
 from helpers.native import WARNINGS, Native, core_sources, includes
 
 from mcuedit import codegen, toolchain
@@ -70,7 +70,7 @@ def write(files: dict[str, str], folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-@pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+@pytest.mark.skipif(CMAKE is None, reason="cmake is not installed")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="cmake finds no C compiler: cc is not installed")
 def test_cmake_project_builds(tmp_path: Path) -> None:
     write(project(base()), tmp_path / "emitted")
@@ -80,7 +80,7 @@ def test_cmake_project_builds(tmp_path: Path) -> None:
         "add_executable(app main.c)\ntarget_link_libraries(app PRIVATE tiny)\n",
         encoding="utf-8",
     )
-    for command in (["cmake", "-S", ".", "-B", "build"], ["cmake", "--build", "build"], ["build/app"]):
+    for command in ([CMAKE, "-S", ".", "-B", "build"], [CMAKE, "--build", "build"], ["build/app"]):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from helpers.emitted import MAIN, adapters, base, readme_code
+from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
 from helpers.native import WARNINGS
 
 from mcuedit import codegen, emission, resources, toolchain
@@ -27,7 +27,7 @@ from mcuedit.errors import McueditError
 EXPECTED = Path(__file__).with_name("expected_ways")
 FIRMWARE = resources.path("firmware")
 C_CODE = (".c", ".h", ".bin")
-cmake = pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+cmake = pytest.mark.skipif(CMAKE is None, reason="cmake is not installed")
 make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 cc = pytest.mark.skipif(shutil.which("cc") is None, reason="the build finds no C compiler: cc is not installed")
 
@@ -105,7 +105,7 @@ OWN = """add_library(own STATIC emitted/tiny.c emitted/a_fact_adapter.c emitted/
 target_include_directories(own PUBLIC emitted)
 target_link_libraries(own PUBLIC mcuedit::mcuedit)
 """
-CMAKE = {  # lines of the project, what its application links, where it finds packages
+PROJECTS = {  # lines of the project, what its application links, where it finds packages
     "subdirectory": ("add_subdirectory(emitted)", "tiny", ""),
     "package": (f"{FIND}{FIND}add_subdirectory(emitted)", "tiny", "emitted"),
     "firmware": (FIND + OWN, "own", FIRMWARE),
@@ -115,15 +115,15 @@ CMAKE = {  # lines of the project, what its application links, where it finds pa
 @cmake
 @cc
 @in_("cmake")
-@pytest.mark.parametrize("way", CMAKE)
+@pytest.mark.parametrize("way", PROJECTS)
 def test_cmake(emitted: Path, way: str) -> None:
-    lines, target, prefix = CMAKE[way]
+    lines, target, prefix = PROJECTS[way]
     (emitted.parent / "CMakeLists.txt").write_text(
         f"cmake_minimum_required(VERSION 3.13)\nproject(app C)\n{lines}\n"
         f"add_executable(app main.c)\ntarget_link_libraries(app PRIVATE {target})\n"
     )
-    run(emitted.parent, "cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={emitted.parent / prefix}")
-    run(emitted.parent, "cmake", "--build", "build")
+    run(emitted.parent, str(CMAKE), "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={emitted.parent / prefix}")
+    run(emitted.parent, str(CMAKE), "--build", "build")
     run(emitted.parent, "build/app")
 
 
@@ -213,8 +213,8 @@ target_link_libraries(app PRIVATE mcuedit_tiny mcuedit)
 @in_("zephyr")
 def test_zephyr_module(emitted: Path) -> None:
     (emitted.parent / "CMakeLists.txt").write_text(ZEPHYR)
-    run(emitted.parent, "cmake", "-S", ".", "-B", "build", f"-DFIRMWARE={FIRMWARE}")
-    run(emitted.parent, "cmake", "--build", "build")
+    run(emitted.parent, str(CMAKE), "-S", ".", "-B", "build", f"-DFIRMWARE={FIRMWARE}")
+    run(emitted.parent, str(CMAKE), "--build", "build")
     run(emitted.parent, "build/app")
     options = (emitted / "zephyr" / "Kconfig").read_text(encoding="utf-8")
     assert "config MCUEDIT_TINY\n" in options
@@ -247,8 +247,8 @@ def test_esp_idf_component(emitted: Path, of_firmware: bool) -> None:
     (emitted.parent / "CMakeLists.txt").write_text(ESP_IDF)
     more = ";".join(f"emitted/{path.name}" for path in emitted.glob("*.c")) if of_firmware else ""
     component = f"-DCOMPONENT={FIRMWARE if of_firmware else emitted}"
-    run(emitted.parent, "cmake", "-S", ".", "-B", "build", component, f"-DMORE={more}")
-    run(emitted.parent, "cmake", "--build", "build")
+    run(emitted.parent, str(CMAKE), "-S", ".", "-B", "build", component, f"-DMORE={more}")
+    run(emitted.parent, str(CMAKE), "--build", "build")
     run(emitted.parent, "build/app")
 
 

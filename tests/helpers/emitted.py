@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from mcuedit import codegen
@@ -10,6 +15,8 @@ from mcuedit.base import Base
 from mcuedit.delta import Adapter
 from mcuedit.model import parse
 
+# That of the system, or of the package cmake beside this Python.
+CMAKE = shutil.which("cmake", path=os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)]))
 LABELS = ("ant", 'b"ee', "c\\at", "dé", "e?", "*/fly")
 
 
