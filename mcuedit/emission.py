@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from mcuedit import codegen, package
 from mcuedit.base import Base
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 
 
 def emit(
@@ -23,12 +22,8 @@ def emit(
     Raises:
         McueditError: the runtime does not support the model, an adapter does not fit it, or names collide.
     """
-    if runtime == "tflm" and project != "cmake":
-        raise McueditError(f"--project {project} is for the bare runtime", "take the sources of --project cmake")
-    if runtime == "tflm":
-        rendered = codegen.render_tflm_project(base, adapters)
-    else:
-        rendered = codegen.arrange(codegen.render_project(base, adapters), base, project)
+    render = codegen.render_tflm_project if runtime == "tflm" else codegen.render_project
+    rendered = codegen.arrange(render(base, adapters), base, project)
     files = {path: text.encode() for path, text in rendered.items()}
     for adapter in adapters:
         files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = package.encode(

@@ -82,7 +82,7 @@ def arrange(files: Mapping[str, str], base: Base, project: str = "cmake") -> dic
     context = _context(made, base, project)
     if project == "arduino" and _MAIN not in files:
         made["examples/Run/Run.ino"] = render_text("projects/arduino/Run.ino.j2", {**context, "code": code})
-    for name in _OF_FIRMWARE.get(project, ()):
+    for name in _OF_FIRMWARE.get(project, ()) if project != "cmake" or not context["cxx"] else ():
         made[f"mcuedit/{name}"] = (resources.path("firmware") / name).read_text(encoding="utf-8")
     made["README.md"] += render_text(f"projects/{project}/README.md.j2", context)
     return made | _own(project, context)

@@ -9,6 +9,7 @@ test_ways_schemas.py checks the metadata.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -19,14 +20,14 @@ import pytest
 from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
 from helpers.native import WARNINGS
 
-from mcuedit import codegen, emission, resources, toolchain
-from mcuedit.atomic import write_folder
+from mcuedit import codegen, emission, resources, tflm, toolchain
+from mcuedit.atomic import MARKER, write_folder
 from mcuedit.codegen import projects, render
 from mcuedit.errors import McueditError
 
 EXPECTED = Path(__file__).with_name("expected_ways")
 FIRMWARE = resources.path("firmware")
-C_CODE = (".c", ".h", ".bin")
+C_CODE = (".c", ".cc", ".h", ".bin")
 cmake = pytest.mark.skipif(CMAKE is None, reason="cmake is not installed")
 make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 cc = pytest.mark.skipif(shutil.which("cc") is None, reason="the build finds no C compiler: cc is not installed")
@@ -51,19 +52,19 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("runtime", ["bare", "tflm"])
 @pytest.mark.parametrize("kind", codegen.PROJECTS)
-def test_golden(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_golden(kind: str, runtime: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "__version__", "0.0.0")
+    folder = EXPECTED / (kind if runtime == "bare" else f"{kind}-{runtime}")
     of = base()
-    files = emission.emit(of, adapters(of), project=kind)
-    assert files == emission.emit(of, adapters(of), project=kind)
+    files = emission.emit(of, adapters(of), project=kind, runtime=runtime)
+    assert files == emission.emit(of, adapters(of), project=kind, runtime=runtime)
     got = {name: data.decode() for name, data in files.items() if not name.endswith(C_CODE)}
     if request.config.getoption("--update-golden"):
-        shutil.rmtree(EXPECTED / kind, ignore_errors=True)
-        for name, text in got.items():
-            (EXPECTED / kind / name).parent.mkdir(parents=True, exist_ok=True)
-            (EXPECTED / kind / name).write_text(text, encoding="utf-8")
-    expected = {p.relative_to(EXPECTED / kind).as_posix(): p for p in (EXPECTED / kind).rglob("*") if p.is_file()}
+        write_folder(folder, got, force=True)
+        (folder / MARKER).unlink()
+    expected = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     assert sorted(got) == sorted(expected)
     for name, text in got.items():
         assert text == expected[name].read_text(encoding="utf-8"), name
@@ -271,18 +272,27 @@ def test_platformio_of_firmware(emitted: Path) -> None:
     build(emitted.parent, [*own, *sources], [emitted / "src", FIRMWARE / of["includeDir"], *flags])
 
 
-def test_firmware_with_tflm_lists_the_wrapper_apart() -> None:
+def test_firmware_with_tflm_keeps_what_takes_no_tflm_apart() -> None:
     of = base()
-    files = codegen.render_tflm_base(of) | render.runtime(("include/mcuedit", "src", "tflm"))
-    files |= {"README.md": "", "CMakeLists.txt": "", "main.cc": ""}
     for kind in codegen.PROJECTS:
-        made = codegen.arrange(files, of, kind)
+        made = emission.emit(of, adapters(of), project=kind, runtime="tflm")
         named = {path.rsplit("/", 1)[-1] for path in made}
         assert {"main.cc", "tiny_model.c", "tiny_resolver.h", "mcuedit_tflm.cc", "compat.h"} <= named
-    assert "espressif/esp-tflite-micro" in codegen.arrange(files, of, "esp-idf")["idf_component.yml"]
-    assert "  depends:\n    - tflite-micro\n" in codegen.arrange(files, of, "zephyr")["zephyr/module.yml"]
-    assert "$(MCUEDIT_TFLM_SRCS)" in codegen.arrange(files, of, "make")["tiny.mk"]
-    assert codegen.arrange(files, of, "arduino")["src/mcuedit_tflm.h"] == '#include "mcuedit/mcuedit_tflm.h"\n'
-    pack = codegen.arrange(files, of, "cmsis-pack")["mcuedit.mcuedit_tiny.pdsc"]
-    assert 'Csub="TFLM"' in pack
-    assert "main.cc" not in pack
+        metadata = [data for path, data in made.items() if not path.endswith((*C_CODE, ".md"))]
+        assert not any(b"main.cc" in data for data in metadata)  # an example, and no part of the library
+    text = emission.emit(of, project="arduino", runtime="tflm")["src/mcuedit_tflm.h"]
+    assert text == b'#include "mcuedit/mcuedit_tflm.h"\n'
+
+
+@pytest.mark.skipif("TFLM_ROOT" not in os.environ, reason="TFLM_ROOT names no tree of TensorFlow Lite Micro")
+@pytest.mark.skipif(shutil.which("c++") is None, reason="c++ is not installed")
+@pytest.mark.parametrize("kind", ["arduino", "make"])
+def test_firmware_with_tflm_compiles(kind: str, tmp_path: Path) -> None:
+    of = base()
+    write_folder(tmp_path / kind, emission.emit(of, adapters(of), project=kind, runtime="tflm"))
+    flags = tflm.cxx_flags(Path(os.environ["TFLM_ROOT"]))
+    if kind == "make":
+        run(tmp_path, "make", "-C", kind, f"CXXFLAGS={' '.join(flags)}")
+    else:
+        for source in (tmp_path / kind).rglob("*.cc"):
+            run(tmp_path, "c++", *flags, f"-I{tmp_path / kind / 'src'}", "-c", str(source), "-o", "out.o")

@@ -25,15 +25,15 @@ from mcuedit.atomic import write_folder
 
 FIRMWARE = resources.path("firmware")
 SCHEMAS = os.environ.get("MCUEDIT_SCHEMAS")
-PLACES = pytest.mark.parametrize("place", ["emitted", "firmware"])
+PLACES = pytest.mark.parametrize("place", ["bare", "tflm", "firmware"])
 
 
 def folder_of(place: str, kind: str, tmp_path: Path) -> Path:
-    """Metadata of an emitted folder, or those of firmware/."""
+    """Metadata of a folder emitted for a runtime, or those of firmware/."""
     if place == "firmware":
         return FIRMWARE
     of = base('it\'s <a> "base" & more: # %')
-    write_folder(tmp_path / kind, emission.emit(of, adapters(of), project=kind))
+    write_folder(tmp_path / kind, emission.emit(of, adapters(of), project=kind, runtime=place))
     return tmp_path / kind
 
 
@@ -50,7 +50,7 @@ def properties(path: Path) -> dict[str, str]:
 
 
 def test_arduino_fields(tmp_path: Path) -> None:
-    fields = properties(folder_of("emitted", "arduino", tmp_path) / "library.properties")
+    fields = properties(folder_of("bare", "arduino", tmp_path) / "library.properties")
     needed = {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"}
     assert needed <= fields.keys() <= needed | {"includes", "depends", "dot_a_linkage", "precompiled", "ldflags"}
     assert all(fields.values())
@@ -64,7 +64,7 @@ def test_arduino_schema(tmp_path: Path) -> None:
     schemas = {path.name: json.loads(path.read_text()) for path in published("*.json")}
     resources_ = [(it["$id"], referencing.Resource.from_contents(it)) for it in schemas.values()]
     registry = referencing.Registry().with_resources(resources_)
-    fields = properties(folder_of("emitted", "arduino", tmp_path) / "library.properties")
+    fields = properties(folder_of("bare", "arduino", tmp_path) / "library.properties")
     for name in ("arduino-library-properties-schema.json", "arduino-library-properties-strict-schema.json"):
         errors = jsonschema.Draft7Validator(schemas[name], registry=registry).iter_errors(fields)
         assert [error.message for error in errors] == []
@@ -124,6 +124,7 @@ def test_zephyr_fields(place: str, tmp_path: Path) -> None:
     text = (folder / "zephyr" / "module.yml").read_text(encoding="utf-8")
     fields = dict(re.findall(r"^ *([a-z]+): (\S+)$", text, re.MULTILINE))
     assert fields.keys() == {"name", "cmake", "kconfig"}
+    assert ("- tflite-micro" in text) == (place == "tflm")
     assert (folder / fields["cmake"] / "CMakeLists.txt").is_file()
     assert (folder / fields["kconfig"]).is_file()
 
