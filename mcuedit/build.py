@@ -8,46 +8,17 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
-
-import jinja2
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 
 from mcuedit import cmsis_nn, resources
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
+from mcuedit.link import GENERATED, Footprint, footprint, link
 from mcuedit.tflm import Library
 from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_host_compiler, find_host_cxx_compiler
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
-_GENERATED = "generated"  # folder of the generated sources, and prefix of their objects: link.ld.j2 tells them by it
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """Sizes of a linked firmware, in bytes.
-
-    Attributes:
-        code: instructions, literal pools and the vector table.
-        rodata: constants of the hand-written code.
-        model: constants of the generated sources: weights, labels, op tables, adapters.
-        data, bss: initialized and zeroed RAM, without the stack.
-    """
-
-    code: int
-    rodata: int
-    model: int
-    data: int
-    bss: int
-
-    @property
-    def code_total(self) -> int:
-        """What the firmware takes beside the base and its adapters: instructions and their constants."""
-        return self.code + self.rodata
 
 
 @dataclass(frozen=True)
@@ -85,6 +56,7 @@ def build(
 
     Raises:
         McueditError: no compiler, or it failed; the message has its first error lines.
+        TooLarge: it does not fit the board's memory.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
@@ -98,10 +70,8 @@ def build(
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
     flags = (*_flags(opt, defines), *target, *(arm.flags if arm else ()), *(f"-D{d}" for d in board.defines))
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
-    (out_dir / "link.ld").write_text(render("link.ld.j2", board=board, generated=_GENERATED), encoding="utf-8")
     elf = out_dir / f"{app or 'firmware'}.elf"
-    link = ("-Wl,--gc-sections", "-Wl,-e,port_reset", "-Wl,-T,link.ld", *compiler.libraries)
-    compiler.run([*target, *objects, *link, "-o", elf.name], out_dir)
+    link(compiler, board, [*target, *objects], elf)
     return BuildResult(board, elf, footprint(elf), compiler.name, probes)
 
 
@@ -140,20 +110,6 @@ def build_engine(out_dir: Path) -> Path:
         McueditError: as `build`.
     """
     return _shared(_core(), {}, out_dir, ())
-
-
-def footprint(elf: Path) -> Footprint:
-    """Section sizes of a firmware that was linked with templates/port/link.ld.j2.
-
-    Raises:
-        McueditError: not an ELF file.
-    """
-    try:
-        with elf.open("rb") as file:
-            sizes = {section.name: int(section["sh_size"]) for section in ELFFile(file).iter_sections()}
-    except (OSError, ELFError) as error:
-        raise McueditError(f"{elf}: {error or 'not an ELF file'}", "build it again") from error
-    return Footprint(*(sizes.get(name, 0) for name in (".text", ".rodata", ".model", ".data", ".bss")))
 
 
 def _shared(
@@ -213,13 +169,13 @@ def _compile(
         The objects, relative to `out_dir`: no path of this machine gets into what is built.
     """
     for name, text in sources.items():
-        path = out_dir / _GENERATED / name
+        path = out_dir / GENERATED / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     # zig looks up the headers of a cached object by their relative paths in the folder of its first build, and would
     # take that object for the next base, too. The macro, which nothing reads, tells the two apart.
     key = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
-    on_generated = (f"-I{_GENERATED}", f"-DMCUEDIT_SOURCES=0x{key}")
+    on_generated = (f"-I{GENERATED}", f"-DMCUEDIT_SOURCES=0x{key}")
     jobs: dict[str, tuple[str, Sequence[str]]] = {}
     for source in hand_written:
         folder = source.parent.name
@@ -228,7 +184,7 @@ def _compile(
         jobs[f"{folder}_{source.stem}.o"] = (str(source), more)
     for name in sources:
         if name.endswith(".c"):
-            jobs[f"{_GENERATED}_{name[:-2].replace('/', '_')}.o"] = (f"{_GENERATED}/{name}", on_generated)
+            jobs[f"{GENERATED}_{name[:-2].replace('/', '_')}.o"] = (f"{GENERATED}/{name}", on_generated)
 
     def compile_one(target: str) -> None:
         source, more = jobs[target]
@@ -237,19 +193,3 @@ def _compile(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, jobs))
     return list(jobs)
-
-
-def render(template: str, **context: Any) -> str:
-    """One of templates/port/."""
-    return _environment().get_template(template).render(context)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.path("templates") / "port"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

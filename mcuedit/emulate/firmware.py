@@ -10,9 +10,10 @@ from pathlib import Path
 from mcuedit import codegen, tflm
 from mcuedit.base import Base
 from mcuedit.board import Board
-from mcuedit.build import BuildResult, build, render
+from mcuedit.build import BuildResult, build
 from mcuedit.delta import Adapter
 from mcuedit.errors import McueditError
+from mcuedit.link import render
 
 RUNTIMES = ("bare", "tflm")
 

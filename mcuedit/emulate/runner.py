@@ -14,11 +14,12 @@ import numpy as np
 
 from mcuedit import board as boards
 from mcuedit.base import Base
-from mcuedit.build import BuildResult, Footprint
+from mcuedit.build import BuildResult
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.errors import McueditError
+from mcuedit.link import Footprint
 from mcuedit.model import Model
 from mcuedit.oracle import Oracle
 

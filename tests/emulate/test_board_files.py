@@ -11,8 +11,8 @@ from helpers.virtual import RENODE_BOARDS
 
 from mcuedit import board, resources
 from mcuedit.board import Board
-from mcuedit.build import render
 from mcuedit.emulate import renode
+from mcuedit.link import render
 from mcuedit.memory import Region
 
 UARTS = {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from helpers.virtual import needs_gcc
 
 from mcuedit import board, model, toolchain
 from mcuedit.base import Base
-from mcuedit.build import build, build_host, footprint
+from mcuedit.build import build, build_host
 from mcuedit.emulate.firmware import sources
 from mcuedit.errors import McueditError
+from mcuedit.link import TooLarge, footprint, taken
 from mcuedit.model import Model
 
 MAIN = {"main.c": "int main(void);\nint main(void)\n{\n    return 0;\n}\n"}
@@ -56,10 +58,23 @@ def test_compiler_errors_are_shown(tmp_path: Path, compiler: str) -> None:
 
 
 @pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
-def test_too_large_for_the_board(tmp_path: Path, compiler: str) -> None:
-    large = {"main.c": "char big[0x100000];\nint main(void)\n{\n    return *(volatile char *)big;\n}\n"}
-    with pytest.raises(McueditError, match=f"(?i){compiler} failed: .*(RAM|overflow)"):
-        build(board.load("virt-m4"), large, None, tmp_path, toolchain=compiler)
+@pytest.mark.parametrize(("kind", "memory"), [("", "RAM"), ("const ", "flash")])
+def test_too_large_for_the_board(tmp_path: Path, compiler: str, kind: str, memory: str) -> None:
+    size, small = 0x60000, board.load("stm32f072b_discovery")
+    large = {
+        "main.c": f"{kind}char big[{size}] = {{1}};\nint main(void)\n{{\n    return *(volatile {kind}char *)big;\n}}\n"
+    }
+    with pytest.raises(TooLarge, match="too large for board stm32f072b_discovery: it takes ") as caught:
+        build(small, large, None, tmp_path, toolchain=compiler)
+    have = {"flash": small.code.length, "RAM": small.ram.length}
+    figures = {
+        name: (int(need.replace(",", "")), int(of.replace(",", "")))
+        for need, of, name in re.findall(r"([\d,]+) of ([\d,]+) bytes of (\w+)", caught.value.message)
+    }
+    assert {name: of for name, (_, of) in figures.items()} == have
+    assert size < figures[memory][0] < size + 0x4000
+    assert "nucleo_h753zi" in caught.value.hint
+    assert "nucleo_g071rb" not in caught.value.hint
 
 
 @pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
@@ -118,3 +133,5 @@ def test_footprint_of_no_elf(tmp_path: Path) -> None:
     path.write_bytes(b"no")
     with pytest.raises(McueditError, match=r"x\.elf"):
         footprint(path)
+    with pytest.raises(McueditError, match=r"x\.elf"):
+        taken(path, board.load("virt-m4").flash)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory map of a firmware: linked for a board, measured, and refused with figures if it does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from mcuedit import board as boards
+from mcuedit import resources
+from mcuedit.board import Board
+from mcuedit.errors import McueditError
+from mcuedit.memory import Region
+from mcuedit.toolchain import Compiler
+
+GENERATED = "generated"  # folder of the generated sources, and prefix of their objects: link.ld.j2 tells them by it
+_OVERFLOW = re.compile(r"overflow|will not fit")
+_ROOM = 1 << 28  # bytes of each memory where a firmware is only measured
+
+
+class TooLarge(McueditError):
+    """A firmware that does not fit a board's memory."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Sizes of a linked firmware, in bytes.
+
+    Attributes:
+        code: instructions, literal pools and the vector table.
+        rodata: constants of the hand-written code.
+        model: constants of the generated sources: weights, labels, op tables, adapters.
+        data, bss: initialized and zeroed RAM, without the stack.
+    """
+
+    code: int
+    rodata: int
+    model: int
+    data: int
+    bss: int
+
+    @property
+    def code_total(self) -> int:
+        """What the firmware takes beside the base and its adapters: instructions and their constants."""
+        return self.code + self.rodata
+
+
+def link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> None:
+    """Links objects in the folder of `elf`, which gets link.ld, too.
+
+    Args:
+        arguments: target flags and objects.
+
+    Raises:
+        McueditError: the compiler failed.
+        TooLarge: it does not fit the board's memory; with the figures.
+    """
+    try:
+        _link(compiler, board, arguments, elf)
+    except McueditError as error:
+        if not _OVERFLOW.search(error.message):
+            raise
+        raise _too_large(compiler, board, arguments, elf) from error
+
+
+def _link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> None:
+    script = elf.with_name("link.ld")
+    script.write_text(render("link.ld.j2", board=board, generated=GENERATED), encoding="utf-8")
+    options = ("-Wl,--gc-sections", "-Wl,-e,port_reset", f"-Wl,-T,{script.name}", *compiler.libraries)
+    compiler.run([*arguments, *options, "-o", elf.name], elf.parent)
+
+
+def _too_large(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> TooLarge:
+    """Links it where there is room for anything, to see what it takes."""
+    flash, ram, vectors = (Region(i * _ROOM, _ROOM) for i in range(3))
+    roomy = replace(board, flash=flash, ram=ram, selftest=vectors if board.selftest else None, geometry=None)
+    measured = elf.with_name("measured.elf")
+    _link(compiler, roomy, arguments, measured)
+    need = taken(measured, flash), taken(measured, ram)
+    measured.unlink()
+    figures = " and ".join(
+        f"{n:,} of {region.length:,} bytes of {name}"
+        for n, region, name in zip(need, (board.code, board.ram), ("flash", "RAM"), strict=True)
+    )
+    others = [b.name for b in map(boards.load, boards.names()) if b.code.length >= need[0] and b.ram.length >= need[1]]
+    return TooLarge(f"too large for board {board.name}: it takes {figures}", f"it fits {', '.join(others) or 'none'}")
+
+
+def taken(elf: Path, region: Region) -> int:
+    """Bytes that a firmware takes of a memory, the stack among them; of flash with the initial values of its data.
+
+    Raises:
+        McueditError: not an ELF file.
+    """
+    try:
+        with elf.open("rb") as file:
+            image = ELFFile(file)
+            loaded = [(int(s["p_paddr"]), int(s["p_filesz"])) for s in image.iter_segments("PT_LOAD")]
+            used = [
+                (int(s["sh_addr"]), int(s["sh_size"]))
+                for s in image.iter_sections()
+                if s["sh_flags"] & SH_FLAGS.SHF_ALLOC
+            ]
+    except (OSError, ELFError) as error:
+        raise McueditError(f"{elf}: {error or 'not an ELF file'}", "build it again") from error
+    in_file, at_run = (sum(n for at, n in parts if region.origin <= at < region.end) for parts in (loaded, used))
+    return in_file or at_run  # nothing is loaded to RAM
+
+
+def footprint(elf: Path) -> Footprint:
+    """Section sizes of a firmware that was linked with templates/port/link.ld.j2.
+
+    Raises:
+        McueditError: not an ELF file.
+    """
+    try:
+        with elf.open("rb") as file:
+            sizes = {section.name: int(section["sh_size"]) for section in ELFFile(file).iter_sections()}
+    except (OSError, ELFError) as error:
+        raise McueditError(f"{elf}: {error or 'not an ELF file'}", "build it again") from error
+    return Footprint(*(sizes.get(name, 0) for name in (".text", ".rodata", ".model", ".data", ".bss")))
+
+
+def render(template: str, **context: Any) -> str:
+    """One of templates/port/."""
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.path("templates") / "port"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
