@@ -58,16 +58,24 @@ def firmware_image(board: Board, path: Path, *, packed: bool = False) -> Image:
     """
     segments = _segments(path)
     if packed:
-        total = sum(len(data) for _, data in segments)
-        if total > board.flash.length:
-            raise McueditError(
-                f"{path}: {total:,} bytes, the flash of {board.name} has {board.flash.length:,}", "make it smaller"
-            )
+        check_size(board, path, sum(len(data) for _, data in segments))
     else:
         slots = board.geometry.slots if board.geometry else None
         for address, data in segments:
             _check_segment(board, slots.region if slots else None, Region(address, len(data)), path)
     return Image("firmware", "firmware", segments, path)
+
+
+def check_size(board: Board, path: Path, size: int) -> None:
+    """Checks that `size` bytes, written from the start of flash, end before the slots of adapters.
+
+    Raises:
+        McueditError: they do not.
+    """
+    slots = board.geometry.slots if board.geometry else None
+    room = (slots.origin if slots else board.flash.end) - board.flash.origin
+    if size > room:
+        raise McueditError(f"{path}: {size:,} bytes, board {board.name} has room for {room:,}", "make it smaller")
 
 
 def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:

@@ -23,12 +23,14 @@ class Step:
     Attributes:
         writes: the flash may be half-written while it runs.
         files: made before, path to bytes.
+        checks: a file that was made by an earlier step, and its board: it must fit.
         proof: what the program says, and how often, when the flash holds the bytes; None: its exit code is all.
     """
 
     argv: tuple[str, ...]
     writes: bool = False
     files: Mapping[Path, bytes] = field(default_factory=dict)
+    checks: tuple[Path, Board] | None = None
     proof: tuple[str, int] | None = None
 
 
@@ -153,7 +155,7 @@ class Esptool:
         proof = ("Hash of data verified.", 1)
         if image.elf:
             pack = Step((*chip, "elf2image", "--output", str(path), str(image.elf)))
-            return pack, Step(write, writes=True, proof=proof)
+            return pack, Step(write, writes=True, checks=(path, board), proof=proof)
         return (Step(write, writes=True, files={path: image.segments[0][1]}, proof=proof),)
 
 

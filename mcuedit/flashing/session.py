@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mcuedit.errors import McueditError
-from mcuedit.flashing.image import Image
+from mcuedit.flashing.image import Image, check_size
 from mcuedit.flashing.process import TimedOut, run
 from mcuedit.flashing.runners import RUNNERS, Plan, Step
 
@@ -52,15 +52,19 @@ class Session:
     def _step(self, image: Image, step: Step) -> None:
         for path, data in step.files.items():
             path.write_bytes(data)
+        if step.checks:
+            path, board = step.checks
+            check_size(board, path, path.stat().st_size)
         before = self.states[image.title]
         if step.writes:
             self.states[image.title] = HALF
         name = " ".join(step.argv[:2]) if not step.argv[1].startswith("-") else step.argv[0]
         try:
-            code, said = run(step.argv, self._timeout, self._output)
+            code, said = run((shutil.which(step.argv[0]) or "", *step.argv[1:]), self._timeout, self._output)
         except TimedOut:
             self._fail(f"{name} did not end within {self._timeout:g} s", "reset board and probe; --timeout gives more")
         except OSError as error:
+            self.states[image.title] = before
             self._fail(f"{name}: {error.strerror or error}", RUNNERS[self._plan.runner].install[step.argv[0]])
         else:
             self._judge(name, image, before, step, code, said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,10 +29,13 @@ BOTH = ("flash", "tester", "firmware.elf", "--adapter", "adapter.bin", "--slot",
 
 @pytest.fixture
 def bin_dir(to: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on PATH beside those of sh."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    """The only folder on PATH, so that no flasher of this machine is ever run, beside one with what scripts call."""
+    folder, tools = tmp_path / "bin", tmp_path / "tools"
+    for made in (folder, tools):
+        made.mkdir()
+    for name in "cat cp head sed sh sleep touch".split():
+        (tools / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", f"{folder}:{tools}")
     return folder
 
 
@@ -79,9 +83,22 @@ def test_files_that_are_no_firmware_are_refused(to: Board, tmp_path: Path, lengt
 def test_packed_firmware_counts_by_size_alone(to: Board, tmp_path: Path) -> None:
     (tmp_path / "esp.elf").write_bytes(elf((0x42000000, bytes(100)), (0x3C000000, bytes(100)), machine=94))
     assert flashing.firmware_image(to, Path("esp.elf"), packed=True).size == 200
-    (tmp_path / "esp.elf").write_bytes(elf((0x42000000, bytes(0x40001)), machine=94))
-    with pytest.raises(McueditError, match="262,145 bytes, the flash of tester has 262,144"):
+    (tmp_path / "esp.elf").write_bytes(elf((0x42000000, bytes(0x3F001)), machine=94))
+    with pytest.raises(McueditError, match="258,049 bytes, board tester has room for 258,048"):
         flashing.firmware_image(to, Path("esp.elf"), packed=True)
+
+
+def test_a_packed_image_is_measured_before_it_is_written(
+    bin_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(bin_dir, "esptool", 'echo "$@" >> log; [ "$3" = elf2image ] && head -c $SIZE /dev/zero > "$5"; echo "$SAYS"')
+    monkeypatch.setenv("SIZE", "258048")
+    monkeypatch.setenv("SAYS", "Hash of data verified.")
+    assert cli.invoke(["flash", "tester", "firmware.elf", "--runner", "esptool"]) == 0
+    monkeypatch.setenv("SIZE", "258049")
+    said = refused(capsys, "flash", "tester", "firmware.elf", "--runner", "esptool")
+    assert "firmware.bin: 258,049 bytes, board tester has room for 258,048" in said
+    assert Path("log").read_text().count("write-flash") == 1
 
 
 def test_adapters_must_fit_their_slot(to: Board) -> None:
@@ -212,7 +229,7 @@ def test_no_board_leaves_it_untouched(bin_dir: Path, capsys: pytest.CaptureFixtu
 def test_a_script_that_cannot_be_run(bin_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (bin_dir / "openocd").write_text("#!/no/such/shell\n")
     (bin_dir / "openocd").chmod(0o755)
-    assert "openocd: No such file" in refused(capsys, *BOTH)
+    assert "openocd: No such file or directory; firmware: untouched" in refused(capsys, *BOTH)
 
 
 HANGING = "sleep 100 & echo $! > child; trap '' TERM; echo erasing; sleep 100; sleep 100"
