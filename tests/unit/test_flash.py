@@ -147,6 +147,14 @@ def test_a_board_says_who_flashes_it(to: Board) -> None:
         flashing.plan(board.Board(**{**vars(to), "name": "virt", "flashing": None}), [])
 
 
+def test_boards_are_listed_with_their_runners(to: Board, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.invoke(["boards", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["tester_runners"] == ["openocd", "pyocd", "west", "esptool"]
+    assert cli.invoke(["boards"]) == 0
+    assert "openocd, pyocd, west, esptool" in capsys.readouterr().out
+
+
 def test_all_goes_well(bin_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script(bin_dir, "openocd", f'echo "$@" >> log; {OK}')
     assert cli.invoke([*BOTH, "--json"]) == 0
