@@ -31,6 +31,7 @@ class PluginDevice(HostDevice):
 
     Args:
         data: the model that the runtime runs; None: that of the base. The wrapper refuses any other.
+        registerers: further functions for the runtime to call, after the wrapper's.
 
     Attributes:
         status: of the wrapper, by name: "OK" when active adapters are added.
@@ -39,13 +40,20 @@ class PluginDevice(HostDevice):
         McueditError: tflite-micro or TFLM's headers are not there, or the wrapper refuses an adapter.
     """
 
-    def __init__(self, base: Base, adapters: Sequence[Adapter] = (), *, data: bytes | None = None) -> None:
+    def __init__(
+        self,
+        base: Base,
+        adapters: Sequence[Adapter] = (),
+        *,
+        data: bytes | None = None,
+        registerers: Sequence[str] = (),
+    ) -> None:
         if find_spec("tflite_micro") is None:
             raise McueditError("tflite-micro is not installed", "pip install tflite-micro (Linux x86-64)")
         self._data = base.model.data if data is None else data
         self._logits = logits_tensor(base.model)
         super().__init__(base, adapters)
-        self._interpreter = self._start()
+        self._interpreter = self._start(registerers)
 
     @property
     def status(self) -> str:
@@ -66,13 +74,13 @@ class PluginDevice(HostDevice):
         if self._library.host_error(error) != b"E_BASE":  # its status says so; the base runs on
             super()._check(error)
 
-    def _start(self) -> Any:
+    def _start(self, registerers: Sequence[str]) -> Any:
         from tflite_micro import runtime
 
         size = 1 << 20 if len(self._data) < 1 << 18 else 4 * len(self._data)
         return runtime.Interpreter.from_bytes(
             self._data,
-            custom_op_registerers=[self._registerer],
+            custom_op_registerers=[self._registerer, *registerers],
             arena_size=size + 4 * sum(t.size for t in self._base.model.tensors if t.data is None),
             intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
         )

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware with TensorFlow Lite Micro: the same bytes as everywhere, and what the wrapper costs, by gcc 12."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import tiny
+from helpers.deltas import adapter, delta
+from helpers.tflm_here import BOARDS, needs_m4, stock
+
+from mcuedit import base as bases
+from mcuedit import board, codegen
+from mcuedit.base import Base
+from mcuedit.codegen.tflm_arena import arena_size
+from mcuedit.delta import Adapter
+from mcuedit.emulate import runner
+from mcuedit.emulate.bytes import Sweep, random_inputs
+from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.synthetic import adapters
+from mcuedit.errors import McueditError
+from mcuedit.model import parse
+
+DATA = Path(__file__).resolve().parents[2] / "mcuedit" / "zoo" / "data"
+GLUE = 1536  # bytes of flash, for FULLY_CONNECTED and CONV_2D
+PER_OP = 64  # bytes of the arena
+CLOSED = 350  # instructions
+
+
+@pytest.mark.parametrize(("name", "emulator"), BOARDS)
+@pytest.mark.parametrize("base", ["digits", "facts"])
+def test_bytes(base: str, name: str, emulator: str) -> None:
+    found = bases.load(DATA / base)
+    rows = Sweep(found, random_inputs(found, 50), emulators=[emulator], board_names=[name], runtime="tflm").rows()
+    assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 50, 0), (1, 50, 0), (10, 50, 0)]
+
+
+@pytest.mark.parametrize(("name", "emulator"), BOARDS)
+def test_arena_suffices(name: str, emulator: str) -> None:
+    found = bases.load(DATA / "digits")
+    x = random_inputs(found, 1)
+    result = runner.run(found, adapters(found.model, 2), emulator=emulator, board=name, inputs=x, runtime="tflm")
+    assert result.arena is not None
+    assert 0 < result.arena <= arena_size(found.model) < 2 * result.arena + 4096
+
+
+def net() -> Base:
+    return Base("net", parse(tiny.classifier((64, 32)), "net"))
+
+
+def edit(base: Base, *, is_open: bool) -> Adapter:
+    made = delta(base.model, 0, 0)
+    return adapter(base.model, dataclasses.replace(made, c=np.array([(1 << 22) * (1 if is_open else -1)])))
+
+
+def counted(base: Base, *chosen: Adapter) -> runner.Result:
+    x = random_inputs(base, 1)
+    return runner.run(
+        base, chosen, emulator="qemu", board="mps2-an386", inputs=x, runtime="tflm", count=True, toolchain="gcc"
+    )
+
+
+@needs_m4
+def test_instructions_and_arena(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = net()
+    none, closed, opened = (
+        counted(base, *chosen) for chosen in ((), (edit(base, is_open=False),), (edit(base, is_open=True),))
+    )
+    assert none.instructions is not None
+    assert closed.instructions is not None
+    assert opened.instructions is not None
+    assert 0 < closed.instructions.delta <= CLOSED
+    assert closed.instructions.delta < opened.instructions.delta
+    files = stock(dataclasses.replace(base, name="base"))
+    monkeypatch.setattr(codegen, "render_tflm_base", lambda _: files)
+    bare = counted(base)
+    assert bare.instructions is not None
+    assert bare.arena is not None
+    assert none.arena is not None
+    assert none.arena - bare.arena <= PER_OP
+    assert none.instructions.total - bare.instructions.total <= 100  # of the wrapper itself
+
+
+@needs_m4
+def test_flash(tmp_path: Path) -> None:
+    base = bases.load(DATA / "digits")
+    built = build_app(
+        "server", base, adapters(base.model, 2), board.load("mps2-an386"), tmp_path, runtime="tflm", opt="s"
+    )
+    listed = subprocess.run(["arm-none-eabi-nm", "-SC", built.elf], capture_output=True, text=True, check=True).stdout
+    sizes = re.findall(r"^\w+ (\w+) [tTwW] (mcuedit::|mcuedit_tflm_)", listed, re.MULTILINE)
+    assert 0 < sum(int(size, 16) for size, _ in sizes) <= GLUE
+
+
+@needs_m4
+def test_another_model_in_flash_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = net()
+    files = codegen.render_tflm_base(dataclasses.replace(base, name="base"))
+    first = files["base_model.c"].index("= {\n    ") + len("= {\n    ")
+    files["base_model.c"] = files["base_model.c"][:first] + "1" + files["base_model.c"][first:]
+    monkeypatch.setattr(codegen, "render_tflm_base", lambda _: files)
+    with pytest.raises(McueditError, match="error E_BASE"):
+        counted(base)
+
+
+@needs_m4
+def test_too_small_an_arena_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = net()
+    files = codegen.render_tflm_base(dataclasses.replace(base, name="base"))
+    files["base.h"] = re.sub(r"(_ARENA_SIZE) \d+", r"\1 256", files["base.h"])
+    monkeypatch.setattr(codegen, "render_tflm_base", lambda _: files)
+    with pytest.raises(McueditError, match=r"error E_RUNTIME|Failed"):
+        counted(base)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding TFLM: what is missing is said, the right library is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcuedit import board, tflm
+from mcuedit.errors import McueditError
+
+GEN = "gen/cortex_m_generic_{}_release_with_logs_{}_gcc/lib/libtensorflow-microlite.a"
+MEMBER = b"!<arch>\n" + b"/".ljust(48) + b"%-10d`\n"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    header = tmp_path / "tensorflow/lite/micro/micro_interpreter.h"
+    header.parent.mkdir(parents=True)
+    header.touch()
+    for name in ("flatbuffers/include", "gemmlowp", "ruy"):
+        (tmp_path / "tensorflow/lite/micro/tools/make/downloads" / name).mkdir(parents=True)
+    monkeypatch.setenv("TFLM_ROOT", str(tmp_path))
+    monkeypatch.delenv("TFLM_LIB", raising=False)
+    return tmp_path
+
+
+def library(path: Path, symbols: bytes = b"") -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(MEMBER % len(symbols) + symbols)
+    return path
+
+
+def test_the_library_of_the_core(tree: Path) -> None:
+    for arch in ("cortex-m4+fp", "cortex-m4", "cortex-m3", "cortex-m33"):
+        library(tree / GEN.format(arch, "cmsis_nn"), b"x\0_ZN6tflite29Register_FULLY_CONNECTED_INT8Ev\0")
+        library(tree / GEN.format(arch, "reference"))
+    for name, arch in (("mps2-an386", "cortex-m4+fp"), ("mps2-an385", "cortex-m3"), ("mps2-an505", "cortex-m33")):
+        found = tflm.find(board.load(name))
+        assert found.path == tree / GEN.format(arch, "cmsis_nn")
+        assert "-DCMSIS_NN" in found.flags
+    with pytest.raises(McueditError, match=r"no libtensorflow-microlite\.a for cortex-m55") as caught:
+        tflm.find(board.load("mps3-an547"))
+    assert "TARGET_ARCH=cortex-m55" in caught.value.hint
+
+
+def test_a_library_by_name(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = library(tree / "mine" / "libany.a")
+    monkeypatch.setenv("TFLM_LIB", str(mine))
+    found = tflm.find(board.load("mps3-an547"))
+    assert (found.path, found.int8) == (mine, False)
+    mine.write_bytes(b"no")
+    with pytest.raises(McueditError, match="no static library"):
+        tflm.find(board.load("mps3-an547"))
+
+
+def test_no_tree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TFLM_ROOT", raising=False)
+    monkeypatch.delenv("TFLM_LIB", raising=False)
+    assert tflm.libraries() == []
+    with pytest.raises(McueditError, match="TFLM_ROOT is not set"):
+        tflm.root()
+    monkeypatch.setenv("TFLM_ROOT", str(tmp_path))
+    with pytest.raises(McueditError, match=r"there is no tensorflow/lite/micro/micro_interpreter\.h"):
+        tflm.root()
+
+
+def test_downloads_are_missing(tree: Path) -> None:
+    (tree / "tensorflow/lite/micro/tools/make/downloads/ruy").rmdir()
+    with pytest.raises(McueditError, match="no ruy in") as caught:
+        tflm.root()
+    assert "third_party_downloads" in caught.value.hint
