@@ -49,7 +49,7 @@ class Board:
     Attributes:
         fpu: one of FPUS.
         gcc, zig: target flags of `arm-none-eabi-gcc` and of `zig cc`.
-        bases: those of BASES that fit, one at a time, with the server app and an adapter.
+        bases: those of BASES that fit, one at a time, with the server app, the bare runtime and an adapter.
         flash, ram: where the firmware lives; `stack` bytes of RAM are the stack's.
         selftest: memory for nothing but the vectors of the self-test app, which whoever loads the ELF file fills; None:
             they go to flash.

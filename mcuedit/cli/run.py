@@ -11,13 +11,13 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import atomic, base, board
+from mcuedit import atomic, base, board, resources
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, note, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
 from mcuedit.delta import Adapter
 from mcuedit.edits import read_npz
-from mcuedit.emulate import runner
+from mcuedit.emulate import robot, runner
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.errors import McueditError
 
@@ -43,6 +43,9 @@ from mcuedit.errors import McueditError
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")
 @click.option("--dump", metavar="F.npz", type=PATH, help="Write inputs and outputs there.")
+@click.option(
+    "--robot", "robot_dir", metavar="DIR", type=PATH, help="Write what the board's .robot needs, run nothing."
+)
 @json_option
 def command(
     base_path: Path,
@@ -59,13 +62,14 @@ def command(
     toolchain: str,
     opt: str,
     dump: Path | None,
+    robot_dir: Path | None,
     as_json: bool,
 ) -> int:
     """Build the firmware of BASE and its adapters for a board, execute it on an emulator, and show what it says.
 
-    unicorn and qemu execute the linked ELF file; host runs the same C compiled for this machine, tflm the runtime of
-    TensorFlow Lite Micro itself. --runtime tflm builds firmware with TensorFlow Lite Micro, from TFLM_ROOT and TFLM_LIB
-    (see `mcuedit doctor`); host is then its kernel wrapper inside the tflite_micro runtime.
+    unicorn, qemu and renode execute the linked ELF file; host runs the same C compiled for this machine, tflm the
+    runtime of TensorFlow Lite Micro itself. --runtime tflm builds firmware with TensorFlow Lite Micro, from TFLM_ROOT
+    and TFLM_LIB (see `mcuedit doctor`); host is then its kernel wrapper inside the tflite_micro runtime.
 
     code_total is the firmware without weights, labels, tables and adapters: those are model_bytes. ram is all that is
     taken: the arena, in which input and output lie, other data, and the peak stack.
@@ -75,6 +79,10 @@ def command(
     tensors = _tensors(found, inputs, count_random, seed)
     if not prompts and tensors is None:
         raise McueditError("nothing to run", "give --ask TEXT, --inputs F.npz or --random N")
+    if robot_dir is not None:
+        options = {"runtime": runtime, "toolchain": toolchain, "opt": opt}
+        _write_robot(found, loaded, board_name, robot_dir, prompts, tensors, options)
+        return 0
     with working(f"running on {emulator}"):
         result = runner.run(
             found,
@@ -100,6 +108,26 @@ def command(
     else:
         _show(prompts, result, values)
     return 1 if differing else 0
+
+
+def _write_robot(
+    found: Base,
+    adapters: list[Adapter],
+    board_name: str | None,
+    folder: Path,
+    prompts: tuple[str, ...],
+    tensors: Int8Array | None,
+    options: dict[str, Any],
+) -> None:
+    """The folder for renode-test, and how that is called."""
+    name = board_name or runner.DEFAULT_BOARDS["renode"]
+    machine = board.load(name)
+    machine.emulation("renode")
+    with working("building"):
+        robot.write(found, adapters, machine, folder, prompts=prompts, inputs=tensors, **options)
+    script = resources.path("boards") / name / f"{name}.robot"
+    where = folder.resolve()
+    note(f"renode-test {script} --variable ELF:{where / robot.ELF} --variable VECTORS:{where / robot.VECTORS}")
 
 
 def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int) -> Int8Array | None:

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boards that people own: every base that board.toml lists fits and answers, every other one is refused."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
+
+from mcuedit import base as bases
+from mcuedit import board, resources, zoo
+from mcuedit.base import Base
+from mcuedit.board import BASES, Board
+from mcuedit.delta import Adapter
+from mcuedit.emulate import open_session, renode, robot
+from mcuedit.emulate.bytes import random_inputs
+from mcuedit.emulate.device import Int8Array
+from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.robot import dialogues
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.emulate.synthetic import adapters
+from mcuedit.emulate.tflm import OracleDevice
+from mcuedit.errors import McueditError
+from mcuedit.link import TooLarge, taken
+
+OWNED = [name for name in board.names() if board.load(name).flashing]
+SHARED = {"kws": "kws_ref_model.tflite", "ad01": "ad01_int8.tflite"}
+PROMPTS = ("what is the capital of burundi", "which currency does croatia use", "what is the continent of chad")
+
+
+@cache
+def load(name: str) -> Base:
+    """A base that board.toml may list."""
+    if name in SHARED:
+        path = Path(__file__).resolve().parents[3] / "shared" / "models" / SHARED[name]
+        if not path.is_file():
+            pytest.skip(f"no {path.name} in ../shared/models")
+        return bases.load(path)
+    return bases.load(Path(zoo.__file__).parent / "data" / name)
+
+
+@cache
+def example(name: str) -> tuple[Base, list[Adapter], tuple[str, ...], Int8Array]:
+    """A base, an adapter, and what to ask: some of it the adapter changes, some not."""
+    base = load(name)
+    x = random_inputs(base, 24, 1)
+    for adapter in adapters(base.model, 4):
+        device = OracleDevice(base, [adapter], best_oracle(base.model))
+        replies = []
+        for on in (False, True):
+            device.use([on])
+            replies.append(device.run(x))
+        differs = (replies[0] != replies[1]).any(axis=1)
+        if 0 < differs.sum() < len(x):
+            some = [*np.flatnonzero(differs)[:2], *np.flatnonzero(~differs)[:2]]
+            return base, [adapter], PROMPTS if base.features else (), x.reshape(len(x), -1)[some]
+    raise AssertionError(f"no such adapter for {name}")
+
+
+def check(elf: Path, b: Board, name: str) -> None:
+    """Says to the firmware all that the .robot would say."""
+    base, chosen, prompts, x = example(name)
+    found = dialogues(base, chosen, prompts, x)
+    with open_session("unicorn", b, elf) as device:
+        assert device.read_line() == "mcuedit ready"
+        for command, reply in (*found.repaired, *found.kept, *found.swapped):
+            device.write(f"{command}\n".encode())
+            assert device.read_line() == reply
+
+
+@needs_gcc
+@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("board_name", OWNED)
+def test_gcc(tmp_path: Path, board_name: str, name: str) -> None:
+    b, (base, chosen, _, _) = board.load(board_name), example(name)
+    if name not in b.bases:
+        with pytest.raises(TooLarge, match=f"too large for board {board_name}: it takes "):
+            build_app("server", base, chosen, b, tmp_path, toolchain="gcc")
+        return
+    elf = build_app("server", base, chosen, b, tmp_path, toolchain="gcc").elf
+    assert 0 < taken(elf, b.flash) <= b.code.length
+    assert b.stack < taken(elf, b.ram) <= b.ram.length
+    check(elf, b, name)
+
+
+@pytest.mark.parametrize("board_name", OWNED)
+def test_zig(tmp_path: Path, board_name: str) -> None:
+    b, (base, chosen, _, _) = board.load(board_name), example("digits")
+    check(build_app("server", base, chosen, b, tmp_path, toolchain="zig").elf, b, "digits")
+
+
+def test_robot_folder(tmp_path: Path) -> None:
+    base, chosen, prompts, x = example("facts")
+    folder = tmp_path / "out"
+    found = robot.write(base, chosen, board.load("nrf52840dk"), folder, prompts=prompts, inputs=x)
+    variables = runpy.run_path(str(folder / robot.VECTORS))
+    for name in ("repaired", "kept", "swapped"):
+        assert [tuple(pair) for pair in variables[name.upper()]] == getattr(found, name)
+    assert found.swapped[0] == ("use 0", "ok")
+    assert {command for command, _ in found.repaired} & {command for command, _ in found.kept} == {"use 1"}
+    check(folder / robot.ELF, board.load("nrf52840dk"), "facts")
+
+
+def test_robot_needs_both() -> None:
+    base, chosen, _, x = example("digits")
+    with pytest.raises(McueditError, match="change nothing of 3 replies"):
+        dialogues(base, [], (), x[:3])
+    with pytest.raises(McueditError, match="change all of 1 replies"):
+        dialogues(base, chosen, (), x[:1])
+
+
+@needs_renode
+@pytest.mark.parametrize("board_name", RENODE_BOARDS)
+def test_robot(tmp_path: Path, board_name: str) -> None:
+    program = renode.program("renode-test")
+    if program is None:
+        pytest.skip("renode-test is not installed")
+    base, chosen, prompts, x = example("facts" if "facts" in board.load(board_name).bases else "digits")
+    robot.write(base, chosen, board.load(board_name), tmp_path / "out", prompts=prompts, inputs=x)
+    script = resources.path("boards") / board_name / f"{board_name}.robot"
+    files = {"ELF": robot.ELF, "VECTORS": robot.VECTORS}
+    variables = [word for name, file in files.items() for word in ("--variable", f"{name}:{tmp_path / 'out' / file}")]
+    done = subprocess.run([program, script, *variables], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Tests finished successfully" in done.stdout, done.stdout
