@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-C_FILES = $(shell find firmware -name '*.[ch]')
+C_FILES = $(shell find firmware -name '*.[ch]' -o -name '*.cc')
 
 .PHONY: help demo test lint clean
 help:
