@@ -29,7 +29,7 @@ GCC = toolchain.gcc()
 MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"
 CODE, RAM = 6 * 1024, 4 * 1024  # bytes: without weights, labels and adapters; beyond input and output
 CLOSED, OPEN = 600, 1500  # instructions of one rank-1 edit with a 128-wide tap and two rows
-FIFTY_CLOSED = 0.06  # of the net
+FIFTY_CLOSED = 0.06  # of the net, whose own kernels became a third faster since this was 0.05
 # (n_in, n_out) or net -> instructions of CMSIS-NN under TFLM on M4 and M55
 FULLY_CONNECTED = {(256, 128): (69_235, 17_870), (64, 32): (6_115, 2_000)}
 NETS = {"kws_ref_model": (7_698_299, 1_814_116), "ad01_int8": (582_961, 149_994)}
@@ -46,7 +46,7 @@ def base(facts: Path) -> Base:
     return bases.load(facts)
 
 
-@pytest.mark.parametrize("name", UNICORN_BOARDS)
+@pytest.mark.parametrize("name", [name for name in UNICORN_BOARDS if name.startswith("virt-")])
 def test_bytes(base: Base, tmp_path: Path, name: str) -> None:
     files = sources(base, adapters(base.model, 1))
     built = build(board.load(name), files, "server", tmp_path, toolchain="gcc", opt="s")
