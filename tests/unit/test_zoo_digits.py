@@ -106,3 +106,11 @@ def test_a_slanted_digit_is_repaired_by_command(tmp_path, capsys):
     assert found["held_out"] >= 0.97
     assert found["unchanged_test"] >= 0.985
     assert found["efficacy"] == 1.0
+    measure = ["eval", str(tmp_path / "digits"), str(tmp_path / "repair"), *command[2:]]
+    assert cli.invoke([*measure, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {name: again[name] for name in again if name != "seconds"} == {
+        name: found[name] for name in again if name != "seconds"
+    }
+    assert cli.invoke([*measure, "--keep", "keep.jsonl"]) == 2
+    assert "the .npz holds what to keep" in capsys.readouterr().err
