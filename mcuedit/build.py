@@ -120,8 +120,9 @@ def _shared(
     compiler: Compiler | None = None,
 ) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
+    hidden = ("-fvisibility=hidden",) if compiler else ()  # of plugins, two may be loaded for all to see
+    flags = (*_flags("2", defines), "-fPIC", *hidden)
     compiler = compiler or find_host_compiler()
-    flags = (*_flags("2", defines), "-fPIC", "-fvisibility=hidden")  # two of them may be loaded for all to see
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     library = out_dir / "host.so"
     compiler.run(["-shared", *objects, "-o", library.name], out_dir)
