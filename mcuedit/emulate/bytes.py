@@ -24,6 +24,7 @@ from mcuedit.emulate.runner import best_oracle, expected, open_device
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters as random_adapters
 from mcuedit.errors import McueditError
+from mcuedit.link import TooLarge
 from mcuedit.oracle import Oracle
 
 STACKS = (0, 1, 10)
@@ -96,6 +97,8 @@ class Sweep:
         self._adapters, self._stacks, self._oracle = chosen[: max(stacks)], stacks, oracle
         self._host = "host" in emulators
         loaded = [boards.load(name) for name in (boards.names() if board_names is None else board_names)]
+        if board_names is None and renode.program() is None:  # nobody asked for it
+            emulators = [name for name in emulators if name != renode.NAME]
         self._places = [(e, b) for b in loaded for e in BOARD_EMULATORS if e in emulators and e in b.emulators]
         self._runtime, self._toolchain, self._opt = runtime, toolchain, opt
         self.total = len(self._inputs) * len(stacks) * (1 + self._host + len(self._places))
@@ -173,6 +176,9 @@ class Sweep:
                         advance(len(want[part]))
                     seconds = time.perf_counter() - start
                     rows.append(Row(emulator, board.name, board.cpu, n, len(want), differing, seconds))
+        except TooLarge as error:
+            advance(len(self._inputs) * len(wanted))
+            return [Row(emulator, board.name, board.cpu, n, 0, 0, 0.0, error.message) for n in wanted]
         except BaseException as error:
             self._stop.set()  # nobody waits for the other boards any more
             if isinstance(error, McueditError):

@@ -112,4 +112,4 @@ def _memory(base: Base, board: Board) -> int:
     """Bytes for vectors."""
     if board.selftest:
         return board.selftest.length
-    return board.flash.length - len(base.model.data) - _FLASH_KEPT
+    return board.code.length - len(base.model.data) - _FLASH_KEPT
