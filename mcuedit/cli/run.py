@@ -171,7 +171,6 @@ def _values(found: Base, result: runner.Result, emulator: str, runtime: str) -> 
             "model_bytes": size.model,
             "arena": result.arena,
             "ram": ram,
-            "ram_beyond_io": ram - found.model.input.size - found.model.output.size,
         }
     if (counts := result.instructions) is not None:
         values |= {"instructions": counts.total, "instructions_delta": counts.delta}

@@ -56,7 +56,7 @@ class OracleDevice:
 
     def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
         model = self._base.model
-        x = rows.reshape(len(rows), *model.input.shape[1:])
+        x = rows.reshape(len(rows), *model.input.shape)
         deltas = stack(self._active)
         first = min((d.tap for d in deltas), default=len(model.ops) - 1)
         return np.asarray(with_deltas(model, deltas, trace(model, self._oracle, x, first)).values[tensor])
