@@ -13,9 +13,11 @@ import pytest
 from helpers import fake_renode
 from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
 
+from mcuedit import base as bases
 from mcuedit import board
 from mcuedit.cli import doctor
-from mcuedit.emulate import Crash, Fault, Timeout, open_session, renode
+from mcuedit.emulate import Crash, Fault, Timeout, open_session, renode, runner
+from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.renode import RenodeSession
 from mcuedit.errors import McueditError
 
@@ -25,17 +27,23 @@ Start = Callable[..., RenodeSession]
 
 
 @pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """The stand-in, as RENODE may name it."""
+    path = tmp_path / "bin" / "renode"
+    path.parent.mkdir()
+    path.write_text(f"#!{sys.executable}\n{Path(fake_renode.__file__).read_text()}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "commands.txt"
 
 
 @pytest.fixture
-def start(echo: BuildEcho, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+def start(echo: BuildEcho, program: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """start(mode) opens a session on a stand-in; the firmware is never run."""
-    program = tmp_path / "bin" / "renode"
-    program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\n{Path(fake_renode.__file__).read_text()}")
-    program.chmod(0o755)
 
     def open_it(mode: str, **options: object) -> RenodeSession:
         monkeypatch.setenv("RENODE", str(program))
@@ -89,6 +97,21 @@ def test_counting_shows_probes_what_was_executed(start: Start, log: Path) -> Non
             device.read_line()
         with pytest.raises(Crash, match="counts no instructions"):
             device.instructions()
+
+
+def test_a_server_behind_it(program: Path, facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way from `mcuedit run`, only that unicorn executes what Renode loads."""
+    monkeypatch.setenv("RENODE", str(program))
+    monkeypatch.setenv("FAKE_RENODE", "unicorn")
+    base = bases.load(facts)
+    prompts, x = ("what is the capital of burundi",), random_inputs(base, 3, 0)
+    renoded, alone = (
+        runner.run(base, (), emulator=e, board=BOARD, prompts=prompts, inputs=x) for e in ("renode", "unicorn")
+    )
+    assert renoded.board == BOARD
+    assert renoded.answers == alone.answers
+    assert (renoded.outputs == alone.outputs).all()
+    assert renoded.peak_stack == alone.peak_stack
 
 
 def test_fault(start: Start) -> None:

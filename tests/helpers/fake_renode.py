@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays Renode, well or badly: reads what `mcuedit.emulate.renode` types, and echoes what its UART hears.
 
-FAKE_RENODE says how: see the functions of the modes below. Run as a program.
+FAKE_RENODE says how; "unicorn" has that execute the ELF file behind Renode's back. Run as a program.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 MODE = os.environ.get("FAKE_RENODE", "good")
 LOG = os.environ.get("FAKE_RENODE_LOG")  # gets the commands, and the process ids of what was started
@@ -38,20 +39,26 @@ class Machine:
         self.server: socket.socket | None = None
         self.line: socket.socket | None = None
         self.runs = 0
-        self.heard = b""
+        self.elf = ""
+        self.core: Any = None  # a unicorn session
 
     def do(self, command: str) -> None:
         log(command)
         say(f"\x1b[33m(machine-0)\x1b[0m {command}\r\n")
         if printed := re.fullmatch(r"python \"print '(.*)'\"", command):
             say(f"{printed[1]}\r\n")
-        elif path := re.fullmatch(r"\$uart=@(.*)", command):
-            self.uart = Path(path[1])
+        elif path := re.fullmatch(r"\$(uart|elf)=@(.*)", command):
+            if path[1] == "uart":
+                self.uart = Path(path[2])
+            else:
+                self.elf = path[2]
         elif port := re.match(r"emulation CreateServerSocketTerminal (\d+)", command):
             if MODE != "deaf":
                 self.server = socket.create_server(("127.0.0.1", int(port[1])))
                 self.server.setblocking(False)
-        elif command.startswith("include"):
+        elif script := re.fullmatch("include @(.*)", command):
+            if MODE == "unicorn":
+                self.core = start_unicorn(Path(script[1]).stem, self.elf)
             if MODE == "refusing":
                 say("There was an error executing command 'include'\r\n")
             if MODE == "ending":
@@ -79,6 +86,10 @@ class Machine:
             os.abort()
         if MODE == "silent":
             return
+        if self.core:
+            self.core.write(self.hear())
+            self.put(until_it_waits(self.core))
+            return
         if MODE == "garbage":
             self.put(b"\xff\x00" * 10000)
             return
@@ -104,6 +115,24 @@ class Machine:
         with contextlib.suppress(TimeoutError):
             return self.line.recv(1 << 16)
         return b""
+
+
+def start_unicorn(board: str, elf: str) -> Any:
+    from mcuedit import board as boards
+    from mcuedit.emulate import open_session
+
+    return open_session("unicorn", boards.load(board), Path(elf))
+
+
+def until_it_waits(core: Any) -> bytes:
+    """What a device says until it waits for input."""
+    from mcuedit.emulate import Timeout
+
+    said = b""
+    with contextlib.suppress(Timeout):
+        while True:
+            said += core.read_line().encode() + b"\n"
+    return said
 
 
 def main() -> None:
