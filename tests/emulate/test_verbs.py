@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mcuedit import adapter_dir, cli
 from mcuedit import board as boards
-from mcuedit import cli
 from mcuedit.emulate import runner
+from mcuedit.emulate.synthetic import adapters
+from mcuedit.model import parse
 
 
 def call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, Any]]:
@@ -82,6 +84,23 @@ def test_run_says_which_oracle(
     captured = capsys.readouterr()
     assert json.loads(captured.out)["oracle"] == "host engine"
     assert "the host engine is the oracle" in captured.err
+
+
+def test_robot(capsys: pytest.CaptureFixture[str], tiny_path: Path, tmp_path: Path) -> None:
+    """What it writes is tested in test_fit.py."""
+    out = tmp_path / "out"
+    assert cli.invoke(["run", str(tiny_path), "--random", "2", "--board", "nucleo_g071rb", "--robot", str(out)]) == 2
+    assert "the adapters change nothing of 2 replies" in capsys.readouterr().err
+    model = parse(tiny_path.read_bytes(), "tiny")
+    adapter = adapters(model, 3)[2]
+    adapter_dir.save(adapter, tmp_path / "repair")
+    options = ["--adapter", str(tmp_path / "repair"), "--random", "20", "--board", "nucleo_g071rb"]
+    assert cli.invoke(["run", str(tiny_path), *options, "--robot", str(out)]) == 0
+    assert {path.name for path in out.iterdir()} >= {"server.elf", "vectors.py"}
+    said = "".join(capsys.readouterr().err.split())
+    assert f"nucleo_g071rb.robot--variableELF:{out / 'server.elf'}--variableVECTORS:{out / 'vectors.py'}" in said
+    assert cli.invoke(["run", str(tiny_path), *options, "--board", "virt-m4", "--robot", str(out)]) == 2
+    assert "board virt-m4 does not run on renode" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
