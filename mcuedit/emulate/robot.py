@@ -93,10 +93,15 @@ def write(
         elf = build_app("server", base, adapters, board, Path(build), **options).elf.read_bytes()
     lines = [f"# What the server app has to answer on {board.name}, by mcuedit run --robot."]
     for name in ("repaired", "kept", "swapped"):
-        pairs = "".join(f"    {list(pair)!r},\n" for pair in getattr(found, name))
+        pairs = "".join(f"    {[_as_bytes(text) for text in pair]!r},\n" for pair in getattr(found, name))
         lines.append(f"{name.upper()} = [\n{pairs}]")
     atomic.write_folder(folder, {ELF: elf, VECTORS: "\n".join(lines) + "\n"}, force=force)
     return found
+
+
+def _as_bytes(text: str) -> str:
+    """A character for each byte of UTF-8: Renode's terminal tester knows no other."""
+    return text.encode().decode("latin-1")
 
 
 def _name(base: Base, adapters: Sequence[Adapter], on: bool, index: int) -> str:

@@ -97,10 +97,13 @@ def test_zig(tmp_path: Path, board_name: str) -> None:
 def test_robot_folder(tmp_path: Path) -> None:
     base, chosen, prompts, x = example("facts")
     folder = tmp_path / "out"
+    prompts = (*prompts, "what is the capital of the åland islands?")
     found = robot.write(base, chosen, board.load("nrf52840dk"), folder, prompts=prompts, inputs=x)
     variables = runpy.run_path(str(folder / robot.VECTORS))
     for name in ("repaired", "kept", "swapped"):
-        assert [tuple(pair) for pair in variables[name.upper()]] == getattr(found, name)
+        said = [tuple(text.encode("latin-1").decode() for text in pair) for pair in variables[name.upper()]]
+        assert said == getattr(found, name)
+    assert "of the Ã¥land" in (folder / robot.VECTORS).read_text(encoding="utf-8")
     assert found.swapped[0] == ("use 0", "ok")
     assert {command for command, _ in found.repaired} & {command for command, _ in found.kept} == {"use 1"}
     check(folder / robot.ELF, board.load("nrf52840dk"), "facts")
