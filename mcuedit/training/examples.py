@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mcuedit.edits import EditSet, KeepSet
 from mcuedit.oracle import Inputs
-from mcuedit.training.noise import embellished, reworded
+from mcuedit.training.noise import blended, embellished, reworded
 
 IntArray = npt.NDArray[np.int64]
 
@@ -103,6 +103,20 @@ def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], seed: int) 
         names,
         np.array(classes, np.int64),
     )
+
+
+def blends(keep: KeepSet, count: int, seed: int) -> list[str]:
+    """About `count` new wordings of the questions of a keep set, each from two wordings on one of its lines."""
+    wordings: dict[int, list[str]] = {}
+    for prompt, line in zip(keep.prompts, keep.lines, strict=True):
+        wordings.setdefault(line, []).append(prompt)
+    found = []
+    for prompts in wordings.values():
+        rng = _rng(prompts[0], seed)
+        for _ in range(-(-count // len(wordings))):
+            one, other = rng.integers(len(prompts), size=2)
+            found.append(blended(prompts[one], prompts[other], rng))
+    return found
 
 
 def _rng(prompt: str, seed: int) -> np.random.Generator:

@@ -23,7 +23,8 @@ Int8Array = npt.NDArray[np.int8]
 BoolArray = npt.NDArray[np.bool_]
 
 MARGIN = 8.0  # logit steps by which the wanted class is to lead
-_CROSS_ENTROPY, _KEEP = 0.02, 10.0
+KEEP = 10.0  # weight of what must stay
+_CROSS_ENTROPY = 0.02
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,11 @@ class Goals:
         wanted: of the edited rows. edit: int64[e], which they are, ascending.
     """
 
-    def __init__(self, model: Model, wanted: Wanted, edit: IntArray, before: Int8Array) -> None:
+    def __init__(
+        self, model: Model, wanted: Wanted, edit: IntArray, before: Int8Array, keep_weight: float = KEEP
+    ) -> None:
         """`edit` int64[e] are the rows that `wanted` is about; before int8[n, size] is `end` today, for all rows."""
+        self._keep_weight = keep_weight
         self.wanted = wanted
         self.end = end_tensor(model, wanted)
         tensor = model.tensors[self.end]
@@ -97,12 +101,12 @@ class Goals:
             away = values.astype(np.float32) - before
             typical = float(self._errors.mean())
             loss = np.square(away).mean(axis=1) / typical
-            grad = away * (2 * MARGIN * _KEEP / (typical * values.shape[1] * len(values)))
+            grad = away * (2 * MARGIN * self._keep_weight / (typical * values.shape[1] * len(values)))
             return Judged(loss.astype(np.float32), grad.astype(np.float32), loss < 0.01)
         p, q = softmax(values, self._scale), softmax(before, self._scale)
         loss = (q * np.log((q + 1e-9) / (p + 1e-9))).sum(axis=1)
         same = answers(values) == answers(before)
-        return Judged(loss, (p - q) * np.float32(_KEEP / len(values)), same)
+        return Judged(loss, (p - q) * np.float32(self._keep_weight / len(values)), same)
 
 
 def end_tensor(model: Model, wanted: Wanted) -> int:

@@ -26,6 +26,8 @@ from mcuedit.training.site import Table
 from mcuedit.training.tensor_table import TensorTable
 
 _RANK = 8  # of many edits, unless the user says otherwise
+_BLENDS = 16384  # new wordings of what must stay: there is no gate that shuts on what training has not seen
+_KEEP_WEIGHT = 40.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def train_merged(
     """Changes weights so that all `edits` of text prompts hold.
 
     Args:
-        options: plain, with one op for tap and target; rank is that of the change, by default one for each edit, up to
-            eight; the other options of the delta itself have no meaning here.
+        options: plain, with one op for tap and target; rank is that which the change starts with, by default one for
+            each edit, up to eight; the other options of the delta itself have no meaning here.
 
     Raises:
         McueditError: as `train`; the options ask for what weights cannot do, or no op's weights can be changed.
@@ -76,10 +78,12 @@ def train_merged(
     found = resolve_answers(edits, base.labels, model.output.size, new_labels=options.new_labels)
     given = examples.from_text(edits, kept, found.classes, options.seed)
     progress("running the base")
-    now = Trace(reader(given.inputs))
+    more = examples.blends(kept, _BLENDS, options.seed)
+    now = Trace(reader([*given.inputs, *more]))
     edit, stay = np.flatnonzero(given.owner >= 0), np.flatnonzero((given.owner < 0) & given.stay)
+    stay = np.concatenate([stay, np.arange(len(given.owner), len(now))])
     before = now.values[logits_tensor(model)].reshape(len(now), -1)
-    goals = Goals(model, Wanted(given.classes[given.owner[edit]]), edit, before)
+    goals = Goals(model, Wanted(given.classes[given.owner[edit]]), edit, before, _KEEP_WEIGHT)
     table = Table(model, now, goals, edit, stay)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     new = tuple(f"class {k} is called {v!r} from now on: put that into the base's labels" for k, v in labels.items())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the weights of one op in the grid they are stored in: W + round(B A), straight through the rounding.
+"""Trains the weights of one op in the grid they are stored in: W + round(change), straight through the rounding.
 
+The change is first B A, of low rank, which finds the direction, and then any: that spares more of what must stay.
 The forward pass is the op itself on the rounded, clamped weights. What must stay is looked at as a whole every now and
 then, and the inputs that fare worst take part in the steps until the next look. Steps are normalized per tensor, so
 that one large gradient does not move every weight.
@@ -24,8 +25,10 @@ FloatArray = npt.NDArray[np.float32]
 Int8Array = npt.NDArray[np.int8]
 
 STEPS, TRIAL_STEPS, LOOK = 200, 60, 10
+_LOW = 60  # steps of low rank
 _HARDEST = 768  # kept inputs that take part in a step
 _RATE_A, _RATE_B = 0.1, 0.5  # of a weight step, at the largest element of the other factor
+_RATE, _MOMENTUM, _MEMORY = 0.1, 0.9, 0.98  # of a weight step for a typical gradient; what means keep in each step
 _BATCH = 1024
 _SAMPLE = 1 << 22  # elements of rows that the start is taken from
 _BLOCK = 64  # kept inputs that stay together when a trial holds some back: wordings of one question stand together
@@ -94,7 +97,7 @@ class _Judged:
 
 
 class _Fit:
-    """Float masters of B and A, in steps of the weights."""
+    """Float masters of B and A, and later of the change itself, in steps of the weights."""
 
     def __init__(self, site: Site, rank: int, seed: int) -> None:
         self._site = site
@@ -110,38 +113,61 @@ class _Fit:
         self._input = site.table.now.values[self._op.inputs[0]]
         self._a = self._start(rank)
         self._b = np.zeros((site.target.n_out, rank), np.float32)
+        self._change = np.zeros(self._weights.shape, np.float32)
+        self._mean, self._square = np.zeros_like(self._change), 0.0
 
     def _start(self, rank: int) -> FloatArray:
         edit, keep = (self._centred(self._some(rows)) for rows in (self.edit, self.keep))
         return directions(keep if len(keep) else edit, edit, rank)
 
     def run(self, steps: int) -> Merging:
-        """Trains; of the weights looked at, those with most edits and most kept answers are returned."""
+        """Trains; of the weights looked at, those with most edits and most kept answers, the safest, are returned."""
         found: Merging | None = None
+        best = (False, 0.0, 0.0)
         hard = self.keep[:0]
         for step in range(steps + 1):
-            weights, clipped = shifted(self._weights, self._b @ self._a)
+            weights, clipped = shifted(self._weights, self._change)
             if step % LOOK == 0:
                 kept, edited = self.judged(weights, self.keep), self.judged(weights, self.edit)
-                hard = self.keep[np.argsort(-kept.loss, kind="stable")[:_HARDEST]]
-                if found is None or edited.share + kept.share > found.score:
+                order = np.argsort(-kept.loss, kind="stable")[:_HARDEST]
+                hard = self.keep[order]
+                score = edited.share == 1, edited.share + kept.share, -float(kept.loss[order].sum())
+                if found is None or score > best:
+                    best = score
                     found = Merging(self._op.index, weights, clipped, edited.share, kept.share)
             if step < steps:
-                self._step(weights, hard, 0.5 * (1 + np.cos(np.pi * step / steps)))
+                rate = 0.5 * (1 + np.cos(np.pi * step / steps))
+                grad = self._gradient(weights, hard)
+                if step < _LOW:
+                    self._step_low(grad, rate)
+                else:
+                    self._step(grad, rate, step - _LOW + 1)
         assert found is not None
         return found
 
-    def _step(self, weights: Int8Array, hard: IntArray, rate: float) -> None:
+    def _gradient(self, weights: Int8Array, hard: IntArray) -> FloatArray:
+        """By the weights: float32[n_out, n_in]."""
         edit = self._some(self.edit, self._batch // 2)
         index = np.concatenate([edit, self._some(hard, self._batch - len(edit))])
         _, _, pull = self._site.judge(self._outputs(weights, index), index, len(edit))
         grad = pull().reshape(-1, self._site.target.n_out) * self._real
-        by_weights = np.asarray(grad.T @ self._centred(index), np.float32)
-        by_b: FloatArray = by_weights @ self._a.T
-        by_a: FloatArray = self._b.T @ by_weights
+        return np.asarray(grad.T @ self._centred(index), np.float32)
+
+    def _step_low(self, grad: FloatArray, rate: float) -> None:
+        by_b: FloatArray = grad @ self._a.T
+        by_a: FloatArray = self._b.T @ grad
         reach = float(np.abs(self._a).max())
         self._b -= _normed(by_b, _RATE_B * rate / reach)
         self._a -= _normed(by_a, _RATE_A * rate * reach)
+        self._change = self._b @ self._a
+
+    def _step(self, grad: FloatArray, rate: float, count: int) -> None:
+        """A step of any rank, the `count`-th: the mean gradient against the typical size of an element of it."""
+        self._mean += (1 - _MOMENTUM) * (grad - self._mean)
+        self._square += (1 - _MEMORY) * (float(np.square(grad).mean()) - self._square)
+        typical = np.sqrt(self._square / (1 - _MEMORY**count)) * (1 - _MOMENTUM**count)
+        if typical:
+            self._change -= np.float32(_RATE * rate / typical) * self._mean
 
     def judged(self, weights: Int8Array, rows: IntArray) -> _Judged:
         """All edited rows, or all that must stay, with these weights."""

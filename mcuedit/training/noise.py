@@ -35,6 +35,15 @@ def embellished(prompt: str, rng: np.random.Generator) -> str:
     return _with_fillers(prompt.split(), rng, unheard=0.5)
 
 
+def blended(prompt: str, other: str, rng: np.random.Generator) -> str:
+    """The words that two wordings of a question share, and about half of the others of both: a wording unheard of."""
+    mine, theirs = prompt.split(), other.split()
+    shared = set(mine).intersection(theirs)
+    words = [word for word in mine if word in shared or rng.random() < 0.5]
+    words += [word for word in theirs if word not in shared and rng.random() < 0.5]
+    return _with_fillers(words, rng, unheard=0.5)
+
+
 def jittered(x: npt.NDArray[np.int8], rng: np.random.Generator, steps: float = 2.0) -> npt.NDArray[np.int8]:
     """Copies of tensors with Gaussian noise of `steps` quantization steps."""
     noise = rng.normal(0.0, steps, x.shape)
