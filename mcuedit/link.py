@@ -61,7 +61,7 @@ def link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) 
         arguments: target flags and objects.
 
     Raises:
-        McueditError: the compiler failed.
+        McueditError: the compiler failed, or a library needs another FPU.
         TooLarge: it does not fit the board's memory; with the figures.
     """
     try:
@@ -70,6 +70,9 @@ def link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) 
         if not _OVERFLOW.search(error.message):
             raise
         raise _too_large(compiler, board, arguments, elf) from error
+    if compiler.cxx and board.fpu.endswith("-sp-d16") and not _single_precision(elf):
+        what = f"the library computes in double precision, which the FPU of board {board.name} cannot"
+        raise McueditError(what, f"build it with FPU={board.fpu}")
 
 
 def _link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> None:
@@ -93,6 +96,15 @@ def _too_large(compiler: Compiler, board: Board, arguments: Sequence[str], elf: 
     )
     others = [b.name for b in map(boards.load, boards.names()) if b.code.length >= need[0] and b.ram.length >= need[1]]
     return TooLarge(f"too large for board {board.name}: it takes {figures}", f"it fits {', '.join(others) or 'none'}")
+
+
+def _single_precision(elf: Path) -> bool:
+    """Whether all that was linked keeps to it, as the Arm attributes say (Tag_ABI_HardFP_use is 1)."""
+    with elf.open("rb") as file:
+        section = ELFFile(file).get_section_by_name(".ARM.attributes")
+        parts = [part for whole in section.iter_subsections() for part in whole.iter_subsubsections()]
+        attributes = [attribute for part in parts for attribute in part.iter_attributes("TAG_ABI_HARDFP_USE")]
+    return [attribute.value for attribute in attributes] == [1]
 
 
 def taken(elf: Path, region: Region) -> int:

@@ -94,6 +94,9 @@ class UnicornSession:
         except uc.UcError as error:
             raise McueditError(f"board {board.name}: {error}", "ranges must be whole 4 KB pages and apart") from error
         self._vectors = board.flash.origin
+        self._hint = "see the pc in the ELF file's symbols"
+        if board.fpu == "fpv5-d16":
+            self._hint += "; unicorn's Cortex-M7 knows no double precision, qemu's does"
         return core
 
     def _load(self, elf: Path) -> None:
@@ -123,7 +126,7 @@ class UnicornSession:
                 self._core.emu_start(self._pc | 1, 0xFFFFFFFF, timeout=int(left * 1e6) + 1)
             except self._unicorn.UcError as error:
                 registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
-                self._fault = Fault(f"{error}: {registers}", self.text, "see the pc in the ELF file's symbols")
+                self._fault = Fault(f"{error}: {registers}", self.text, self._hint)
                 return
             self._pc = self._register("pc")
         if len(self._console.bytes) == said:

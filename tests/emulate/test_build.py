@@ -17,7 +17,7 @@ from mcuedit.base import Base
 from mcuedit.build import build, build_host
 from mcuedit.emulate.firmware import sources
 from mcuedit.errors import McueditError
-from mcuedit.link import TooLarge, footprint, taken
+from mcuedit.link import TooLarge, _single_precision, footprint, taken
 from mcuedit.model import Model
 
 MAIN = {"main.c": "int main(void);\nint main(void)\n{\n    return 0;\n}\n"}
@@ -126,6 +126,14 @@ def test_zig_alone_is_enough(tiny_model: Model, tmp_path: Path, monkeypatch: pyt
 def test_unknown_options(tmp_path: Path, option: str, value: str) -> None:
     with pytest.raises(McueditError, match=value):
         build(board.load("virt-m4"), MAIN, None, tmp_path, **{option: value})
+
+
+@needs_gcc
+@pytest.mark.parametrize(("name", "single"), [("stm32f746g_disco", True), ("nucleo_h753zi", False), ("virt-m33", True)])
+def test_precision_shows_in_the_elf(tmp_path: Path, name: str, single: bool) -> None:
+    """What a library was built for must be what the board has."""
+    built = build(board.load(name), MAIN, None, tmp_path, toolchain="gcc")
+    assert _single_precision(built.elf) is single
 
 
 def test_footprint_of_no_elf(tmp_path: Path) -> None:
