@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta, check_adapter
@@ -14,8 +14,9 @@ from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
+from mcuedit.model import Model, parse
 from mcuedit.oracle import Oracle, Reader
-from mcuedit.training import Merged, Options, Trained, every_tensor, place, train
+from mcuedit.training import Merged, Options, Trained, every_tensor, place, train, train_merged
 
 SINGLE, STACKED = "single", "stacked"
 
@@ -76,6 +77,37 @@ def bench(
     return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(probes))
 
 
+def bench_merged(
+    read: Reader,
+    oracle: Callable[[Model], Oracle],
+    edits: EditSet,
+    keep: KeepSet,
+    facts: Sequence[Edit],
+    protocol: str,
+    options: Options,
+    advance: Callable[[int], None] = lambda n: None,
+) -> tuple[Metrics, tuple[Merged, ...]]:
+    """The same with changed weights: every file that training makes is run by itself, in an oracle of its own.
+
+    Raises:
+        McueditError: as `train_merged`.
+    """
+    edits = check_edits(edits)
+    made, measured = [], []
+    for part in [(e,) for e in edits.edits] if protocol == SINGLE else [edits.edits]:
+        made.append(train_merged(read, replace(edits, edits=part, notes=()), keep, options))
+        metrics = evaluate_merged(read, repaired(read.base, made[-1], oracle), made[-1], facts)
+        measured.append(replace(metrics, seconds=round(made[-1].seconds / len(part), 4)))
+        advance(len(part))
+    return _together(measured), tuple(made)
+
+
+def repaired(base: Base, made: Merged, oracle: Callable[[Model], Oracle]) -> Reader:
+    """A reader of the merged file itself."""
+    model = parse(made.data, "merged")
+    return reader(replace(base, model=model), oracle(model))
+
+
 def evaluate(
     read: Reader, adapters: Sequence[Adapter], edits: EditSet, keep: KeepSet, facts: Sequence[Edit]
 ) -> tuple[Metrics, list[Probe]]:
@@ -127,6 +159,20 @@ def measure(
     labels = {label: i for i, label in enumerate(read.base.labels or ())}
     left = [(f, labels[f.target_new]) for f in facts if f.target_new in labels and not edited.intersection(f.prompts)]
     return Measure(read, repaired).edits(probes, keep, left)
+
+
+def _together(measured: Sequence[Metrics]) -> Metrics:
+    """Of parts with as many edits each: sums, the worst, and means over those where there was something to measure."""
+    found = {}
+    for field in fields(Metrics):
+        values = [v for m in measured if (v := getattr(m, field.name)) is not None]
+        if field.name in ("edits", "ties"):
+            found[field.name] = sum(values)
+        elif field.name == "neighbourhood_worst":
+            found[field.name] = min(values, default=None)
+        else:
+            found[field.name] = sum(values) / len(values) if values else None
+    return Metrics(**found)
 
 
 def _probes(trained: Trained, facts: Sequence[Edit], stacked: bool) -> list[Probe]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mcuedit import atomic, model, protocol
+from mcuedit import atomic, protocol
 from mcuedit.base import Base
 from mcuedit.cli._common import notes, print_json, stdout, table, working
 from mcuedit.cli._files import edit_set, facts_of, metrics_table, tensor_set, tensor_table
@@ -17,7 +17,6 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
-from mcuedit.oracle import Reader
 from mcuedit.training import Merged, Options, train_merged, train_merged_tensors
 
 SUFFIX = ".tflite"
@@ -44,12 +43,12 @@ def run(
         if edit_paths[0].suffix == ".npz":
             data = tensor_set(edit_paths, base.model)
             made = train_merged_tensors(read, data, options)
-            measured = MeasureTensors(read, repaired=_reader(base, made))(data)
+            measured = MeasureTensors(read, repaired=protocol.repaired(base, made, best_oracle))(data)
         else:
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
             made = train_merged(read, edit_set(edit_paths), load_keep(keep_path), options)
-            measured = protocol.evaluate_merged(read, _reader(base, made), made, facts_of(base))
+            measured = protocol.evaluate_merged(read, protocol.repaired(base, made, best_oracle), made, facts_of(base))
     atomic.write_file(output, made.data)
     notes(made.notes)
     figures = replace(measured, seconds=round(made.seconds, 3)).flat()
@@ -58,12 +57,6 @@ def run(
     else:
         _show(output, made, measured)
     return 0 if measured.efficacy == 1.0 else 1
-
-
-def _reader(base: Base, made: Merged) -> Reader:
-    """Of the merged file itself."""
-    merged = model.parse(made.data, "merged")
-    return protocol.reader(replace(base, model=merged), best_oracle(merged))
 
 
 def _patch(made: Merged) -> dict[str, Any]:

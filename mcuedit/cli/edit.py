@@ -110,7 +110,7 @@ def command(
     if merged:
         if beside or onto:
             raise McueditError("--merged beside an adapter", "merge all edits into one file, without --with and --onto")
-        training["gated"] &= _is_given("gated")  # plain unless asked otherwise
+        training["gated"] &= is_given("gated")  # plain unless asked otherwise
         options = read_options(training)
         return _merged.run(base.load(base_path), edit_paths, keep_path, output, options, force=force, as_json=as_json)
     atomic.require_free(output.resolve(), force)
@@ -147,7 +147,8 @@ def read_options(training: dict[str, Any], **more: Any) -> Options:
     return Options(**{**training, "bits": int(training["bits"]), **more})
 
 
-def _is_given(option: str) -> bool:
+def is_given(option: str) -> bool:
+    """Whether the user gave that option, rather than its default."""
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 

@@ -12,10 +12,13 @@ import click
 from mcuedit import atomic, base, protocol
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
-from mcuedit.cli.edit import read_options, training_options
-from mcuedit.edits import load_edits, load_keep
+from mcuedit.cli.edit import is_given, read_options, training_options
+from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
 from mcuedit.evaluation.dump import dump as raw
+from mcuedit.oracle import Reader
+from mcuedit.training import Options
 
 
 @click.command(
@@ -38,6 +41,7 @@ from mcuedit.evaluation.dump import dump as raw
     help="Each edit alone, or all in one adapter.",
 )
 @click.option("--no-locality", is_flag=True, help="Train without the edits' locality lists.")
+@click.option("--merged", is_flag=True, help="Change weights instead, and measure on the files that come of it.")
 @click.option("--dump", metavar="F.npz", type=PATH, help="Write every raw output; SPEC.md, section 6.")
 @training_options
 @json_option
@@ -47,6 +51,7 @@ def command(
     keep_path: Path,
     how: str,
     no_locality: bool,
+    merged: bool,
     dump: Path | None,
     as_json: bool,
     **training: Any,
@@ -55,7 +60,11 @@ def command(
 
     Exit code 1 if an edited prompt does not get its new answer.
     """
+    if merged and dump is not None:
+        raise McueditError("--dump with --merged: raw outputs are those of adapters", "leave one of them away")
     found = base.load(base_path)
+    if merged:
+        training["gated"] &= is_given("gated")
     options = read_options(training)
     edits, keep = load_edits(edit_path), load_keep(keep_path)
     if no_locality:
@@ -63,6 +72,8 @@ def command(
     with working("running the base"):
         read = protocol.reader(found, best_oracle(found.model))
         read(keep.prompts)
+    if merged:
+        return _merged(read, edits, keep, how, options, as_json)
     with progress("editing", len(edits.edits)) as advance:
         bench = protocol.bench(read, edits, keep, facts_of(found), how, options, advance)
     if dump is not None:
@@ -81,3 +92,24 @@ def command(
         out.print(f"\nplaced: {where}; separable: {separable} of {len(edits.edits)}")
         out.print(f"factors: {bench.metrics.factor_bytes:.0f} bytes; {bench.metrics.seconds:.2f} s per edit")
     return 0 if bench.metrics.efficacy == 1.0 else 1
+
+
+def _merged(read: Reader, edits: EditSet, keep: KeepSet, how: str, options: Options, as_json: bool) -> int:
+    with progress("editing", len(edits.edits)) as advance:
+        metrics, made = protocol.bench_merged(
+            read, best_oracle, edits, keep, facts_of(read.base), how, options, advance
+        )
+    notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for m in made for n in m.notes)]))
+    changed, clipped, packed = (
+        sum(getattr(m.patch, name) for m in made) / len(made) for name in ("changed", "clipped", "packed")
+    )
+    placed = {f"placed_{op}": count for op, count in sorted(Counter(m.op for m in made).items())}
+    if as_json:
+        print_json({**metrics.flat(), "changed": changed, "clipped": clipped, "patch_bytes": packed, **placed})
+    else:
+        out = stdout()
+        out.print(metrics_table(metrics, f"{len(edits.edits)} edits, {how}, merged"))
+        where = ", ".join(f"op {m.removeprefix('placed_')} ({n})" for m, n in placed.items())
+        out.print(f"\nplaced: {where}; {changed:.0f} weights differ, {clipped:.0f} of them clipped")
+        out.print(f"a patch takes about {packed:.0f} bytes; {metrics.seconds:.2f} s per edit")
+    return 0 if metrics.efficacy == 1.0 else 1
