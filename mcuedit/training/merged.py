@@ -89,7 +89,8 @@ def train_merged(
     new = tuple(f"class {k} is called {v!r} from now on: put that into the base's labels" for k, v in labels.items())
     notes = (*edits.notes, *kept.notes, *found.notes, *new)
     classes = np.array(found.classes, np.int64)
-    return _train(table, ops, options, progress, start, (edits, kept, classes, labels, notes))
+    own = edit[given.clean[edit]]
+    return _train(table, own, ops, options, progress, start, (edits, kept, classes, labels, notes))
 
 
 def train_merged_tensors(
@@ -103,11 +104,12 @@ def train_merged_tensors(
     classes = np.arange(len(table.names))
     empty = EditSet((), data.source), KeepSet((), (), data.source)
     about = *empty, classes, dict[int, str](), (*data.notes, *table.notes)
-    return _train(table.all, ops, options, progress, start, about)
+    return _train(table.all, table.own, ops, options, progress, start, about)
 
 
 def _train(
     table: Table,
+    own: npt.NDArray[np.int64],
     ops: Sequence[int],
     options: Options,
     progress: Progress,
@@ -116,7 +118,7 @@ def _train(
 ) -> Merged:
     edits, keep, classes, labels, notes = about
     rank = options.rank or min(len(classes), _RANK)
-    made, tried = merging.train(table, ops, rank, options.seed, progress)
+    made, tried = merging.train(table, own, ops, rank, options.seed, progress)
     data = merged.merge(table.model, made.op, made.weights)
     patch = merged.patch(table.model, data, made.op, made.clipped)
     shares = tuple((t.op, t.edited, t.kept) for t in tried)

@@ -24,11 +24,11 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 Int8Array = npt.NDArray[np.int8]
 
-STEPS, TRIAL_STEPS, LOOK = 200, 60, 10
-_LOW = 60  # steps of low rank
+STEPS, TRIAL_STEPS, LOOK = 300, 60, 20
+_LOW = 30  # steps of low rank
 _HARDEST = 768  # kept inputs that take part in a step
 _RATE_A, _RATE_B = 0.1, 0.5  # of a weight step, at the largest element of the other factor
-_RATE, _MOMENTUM, _MEMORY = 0.1, 0.9, 0.98  # of a weight step for a typical gradient; what means keep in each step
+_RATE, _MOMENTUM, _MEMORY = 0.15, 0.9, 0.98  # of a weight step for a typical gradient; what means keep in each step
 _BATCH = 1024
 _SAMPLE = 1 << 22  # elements of rows that the start is taken from
 _BLOCK = 64  # kept inputs that stay together when a trial holds some back: wordings of one question stand together
@@ -56,9 +56,12 @@ class Merging:
 
 
 def train(
-    table: Table, ops: Sequence[int], rank: int, seed: int, progress: Callable[[str], None]
+    table: Table, own: IntArray, ops: Sequence[int], rank: int, seed: int, progress: Callable[[str], None]
 ) -> tuple[Merging, tuple[Merging, ...]]:
     """Tries each op briefly, and trains the best one.
+
+    Args:
+        own: int64[...], edited rows as the user gave them: they must hold; copies should.
 
     Returns:
         (the best, all trials, best first)
@@ -66,21 +69,21 @@ def train(
     tried = []
     for op in ops if len(ops) > 1 else ():
         progress(f"trying op {op}")
-        tried.append(_trial(table, op, rank, seed))
+        tried.append(_trial(table, own, op, rank, seed))
     tried.sort(key=lambda t: (t.score, t.op), reverse=True)  # of equal ones the last: the least depends on it
     best = tried[0].op if tried else ops[0]
     progress(f"training the weights of op {best}")
-    return _Fit(Site(table, (best, best)), rank, seed).run(STEPS), tuple(tried)
+    return _Fit(Site(table, (best, best)), own, rank, seed).run(STEPS), tuple(tried)
 
 
-def _trial(table: Table, op: int, rank: int, seed: int) -> Merging:
+def _trial(table: Table, own: IntArray, op: int, rank: int, seed: int) -> Merging:
     """Trains on two thirds of what must stay, and judges by the rest."""
     held = (np.arange(len(table.keep)) // _BLOCK) % 3 == 0
     if held.all():
         held[:] = np.arange(len(held)) % 3 == 0
     part = table.part(table.edit, table.keep[~held])
-    made = _Fit(Site(part, (op, op)), rank, seed).run(TRIAL_STEPS)
-    rest = _Fit(Site(table.part(table.edit, table.keep[held]), (op, op)), rank, seed)
+    made = _Fit(Site(part, (op, op)), own, rank, seed).run(TRIAL_STEPS)
+    rest = _Fit(Site(table.part(table.edit, table.keep[held]), (op, op)), own, rank, seed)
     return replace(made, kept=rest.judged(made.weights, rest.keep).share)
 
 
@@ -99,8 +102,9 @@ class _Judged:
 class _Fit:
     """Float masters of B and A, and later of the change itself, in steps of the weights."""
 
-    def __init__(self, site: Site, rank: int, seed: int) -> None:
+    def __init__(self, site: Site, own: IntArray, rank: int, seed: int) -> None:
         self._site = site
+        self._own = np.isin(site.table.edit, own)
         model, index = site.table.model, site.pair[1]
         self._op = model.ops[index]
         self._weights = weights_of(model, index)
@@ -121,9 +125,8 @@ class _Fit:
         return directions(keep if len(keep) else edit, edit, rank)
 
     def run(self, steps: int) -> Merging:
-        """Trains; of the weights looked at, those with most edits and most kept answers, the safest, are returned."""
-        found: Merging | None = None
-        best = (False, 0.0, 0.0)
+        """Trains, and returns the best of the weights looked at: where the edits hold, the rest loses least."""
+        found, best = None, (False, -np.inf)
         hard = self.keep[:0]
         for step in range(steps + 1):
             weights, clipped = shifted(self._weights, self._change)
@@ -131,7 +134,8 @@ class _Fit:
                 kept, edited = self.judged(weights, self.keep), self.judged(weights, self.edit)
                 order = np.argsort(-kept.loss, kind="stable")[:_HARDEST]
                 hard = self.keep[order]
-                score = edited.share == 1, edited.share + kept.share, -float(kept.loss[order].sum())
+                hurt = float(kept.loss[order].mean()) if len(order) else 0.0
+                score = bool(edited.good[self._own].all()), edited.share + kept.share - hurt
                 if found is None or score > best:
                     best = score
                     found = Merging(self._op.index, weights, clipped, edited.share, kept.share)
