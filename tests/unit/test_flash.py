@@ -265,7 +265,8 @@ def test_a_child_that_keeps_the_output_open_does_not_hold_us_up(bin_dir: Path) -
 def test_ctrl_c_ends_the_runner_and_says_what_is_on_the_board(bin_dir: Path, tmp_path: Path) -> None:
     script(bin_dir, "openocd", "sleep 100 & echo $! > child; echo erasing; sleep 100")
     program = (
-        "import sys; from pathlib import Path; from mcuedit import board, cli;"
+        "import signal, sys; from pathlib import Path; from mcuedit import board, cli;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # a test run in the background ignores it
         "made = board.parse(Path('tester/board.toml')); board.load = lambda name: made;"
         "sys.exit(cli.invoke(sys.argv[1:]))"
     )
