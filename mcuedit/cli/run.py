@@ -13,10 +13,10 @@ import numpy as np
 
 from mcuedit import atomic, base, board, resources
 from mcuedit.base import Base
-from mcuedit.cli._common import example, json_option, note, print_json, stdout, table, working
+from mcuedit.cli._common import example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
 from mcuedit.delta import Adapter
-from mcuedit.edits import read_npz
+from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import robot, runner
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.errors import McueditError
@@ -35,7 +35,7 @@ from mcuedit.errors import McueditError
 @click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", metavar="TEXT", multiple=True, help="A question; may be given again.")
-@click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: int8 array x, one row each.")
+@click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: array x, int8 or float.")
 @click.option("--random", "count_random", metavar="N", type=click.IntRange(1), help="N random inputs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the random inputs.")
 @click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
@@ -137,7 +137,9 @@ def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int
         arrays = read_npz(path, hint)
         if "x" not in arrays:
             raise McueditError(f"{path}: no array 'x'", hint)
-        parts.append(check_inputs(found, arrays["x"]))
+        x, clipped = quantized(f"{path}: x", arrays["x"], found.model.input)
+        notes(clipped)
+        parts.append(check_inputs(found, x))
     if count_random is not None:
         from mcuedit.emulate.bytes import random_inputs
 

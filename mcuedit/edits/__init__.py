@@ -3,9 +3,10 @@
 
 from mcuedit.edits.answers import Answers, is_spare, resolve_answers
 from mcuedit.edits.checks import already_given, check_edits, check_keep
+from mcuedit.edits.npz import quantized, read_npz
 from mcuedit.edits.reader import load_edits, load_facts, load_keep
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
-from mcuedit.edits.tensors import load_tensors, read_npz
+from mcuedit.edits.tensors import load_tensors
 from mcuedit.edits.wanted import TensorSet, Wanted
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "load_facts",
     "load_keep",
     "load_tensors",
+    "quantized",
     "read_npz",
     "resolve_answers",
 ]

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.edits.npz import quantized, read_npz
 from mcuedit.edits.wanted import ALL, FloatArray, Int8Array, IntArray, TensorSet, Wanted
 from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
@@ -31,7 +32,6 @@ from mcuedit.model import Tensor
 _HINT = "numpy.savez('edits.npz', x=inputs, y=class_numbers, keep=other_inputs)"
 _GOALS = ("y", "not_class", "target", "reproduce")
 _SHARED = ("x", "y", "against", "not_class", "target", "keep")
-_FAR = 255  # steps beyond the quantized range from which a float is a mistake and no outlier
 
 
 def load_tensors(
@@ -169,28 +169,9 @@ class _File:
         return values.astype(np.float32)
 
     def _quantized(self, name: str, values: npt.NDArray[Any], tensor: Tensor) -> Int8Array:
-        if values.dtype == np.int8:
-            return values
-        if values.dtype.kind != "f":
-            raise McueditError(f"{self._path}: {name} is {values.dtype}", "give int8, or floats to be quantized")
-        if not np.isfinite(values).all():
-            raise McueditError(f"{self._path}: {name} holds NaN or infinity", "give finite values")
-        steps = np.round(values.astype(np.float64) / float(tensor.scale[0])) + tensor.zero
-        beyond = np.maximum(steps - 127, -128 - steps)
-        low, high = ((q - tensor.zero) * float(tensor.scale[0]) for q in (-128, 127))
-        if beyond.max(initial=0) > _FAR:
-            at = np.unravel_index(int(beyond.argmax()), values.shape)
-            where = ", ".join(map(str, at))
-            raise McueditError(
-                f"{self._path}: {name}[{where}] is {values[at]:.6g}, far outside {low:.6g}..{high:.6g}",
-                f"scale it as the base was trained with (tensor {tensor.name!r}), or give int8",
-            )
-        clipped = int((beyond > 0).sum())
-        if clipped:
-            self.notes.append(
-                f"{self._path}: {clipped} of {values.size} values of {name} lie outside {low:.6g}..{high:.6g} and clip"
-            )
-        return np.clip(steps, -128, 127).astype(np.int8)
+        made, notes = quantized(f"{self._path}: {name}", values, tensor)
+        self.notes += notes
+        return made
 
     def _shape(self, name: str, values: npt.NDArray[Any], wanted: list[Any], who: str = "this base wants") -> Exception:
         shape = ", ".join(map(str, wanted))
@@ -216,26 +197,3 @@ def _consistent(data: TensorSet) -> TensorSet:
     note = f"{data.source}: {dropped} rows of keep are edited and dropped from it: what is to change cannot also stay"
     vectors = None if data.keep_vectors is None else data.keep_vectors[stays]
     return replace(data, keep=data.keep[stays], keep_vectors=vectors, notes=(*data.notes, note))
-
-
-def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:
-    """All arrays of an .npz by name.
-
-    Args:
-        hint: how to make such a file, for the error.
-
-    Raises:
-        McueditError: the file is missing, damaged, or no .npz.
-    """
-    try:
-        with path.open("rb") as handle:
-            file = np.load(handle, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise McueditError(f"{path}: a single array, not an .npz", hint)
-            return {name: file[name] for name in file.files}
-    except McueditError:
-        raise
-    except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
-    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
-        raise McueditError(f"{path}: no .npz that can be read ({error})", hint) from error

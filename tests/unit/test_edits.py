@@ -353,7 +353,7 @@ def test_values_that_clip_are_counted(tmp_path):
     real = np.zeros((3, 2, 3))
     real[0, 0, 0], real[1, 0, 0], real[2] = 65, -70, 1
     assert any(
-        "2 of 18 values of x lie outside -63.5..64 and clip" in n
+        "x: 2 of 18 values lie outside -63.5..64 and clip" in n
         for n in goals(tmp_path, x=real, y=np.zeros(3, int)).notes
     )
 
