@@ -28,7 +28,8 @@ STEPS, TRIAL_STEPS, LOOK = 300, 60, 20
 _LOW = 30  # steps of low rank
 _HARDEST = 768  # kept inputs that take part in a step
 _RATE_A, _RATE_B = 0.1, 0.5  # of a weight step, at the largest element of the other factor
-_RATE, _MOMENTUM, _MEMORY = 0.15, 0.9, 0.98  # of a weight step for a typical gradient; what means keep in each step
+_RATE, _USUAL = 0.15, 96  # of a weight step for a typical gradient where an output has so many weights
+_MOMENTUM, _MEMORY = 0.9, 0.98  # what means keep in each step
 _BATCH = 1024
 _SAMPLE = 1 << 22  # elements of rows that the start is taken from
 _BLOCK = 64  # kept inputs that stay together when a trial holds some back: wordings of one question stand together
@@ -171,7 +172,8 @@ class _Fit:
         self._square += (1 - _MEMORY) * (float(np.square(grad).mean()) - self._square)
         typical = np.sqrt(self._square / (1 - _MEMORY**count)) * (1 - _MOMENTUM**count)
         if typical:
-            self._change -= np.float32(_RATE * rate / typical) * self._mean
+            rate *= _RATE * np.sqrt(_USUAL / grad.shape[1])  # fewer weights go further for the same output
+            self._change -= np.float32(rate / typical) * self._mean
 
     def judged(self, weights: Int8Array, rows: IntArray) -> _Judged:
         """All edited rows, or all that must stay, with these weights."""
