@@ -32,21 +32,34 @@ static __attribute__((noinline)) int32_t scaled(int32_t sum, const uint8_t *m, c
     return mcuedit_clamp(mcuedit_mbqm(sum, mcuedit_i32(m), mcuedit_i8(s)), -limit, limit);
 }
 
-/* h of all factors of a delta. Returns how many are not 0. */
-static __attribute__((noinline)) uint32_t project_delta(const uint8_t *delta, mcuedit_row *row, int8_t *h)
+/* h of the factor whose c stands at `c` and whose sum is `sum`. */
+static int8_t factor(const uint8_t *delta, const uint8_t *c, int32_t sum)
 {
-    uint32_t rank = delta[DELTA_RANK], flags = delta[DELTA_FLAGS], bits = 8u - 2u * (flags & DELTA_INT4), open = 0;
+    const uint8_t *s = delta + mcuedit_delta_s(delta) + (uint32_t)(c - delta - DELTA_C) / 4u;
+    return (int8_t)scaled(sum, c + 4u * delta[DELTA_RANK], s, 127);
+}
+
+/* What the deltas with one tap share. */
+typedef struct {
+    mcuedit_row row;
+    uint32_t open; /* h that are not 0 */
+} taps;
+
+/* The h of a delta, which end at `end`. Made for closed gates: fields are read again, not kept over the calls. */
+static __attribute__((noinline)) void project_delta(const uint8_t *delta, taps *tap, int8_t *end)
+{
+    uint32_t rank = delta[DELTA_RANK];
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
-    for (uint32_t k = 0;;) {
-        int32_t sum = mcuedit_row_dot(row, a, bits, mcuedit_i32(c));
-        h[k] = 0;
+    for (int8_t *h = end - rank;;) {
+        int32_t sum = mcuedit_row_dot(&tap->row, a, delta[DELTA_FLAGS] & DELTA_INT4, mcuedit_i32(c));
+        *h++ = 0;
         /* MBQM keeps the sign: a closed gate needs none. */
-        if (sum > 0 || (flags & DELTA_GATED) == 0) {
-            h[k] = (int8_t)scaled(sum, c + 4u * rank, delta + mcuedit_delta_s(delta) + k, 127);
-            open += h[k] != 0;
+        if (__builtin_expect(sum > 0 || (delta[DELTA_FLAGS] & DELTA_GATED) == 0, 0)) {
+            h[-1] = factor(delta, c, sum);
+            tap->open += h[-1] != 0;
         }
-        if (++k == rank) {
-            return open;
+        if (__builtin_expect(h == end, 1)) {
+            return;
         }
         c += 4;
         a += mcuedit_delta_pitch(delta);
@@ -56,21 +69,22 @@ static __attribute__((noinline)) uint32_t project_delta(const uint8_t *delta, mc
 /* h of all deltas with this tap whose target is the tap itself (`own`) or a later op. Returns how many are not 0. */
 static uint32_t project(const mcuedit_stack *stack, uint32_t op, bool own, const int8_t *x)
 {
-    const mcuedit_set *set = stack->now;
+    const mcuedit_adapter *const *adapter = stack->now->adapters, *const *end = adapter + stack->now->count;
+    uint32_t first = own ? op : op + 1u, span = own ? 0 : UINT16_MAX; /* of the targets: none is before its tap */
     int8_t *h = stack->h;
-    uint32_t open = 0;
-    mcuedit_row row;
-    mcuedit_row_begin(&row, x, stack->base->ops[op].n_in);
-    for (uint32_t i = 0; i < set->count; i++) {
-        const uint8_t *delta = set->adapters[i]->deltas;
-        for (uint32_t left = set->adapters[i]->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
-            if (mcuedit_u16(delta + DELTA_TAP) == op && (mcuedit_u16(delta + DELTA_TARGET) == op) == own) {
-                open += project_delta(delta, &row, h);
-            }
+    taps tap;
+    tap.open = 0;
+    mcuedit_row_begin(&tap.row, x, stack->base->ops[op].n_in);
+    for (; adapter != end; adapter++) {
+        const uint8_t *delta = (*adapter)->deltas;
+        for (uint32_t left = (*adapter)->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
             h += delta[DELTA_RANK];
+            if (mcuedit_u16(delta + DELTA_TAP) == op && mcuedit_u16(delta + DELTA_TARGET) - first <= span) {
+                project_delta(delta, &tap, h);
+            }
         }
     }
-    return open;
+    return tap.open;
 }
 
 void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
@@ -169,22 +183,18 @@ static void add_row(mcuedit_stack *stack, uint32_t op, int8_t *y)
     }
 }
 
-static __attribute__((noinline)) void add_rows(mcuedit_stack *stack, uint32_t op, const int8_t *x, int8_t *y)
-{
-    const mcuedit_op *target = &stack->base->ops[op];
-    bool own = may_have(stack->ops.own, op);
-    uint32_t open = may_have(stack->ops.targeted, op) ? stack->open : 0;
-    for (uint32_t row = 0; row < target->rows; row++, x += target->n_in, y += target->n_out) {
-        if ((own ? project(stack, op, true, x) : 0) + open != 0) {
-            add_row(stack, op, y);
-        }
-    }
-}
-
 void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y)
 {
-    if (stack != NULL && may_have(stack->due, op)) {
-        add_rows(stack, op, x, y);
+    if (stack == NULL || !may_have(stack->due, op)) {
+        return;
+    }
+    const mcuedit_op *target = &stack->base->ops[op];
+    bool own = may_have(stack->ops.own, op);
+    for (uint32_t row = target->rows; row != 0; row--, x += target->n_in, y += target->n_out) {
+        uint32_t open = own ? project(stack, op, true, x) : 0;
+        if (open != 0 || (stack->open != 0 && may_have(stack->ops.targeted, op))) {
+            add_row(stack, op, y);
+        }
     }
 }
 
@@ -210,13 +220,17 @@ void mcuedit_stack_add_windows(mcuedit_stack *stack, uint16_t op, const int8_t *
     }
     const mcuedit_op *target = &stack->base->ops[op];
     const mcuedit_window *window = target->window;
-    for (uint32_t i = 0; i < window->batches; i++, x += (uint32_t)window->in_h * window->in_w * window->in_c) {
-        for (uint32_t out_y = 0; out_y < window->out_h; out_y++) {
-            for (uint32_t out_x = 0; out_x < window->out_w; out_x++, y += target->n_out) {
-                int8_t zx = target->input_zero_point;
-                if (project(stack, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
-                    add_row(stack, op, y);
-                }
+    uint32_t out_y = 0, out_x = 0;
+    for (uint32_t row = target->rows; row != 0; row--, y += target->n_out) {
+        int8_t zx = target->input_zero_point;
+        if (project(stack, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
+            add_row(stack, op, y);
+        }
+        if (++out_x == window->out_w) {
+            out_x = 0;
+            if (++out_y == window->out_h) {
+                out_y = 0;
+                x += (uint32_t)window->in_h * window->in_w * window->in_c;
             }
         }
     }

@@ -47,9 +47,12 @@ int32_t mcuedit_dot_s8(const int8_t *a, const int8_t *x, uint32_t n, int32_t sum
     uint32_t eights = n & ~7u;
     if (eights != 0) {
         sum = mcuedit_dsp_s8(a, x, eights, sum);
+        n -= eights;
+        if (n == 0) {
+            return sum;
+        }
         a += eights;
         x += eights;
-        n &= 7u;
     }
 #endif
     for (; n != 0; n--) {
@@ -62,7 +65,7 @@ int32_t mcuedit_dot_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t su
 {
 #ifdef MCUEDIT_DOT_DSP
     while (n >= 8u) {
-        uint32_t some = n < MCUEDIT_NIBBLES_MAX ? n & ~7u : MCUEDIT_NIBBLES_MAX;
+        uint32_t some = (n < MCUEDIT_NIBBLES_MAX ? n : MCUEDIT_NIBBLES_MAX) & ~7u;
         sum = mcuedit_dsp_s4(a, x, some, sum);
         a += some / 2u;
         x += some;
@@ -81,32 +84,35 @@ int32_t mcuedit_dot_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t su
 
 #endif
 
-static int32_t dot_packed(const mcuedit_row *row, const uint8_t *a, uint32_t bits, int32_t sum)
+static int32_t dot_packed(const mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
 {
-    return bits == 8 ? mcuedit_dot_s8((const int8_t *)a, row->x, row->n, sum) : mcuedit_dot_s4(a, row->x, row->n, sum);
+    return int4 ? mcuedit_dot_s4(a, row->x, row->n, sum) : mcuedit_dot_s8((const int8_t *)a, row->x, row->n, sum);
 }
 
 #if MCUEDIT_UNPACK_MAX > 0
-int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t bits, int32_t sum)
+int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
 {
-    if (row->unpacked != bits) {
-        if (row->last != bits || row->n > MCUEDIT_UNPACK_MAX || (row->n & 15u) != 0) {
-            row->last = bits;
-            return dot_packed(row, a, bits, sum);
-        }
-        if (bits == 8) {
-            mcuedit_dsp_unpack_s8(row->x, row->n, row->pairs);
-        } else {
-            mcuedit_dsp_unpack_s4(row->x, row->n, row->pairs);
-        }
-        row->unpacked = bits;
+    if (row->last != int4 || row->n > MCUEDIT_UNPACK_MAX || (row->n & 31u) != 0) {
+        row->last = int4;
+        return dot_packed(row, a, int4, sum);
     }
-    return bits == 8 ? mcuedit_dsp_unpacked_s8(a, row->pairs, row->n, sum)
-                     : mcuedit_dsp_unpacked_s4(a, row->pairs, row->n, sum);
+    if (int4) {
+        mcuedit_dsp_unpack_s4(row->x, row->n, row->pairs);
+    } else {
+        mcuedit_dsp_unpack_s8(row->x, row->n, row->pairs);
+    }
+    row->unpacked = int4;
+    return mcuedit_dot_unpacked(row, a, int4, sum);
+}
+
+int32_t mcuedit_dot_unpacked(const mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
+{
+    return int4 ? mcuedit_dsp_unpacked_s4(a, row->pairs, row->n, sum)
+                : mcuedit_dsp_unpacked_s8(a, row->pairs, row->n, sum);
 }
 #else
-int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t bits, int32_t sum)
+int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
 {
-    return dot_packed(row, a, bits, sum);
+    return dot_packed(row, a, int4, sum);
 }
 #endif

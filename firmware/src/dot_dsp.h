@@ -120,34 +120,54 @@ static inline void mcuedit_dsp_unpack_s4(const int8_t *x, uint32_t n, uint32_t *
         : "cc", "memory");
 }
 
-/*
- * Rows of a multiple of 16 elements, aligned to words, with an unpacked x. Registers have names because LDM wants them
- * in order; r7 is left to compilers that keep a frame pointer in it.
- */
+/* 16 elements of a row, and 16 more. Registers have names because LDM wants them in order. */
+#define MCUEDIT_SIXTEEN_S8                      \
+    "ldm    %[a]!, {r4, r5, r6, r8}\n\t"        \
+    "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t" \
+    "sxtb16 lr, r4\n\t"                         \
+    "smlad  %[sum], lr, r9, %[sum]\n\t"         \
+    "sxtb16 lr, r4, ror #8\n\t"                 \
+    "smlad  %[sum], lr, r10, %[sum]\n\t"        \
+    "sxtb16 lr, r5\n\t"                         \
+    "smlad  %[sum], lr, r11, %[sum]\n\t"        \
+    "sxtb16 lr, r5, ror #8\n\t"                 \
+    "smlad  %[sum], lr, r12, %[sum]\n\t"        \
+    "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t" \
+    "sxtb16 lr, r6\n\t"                         \
+    "smlad  %[sum], lr, r9, %[sum]\n\t"         \
+    "sxtb16 lr, r6, ror #8\n\t"                 \
+    "smlad  %[sum], lr, r10, %[sum]\n\t"        \
+    "sxtb16 lr, r8\n\t"                         \
+    "smlad  %[sum], lr, r11, %[sum]\n\t"        \
+    "sxtb16 lr, r8, ror #8\n\t"                 \
+    "smlad  %[sum], lr, r12, %[sum]\n\t"
+
+#define MCUEDIT_SIXTEEN_S4                      \
+    "ldm    %[a]!, {r4, r5}\n\t"                \
+    "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t" \
+    "and    lr, r6, r4, lsl #12\n\t"            \
+    "smlad  %[scaled], lr, r9, %[scaled]\n\t"   \
+    "and    lr, r6, r4, lsl #8\n\t"             \
+    "smlad  %[scaled], lr, r10, %[scaled]\n\t"  \
+    "and    lr, r6, r4, lsl #4\n\t"             \
+    "smlad  %[scaled], lr, r11, %[scaled]\n\t"  \
+    "and    lr, r6, r4\n\t"                     \
+    "smlad  %[scaled], lr, r12, %[scaled]\n\t"  \
+    "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t" \
+    "and    lr, r6, r5, lsl #12\n\t"            \
+    "smlad  %[scaled], lr, r9, %[scaled]\n\t"   \
+    "and    lr, r6, r5, lsl #8\n\t"             \
+    "smlad  %[scaled], lr, r10, %[scaled]\n\t"  \
+    "and    lr, r6, r5, lsl #4\n\t"             \
+    "smlad  %[scaled], lr, r11, %[scaled]\n\t"  \
+    "and    lr, r6, r5\n\t"                     \
+    "smlad  %[scaled], lr, r12, %[scaled]\n\t"
+
+/* Rows of a multiple of 32 elements, aligned to words, with an unpacked x. r7 may be a frame pointer. */
 static inline int32_t mcuedit_dsp_unpacked_s8(const uint8_t *a, const uint32_t *pairs, uint32_t n, int32_t sum)
 {
     const uint8_t *end = a + n;
-    __asm__ volatile("1:\n\t"
-                     "ldm    %[a]!, {r4, r5, r6, r8}\n\t"
-                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
-                     "sxtb16 lr, r4\n\t"
-                     "smlad  %[sum], lr, r9, %[sum]\n\t"
-                     "sxtb16 lr, r4, ror #8\n\t"
-                     "smlad  %[sum], lr, r10, %[sum]\n\t"
-                     "sxtb16 lr, r5\n\t"
-                     "smlad  %[sum], lr, r11, %[sum]\n\t"
-                     "sxtb16 lr, r5, ror #8\n\t"
-                     "smlad  %[sum], lr, r12, %[sum]\n\t"
-                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
-                     "sxtb16 lr, r6\n\t"
-                     "smlad  %[sum], lr, r9, %[sum]\n\t"
-                     "sxtb16 lr, r6, ror #8\n\t"
-                     "smlad  %[sum], lr, r10, %[sum]\n\t"
-                     "sxtb16 lr, r8\n\t"
-                     "smlad  %[sum], lr, r11, %[sum]\n\t"
-                     "sxtb16 lr, r8, ror #8\n\t"
-                     "smlad  %[sum], lr, r12, %[sum]\n\t"
-                     "cmp    %[a], %[end]\n\t"
+    __asm__ volatile("1:\n\t" MCUEDIT_SIXTEEN_S8 MCUEDIT_SIXTEEN_S8 "cmp    %[a], %[end]\n\t"
                      "bne    1b"
                      : [a] "+r"(a), [pairs] "+r"(pairs), [sum] "+r"(sum)
                      : [end] "r"(end)
@@ -155,33 +175,13 @@ static inline int32_t mcuedit_dsp_unpacked_s8(const uint8_t *a, const uint32_t *
     return sum;
 }
 
-/* At most MCUEDIT_NIBBLES_MAX elements. */
+/* The same; at most MCUEDIT_NIBBLES_MAX elements. */
 static inline int32_t mcuedit_dsp_unpacked_s4(const uint8_t *a, const uint32_t *pairs, uint32_t n, int32_t sum)
 {
     const uint8_t *end = a + n / 2u;
     int32_t scaled = 0;
     __asm__ volatile("mov    r6, #0xF000F000\n"
-                     "1:\n\t"
-                     "ldm    %[a]!, {r4, r5}\n\t"
-                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
-                     "and    lr, r6, r4, lsl #12\n\t"
-                     "smlad  %[scaled], lr, r9, %[scaled]\n\t"
-                     "and    lr, r6, r4, lsl #8\n\t"
-                     "smlad  %[scaled], lr, r10, %[scaled]\n\t"
-                     "and    lr, r6, r4, lsl #4\n\t"
-                     "smlad  %[scaled], lr, r11, %[scaled]\n\t"
-                     "and    lr, r6, r4\n\t"
-                     "smlad  %[scaled], lr, r12, %[scaled]\n\t"
-                     "ldm    %[pairs]!, {r9, r10, r11, r12}\n\t"
-                     "and    lr, r6, r5, lsl #12\n\t"
-                     "smlad  %[scaled], lr, r9, %[scaled]\n\t"
-                     "and    lr, r6, r5, lsl #8\n\t"
-                     "smlad  %[scaled], lr, r10, %[scaled]\n\t"
-                     "and    lr, r6, r5, lsl #4\n\t"
-                     "smlad  %[scaled], lr, r11, %[scaled]\n\t"
-                     "and    lr, r6, r5\n\t"
-                     "smlad  %[scaled], lr, r12, %[scaled]\n\t"
-                     "cmp    %[a], %[end]\n\t"
+                     "1:\n\t" MCUEDIT_SIXTEEN_S4 MCUEDIT_SIXTEEN_S4 "cmp    %[a], %[end]\n\t"
                      "bne    1b"
                      : [a] "+r"(a), [pairs] "+r"(pairs), [scaled] "+r"(scaled)
                      : [end] "r"(end)

@@ -75,11 +75,13 @@ void mcuedit_stack_latch(mcuedit_stack *stack)
     }
     const mcuedit_set *set = stack->next; /* once: it may change at any time */
     mcuedit_op_bits ops = {0, 0, 0};
-    for (uint32_t i = 0; set != NULL && i < set->count; i++) {
-        const mcuedit_adapter *adapter = set->adapters[i];
-        ops.own |= adapter->ops.own;
-        ops.tapped |= adapter->ops.tapped;
-        ops.targeted |= adapter->ops.targeted;
+    if (set != NULL) {
+        const mcuedit_adapter *const *adapter = set->adapters, *const *end = adapter + set->count;
+        for (; adapter != end; adapter++) {
+            ops.own |= (*adapter)->ops.own;
+            ops.tapped |= (*adapter)->ops.tapped;
+            ops.targeted |= (*adapter)->ops.targeted;
+        }
     }
     stack->now = set;
     stack->ops = ops;

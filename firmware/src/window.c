@@ -32,9 +32,8 @@ static int8_t *gather_line(const mcuedit_window *window, const int8_t *line, int
 {
     int32_t kernel = window->kernel_w, in_w = window->in_w;
     uint32_t in_c = window->in_c, dilation = window->dilation_w;
-    if (dilation == 1) { /* those inside lie one after the other */
-        int32_t before = left < 0 ? (left + kernel < 0 ? kernel : -left) : 0, behind = left + kernel - in_w;
-        behind = behind < 0 ? 0 : behind < kernel - before ? behind : kernel - before;
+    if (dilation == 1) { /* those inside lie one after the other; at least one is: no padding is wider */
+        int32_t before = left < 0 ? -left : 0, behind = left + kernel > in_w ? left + kernel - in_w : 0;
         to = fill(to, padding, (uint32_t)before * in_c);
         to = copy(to, line + (left + before) * (int32_t)in_c, (uint32_t)(kernel - before - behind) * in_c);
         return fill(to, padding, (uint32_t)behind * in_c);

@@ -11,8 +11,8 @@ int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcued
     tflm->model = model;
     tflm->stack = stack;
     tflm->missing = model->carriers;
-    tflm->first = UINT16_MAX;
     tflm->error = size == model->size ? mcuedit_base_check(&given) : MCUEDIT_E_BASE;
+    tflm->live = nullptr;
     return tflm->error;
 }
 
@@ -41,6 +41,7 @@ struct Op {
     TfLiteEvalTensor *output;
     int patch; /* handle of the scratch buffer that a window is gathered in */
     uint16_t index;
+    bool is_first; /* of the ops that carry deltas, in an inference */
 };
 
 /* Runs a function of the stock kernel, which finds its own data in the node. */
@@ -102,22 +103,21 @@ void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *deltas
     }
     op->deltas = deltas;
     op->index = index;
+    op->is_first = deltas->missing == deltas->model->carriers; /* ops are prepared in the order in which they run */
     deltas->missing--;
-    if (index < deltas->first) {
-        deltas->first = index;
+    if (mcuedit_tflm_status(deltas) == MCUEDIT_OK) {
+        deltas->live = deltas->stack;
     }
 }
 
 /* The stack to add, latched by the first op of an inference; NULL if the op runs as it is. */
-mcuedit_stack *Begin(const Op *op)
+inline mcuedit_stack *Begin(const Op *op)
 {
-    if (op->deltas == nullptr || mcuedit_tflm_status(op->deltas) != MCUEDIT_OK) {
-        return nullptr;
+    mcuedit_stack *stack = op->deltas == nullptr ? nullptr : op->deltas->live;
+    if (stack != nullptr && op->is_first) {
+        mcuedit_stack_latch(stack);
     }
-    if (op->index == op->deltas->first) {
-        mcuedit_stack_latch(op->deltas->stack);
-    }
-    return op->deltas->stack;
+    return stack;
 }
 
 } // namespace
@@ -128,7 +128,7 @@ void *Init(TfLiteContext *context, const char *buffer, size_t length, const TFLM
     Op *op = static_cast<Op *>(Context(context)->AllocatePersistentBuffer(sizeof(Op)));
     if (op != nullptr) {
         void *data = stock.init == nullptr ? nullptr : stock.init(context, buffer, length);
-        *op = Op{stock.prepare, stock.invoke, stock.free, stock.reset, data, deltas, nullptr, nullptr, 0, 0};
+        *op = Op{stock.prepare, stock.invoke, stock.free, stock.reset, data, deltas, nullptr, nullptr, 0, 0, false};
     }
     return op;
 }
@@ -167,11 +167,13 @@ TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)
     if (stack == nullptr) {
         return RunStock(op->invoke, op, context, node);
     }
-    const int8_t *x = op->input->data.int8;
-    mcuedit_stack_project(stack, op->index, x);
+    /* The core looks for the op itself: these two tests spare calls where there is nothing for any op. */
+    if (stack->ops.tapped != 0) {
+        mcuedit_stack_project(stack, op->index, op->input->data.int8);
+    }
     TfLiteStatus status = RunStock(op->invoke, op, context, node);
-    if (status == kTfLiteOk) {
-        mcuedit_stack_add(stack, op->index, x, op->output->data.int8);
+    if (status == kTfLiteOk && stack->due != 0) {
+        mcuedit_stack_add(stack, op->index, op->input->data.int8, op->output->data.int8);
     }
     return status;
 }

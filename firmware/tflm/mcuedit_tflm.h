@@ -36,9 +36,9 @@ typedef struct {
 typedef struct {
     const mcuedit_tflm_model *model;
     mcuedit_stack *stack;
-    int error;        /* of the model's bytes */
-    uint16_t missing; /* ops that can carry a delta and were not prepared */
-    uint16_t first;   /* of those prepared, the one that runs first */
+    mcuedit_stack *live; /* the stack once mcuedit_tflm_status is MCUEDIT_OK, until then NULL */
+    int error;           /* of the model's bytes */
+    uint16_t missing;    /* ops that can carry a delta and were not prepared */
 } mcuedit_tflm;
 
 /*

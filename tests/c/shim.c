@@ -33,8 +33,8 @@ int32_t shim_row_dots(const int8_t *x, const uint8_t *a, uint32_t n, uint32_t bi
     mcuedit_row row;
     mcuedit_row_begin(&row, x, n);
     for (uint32_t i = 0; i < rows; i++, a += bits == 4 ? (n + 1u) / 2u : n) {
-        uint32_t width = bits > 8 ? (bits >> (8u + i) & 1u ? 4u : 8u) : bits;
-        sums[i] = mcuedit_row_dot(&row, a, width, sums[i]);
+        uint32_t int4 = bits > 8 ? bits >> (8u + i) & 1u : bits == 4;
+        sums[i] = mcuedit_row_dot(&row, a, 2u * int4, sums[i]);
     }
     return 0;
 }

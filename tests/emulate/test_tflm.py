@@ -29,7 +29,8 @@ from mcuedit.model import parse
 DATA = Path(__file__).resolve().parents[2] / "mcuedit" / "zoo" / "data"
 GLUE = 1536  # bytes of flash, for FULLY_CONNECTED and CONV_2D
 PER_OP = 64  # bytes of the arena
-CLOSED = 350  # instructions
+CLOSED = 350  # instructions beyond those of the stock kernel
+IDLE = 60  # the same of an op while nothing is active
 
 
 @pytest.mark.parametrize(("name", "emulator"), BOARDS)
@@ -74,8 +75,7 @@ def test_instructions_and_arena(monkeypatch: pytest.MonkeyPatch) -> None:
     assert none.instructions is not None
     assert closed.instructions is not None
     assert opened.instructions is not None
-    assert 0 < closed.instructions.delta <= CLOSED
-    assert closed.instructions.delta < opened.instructions.delta
+    assert 0 < closed.instructions.delta < opened.instructions.delta
     files = stock(dataclasses.replace(base, name="base"))
     monkeypatch.setattr(codegen, "render_tflm_base", lambda _: files)
     bare = counted(base)
@@ -83,7 +83,8 @@ def test_instructions_and_arena(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bare.arena is not None
     assert none.arena is not None
     assert none.arena - bare.arena <= PER_OP
-    assert none.instructions.total - bare.instructions.total <= 100  # of the wrapper itself
+    assert none.instructions.total - bare.instructions.total <= IDLE
+    assert closed.instructions.total - bare.instructions.total <= CLOSED
 
 
 @needs_m4
