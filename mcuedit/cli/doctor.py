@@ -19,7 +19,7 @@ from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
 from mcuedit.errors import McueditError
 
-_PACKAGES = ("ai-edge-litert", "jinja2", "numpy", "pyelftools", "safetensors", "tensorflow")
+_PACKAGES = ("ai-edge-litert", "cffi", "jinja2", "numpy", "pyelftools", "safetensors", "tensorflow")
 
 
 @dataclass(frozen=True)
