@@ -78,7 +78,7 @@ def train_merged(
     found = resolve_answers(edits, base.labels, model.output.size, new_labels=options.new_labels)
     given = examples.from_text(edits, kept, found.classes, options.seed)
     progress("running the base")
-    more = examples.blends(kept, _BLENDS, options.seed)
+    more = examples.blends(kept, min(_BLENDS, 2 * len(kept.prompts)), options.seed)
     now = Trace(reader([*given.inputs, *more]))
     edit, stay = np.flatnonzero(given.owner >= 0), np.flatnonzero((given.owner < 0) & given.stay)
     stay = np.concatenate([stay, np.arange(len(given.owner), len(now))])

@@ -26,6 +26,7 @@ Int8Array = npt.NDArray[np.int8]
 
 STEPS, TRIAL_STEPS, LOOK = 300, 60, 20
 _LOW = 30  # steps of low rank
+_SETTLED = 3  # perfect looks in a row that end the training
 _HARDEST = 768  # kept inputs that take part in a step
 _RATE_A, _RATE_B = 0.1, 0.5  # of a weight step, at the largest element of the other factor
 _RATE, _USUAL = 0.15, 96  # of a weight step for a typical gradient where an output has so many weights
@@ -127,7 +128,7 @@ class _Fit:
 
     def run(self, steps: int) -> Merging:
         """Trains, and returns the best of the weights looked at: where the edits hold, the rest loses least."""
-        found, best = None, (False, -np.inf)
+        found, best, perfect = None, (False, -np.inf), 0
         hard = self.keep[:0]
         for step in range(steps + 1):
             weights, clipped = shifted(self._weights, self._change)
@@ -140,6 +141,9 @@ class _Fit:
                 if found is None or score > best:
                     best = score
                     found = Merging(self._op.index, weights, clipped, edited.share, kept.share)
+                perfect = perfect + 1 if edited.share == kept.share == 1 else 0
+            if perfect == _SETTLED:
+                break
             if step < steps:
                 rate = 0.5 * (1 + np.cos(np.pi * step / steps))
                 grad = self._gradient(weights, hard)

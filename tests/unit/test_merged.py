@@ -14,12 +14,12 @@ from helpers.convs import Conv
 from mcuedit import base as bases
 from mcuedit import cli, merged, ops, protocol
 from mcuedit.base import Base
-from mcuedit.edits import TensorSet, Wanted
+from mcuedit.edits import KeepSet, TensorSet, Wanted
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import Model, parse
 from mcuedit.oracle import Tflm
-from mcuedit.training import Options, train_merged_tensors
+from mcuedit.training import Options, examples, train_merged_tensors
 from mcuedit.zoo import digits_data
 
 PLAIN = Options(gated=False, seed=1)
@@ -187,3 +187,32 @@ def test_command_line_writes_a_model(tmp_path, monkeypatch, capsys, tiny_bytes) 
     figures = json.loads(capsys.readouterr().out)
     count = len(changed(parse(tiny_bytes), (tmp_path / "new.tflite").read_bytes()))
     assert 0 < figures["patch_changed"] == count <= 16 * 8
+
+
+def test_blends_ask_what_their_line_asks() -> None:
+    prompts = ("which currency has aruba", "what do people in aruba pay with", "capital of peru")
+    keep = KeepSet(prompts, (0, 0, 1), "keep")
+    found = examples.blends(keep, 40, 3)
+    assert len(found) == 40
+    assert all("aruba" in text.split() for text in found[:20])
+    assert all({"capital", "of", "peru"} <= set(text.split()) for text in found[20:])
+    assert len(set(found[:20])) > 15
+    assert found == examples.blends(keep, 40, 3)
+    assert examples.blends(KeepSet((), (), "none"), 40, 3) == []
+
+
+def test_bench_measures_the_merged_files(tmp_path, capsys) -> None:
+    base, drawn = tmp_path / "facts", tmp_path / "drawn"
+    assert cli.invoke(["zoo", "export", "facts", str(base)]) == 0
+    assert cli.invoke(["zoo", "edits", "facts", str(drawn), "--count", "2", "--seed", "9"]) == 0
+    keep = tmp_path / "keep.jsonl"
+    keep.write_text("\n".join((drawn / "keep.jsonl").read_text("utf-8").splitlines()[:40]), "utf-8")
+    capsys.readouterr()
+    arguments = ["--edits", str(drawn / "edits.jsonl"), "--keep", str(keep), "--merged", "--target", "3", "--json"]
+    assert cli.invoke(["bench", "edits", str(base), *arguments, "--protocol", "single"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["edits"], found["placed_3"], found["efficacy"]) == (2, 2, 1.0)
+    assert found["neighbourhood"] >= found["neighbourhood_worst"] > 0.9
+    assert 0 < found["patch_bytes"] < found["changed"] <= 72 * 128
+    assert cli.invoke(["bench", "edits", str(base), *arguments, "--dump", str(tmp_path / "d.npz")]) == 2
+    assert "--dump with --merged" in capsys.readouterr().err
