@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcuedit.delta import Adapter
+from mcuedit.errors import McueditError
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,19 @@ def adapter_names(adapter: Adapter) -> Names:
     """Names for an adapter; `_adapter` keeps them apart from those of the base."""
     symbol = f"{_identifier(adapter.name)}_adapter"
     return Names(symbol, symbol, symbol.upper())
+
+
+def distinct_names(base: str, adapters: Sequence[Adapter]) -> list[Names]:
+    """Names for the adapters beside a base called `base`.
+
+    Raises:
+        McueditError: two of them, or one and the base, would have the same file name.
+    """
+    names = [adapter_names(adapter) for adapter in adapters]
+    for stem, count in Counter([base_names(base).stem, *(n.stem for n in names)]).items():
+        if count > 1:
+            raise McueditError(f"{count} of the given things would be called {stem} in C", "rename all but one")
+    return names
 
 
 def _identifier(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -17,10 +16,9 @@ from mcuedit import __version__, package, resources
 from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
-from mcuedit.codegen.names import adapter_names, base_names, comment
+from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.plan import Place, Plan, plan, projects
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.model import Op
 from mcuedit.window import Window
 
@@ -79,10 +77,7 @@ def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, st
     Raises:
         McueditError: the bare runtime does not support the model, an adapter does not fit it, or names collide.
     """
-    names = [adapter_names(a) for a in adapters]
-    for stem, count in Counter([base_names(base.name).stem, *(n.stem for n in names)]).items():
-        if count > 1:
-            raise McueditError(f"{count} of the given things would be called {stem} in C", "rename all but one")
+    names = distinct_names(base.name, adapters)
     files = render_base(base)
     for adapter in adapters:
         files |= render_adapter(adapter, base)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -15,7 +14,7 @@ from mcuedit import resources
 from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
-from mcuedit.codegen.names import adapter_names, base_names, comment
+from mcuedit.codegen.names import base_names, comment, distinct_names
 from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.delta import Adapter
@@ -74,10 +73,7 @@ def render_tflm_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[st
     Raises:
         McueditError: as `render_tflm_base`; or an adapter does not fit the base, or names collide.
     """
-    names = [adapter_names(adapter) for adapter in adapters]
-    for stem, count in Counter([base_names(base.name).stem, *(n.stem for n in names)]).items():
-        if count > 1:
-            raise McueditError(f"{count} of the given things would be called {stem} in C", "rename all but one")
+    names = distinct_names(base.name, adapters)
     files = render_tflm_base(base)
     for adapter in adapters:
         files |= render_adapter(adapter, base)

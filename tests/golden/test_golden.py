@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import tiny
+from helpers import golden, tiny
 from helpers.deltas import adapter, delta
 from helpers.emitted import CMAKE, MAIN, adapters, base, project, readme_code
 from helpers.native import WARNINGS, Native, core_sources, includes
@@ -31,14 +31,7 @@ EXPECTED = Path(__file__).with_name("expected")
 def test_golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "__version__", "0.0.0")
     got = {name: text for name, text in project(base()).items() if not name.startswith("mcuedit/")}
-    if request.config.getoption("--update-golden"):
-        shutil.rmtree(EXPECTED, ignore_errors=True)
-        EXPECTED.mkdir()
-        for name, text in got.items():
-            (EXPECTED / name).write_text(text, encoding="utf-8")
-    assert sorted(got) == sorted(path.name for path in EXPECTED.iterdir())
-    for name, text in got.items():
-        assert text == (EXPECTED / name).read_text(encoding="utf-8"), name
+    golden.compare(request, got, EXPECTED)
 
 
 def test_two_processes_emit_the_same() -> None:

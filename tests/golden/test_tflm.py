@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-from helpers import tiny
+from helpers import golden, tiny
 from helpers.deltas import adapter, delta
 
 from mcuedit import codegen
@@ -28,14 +27,7 @@ def test_golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     got = {name: text for name, text in made.items() if "/" not in name and not name.startswith("a_fact")}
     array = got.pop("tiny_model.c").split("{\n")[1].split("}")[0]
     assert bytes(map(int, array.replace(",", " ").split())) == base.model.data
-    if request.config.getoption("--update-golden"):
-        shutil.rmtree(EXPECTED, ignore_errors=True)
-        EXPECTED.mkdir()
-        for name, text in got.items():
-            (EXPECTED / name).write_text(text, encoding="utf-8")
-    assert sorted(got) == sorted(path.name for path in EXPECTED.iterdir())
-    for name, text in got.items():
-        assert text == (EXPECTED / name).read_text(encoding="utf-8"), name
+    golden.compare(request, got, EXPECTED)
 
 
 def test_what_tflm_has_not_is_named() -> None:

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from helpers import golden
 from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
 from helpers.native import WARNINGS
 
 from mcuedit import codegen, emission, resources, tflm, toolchain
-from mcuedit.atomic import MARKER, write_folder
+from mcuedit.atomic import write_folder
 from mcuedit.codegen import projects, render
 from mcuedit.errors import McueditError
 
@@ -61,13 +62,7 @@ def test_golden(kind: str, runtime: str, request: pytest.FixtureRequest, monkeyp
     files = emission.emit(of, adapters(of), project=kind, runtime=runtime)
     assert files == emission.emit(of, adapters(of), project=kind, runtime=runtime)
     got = {name: data.decode() for name, data in files.items() if not name.endswith(C_CODE)}
-    if request.config.getoption("--update-golden"):
-        write_folder(folder, got, force=True)
-        (folder / MARKER).unlink()
-    expected = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert sorted(got) == sorted(expected)
-    for name, text in got.items():
-        assert text == expected[name].read_text(encoding="utf-8"), name
+    golden.compare(request, got, folder)
 
 
 def test_the_metadata_of_firmware(request: pytest.FixtureRequest) -> None:
