@@ -78,16 +78,16 @@ typedef struct {
     uint16_t answer; /* a class */
     uint16_t count;  /* of `steps` */
     const uint8_t *steps;
-} mcuedit_probe;
+} mcuedit_probe_input;
 
-/* Probe `index` (from 0) of a parsed package. 0: it has none of that index; 1: `probe` is it. */
-int mcuedit_package_probe(const mcuedit_package *package, uint8_t index, mcuedit_probe *probe);
+/* Probe `index` (from 0) of a parsed package. 1: `probe` is it; 0: there is none of that index. */
+int mcuedit_probe_read(const mcuedit_package *package, uint8_t index, mcuedit_probe_input *probe);
 
 /*
  * Writes the input of a probe: `size` elements at `x`, those that it does not name being `zero_point`. MCUEDIT_E_PROBE
  * if it names one that the input does not have.
  */
-int mcuedit_probe_input(const mcuedit_probe *probe, int8_t *x, uint32_t size, int8_t zero_point);
+int mcuedit_probe_expand(const mcuedit_probe_input *probe, int8_t *x, uint32_t size, int8_t zero_point);
 
 #ifdef __cplusplus
 }
