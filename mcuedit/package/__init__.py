@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes to a device: the bytes of an adapter (SPEC.md, section 3), and the signed package around them (section 7).
+
+    adapter     Adapter <-> device bytes
+    probe       inputs whose answers a device checks before it trusts a new adapter, sparsely coded
+    container   adapter and probes <-> an MCUboot image, made by imgtool and read strictly
+"""
+
+from mcuedit.package.adapter import DELTA, HEADER, LABEL, MAGIC, check, decode, encode
+
+__all__ = ["DELTA", "HEADER", "LABEL", "MAGIC", "check", "decode", "encode"]
