@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a schedule of noisy steps gives away, by Google's dp-accounting."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from mcuedit.errors import McueditError
+from mcuedit.privacy.noise import CLIP_MAX, SIGMA_MAX
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps of training with differential privacy, in the integers that the trainer computes with.
+
+    Attributes:
+        sigma: standard deviation of the noise on every element of a step's sum.
+        clip: L2 norm that an example's gradient has at most; adding or removing an example changes the sum by as much.
+        steps: how many.
+        rate: probability that an example takes part in a step (Poisson sampling), 0 < rate <= 1.
+    """
+
+    sigma: int
+    clip: int
+    steps: int
+    rate: float
+
+    def __post_init__(self) -> None:
+        for name, value, most in (("sigma", self.sigma, SIGMA_MAX), ("clip", self.clip, CLIP_MAX)):
+            if not 1 <= value <= most:
+                raise McueditError(f"{name} {value}", f"an integer from 1 to {most}")
+        if self.steps < 1:
+            raise McueditError(f"{self.steps} steps", "1 or more")
+        if not 0 < self.rate <= 1:
+            raise McueditError(f"sampling rate {self.rate}", "more than 0, at most 1")
+
+    @property
+    def multiplier(self) -> float:
+        """Noise multiplier: sigma over the sensitivity."""
+        return self.sigma / self.clip
+
+
+def epsilon(schedule: Schedule, delta: float) -> float:
+    """Epsilon at `delta` of the schedule with continuous Gaussian noise, by Renyi divergences: what we state.
+
+    Raises:
+        McueditError: delta is no probability.
+    """
+    from dp_accounting import dp_event, rdp
+
+    _check(delta)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # orders that do not converge are left out, which is safe
+    accountant = rdp.RdpAccountant()
+    step = dp_event.PoissonSampledDpEvent(schedule.rate, dp_event.GaussianDpEvent(schedule.multiplier))
+    accountant.compose(step, schedule.steps)
+    return float(accountant.get_epsilon(delta))
+
+
+def discrete_epsilon(schedule: Schedule, delta: float) -> float:
+    """Epsilon at `delta` of the integer mechanism along one coordinate, by privacy loss distributions.
+
+    An example moves the sum by at most `clip` along any direction. A lattice is not the same in all directions; the
+    discrete Gaussian's Renyi divergence is at most that of the continuous one in each (Canonne, Kamath and Steinke,
+    2020), so that the whole mechanism is bounded by `epsilon`, and this shows by how much.
+
+    Raises:
+        McueditError: delta is no probability.
+    """
+    from dp_accounting.pld import privacy_loss_distribution as pld
+
+    _check(delta)
+    step = pld.from_discrete_gaussian_mechanism(schedule.sigma, schedule.clip, sampling_prob=schedule.rate)
+    return float(step.self_compose(schedule.steps).get_epsilon_for_delta(delta))
+
+
+def _check(delta: float) -> None:
+    if not 0 < delta < 1:
+        raise McueditError(f"delta {delta}", "more than 0, less than 1; well below one over the number of examples")
