@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device's side of SMP, the Simple Management Protocol of mcumgr: messages in, messages out (SPEC.md, section 9).
+ *
+ * Nothing here does I/O: a datagram is a message as it is, serial lines are taken apart and put together by
+ * mcuedit_smp_receive and mcuedit_smp_send. A receiver may be fed by an interrupt; messages are handled by the main
+ * loop, between two inferences. CBOR is zcbor's, which the build finds (mcuedit/zcbor.py).
+ */
+#ifndef MCUEDIT_SMP_H
+#define MCUEDIT_SMP_H
+
+#include <stdint.h>
+
+#include "mcuedit/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MCUEDIT_SMP_HEADER_SIZE 8
+
+/* The group of the commands that are mcuedit's own, the first of the user groups. */
+#define MCUEDIT_SMP_GROUP       64
+
+/* The longest serial line that is sent, its two first bytes and line feed included. */
+#define MCUEDIT_SMP_LINE        127
+
+/* One inference on behalf of a host. The callback fills the second part. */
+typedef struct {
+    const uint8_t *input; /* the input tensor's bytes, or a prompt if `is_text` */
+    uint32_t input_size;
+    const uint8_t *who; /* user or context that picks the arm; NULL: the device does */
+    uint32_t who_size;
+    uint8_t is_text;
+
+    uint8_t arm;
+    uint8_t label_length;
+    uint16_t answer;
+    const char *label; /* NULL: the answer has no name */
+    const int8_t *output;
+    uint32_t output_size;
+} mcuedit_smp_inference;
+
+/* What the groups work on. All of it must outlive the server. */
+typedef struct {
+    mcuedit_store *store;
+    const char *id;      /* of the device, text of at most 16 bytes */
+    const uint8_t *base; /* SHA-256 of the base, `base_size` bytes of it (8 or 32) */
+    uint8_t base_size;
+    uint8_t buffer_count; /* messages that the transport can hold */
+    uint16_t buffer_size; /* bytes of the largest message that it takes */
+    void *context;        /* for the callbacks, which may be NULL: their commands are then not supported */
+    /* Resets the device once the response has left. A negative mcuedit_error refuses. */
+    int (*reset)(void *context);
+    int (*infer)(void *context, mcuedit_smp_inference *inference);
+    /* The share of inferences that the trial answers, in percent, from a trial's activation on. */
+    int (*share)(void *context, uint8_t percent);
+} mcuedit_smp_config;
+
+/* The state of a server: that of its one upload. Fields are private. */
+typedef struct {
+    const mcuedit_smp_config *config;
+    uint32_t size;   /* of the upload; 0: there is none */
+    uint32_t offset; /* wanted next */
+    uint8_t sha[32];
+    uint8_t has_sha;
+    uint8_t rivals; /* other uploads refused in favour of this one */
+    uint8_t stalled; /* one of them, and nothing came of this one since */
+} mcuedit_smp;
+
+void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
+
+/*
+ * Handles one message of `size` bytes. Returns the size of the response in `response`, of at least 32 bytes; 0 if there
+ * is none to give, because the request's header is damaged or it is a response itself.
+ */
+uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t size, uint8_t *response,
+                            uint32_t capacity);
+
+/* Puts messages together from serial lines, byte by byte. Fields are private. */
+typedef struct {
+    uint8_t *buffer; /* length, message, CRC */
+    uint16_t capacity;
+    uint16_t fill;
+    uint16_t bits; /* of the base64 digits so far, those that make no byte yet */
+    uint8_t bit_count;
+    uint8_t state;
+    volatile uint8_t ready;
+} mcuedit_smp_receiver;
+
+/* Largest message: `capacity` - 4 bytes. */
+void mcuedit_smp_receiver_init(mcuedit_smp_receiver *receiver, uint8_t *buffer, uint16_t capacity);
+
+/*
+ * Takes a byte from the line. Whatever is no frame, too long or damaged is dropped; the next first line starts anew.
+ * While a message waits, all bytes are dropped. Returns 1 if a message waits.
+ */
+int mcuedit_smp_receive(mcuedit_smp_receiver *receiver, uint8_t byte);
+
+/* The message that waits: `*size` bytes. NULL if there is none. */
+const uint8_t *mcuedit_smp_message(const mcuedit_smp_receiver *receiver, uint32_t *size);
+
+/* Drops it: the receiver takes bytes again. */
+void mcuedit_smp_release(mcuedit_smp_receiver *receiver);
+
+/* Writes a message as serial lines. */
+void mcuedit_smp_send(const uint8_t *message, uint32_t size, void (*write)(void *context, uint8_t byte), void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
