@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs whose answers a device checks before it trusts a new adapter, sparsely coded (SPEC.md, section 7)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.errors import McueditError
+
+Int8Array = npt.NDArray[np.int8]
+
+CHANGED, UNCHANGED = 1, 2
+MAX_PROBES = 4
+_SECTION = struct.Struct("<BB")
+_PROBE = struct.Struct("<BBHH")
+_FAR = 255  # a step that takes no value
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One input and its answer.
+
+    Attributes:
+        kind: CHANGED, the base alone answers otherwise; UNCHANGED, it answers the same.
+        answer: the class that the base with the adapter must give.
+        steps: int pairs (skip, value): elements left at the input's zero point, then the value of the next one;
+            skip 255 leaves 255 elements and takes none.
+    """
+
+    kind: int
+    answer: int
+    steps: tuple[tuple[int, int], ...]
+
+    def expand(self, size: int, zero_point: int) -> Int8Array:
+        """The input: int8[size].
+
+        Raises:
+            ValueError: a step leads beyond it.
+        """
+        x = np.full(size, zero_point, np.int8)
+        at = 0
+        for skip, value in self.steps:
+            at += skip
+            if skip == _FAR:
+                continue
+            if at >= size:
+                raise ValueError(f"element {at} of {size}")
+            x[at] = value
+            at += 1
+        return x
+
+
+def sparse(x: Int8Array, zero_point: int, kind: int, answer: int) -> Probe:
+    """Codes an input, int8 of any shape.
+
+    Raises:
+        McueditError: it has more elements than can be told apart.
+    """
+    flat = x.reshape(-1).astype(int)
+    steps: list[tuple[int, int]] = []
+    last = -1
+    for at in np.flatnonzero(flat != zero_point).tolist():
+        far, skip = divmod(at - last - 1, _FAR)
+        steps += [(_FAR, 0)] * far + [(skip, int(flat[at]))]
+        last = at
+    if len(steps) > 0xFFFF:
+        raise McueditError(f"a probe of {len(steps)} elements, at most 65535 fit", "choose another input")
+    return Probe(kind, answer, tuple(steps))
+
+
+def encode(probes: Sequence[Probe]) -> bytes:
+    """The probe section; nothing without probes.
+
+    Raises:
+        McueditError: there are too many.
+    """
+    if not probes:
+        return b""
+    if len(probes) > MAX_PROBES:
+        raise McueditError(f"{len(probes)} probes, at most {MAX_PROBES} fit", "leave some out")
+    out = _SECTION.pack(len(probes), 0)
+    for probe in probes:
+        out += _PROBE.pack(probe.kind, 0, probe.answer, len(probe.steps))
+        out += b"".join(struct.pack("<Bb", *step) for step in probe.steps)
+    return out + b"\0" * (-len(out) % 4)
+
+
+def decode(data: bytes) -> tuple[Probe, ...]:
+    """Reads a probe section; the empty one has no probes.
+
+    Raises:
+        ValueError: it is malformed; the text says where.
+    """
+    if not data:
+        return ()
+    if len(data) < _SECTION.size:
+        raise ValueError("the probe section is cut short")
+    count, zero = _SECTION.unpack_from(data)
+    if not 1 <= count <= MAX_PROBES or zero:
+        raise ValueError(f"{count} probes")
+    probes, offset = [], _SECTION.size
+    for _ in range(count):
+        probe, offset = _decode(data, offset)
+        probes.append(probe)
+    if encode(probes) != data:
+        raise ValueError("the probe section is not in canonical form")
+    return tuple(probes)
+
+
+def _decode(data: bytes, offset: int) -> tuple[Probe, int]:
+    if offset + _PROBE.size > len(data):
+        raise ValueError("a probe is cut short")
+    kind, zero, answer, count = _PROBE.unpack_from(data, offset)
+    offset += _PROBE.size
+    end = offset + 2 * count
+    if kind not in (CHANGED, UNCHANGED) or zero:
+        raise ValueError(f"a probe of kind {kind}")
+    if end > len(data):
+        raise ValueError("a probe is cut short")
+    steps = tuple(struct.unpack_from("<Bb", data, at) for at in range(offset, end, 2))
+    if any(skip == _FAR and value for skip, value in steps) or (steps and steps[-1][0] == _FAR):
+        raise ValueError("a probe has a step to nowhere")
+    return Probe(kind, answer, steps), end
