@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a device could not be asked, or said no; each reason is one word that scripts can go by."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from mcuedit import resources
+from mcuedit.errors import McueditError
+
+UNREACHABLE = "unreachable"  # nothing answers
+GARBAGE = "garbage"  # something answers, but it is no SMP, or breaks its rules
+BUSY = "busy"  # it asks to be asked again, and keeps doing so
+SLOW = "slow"  # too little progress
+FULL = "full"  # no slot for another package
+REFUSED = "refused"  # the device says no, by the error in `Refused.name`
+OTHER_BASE = "other-base"  # the package is for another base than the device runs
+
+_ERROR = re.compile(r'X\(\s*(\w+)\s*,\s*(-?\d+)\s*,\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
+_SMP = {
+    1: ("EUNKNOWN", "unknown error"),
+    2: ("ENOMEM", "not enough memory"),
+    3: ("EINVAL", "an invalid value"),
+    4: ("ETIMEOUT", "it timed out"),
+    5: ("ENOENT", "no such entry"),
+    6: ("EBADSTATE", "not in its present state"),
+    7: ("EMSGSIZE", "the answer is too large"),
+    8: ("ENOTSUP", "it knows no such command"),
+    9: ("ECORRUPT", "corrupt"),
+    10: ("EBUSY", "busy"),
+    11: ("EACCESSDENIED", "access denied"),
+}
+_HINTS = {
+    "E_BASE": "'mcuedit status --to ADDR' names the device's base; train and pack for that one",
+    "E_BUSY": "ask again; an upload that its sender has left gives way by itself",
+    "E_COUNTER": "'mcuedit status --to ADDR' shows the floor: pack with a counter a little above it",
+    "E_FLASH": "its flash is worn out or write-protected",
+    "E_FULL": "free a slot: 'mcuedit deactivate --to ADDR --slot N --erase'",
+    "E_KEY": "sign with a key that the device knows, or build the device with this one",
+    "E_NAME": "two adapters of one name cannot be active together: name the one to keep",
+    "E_PROBE": "the package's own probe fails on this device: it was rolled back",
+    "E_REVOKED": "this very package failed here before: pack a new version",
+    "E_SIGNATURE": "the package was changed after it was signed: pack it again",
+    "E_STATE": "'mcuedit status --to ADDR' shows its state",
+}
+
+
+class LinkError(McueditError):
+    """A device could not be asked, or said no.
+
+    Attributes:
+        reason: one of the words above.
+    """
+
+    def __init__(self, reason: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
+class Refused(LinkError):
+    """The device said no.
+
+    Attributes:
+        name: of its error, such as E_COUNTER; of SMP's own errors, such as ENOTSUP.
+    """
+
+    def __init__(self, address: str, group: int | None, code: int) -> None:
+        self.name, text = error_of(group, code)
+        reason = {"E_FULL": FULL, "E_BUSY": BUSY, "EBUSY": BUSY, "E_BASE": OTHER_BASE}.get(self.name, REFUSED)
+        hint = _HINTS.get(self.name, "'mcuedit status --to ADDR' shows its state").replace("ADDR", address)
+        super().__init__(reason, f"{address}: refused: {self.name}: {text}", hint)
+
+
+def error_of(group: int | None, code: int) -> tuple[str, str]:
+    """Name and meaning of a device's error.
+
+    Args:
+        group: that of a version-2 error; None for a version-1 error, where the core's errors and SMP's share numbers
+            and SMP's are meant.
+    """
+    known = core_errors() if group is not None and group >= 64 else _SMP
+    return known.get(code, (f"error {code}", f"of group {group}, which this mcuedit does not know"))
+
+
+@cache
+def core_errors() -> dict[int, tuple[str, str]]:
+    """The core's errors as the link carries them: -value to name and meaning, from firmware/include/mcuedit/error.h."""
+    text = (resources.path("firmware") / "include" / "mcuedit" / "error.h").read_text("utf-8").replace("\\\n", " ")
+    return {
+        -int(value): (name, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', meaning)))
+        for name, value, meaning in _ERROR.findall(text)
+    }

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device says about itself, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcuedit.transport import messages as m
+
+STATES = ("empty", "staged", "trial", "confirmed", "revoked")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One slot of the store.
+
+    Attributes:
+        state: one of STATES.
+        name, version, counter: of its package; empty and 0 in an empty slot.
+        digest: the package's own hash (TLV 0x10), hexadecimal.
+        size: bytes of the package.
+        key: SHA-256 of the public key that signed it, hexadecimal.
+    """
+
+    index: int
+    state: str
+    name: str = ""
+    version: str = ""
+    counter: int = 0
+    digest: str = ""
+    size: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A device.
+
+    Attributes:
+        base: SHA-256 of the .tflite that it runs, hexadecimal; its first 8 bytes at least.
+        device: its own id.
+        floor: highest counter that was ever activated.
+        room: bytes of a slot.
+        active, confirmed, trial: slots of each stack; no trial is an empty one, unless `boots` is not 0.
+        boots: boots that an unconfirmed trial has left; 0 without a trial.
+        ab: percent of the inferences that the trial's stack answers.
+        development: it takes packages without a known signature.
+        records, head: sequence of the audit log's next record, and the hash that its last one ends with.
+        wear: erases of its journal.
+        upload: (offset, size) of an upload that is open.
+    """
+
+    base: str
+    device: str
+    floor: int
+    room: int
+    active: tuple[int, ...]
+    confirmed: tuple[int, ...]
+    trial: tuple[int, ...]
+    boots: int
+    ab: int
+    development: bool
+    records: int
+    head: str
+    wear: int
+    upload: tuple[int, int] | None
+    slots: tuple[Slot, ...]
+
+    @property
+    def in_trial(self) -> bool:
+        """Whether a trial runs; that of the factory state has no slot."""
+        return bool(self.trial) or self.boots > 0
+
+    def find(self, digest: str) -> Slot | None:
+        """The slot that holds a package."""
+        return next((slot for slot in self.slots if digest and slot.digest == digest), None)
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Counters of an A/B test: (confirmed stack, trial stack)."""
+
+    runs: tuple[int, ...]
+    good: tuple[int, ...]
+    bad: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Part of an audit log.
+
+    Attributes:
+        first: sequence of the oldest record that the device keeps.
+        at: sequence of the first one in `data`.
+        next: sequence that the next record will have.
+        data: 32 bytes for each record.
+    """
+
+    first: int
+    at: int
+    next: int
+    data: bytes
+
+
+def mask_of(slots: tuple[int, ...]) -> int:
+    """Bit i is slot i."""
+    return sum(1 << i for i in set(slots))
+
+
+def slots_of(mask: int) -> tuple[int, ...]:
+    """The other way round."""
+    return tuple(i for i in range(16) if mask >> i & 1)
+
+
+def slot_of(told: m.SlotResponse) -> Slot:
+    """As it stands in an answer."""
+    state = STATES[told.state]
+    return Slot(told.slot, state, told.name, told.ver, told.ctr, told.hash.hex(), told.size, told.key.hex())
+
+
+def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
+    """As it stands in an answer."""
+    return Status(
+        base=told.base.hex(),
+        device=told.id,
+        floor=told.floor,
+        room=told.room,
+        active=slots_of(told.mask),
+        confirmed=slots_of(told.good),
+        trial=slots_of(told.trial),
+        boots=told.boots,
+        ab=told.ab,
+        development=told.dev,
+        records=told.log,
+        head=told.head.hex(),
+        wear=told.wear,
+        upload=(told.up[0], told.up[1]) if told.up else None,
+        slots=tuple(slots),
+    )
