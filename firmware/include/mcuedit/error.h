@@ -3,20 +3,31 @@
 #define MCUEDIT_ERROR_H
 
 /* X(name, value, what happened). Values are part of the ABI: append only. */
-#define MCUEDIT_ERRORS(X)                                                    \
-    X(OK, 0, "no error")                                                     \
-    X(E_SIZE, -1, "size and length field differ, or the bytes end too soon") \
-    X(E_MAGIC, -2, "not an adapter, or another format version")              \
-    X(E_CRC, -3, "CRC mismatch: corrupted")                                  \
-    X(E_BASE, -4, "made for another base, or the base in flash is damaged")  \
-    X(E_ALIGN, -5, "not at a 4-byte aligned address")                        \
-    X(E_FIELD, -6, "a field is outside its range")                           \
-    X(E_GEOMETRY, -7, "tap, target, shape or quantization do not fit")       \
-    X(E_BOUND, -8, "an accumulator could overflow")                          \
-    X(E_LABEL, -9, "malformed or contradictory label")                       \
-    X(E_RANK, -10, "more active factors than the stack has room for")        \
-    X(E_COMMAND, -11, "unknown or malformed command")                        \
-    X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")
+#define MCUEDIT_ERRORS(X)                                                                      \
+    X(OK, 0, "no error")                                                                       \
+    X(E_SIZE, -1, "size and length field differ, or the bytes end too soon")                   \
+    X(E_MAGIC, -2, "not an adapter or package, or another format version")                     \
+    X(E_CRC, -3, "CRC mismatch: corrupted")                                                    \
+    X(E_BASE, -4, "made for another base, or the base in flash is damaged")                    \
+    X(E_ALIGN, -5, "not at a 4-byte aligned address")                                          \
+    X(E_FIELD, -6, "a field is outside its range")                                             \
+    X(E_GEOMETRY, -7, "tap, target, shape or quantization do not fit")                         \
+    X(E_BOUND, -8, "an accumulator could overflow")                                            \
+    X(E_LABEL, -9, "malformed or contradictory label")                                         \
+    X(E_RANK, -10, "more active factors than the stack has room for")                          \
+    X(E_COMMAND, -11, "unknown or malformed command")                                          \
+    X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")    \
+    X(E_FLASH, -13, "the flash could not be read, programmed or erased")                       \
+    X(E_FORM, -14, "not of the form of a package: a field, a TLV, the name or a probe")        \
+    X(E_HASH, -15, "the package's hash is not that of its bytes")                              \
+    X(E_KEY, -16, "not signed by a key that this device trusts, or it has none")               \
+    X(E_SIGNATURE, -17, "the signature is not that of the key")                                \
+    X(E_COUNTER, -18, "security counter too low, or too far ahead")                            \
+    X(E_NAME, -19, "no such name, or two active adapters of one name")                         \
+    X(E_STATE, -20, "not possible in the present state")                                       \
+    X(E_FULL, -21, "no free slot, or larger than one")                                         \
+    X(E_PROBE, -22, "a probe was not answered as the package says, or does not fit the input") \
+    X(E_REVOKED, -23, "was revoked or rolled back")
 
 typedef enum {
 #define MCUEDIT_ERROR_ENUM(name, value, text) MCUEDIT_##name = (value),

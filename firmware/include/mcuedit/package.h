@@ -21,7 +21,7 @@ extern "C" {
 #define MCUEDIT_PACKAGE_NAME_MAX    24
 
 /* Bytes of a package that are neither payload nor name. */
-#define MCUEDIT_PACKAGE_OVERHEAD    264
+#define MCUEDIT_PACKAGE_OVERHEAD    260
 
 /*
  * Whom a device trusts, and its cryptography. crypto.h has functions that fit; so do a few lines around PSA or
