@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: slots with update packages and a journal in a region of flash (SPEC.md, section 8). It decides which
+ * adapters are active, survives a power cut at any moment, and keeps a log of what was done.
+ *
+ * A slot's states: empty -> staged (uploaded and checked) -> trial (active, not yet confirmed) -> confirmed, or
+ * revoked. A trial that nobody confirms within its boots, or that fails a probe, ends by itself: the confirmed stack is
+ * active again and the slots that were new in the trial are revoked. The stack of no adapter (mask 0, the factory's
+ * state) can always be activated. Masks have a bit for each slot.
+ *
+ * Contexts. There are two: inferences, and the receiver, from which every function but mcuedit_store_pick,
+ * mcuedit_store_idle and mcuedit_store_outcome is called. The receiver may interrupt an inference at any point, never
+ * the other way round. It only prepares what mcuedit_store_pick takes up: a running inference keeps the set that it
+ * began with. What belongs to that set is in use until the next pick (or mcuedit_store_idle): its slots are not erased,
+ * its views and its place among the sets are not taken for others; where that is in the way, the answer is
+ * MCUEDIT_E_BUSY, and after the next pick the same call goes through. There are three sets for the most that can be in
+ * use: the confirmed one, that of the trial, and the one of a running inference. Functions that run inferences
+ * themselves (activation of a package with probes, by `ask`) must be called where no inference is running.
+ */
+#ifndef MCUEDIT_STORE_H
+#define MCUEDIT_STORE_H
+
+#include <stdint.h>
+
+#include "mcuedit/mcuedit.h"
+#include "mcuedit/package.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Slots at most: a multiple of 4 up to 16. */
+#ifndef MCUEDIT_STORE_SLOTS
+#define MCUEDIT_STORE_SLOTS 8
+#endif
+
+/* Adapters that are parsed at once, of the confirmed, the trial and the running stack together. */
+#ifndef MCUEDIT_STORE_VIEWS
+#define MCUEDIT_STORE_VIEWS 4
+#endif
+
+/* How far a security counter may lie above the highest one that was ever activated. */
+#ifndef MCUEDIT_COUNTER_STEP
+#define MCUEDIT_COUNTER_STEP 65536
+#endif
+
+/* Bytes of a record of the journal, and the least size of one of its pages. */
+#define MCUEDIT_RECORD_SIZE  32
+#define MCUEDIT_JOURNAL_PAGE 1024
+
+/*
+ * A region of flash: `journal_pages` pages of the journal, then `slot_count` slots. A page of the journal is the
+ * smallest number of erase pages that has MCUEDIT_JOURNAL_PAGE bytes. Offsets are from the region's start, which is
+ * at the start of an erase page.
+ *
+ * The callbacks return 0 or any other value for failure. `program` is given whole units, each once between two erases;
+ * `bytes` may have any address. `erase` is given whole erase pages and leaves 0xFF. `read` fails where the part cannot
+ * read back what a power cut left behind (ECC): that counts as damaged. `sync` (or NULL) returns when all before it is
+ * in the flash.
+ */
+typedef struct {
+    void *context;
+    const uint8_t *mapped; /* the region's first byte as the core reads it, 4-byte aligned */
+    uint32_t program_unit; /* 1, 2, 4, 8, 16 or 32 */
+    uint32_t erase_page;   /* 256..131,072, a power of two */
+    uint32_t slot_size;    /* a multiple of erase_page, below 2^20 */
+    uint8_t slot_count;    /* 1..MCUEDIT_STORE_SLOTS */
+    uint8_t journal_pages; /* 2 or more; erases are spread over them */
+    int (*read)(void *context, uint32_t offset, void *bytes, uint32_t size);
+    int (*program)(void *context, uint32_t offset, const void *bytes, uint32_t size);
+    int (*erase)(void *context, uint32_t offset, uint32_t size);
+    int (*sync)(void *context);
+} mcuedit_flash;
+
+/* What a store works with. All of it must outlive the store. */
+typedef struct {
+    const mcuedit_flash *flash;
+    const mcuedit_trust *trust;
+    mcuedit_stack *stack; /* of mcuedit_stack_init */
+    uint8_t allow_local;  /* 1: mcuedit_store_stage_local is allowed */
+    void *context;        /* for the two callbacks, which may be NULL */
+    /* Would the runtime take this set? A dry run: nothing may change. 0 or an error, which refuses it. */
+    int (*prepare)(void *context, const mcuedit_set *set);
+    /*
+     * One inference with `stack` of the store as it is, on the input of `probe` (mcuedit_probe_expand). Returns the
+     * class of its answer or an error. Without this callback probes are not looked at.
+     */
+    int (*ask)(void *context, const mcuedit_probe_input *probe);
+} mcuedit_store_config;
+
+/* What a record of the journal is about. Values are part of the format. */
+enum {
+    MCUEDIT_LOG_PAGE = 1,  /* a new page of the journal begins */
+    MCUEDIT_LOG_ERASE = 2, /* a slot is erased, or an upload into it begins, which erases it first */
+    MCUEDIT_LOG_STAGE = 3, /* a package was accepted */
+    MCUEDIT_LOG_LOCAL = 4, /* an adapter made on the device was accepted */
+    MCUEDIT_LOG_TRIAL = 5, /* a trial begins */
+    MCUEDIT_LOG_BOOT = 6,  /* a boot in a trial */
+    MCUEDIT_LOG_CONFIRM = 7,
+    MCUEDIT_LOG_ROLLBACK = 8, /* a trial ended, or the stack before was restored, on command */
+    MCUEDIT_LOG_EXPIRED = 9,  /* a trial ended: not confirmed in time */
+    MCUEDIT_LOG_PROBE = 10,   /* a trial ended before it began: a probe failed */
+    MCUEDIT_LOG_DAMAGED = 11, /* a trial ended: one of its slots does not pass the checks any more */
+    MCUEDIT_LOG_REVOKE = 12,
+};
+
+typedef enum {
+    MCUEDIT_SLOT_EMPTY,
+    MCUEDIT_SLOT_STAGED,
+    MCUEDIT_SLOT_TRIAL,
+    MCUEDIT_SLOT_CONFIRMED,
+    MCUEDIT_SLOT_REVOKED
+} mcuedit_slot_state;
+
+enum {
+    MCUEDIT_SLOT_USED = 1,
+    MCUEDIT_SLOT_BAD = 2,    /* revoked */
+    MCUEDIT_SLOT_PROVEN = 4, /* was confirmed at some time: may be activated whatever its counter */
+    MCUEDIT_SLOT_LOCAL = 8   /* a bare adapter, made on the device */
+};
+
+/* One slot as the journal keeps it. */
+typedef struct {
+    uint32_t size;   /* bits 0..23: bytes of its package; 24..31: MCUEDIT_SLOT_USED ... */
+    uint32_t erases; /* wear */
+} mcuedit_store_slot;
+
+/* What the journal keeps. To be read freely, never to be written: mcuedit_store_status(). */
+typedef struct {
+    uint8_t chain[8];  /* of the last record */
+    uint32_t sequence; /* of the next record; the first is 0 */
+    uint32_t floor;    /* the highest security counter ever activated */
+    uint32_t pages;    /* erases of the journal so far, spread over its pages in turn */
+    uint16_t confirmed;
+    uint16_t previous; /* what was confirmed before that; 0 if it cannot be had any more */
+    uint16_t trial;    /* 0 without a trial, or if it is one of the factory's state */
+    uint8_t boots;     /* that the trial has left */
+    uint8_t share;     /* percent of inferences that the trial is to answer; the store itself does not look at it */
+    uint8_t in_trial;
+    uint8_t last;      /* slot that was erased last */
+    uint16_t reserved; /* 0 */
+    mcuedit_store_slot slots[MCUEDIT_STORE_SLOTS];
+} mcuedit_store_state;
+
+/* Adapters to be active together, and the slots that they are in. */
+typedef struct {
+    mcuedit_set set;
+    uint16_t mask;
+    const mcuedit_adapter *adapters[MCUEDIT_STORE_VIEWS];
+} mcuedit_store_set;
+
+/* A store. Fields are private but for those that are named below. */
+typedef struct {
+    const mcuedit_store_config *config;
+    uint32_t place; /* of the next record */
+    const mcuedit_store_set *volatile arms[2];
+    const mcuedit_store_set *volatile picked;
+    mcuedit_store_set sets[3];
+    mcuedit_adapter views[MCUEDIT_STORE_VIEWS];
+    uint8_t view_slots[MCUEDIT_STORE_VIEWS];
+    mcuedit_store_state state;
+    /* The upload. upload_size is 0 if there is none; upload_offset is the offset wanted next. */
+    uint32_t upload_size;
+    uint32_t upload_offset;
+    uint8_t upload_slot;
+    uint8_t has_sha256;
+    uint8_t sha256[32];
+    uint8_t unit[32];
+    int8_t damage;    /* why the confirmed stack is not active: an error of the last mcuedit_store_open, else 0 */
+    uint32_t runs[2]; /* inferences of each arm since the store was opened or the last activation */
+    uint32_t good[2]; /* outcomes that the application reported */
+    uint32_t bad[2];
+} mcuedit_store;
+
+/*
+ * Reads the journal, counts a boot of a running trial (and ends it after its last one) and makes the stack. Whatever
+ * the flash contains, the store is usable afterwards and its stack valid: the trial's, the confirmed one, the one
+ * before that if the confirmed one is damaged (`damage` tells), or none. A blank or unreadable journal is an empty
+ * store; nothing is written before the first change. Takes time for hash and signature of every active slot.
+ * MCUEDIT_E_FIELD if the geometry is none; MCUEDIT_E_FLASH if a boot could not be counted: the trial is then not
+ * active.
+ */
+int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config);
+
+/*
+ * Uploads. `begin` chooses and erases a slot for `size` bytes: an empty one, else a revoked one, else one that was
+ * staged, else one that was confirmed earlier, in turn; never one of the confirmed, trial or running stack. `sha256`
+ * (of all the bytes, or NULL) lets it answer MCUEDIT_STORE_THERE, and the slot in `*slot`, if one has these bytes
+ * already; nothing is opened then. An upload that was under way is given up. MCUEDIT_E_SIZE if it does not fit into a
+ * slot, MCUEDIT_E_REVOKED if these bytes are in a revoked slot, MCUEDIT_E_FULL or MCUEDIT_E_BUSY if no slot is free.
+ *
+ * `append` takes any number of bytes at the offset wanted next (MCUEDIT_E_STATE for another one, without an upload, or
+ * beyond its end). `end` checks all of it: SHA-256 as given, mcuedit_package_check, counter, adapter, dry run; then
+ * the slot is staged. On an error the slot is empty and the upload over.
+ */
+#define MCUEDIT_STORE_THERE 1
+int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha256[32], uint8_t *slot);
+int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *bytes, uint32_t size);
+int mcuedit_store_end(mcuedit_store *store, uint8_t *slot);
+
+/* Stages an adapter that was made here: its bare bytes, without package, key or counter. */
+int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_t size, uint8_t *slot);
+
+/*
+ * Starts a trial of the slots of `mask`: active from the next inference on. It ends by itself if `boots` boots (0..255)
+ * passed and another one comes. `share` (1..100) is kept for the application. Every slot is checked as at its upload;
+ * then the probes of those that are new are asked. A trial that was running ends as by a rollback, but for the slots
+ * that the new one has, too. Activating again what is active (trial, or confirmed without a trial) changes nothing.
+ * Slots that were staged need floor < counter <= floor + MCUEDIT_COUNTER_STEP. MCUEDIT_E_STATE for an empty slot,
+ * _E_REVOKED, _E_KEY, _E_COUNTER, _E_NAME (two slots of one name), _E_FULL (more than MCUEDIT_STORE_VIEWS), _E_PROBE
+ * (the new slots are revoked), and whatever the checks say; nothing has changed then. Mask 0 is obeyed even if the
+ * flash fails: the error only says that it will not last beyond a reset.
+ */
+int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share);
+
+/* Makes the trial's stack the confirmed one. MCUEDIT_E_STATE without a trial. */
+int mcuedit_store_confirm(mcuedit_store *store);
+
+/*
+ * Ends the trial: the confirmed stack is active again, and what was new is revoked. Without a trial: goes back to the
+ * stack that was confirmed before, at last to the factory's. MCUEDIT_E_STATE if there is none to go back to.
+ */
+int mcuedit_store_rollback(mcuedit_store *store);
+
+/*
+ * Revokes a slot for good: its bytes are refused from now on. A trial with it ends; if it is confirmed, the stack
+ * before it is confirmed instead, or the factory's.
+ */
+int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot);
+
+/* Erases a slot that is neither confirmed nor in the trial (MCUEDIT_E_STATE), nor in use (MCUEDIT_E_BUSY). */
+int mcuedit_store_erase(mcuedit_store *store, uint8_t slot);
+
+/* The persistent state, read-only. `development` builds need no key. */
+static inline const mcuedit_store_state *mcuedit_store_status(const mcuedit_store *store)
+{
+    return &store->state;
+}
+int mcuedit_store_development(void);
+
+/* Mask of the stack that the next inference on `arm` will run with; not that of `state` where that is damaged. */
+uint16_t mcuedit_store_mask(const mcuedit_store *store, uint8_t arm);
+
+typedef struct {
+    mcuedit_slot_state state;
+    uint8_t flags; /* MCUEDIT_SLOT_USED ... */
+    uint32_t size; /* 0 if empty */
+    uint32_t erases;
+    const uint8_t *bytes; /* the package (mcuedit_package_parse), or a bare adapter */
+} mcuedit_slot_info;
+
+/* MCUEDIT_E_FIELD if there is no such slot. */
+int mcuedit_store_slot_info(const mcuedit_store *store, uint8_t slot, mcuedit_slot_info *info);
+
+/*
+ * The log: the record with the lowest sequence number that is `from` or more and still in the flash, as its 32 bytes
+ * (SPEC.md, section 8). 1 if there is one, else 0. Reads the whole journal.
+ */
+int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t record[MCUEDIT_RECORD_SIZE]);
+
+/*
+ * Called by the inference context before each inference: takes up the stack of `arm`: 0 the confirmed one, 1 the
+ * trial's (without a trial: the confirmed one, counted as arm 0). Returns the arm that was taken. A few instructions,
+ * whatever the stacks are.
+ */
+uint8_t mcuedit_store_pick(mcuedit_store *store, uint8_t arm);
+
+/* No inference is running and none will without a pick: what was picked is not in use any more. */
+void mcuedit_store_idle(mcuedit_store *store);
+
+/* Counts an outcome of the last pick's arm, as the application judges it. */
+static inline void mcuedit_store_outcome(mcuedit_store *store, uint8_t arm, uint8_t good)
+{
+    uint32_t *counts = good ? store->good : store->bad;
+    counts[arm & 1u]++;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
