@@ -25,9 +25,10 @@
     X(E_COUNTER, -18, "security counter too low, or too far ahead")                            \
     X(E_NAME, -19, "no such name, or two active adapters of one name")                         \
     X(E_STATE, -20, "not possible in the present state")                                       \
-    X(E_FULL, -21, "no free slot, or larger than one")                                         \
+    X(E_FULL, -21, "no free slot, or more adapters than fit at once")                          \
     X(E_PROBE, -22, "a probe was not answered as the package says, or does not fit the input") \
-    X(E_REVOKED, -23, "was revoked or rolled back")
+    X(E_REVOKED, -23, "was revoked or rolled back")                                            \
+    X(E_BUSY, -24, "in use by the running inference: again after it")
 
 typedef enum {
 #define MCUEDIT_ERROR_ENUM(name, value, text) MCUEDIT_##name = (value),
