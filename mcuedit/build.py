@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import cmsis_nn, resources
+from mcuedit import cmsis_nn, resources, zcbor
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.link import GENERATED, Footprint, footprint, link
@@ -19,6 +19,14 @@ from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_h
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
+_APPS = {
+    "server": ("app.c", "line.c", "server.c"),
+    "selftest": ("app.c", "selftest.c"),
+    "host": ("app.c", "host.c"),
+    "device": ("node.c", "node_smp.c", "line.c", "device.c"),
+    "udp": ("node.c", "node_smp.c", "udp.c", "udp_flash.c"),
+}
+_UPDATABLE = ("device", "udp")  # those with a store, a transport and cryptography
 
 
 @dataclass(frozen=True)
@@ -62,13 +70,15 @@ def build(
     compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
     probes = "MCUEDIT_PROBE" in defines
     defines = (*defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
-    hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes, tflm)]
+    external, external_flags = _external(app)
+    hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes, tflm), *external]
     if tflm:
         hand_written += [*_folder("tflm", "*.cc"), *_folder("apps", "tflm.cc")]
     arm = None if tflm else cmsis_nn.find()
     hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
     flags = (*_flags(opt, defines), *target, *(arm.flags if arm else ()), *(f"-D{d}" for d in board.defines))
+    flags = (*flags, *_freestanding(app), *external_flags)
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     elf = out_dir / f"{app or 'firmware'}.elf"
     link(compiler, board, [*target, *objects], elf)
@@ -103,6 +113,22 @@ def build_plugin(
     return _shared(hand_written, sources, out_dir, defines, compiler)
 
 
+def build_process(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
+    """A device as a process of this machine, which speaks SMP over UDP (firmware/apps/udp.c).
+
+    Raises:
+        McueditError: as `build`.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    compiler = find_host_compiler()
+    external, external_flags = _external("udp")
+    flags = (*_flags("2", defines), *external_flags)
+    objects = _compile(compiler, [*_apps("udp"), *_core(), *external], sources, out_dir, flags)
+    program = out_dir / "device"
+    compiler.run([*objects, "-o", program.name], out_dir)
+    return program
+
+
 def build_engine(out_dir: Path) -> Path:
     """The hand-written runtime alone as a shared library for this machine.
 
@@ -130,7 +156,22 @@ def _shared(
 
 
 def _apps(app: str) -> list[Path]:
-    return [resources.path("firmware") / "apps" / name for name in ("app.c", f"{app}.c")]
+    more = ("smp", "crypto") if app in _UPDATABLE else ()
+    own = [resources.path("firmware") / "apps" / name for name in _APPS[app]]
+    return own + [source for folder in more for source in _folder(folder, "*.c")]
+
+
+def _external(app: str | None) -> tuple[list[Path], tuple[str, ...]]:
+    """Sources that others wrote, and the flags with which every file finds their headers."""
+    if app not in _UPDATABLE:
+        return [], ()
+    cbor = zcbor.find()
+    return cbor.sources, cbor.flags
+
+
+def _freestanding(app: str | None) -> tuple[str, ...]:
+    """Where no C library is linked, its headers are ours: zcbor wants some."""
+    return ("-isystem", str(resources.path("firmware") / "smp" / "libc")) if app in _UPDATABLE else ()
 
 
 def _core() -> list[Path]:
@@ -152,7 +193,7 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     if opt not in _OPTIMIZATIONS:
         raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
-    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps", "tflm"))
+    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps", "smp", "tflm"))
     sections = ("-ffunction-sections", "-fdata-sections")
     return ("-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 

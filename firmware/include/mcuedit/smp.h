@@ -17,13 +17,16 @@
 extern "C" {
 #endif
 
-#define MCUEDIT_SMP_HEADER_SIZE 8
+#define MCUEDIT_SMP_HEADER_SIZE  8
 
 /* The group of the commands that are mcuedit's own, the first of the user groups. */
-#define MCUEDIT_SMP_GROUP       64
+#define MCUEDIT_SMP_GROUP        64
+
+/* Room that a response needs at least: any error fits into it. */
+#define MCUEDIT_SMP_RESPONSE_MIN 48
 
 /* The longest serial line that is sent, its two first bytes and line feed included. */
-#define MCUEDIT_SMP_LINE        127
+#define MCUEDIT_SMP_LINE         127
 
 /* One inference on behalf of a host. The callback fills the second part. */
 typedef struct {
@@ -64,15 +67,15 @@ typedef struct {
     uint32_t offset; /* wanted next */
     uint8_t sha[32];
     uint8_t has_sha;
-    uint8_t rivals; /* other uploads refused in favour of this one */
+    uint8_t rivals;  /* other uploads refused in favour of this one */
     uint8_t stalled; /* one of them, and nothing came of this one since */
 } mcuedit_smp;
 
 void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
 
 /*
- * Handles one message of `size` bytes. Returns the size of the response in `response`, of at least 32 bytes; 0 if there
- * is none to give, because the request's header is damaged or it is a response itself.
+ * Handles one message of `size` bytes. Returns the size of the response in `response`; 0 if there is none to give: less
+ * than MCUEDIT_SMP_RESPONSE_MIN bytes of room, a damaged header, or a response where a request should be.
  */
 uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t size, uint8_t *response,
                             uint32_t capacity);

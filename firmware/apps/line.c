@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "line.h"
+
+#include "app.h"
+#include "port.h"
+#ifdef MCUEDIT_PROBE
+#include "probe.h"
+#endif
+
+#define TEXT_MAX 255u /* bytes of a prompt */
+
+/* Nothing reads beyond the line's end. */
+static struct {
+    uint8_t first; /* read before the line was served */
+    uint8_t has_first;
+    uint8_t ended;
+} line;
+
+int line_byte(void)
+{
+    while (!line.ended) {
+        uint8_t byte = line.has_first ? line.first : port_uart_read();
+        line.has_first = 0;
+        if (byte == '\n') {
+            line.ended = 1;
+        } else if (byte != '\r') {
+            return byte;
+        }
+    }
+    return LINE_END;
+}
+
+int line_digit(void)
+{
+    int byte = line_byte();
+    if (byte >= '0' && byte <= '9') {
+        return byte - '0';
+    }
+    if (byte >= 'a' && byte <= 'f') {
+        return byte - 'a' + 10;
+    }
+    return byte == LINE_END ? LINE_END : MCUEDIT_E_COMMAND;
+}
+
+static void print_bytes(const int8_t *bytes, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        port_print_hex((uint8_t)bytes[i], 2);
+    }
+}
+
+static int infer(void)
+{
+#ifdef MCUEDIT_PROBE
+    port_probe_begin();
+#endif
+    return app_infer();
+}
+
+static int ask(void)
+{
+#if MODEL_FEATURES > 0
+    char text[TEXT_MAX];
+    uint32_t length = 0;
+    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
+        if (length == TEXT_MAX) {
+            return MCUEDIT_E_SIZE;
+        }
+        text[length++] = (char)byte;
+    }
+    mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
+    int err = infer();
+    if (err) {
+        return err;
+    }
+    uint16_t answer = app_answer();
+    uint8_t label_length;
+    const char *label = app_label(answer, &label_length);
+    port_print("answer ");
+    port_print_unsigned(answer);
+    port_print(" ");
+    for (uint8_t i = 0; label && i < label_length; i++) {
+        port_uart_write((uint8_t)label[i]);
+    }
+    port_print("\n");
+    return MCUEDIT_OK;
+#else
+    return MCUEDIT_E_COMMAND;
+#endif
+}
+
+static int run(void)
+{
+    for (uint32_t i = 0; i < MODEL_INPUT_SIZE; i++) {
+        int high = line_digit(), low = high < 0 ? high : line_digit();
+        if (low < 0) {
+            return low == LINE_END ? MCUEDIT_E_SIZE : low;
+        }
+        APP_INPUT[i] = (int8_t)(high << 4 | low);
+    }
+    if (line_byte() != LINE_END) {
+        return MCUEDIT_E_SIZE;
+    }
+    int err = infer();
+    if (err) {
+        return err;
+    }
+    port_print("out ");
+    print_bytes(APP_OUTPUT, MODEL_OUTPUT_SIZE);
+    port_print("\n");
+    return MCUEDIT_OK;
+}
+
+static int stat(void)
+{
+    port_print("stat stack=");
+    port_print_unsigned(port_stack_peak());
+    port_print(" adapters=");
+    port_print_unsigned(APP_ADAPTERS);
+    port_print(" arena=");
+    port_print_unsigned(MODEL_ARENA_USED);
+    port_print("\n");
+    return MCUEDIT_OK;
+}
+
+#ifdef MCUEDIT_PROBE
+static int ticks(void)
+{
+    port_print("ticks");
+    for (uint32_t i = 0; i < port_probe_count(); i++) {
+        port_print(" ");
+        port_print_unsigned(port_probe_ticks(i));
+    }
+    port_print("\n");
+    return MCUEDIT_OK;
+}
+#endif
+
+static const line_command commands[] = {
+    {"ask", ask},
+    {"run", run},
+    {"stat", stat},
+#ifdef MCUEDIT_PROBE
+    {"ticks", ticks},
+#endif
+};
+
+static int same_word(const char *left, const char *right)
+{
+    uint32_t i = 0;
+    while (left[i] == right[i] && left[i] != '\0') {
+        i++;
+    }
+    return left[i] == right[i];
+}
+
+static int serve(const line_command *more, uint32_t count)
+{
+    char word[LINE_WORD];
+    uint32_t length = 0;
+    int byte = line_byte();
+    for (; byte != LINE_END && byte != ' '; byte = line_byte()) {
+        if (length == LINE_WORD - 1) {
+            return MCUEDIT_E_COMMAND;
+        }
+        word[length++] = (char)byte;
+    }
+    word[length] = '\0';
+    const uint32_t own = sizeof(commands) / sizeof(commands[0]);
+    for (uint32_t i = 0; i < own + count; i++) {
+        const line_command *command = i < own ? &commands[i] : &more[i - own];
+        if (same_word(word, command->name)) {
+            return command->run();
+        }
+    }
+    return MCUEDIT_E_COMMAND;
+}
+
+void line_error(int err)
+{
+    port_print("error ");
+    port_print(mcuedit_error_name(err));
+    port_print("\n");
+}
+
+void line_hello(int err)
+{
+    if (err) {
+        line_error(err);
+    } else {
+        port_print("mcuedit ready\n");
+    }
+}
+
+void line_serve(uint8_t first, const line_command *more, uint32_t count)
+{
+    line.first = first;
+    line.has_first = 1;
+    line.ended = 0;
+    int err = serve(more, count);
+    while (line_byte() != LINE_END) {
+    }
+    if (err) {
+        line_error(err);
+    }
+}

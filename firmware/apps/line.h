@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The line protocol of the console (SPEC.md, section 5): what all apps that speak it share. */
+#ifndef MCUEDIT_LINE_H
+#define MCUEDIT_LINE_H
+
+#include <stdint.h>
+
+#define LINE_END  (-1)
+#define LINE_WORD 6u /* the longest command and what ends it */
+
+/* A command reads its arguments with line_byte and writes its reply, or gives an error and writes nothing. */
+typedef struct {
+    char name[LINE_WORD];
+    int (*run)(void);
+} line_command;
+
+/* The next byte of the line being served, LINE_END from its end on. */
+int line_byte(void);
+
+/* Value of a hexadecimal digit, LINE_END at the end, MCUEDIT_E_COMMAND for anything else. */
+int line_digit(void);
+
+void line_error(int err);
+
+/* Says that the app is there, or why its base or an adapter is not. */
+void line_hello(int err);
+
+/* Serves one line whose first byte was read already: the commands that all apps have, and `count` more. */
+void line_serve(uint8_t first, const line_command *more, uint32_t count);
+
+#endif
