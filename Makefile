@@ -7,18 +7,29 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 C_FILES = $(shell find firmware -name '*.[ch]' -o -name '*.cc')
 
-.PHONY: help demo test lint clean
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test lint fuzz sources clean
 help:
 	@echo "make demo    repair a real fact on a virtual Cortex-M4, end to end"
 	@echo "make test    run every test"
+	@echo "make fuzz    feed each parser of the device FUZZ_SECONDS of mutated input (60; needs clang)"
 	@echo "make lint    check style, types, import order and C formatting"
 	@echo "make clean   remove what the other targets left, .venv included"
 
 demo: $(STAMP)
 	@$(BIN)/mcuedit demo
 
-test: $(STAMP)
+test: $(STAMP) sources
 	@$(BIN)/python -m pytest
+
+# C sources of others that tests build; fetched once.
+sources: $(STAMP)
+	@$(BIN)/python -c 'from mcuedit import monocypher; monocypher.find()' \
+	  || echo "going on without Monocypher: tests of signatures on a device are skipped"
+
+fuzz: $(STAMP)
+	@$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -138,8 +138,8 @@ int mcuedit_package_parse(mcuedit_package *package, const void *bytes, uint32_t 
     uint32_t adapter_size = 4u * mcuedit_u16(payload + ADAPTER_WORDS);
     const uint8_t *tail = header + size - UNPROTECTED_SIZE, *end = tail - area; /* of the payload */
     const uint8_t *name = tail - name_length, *probes = payload + adapter_size;
-    if (!are_tlvs(end, name_length) || !is_name(name, name_length) || adapter_size > (uint32_t)(end - payload) ||
-        (probes != end && !are_probes(probes, end))) {
+    if (!are_tlvs(end, name_length) || !is_name(name, name_length) || adapter_size < ADAPTER_HEADER_SIZE ||
+        adapter_size > (uint32_t)(end - payload) || (probes != end && !are_probes(probes, end))) {
         return MCUEDIT_E_FORM;
     }
     *package = (mcuedit_package){.bytes = header,

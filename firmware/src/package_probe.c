@@ -27,7 +27,7 @@ int mcuedit_probe_expand(const mcuedit_probe_input *probe, int8_t *x, uint32_t s
     const uint8_t *step = probe->steps, *end = step + 2u * probe->count;
     for (uint32_t at = 0; step != end; step += 2) {
         at += step[0];
-        if (step[0] == SKIP_ONLY ? step[1] != 0 : at >= size) {
+        if (step[0] == SKIP_ONLY ? step[1] != 0 || step + 2 == end : at >= size) {
             return MCUEDIT_E_PROBE;
         }
         if (step[0] != SKIP_ONLY) {

@@ -14,7 +14,7 @@ from importlib import metadata
 
 import click
 
-from mcuedit import board, cmsis_nn, tflm, toolchain
+from mcuedit import board, cmsis_nn, monocypher, tflm, toolchain
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
 from mcuedit.errors import McueditError
@@ -67,6 +67,7 @@ def checks() -> list[Check]:
         Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
         Check("renode", "the boards that people own", renode.version(), "renode.io, then set RENODE or PATH"),
         Check("cmsis-nn", "kernels instead of mcuedit's own", _cmsis_nn(), f"not needed; {cmsis_nn.ROOT} may name it"),
+        Check("monocypher", "signatures checked in C", _monocypher(), f"fetched at need, or set {monocypher.ROOT}"),
         Check("tflm-root", "firmware with TFLM, its headers", _tflm_root(), f"set {tflm.ROOT} to its tree"),
         Check("tflm-lib", "the same: static libraries", _tflm_libraries(), f"build it for a core, or set {tflm.LIB}"),
         Check("tflite-micro", "oracle", _version("tflite-micro"), "pip install tflite-micro (Linux x86-64 only)"),
@@ -97,6 +98,11 @@ def _compiler(compiler: toolchain.Compiler | None) -> str | None:
 
 def _cmsis_nn() -> str | None:
     found = cmsis_nn.find()
+    return found.version() if found else None
+
+
+def _monocypher() -> str | None:
+    found = monocypher.present()
     return found.version() if found else None
 
 
