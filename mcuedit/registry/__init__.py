@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was packed, for which base, and where it went: the host's side of the audit, in one SQLite file.
+
+database    the file: schema, transactions, other processes
+records     rows as values
+store       Registry, what the rest of mcuedit asks
+exchange    all of it as JSON lines, and back
+"""
+
+from mcuedit.registry.database import default_path
+from mcuedit.registry.records import Deployment, Device, Stored
+from mcuedit.registry.store import Registry, open_registry
+
+__all__ = ["Deployment", "Device", "Registry", "Stored", "default_path", "open_registry"]

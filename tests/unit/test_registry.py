@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's record of packages and devices survives whatever happens to the process that writes it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import packages
+
+from mcuedit.errors import McueditError
+from mcuedit.registry import Registry, default_path, open_registry
+
+TESTS = Path(__file__).parents[1]
+BASE = packages.model().sha256
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with open_registry(tmp_path / "registry.sqlite") as opened:
+        yield opened
+
+
+def add(registry: Registry, **options: object) -> str:
+    return registry.add_package(packages.package(**options), packages.MANIFEST).digest
+
+
+def test_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("MCUEDIT_REGISTRY", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert default_path() == tmp_path / "mcuedit" / "registry.sqlite"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert default_path() == Path.home() / ".local" / "share" / "mcuedit" / "registry.sqlite"
+    monkeypatch.setenv("MCUEDIT_REGISTRY", str(tmp_path / "mine"))
+    assert default_path() == tmp_path / "mine"
+
+
+def test_a_package_is_found_by_name_version_and_digest(registry):
+    old, new = add(registry, version="1.0.0"), add(registry, version="1.1.0", counter=2)
+    other = add(registry, name="other", of=packages.model(1), counter=7)
+    assert [p.digest for p in registry.find("fix")] == [new, old]
+    assert [p.digest for p in registry.find("fix@1.0.0")] == [old]
+    assert [p.digest for p in registry.find(other[:6])] == [other]
+    assert registry.find("fix", base_sha256=packages.model(1).sha256) == []
+    assert registry.find("fi") == registry.find(other[:5]) == registry.find("fix@2.0.0") == []
+    (found,) = registry.find(other)
+    assert found.data == packages.package(name="other", of=packages.model(1), counter=7)
+    assert (found.name, found.version, found.counter, found.size) == ("other", "1.2.0", 7, len(found.data))
+    assert found.manifest == registry.manifest(found.manifest_sha256) == json.loads(packages.MANIFEST)
+    assert registry.manifest("0" * 64) is None
+
+
+def test_adding_twice_is_adding_once(registry):
+    assert add(registry) == add(registry)
+    assert len(registry.packages()) == 1
+
+
+def test_a_manifest_that_is_not_the_packages_is_refused(registry):
+    for manifest in (b"{}", packages.MANIFEST + b" "):
+        with pytest.raises(McueditError, match="the manifest's hash"):
+            registry.add_package(packages.package(), manifest)
+    assert registry.packages() == []
+
+
+def test_counters_rise_by_base_and_follow_what_was_packed_by_hand(registry):
+    assert [registry.next_counter(BASE) for _ in range(3)] == [1, 2, 3]
+    assert registry.next_counter("f" * 64) == 1
+    add(registry, counter=40)
+    assert registry.next_counter(BASE) == 41
+    add(registry, counter=5, version="1.3.0")
+    assert registry.next_counter(BASE) == 42
+    add(registry, counter=(1 << 32) - 1, version="1.4.0")
+    with pytest.raises(McueditError, match="used up"):
+        registry.next_counter(BASE)
+
+
+def test_devices_and_their_history(registry):
+    digest = add(registry)
+    registry.record_deployment("a", slot=0, state="staged", digest=digest, address="udp:1:2", base_sha256=BASE)
+    registry.record_deployment("a", slot=1, state="failed", digest=None, result="E_FULL")
+    registry.record_deployment("a", slot=0, state="trial", digest=digest, counter=1)
+    registry.record_deployment("b", slot=None, state="unreachable", digest=None)
+    one, two = registry.devices()
+    assert (one.device, one.address, one.base_sha256) == ("a", "udp:1:2", BASE)
+    assert {slot: d.state for slot, d in one.slots.items()} == {0: "trial", 1: "failed"}
+    assert (two.device, two.slots, two.log_sequence) == ("b", {}, None)
+    assert [d.state for d in registry.history("a")] == ["staged", "failed", "trial"]
+    assert [d.device for d in registry.history(digest=digest)] == ["a", "a"]
+    with pytest.raises(McueditError, match="without a name"):
+        registry.record_deployment("", slot=0, state="staged", digest=None)
+
+
+def test_how_far_a_log_was_verified(registry):
+    assert registry.known_log("a") is None
+    registry.remember_log("a", 12, "0011223344556677")
+    registry.remember_log("a", 15, "8899aabbccddeeff")
+    registry.record_deployment("a", slot=0, state="trial", digest=None)
+    assert registry.known_log("a") == (15, "8899aabbccddeeff")
+
+
+def test_export_and_import(registry, tmp_path):
+    add(registry)
+    add(registry, counter=2, version="2.0.0")
+    registry.next_counter(BASE)
+    registry.record_deployment("a", slot=0, state="staged", digest=None)
+    registry.remember_log("a", 12, "00")
+    lines = list(registry.export())
+    assert {json.loads(line)["kind"] for line in lines} == {
+        *("manifests", "adapters", "packages", "counters", "devices", "deployments")
+    }
+    with open_registry(tmp_path / "other.sqlite") as other:
+        assert other.load(iter(lines)) == len(lines)
+        assert other.load(iter(lines)) == 0
+        assert list(other.export()) == lines
+        assert other.packages() == registry.packages()
+        assert other.next_counter(BASE) == 4
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda lines: [*lines, "{"],
+        lambda lines: [*lines, '{"kind": "sqlite_master"}'],
+        lambda lines: [*lines, "[]"],
+        lambda lines: [line.replace('"name": "fix"', '"name": "fox"') for line in lines],
+        lambda lines: [line.replace('"counter": 1', '"counter": 2') for line in lines],
+        lambda lines: [line.replace('"data": "T', '"data": "U') for line in lines],  # MCE of the adapter
+        lambda lines: [line for line in lines if '"kind": "manifests"' not in line],
+    ],
+)
+def test_a_spoilt_export_changes_nothing(registry, tmp_path, spoil):
+    add(registry)
+    lines = list(registry.export())
+    with open_registry(tmp_path / "other.sqlite") as other:
+        with pytest.raises(McueditError, match=r"line \d+: no row of a registry"):
+            other.load(iter(spoil(lines)))
+        assert other.packages() == [] == list(other.export())
+
+
+def test_what_is_no_registry(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("no database at all, and longer than the header of one: " + "x" * 100)
+    with pytest.raises(McueditError, match="not a database"):
+        Registry(text)
+    foreign = tmp_path / "foreign"
+    with sqlite3.connect(foreign) as db:
+        db.execute("CREATE TABLE mine (x)")
+    with pytest.raises(McueditError, match="no registry"):
+        Registry(foreign)
+    later = tmp_path / "later"
+    Registry(later).close()
+    with sqlite3.connect(later) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(McueditError, match="format 99 is unknown"):
+        Registry(later)
+    with pytest.raises(McueditError, match="registry"):
+        Registry(text / "below")
+
+
+WRITER = """
+import sys
+from helpers import packages
+from mcuedit.registry import open_registry
+path, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+ready = [packages.package(version=f"1.0.{i}", counter=i + 1) for i in range(first, first + count)]
+print("ready", flush=True)
+sys.stdin.readline()
+with open_registry(path) as registry:
+    for i, data in enumerate(ready):
+        found = registry.add_package(data, packages.MANIFEST)
+        registry.record_deployment(f"device {first}", slot=i, state="staged", digest=found.digest)
+        print(found.digest, registry.next_counter("e" * 64), flush=True)
+"""
+
+
+def writer(path: Path, first: int, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, str(path), str(first), str(count)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=TESTS, stdin=pipe, stdout=pipe, text=True)
+
+
+def start(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def test_two_processes_at_once(tmp_path):
+    """Both make the file, both write to it, and nobody gets a counter that the other has."""
+    path, count = tmp_path / "registry.sqlite", 40
+    both = [writer(path, first, count) for first in (0, 1000)]
+    for process in both:
+        start(process)
+    told = [line.split() for process in both for line in process.communicate(timeout=60)[0].splitlines()]
+    assert [process.returncode for process in both] == [0, 0]
+    with open_registry(path) as registry:
+        assert {p.digest for p in registry.packages()} == {digest for digest, _ in told}
+        assert len(registry.packages()) == len(told) == 2 * count
+        assert sorted(int(counter) for _, counter in told) == list(range(1, 2 * count + 1))
+
+
+@pytest.mark.parametrize("acknowledged", [1, 7])
+def test_a_killed_process_loses_nothing_that_it_was_told_is_done(tmp_path, acknowledged):
+    path = tmp_path / "registry.sqlite"
+    process = writer(path, 0, 200)
+    start(process)
+    assert process.stdout is not None
+    told = [process.stdout.readline().split() for _ in range(acknowledged)]
+    process.send_signal(signal.SIGKILL)
+    rest = process.communicate()[0]
+    told += [line.split() for line in rest.splitlines() if line.count(" ") == 1]
+    assert process.returncode == -signal.SIGKILL
+    with open_registry(path) as registry:
+        kept = {p.digest for p in registry.packages()}
+        assert {digest for digest, _ in told} <= kept
+        assert len(told) <= len(kept) <= len(told) + 1
+        assert registry.next_counter("e" * 64) in (len(told) + 1, len(told) + 2)
+        assert len(registry.history()) in (len(kept) - 1, len(kept))
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
