@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""firmware/crypto as a shared library of this machine; Monocypher is used where it is, never fetched."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import pytest
+
+from helpers.native import WARNINGS, includes
+from mcuedit import monocypher, resources, toolchain
+
+needs_monocypher = pytest.mark.skipif(
+    monocypher.present() is None, reason="Monocypher's sources are not here: `make sources` fetches them"
+)
+
+
+def crypto_sources(*, signatures: bool = True) -> list[Path]:
+    """The hand-written C, without Ed25519 if not `signatures`."""
+    return sorted(
+        path
+        for path in (resources.path("firmware") / "crypto").glob("*.c")
+        if signatures or path.stem.startswith("sha")
+    )
+
+
+class Crypto:
+    """The hashes, and, where Monocypher is, signatures."""
+
+    def __init__(self, folder: Path) -> None:
+        found = monocypher.present()
+        compiler = toolchain.find_host_compiler()
+        objects = []
+        if found:
+            for source in found.sources:
+                flags = [*monocypher.SOURCE_FLAGS, "-O2", "-fPIC", *found.flags]
+                compiler.run([*flags, "-c", str(source), "-o", f"{source.stem}.o"], folder)
+                objects.append(f"{source.stem}.o")
+        sources = [str(path) for path in crypto_sources(signatures=found is not None)]
+        own = [*WARNINGS, "-O1", *includes(), *(found.flags if found else ())]
+        compiler.run([*own, "-shared", "-fPIC", *sources, *objects, "-o", "crypto.so"], folder)
+        self.lib = ctypes.CDLL(str(folder / "crypto.so"))
+
+    def hash(self, bits: int, *parts: bytes) -> bytes:
+        """SHA-256 or SHA-512 of the parts, one update each."""
+        state = ctypes.create_string_buffer(512)
+        digest = ctypes.create_string_buffer(bits // 8)
+        getattr(self.lib, f"mcuedit_sha{bits}_init")(state)
+        for part in parts:
+            getattr(self.lib, f"mcuedit_sha{bits}_update")(state, part, len(part))
+        getattr(self.lib, f"mcuedit_sha{bits}_final")(state, digest)
+        return digest.raw
+
+    def sha256_of(self, data: bytes) -> bytes:
+        """At once."""
+        digest = ctypes.create_string_buffer(32)
+        self.lib.mcuedit_sha256_of(None, data, len(data), digest)
+        return digest.raw
+
+    def verifies(self, key: bytes, signature: bytes, message: bytes) -> bool:
+        """Whether an Ed25519 signature is good."""
+        return bool(self.lib.mcuedit_ed25519_check(None, key, signature, message, len(message)) == 0)
