@@ -220,18 +220,15 @@ void mcuedit_stack_add_windows(mcuedit_stack *stack, uint16_t op, const int8_t *
     }
     const mcuedit_op *target = &stack->base->ops[op];
     const mcuedit_window *window = target->window;
-    uint32_t out_y = 0, out_x = 0;
-    for (uint32_t row = target->rows; row != 0; row--, y += target->n_out) {
-        int8_t zx = target->input_zero_point;
-        if (project(stack, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
-            add_row(stack, op, y);
-        }
-        if (++out_x == window->out_w) {
-            out_x = 0;
-            if (++out_y == window->out_h) {
-                out_y = 0;
-                x += (uint32_t)window->in_h * window->in_w * window->in_c;
+    for (uint32_t batch = window->batches; batch != 0; batch--) {
+        for (uint32_t out_y = 0; out_y < window->out_h; out_y++) {
+            for (uint32_t out_x = 0; out_x < window->out_w; out_x++, y += target->n_out) {
+                int8_t zx = target->input_zero_point;
+                if (project(stack, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
+                    add_row(stack, op, y);
+                }
             }
         }
+        x += (uint32_t)window->in_h * window->in_w * window->in_c;
     }
 }
