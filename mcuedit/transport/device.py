@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from smpclient import SMPClient
-from smpclient.exceptions import SMPClientException
 from smpclient.generics import error, error_v2
 
 from mcuedit.transport import address as addresses
@@ -171,12 +170,10 @@ class Device:
             self._connected = True
         try:
             return await self._client.request(request, timeout)
-        except (
-            SMPClientException,
-            ValueError,
-            TypeError,
-        ) as found:  # the form of an answer, not its content
-            raise Garbage(str(found).strip().splitlines()[0]) from found
+        except (OSError, Garbage):  # TimeoutError is an OSError
+            raise
+        except Exception as found:  # whatever smp, pydantic and cbor2 make of bytes that a stranger chose
+            raise Garbage(f"{type(found).__name__} in its answer") from found
 
     def _answered(self, response: Any) -> Any:
         if not error(response):

@@ -38,9 +38,33 @@ class ErrorV2(error.ErrorV2[error.MGMT_ERR]):
     err: Err  # type: ignore[assignment]
 
 
+class _OwnV1(ErrorV1):
+    _GROUP_ID = GROUP
+
+
+class _OwnV2(ErrorV2):
+    _GROUP_ID = GROUP
+
+
+class _ImageV1(ErrorV1):
+    _GROUP_ID = 1
+
+
+class _ImageV2(ErrorV2):
+    _GROUP_ID = 1
+
+
+class _OsV1(ErrorV1):
+    _GROUP_ID = 0
+
+
+class _OsV2(ErrorV2):
+    _GROUP_ID = 0
+
+
 class _Refusable:
-    _ErrorV1 = ErrorV1
-    _ErrorV2 = ErrorV2
+    _ErrorV1 = _OwnV1
+    _ErrorV2 = _OwnV2
 
 
 class StatusResponse(message.ReadResponse):
@@ -230,19 +254,25 @@ class UploadResponse(message.WriteResponse):
     match: bool | None = None
 
 
-class UploadWrite(image_management.ImageUploadWriteRequest, _Refusable):
+class UploadWrite(image_management.ImageUploadWriteRequest):
     """One chunk of a package."""
 
     _Response = UploadResponse
+    _ErrorV1 = _ImageV1
+    _ErrorV2 = _ImageV2
 
 
-class ParametersRead(os_management.MCUMgrParametersReadRequest, _Refusable):
+class ParametersRead(os_management.MCUMgrParametersReadRequest):
     """Asks for the size of the device's buffer."""
 
     _Response = os_management.MCUMgrParametersReadResponse
+    _ErrorV1 = _OsV1
+    _ErrorV2 = _OsV2
 
 
-class ResetWrite(os_management.ResetWriteRequest, _Refusable):
+class ResetWrite(os_management.ResetWriteRequest):
     """Resets the device."""
 
     _Response = os_management.ResetWriteResponse
+    _ErrorV1 = _OsV1
+    _ErrorV2 = _OsV2

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's end of the link: what it asks, how long it waits, and why it gives up."""
+
+from __future__ import annotations
+
+import socket
+from itertools import count
+
+import pytest
+from helpers import packages
+from helpers.standin import BUSY, Served, Standin, answer
+
+from mcuedit.errors import McueditError
+from mcuedit.transport import Device, Limits, LinkError, Refused, parse, reasons, upload
+
+
+def quick(address: str, **options) -> Device:
+    """A device that is not waited for."""
+    return Device(address, **{"timeout": 0.3, "tries": 3, "sleep": lambda seconds: None, **options})
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "host", "port"),
+    [
+        ("udp:10.0.0.7:1337", "udp", "10.0.0.7", 1337),
+        ("udp:[::1]:1337", "udp", "::1", 1337),
+        ("tcp:localhost:4321", "tcp", "localhost", 4321),
+        ("serial:/dev/ttyACM0", "serial", "/dev/ttyACM0", 115200),
+        ("serial:COM3:9600", "serial", "COM3", 9600),
+    ],
+)
+def test_addresses(text, kind, host, port):
+    found = parse(text)
+    assert (found.kind, found.host, found.port) == (kind, host, port)
+    assert parse(str(found)) == found
+
+
+@pytest.mark.parametrize("text", ["", "udp:host", "udp:host:0", "udp:host:70000", "usb:1:2", "serial:", "tcp:a b:1"])
+def test_what_is_no_address_is_named(text):
+    with pytest.raises(McueditError, match="no address of a device") as caught:
+        parse(text)
+    assert "serial:/dev/ttyACM0" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_a_package_goes_there_and_is_kept(kind):
+    package = packages.package(counter=3)
+    with Served(Standin(), kind=kind) as (address,), quick(address) as device:
+        offsets = list(upload(device, package))
+        assert offsets == sorted(set(offsets))
+        assert offsets[-1] == len(package)
+        (slot,) = [s for s in device.status().slots if s.state != "empty"]
+        assert (slot.name, slot.version, slot.counter, slot.state) == ("fix", "1.2.0", 3, "staged")
+        assert device.activate(1 << slot.index) == 1
+        assert device.status().in_trial
+        assert device.confirm() == 1
+        status = device.status()
+        assert (status.active, status.confirmed, status.in_trial, status.floor) == ((0,), (0,), False, 3)
+        assert device.rollback() == 0
+
+
+def test_no_message_is_larger_than_the_buffer_of_the_device():
+    device, sizes = Standin(buffer=128), []
+    device.fault = lambda group, command, asked: sizes.append(len(asked.get("data", b"")))
+
+    def measured(request: bytes) -> bytes:
+        assert len(request) <= 128
+        return device.frame(request)
+
+    with Served(measured) as (address,), quick(address) as link:
+        assert list(upload(link, packages.package()))[-1] == len(packages.package())
+    assert max(sizes) >= 80
+
+
+def test_nothing_there():
+    with socket.socket(type=socket.SOCK_DGRAM) as plug:
+        plug.bind(("127.0.0.1", 0))
+        address = f"udp:127.0.0.1:{plug.getsockname()[1]}"
+    with pytest.raises(LinkError, match="refused") as caught, quick(address):
+        pass
+    assert caught.value.reason == reasons.UNREACHABLE
+
+
+def test_silence():
+    with Served(lambda request: b"") as (address,), pytest.raises(LinkError, match="no answer in 3 tries") as caught:
+        quick(address, timeout=0.05).__enter__()
+    assert caught.value.reason == reasons.UNREACHABLE
+
+
+def test_no_such_port():
+    with pytest.raises(LinkError, match="/dev/none") as caught, quick("serial:/dev/none"):
+        pass
+    assert caught.value.reason == reasons.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda request: request,  # an echo server
+        lambda request: b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        lambda request: answer(request, {"hello": "world"}),
+        lambda request: answer(request, {"buf_size": "many", "buf_count": 1}),
+        lambda request: answer(request, {})[:-1] + b"\xff",
+        lambda request: answer(request, {}) + b"more",
+    ],
+)
+def test_another_program_answers(other):
+    with Served(other) as (address,), pytest.raises(LinkError, match="no answer of an mcuedit device") as caught:
+        quick(address, timeout=0.05).__enter__()
+    assert caught.value.reason == reasons.GARBAGE
+    assert "address" in caught.value.hint
+
+
+def test_a_late_answer_is_not_taken_for_another():
+    device, kept = Standin(), []
+
+    def late(request: bytes) -> bytes:
+        kept.append(device.frame(request))
+        return kept[-2] if len(kept) > 1 else b""
+
+    with Served(late) as (address,), pytest.raises(LinkError), quick(address, timeout=0.05):
+        pass
+
+
+def test_answers_that_get_lost_cost_a_try_each():
+    numbers = count()
+    device = Standin(lose=lambda group, command, asked: next(numbers) % 2 == 0)
+    with Served(device) as (address,), quick(address, timeout=0.05) as link:
+        assert list(upload(link, packages.package(), Limits(first=0.05)))[-1] == len(packages.package())
+        assert link.status().slots[0].state == "staged"
+
+
+@pytest.mark.parametrize("command", [1, 2, 3])
+def test_a_change_whose_answer_gets_lost_is_made_once(command):
+    """A second rollback would undo the stack before, too."""
+    package = packages.package()
+    device = Standin()
+    device.install(package)
+    device.handle((64, 1), True, {"mask": 1})
+    device.handle((64, 2), True, {})
+    if command == 2:
+        device.handle((64, 1), True, {"mask": 0})
+    lost = iter([True])
+    device.lose = lambda group, number, asked: (group, number) == (64, command) and next(lost, False)
+    with Served(device) as (address,), quick(address, timeout=0.05) as link:
+        mask = {1: lambda: link.activate(0), 2: link.confirm, 3: link.rollback}[command]()
+    assert mask == 0
+    assert device.asked.count((64, command)) == 1
+
+
+def test_an_upload_goes_on_where_the_link_broke():
+    package = packages.package()
+    device = Standin(buffer=128)
+    with Served(device) as (address,):
+        with quick(address) as link:
+            next(upload(link, package))
+        had = len(device.upload[2])
+        assert 0 < had < len(package)
+        with quick(address) as link:
+            assert next(upload(link, package)) == had  # what is there is not sent again
+            assert list(upload(link, package))[-1] == len(package)
+
+
+def test_a_device_that_restarts_in_the_middle_gets_it_from_the_start():
+    device = Standin(buffer=128)
+    package = packages.package()
+    with Served(device) as (address,), quick(address) as link:
+        sending = upload(link, package)
+        next(sending), next(sending)
+        device.boot()
+        assert list(sending)[-1] == len(package)
+
+
+def test_busy_is_asked_again_and_then_told():
+    answers = count()
+    frame = Standin().frame
+
+    def busy(request: bytes) -> bytes:
+        upload_asked = request[4:6] == b"\0\1"
+        return answer(request, {"rc": BUSY}) if upload_asked and next(answers) < 5 else frame(request)
+
+    with Served(busy) as (address,), quick(address) as link:
+        assert list(upload(link, packages.package()))[-1] == len(packages.package())
+
+    with Served(lambda r: answer(r, {"rc": BUSY}) if r[5] == 1 else frame(r)) as (address,), quick(address) as link:
+        with pytest.raises(Refused, match="busy") as caught:
+            list(upload(link, packages.package()))
+        assert caught.value.reason == reasons.BUSY
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "reason"),
+    [
+        (packages.package(packages.model(1)), "E_BASE", reasons.OTHER_BASE),
+        (packages.package(signer=1), "E_KEY", reasons.REFUSED),
+        (packages.package()[:-1] + b"\0", "E_SIGNATURE", reasons.REFUSED),
+    ],
+)
+def test_a_refusal_has_the_devices_error_and_a_way_out(package, code, reason):
+    with Served(Standin()) as (address,), quick(address) as link:
+        with pytest.raises(Refused, match=code) as caught:
+            list(upload(link, package))
+        assert (caught.value.name, caught.value.reason) == (code, reason)
+        assert caught.value.hint
+        assert all(slot.state == "empty" for slot in link.status().slots)
+
+
+def test_a_full_store_is_a_reason_of_its_own():
+    device = Standin(slots=1)
+    device.install(packages.package(name="a"))
+    device.handle((64, 1), True, {"mask": 1})
+    with Served(device) as (address,), quick(address) as link, pytest.raises(Refused) as caught:
+        list(upload(link, packages.package(name="b", counter=2)))
+    assert caught.value.reason == reasons.FULL
+
+
+@pytest.mark.parametrize("wanted", [0, 32])
+def test_a_device_that_never_has_enough(wanted):
+    """It acknowledges, but asks for the same bytes for ever."""
+    device = Standin()
+
+    def stuck(request: bytes) -> bytes:
+        return answer(request, {"off": wanted}) if request[5] == 1 else device.frame(request)
+
+    with Served(stuck) as (address,), quick(address) as link, pytest.raises(LinkError, match="too slow") as caught:
+        list(upload(link, packages.package()))
+    assert caught.value.reason == reasons.SLOW
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ({"total": 5.0}, "more than 5 s"),
+        ({"total": 1e9, "window": 3.0, "least": 50}, "less than 50 bytes in 3 s"),
+    ],
+)
+def test_a_device_that_takes_byte_by_byte_is_given_up(limits, why):
+    """One byte more with every answer is progress, but not enough of it; each answer takes a second here."""
+    clock = count()
+    offsets = count(1)
+    device = Standin()
+
+    def slow(request: bytes) -> bytes:
+        return answer(request, {"off": next(offsets)}) if request[5] == 1 else device.frame(request)
+
+    with Served(slow) as (address,), quick(address) as link, pytest.raises(LinkError, match=why) as caught:
+        list(upload(link, packages.package(), Limits(clock=lambda: next(clock), **limits)))
+    assert caught.value.reason == reasons.SLOW
+    assert "push again" in caught.value.hint
+
+
+def test_a_device_that_wants_more_than_there_is():
+    device = Standin()
+    with (
+        Served(lambda r: answer(r, {"off": 1 << 30}) if r[5] == 1 else device.frame(r)) as (address,),
+        quick(address) as link,
+        pytest.raises(LinkError, match="wants byte 1073741824"),
+    ):
+        list(upload(link, packages.package()))
+
+
+def test_every_error_of_the_core_has_a_name():
+    known = reasons.core_errors()
+    assert known[0][0] == "OK"
+    assert {"E_BASE", "E_CRC"} <= {name for name, _ in known.values()}
+    assert sorted(known) == list(range(len(known)))
+    assert reasons.error_of(64, 4)[0] == "E_BASE"
+    assert reasons.error_of(None, 8)[0] == "ENOTSUP"
+    assert "does not know" in reasons.error_of(64, 4000)[1]
