@@ -6,7 +6,7 @@ probe       inputs whose answers a device checks before it trusts a new adapter,
 container   adapter and probes <-> an MCUboot image, made by imgtool and read strictly
 """
 
-from mcuedit.package.adapter import DELTA, HEADER, LABEL, MAGIC, check, decode, encode
+from mcuedit.package.adapter import DELTA, HEADER, LABEL, MAGIC, check, decode, encode, parts
 from mcuedit.package.container import Package, Refused, open_package, parse, seal
 from mcuedit.package.probe import Probe
 
@@ -23,5 +23,6 @@ __all__ = [
     "encode",
     "open_package",
     "parse",
+    "parts",
     "seal",
 ]

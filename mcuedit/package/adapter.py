@@ -60,6 +60,15 @@ def check(data: bytes, name: str) -> tuple[int, bytes]:
     return count, base_id
 
 
+def parts(data: bytes) -> dict[str, int]:
+    """Bytes of device bytes that were checked, by what they are for: header, factors (with padding) and labels."""
+    count, offset = HEADER.unpack_from(data)[1], HEADER.size
+    for _ in range(count):
+        offset += 4 * DELTA.unpack_from(data, offset)[4]
+    header = HEADER.size + count * DELTA.size
+    return {"header": header, "factors": offset - header, "labels": len(data) - offset}
+
+
 def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
     """Reads and checks device bytes as firmware does.
 

@@ -106,8 +106,13 @@ class Registry:
 
     def manifest(self, sha256: str) -> dict[str, Any] | None:
         """What a package's manifest says; None if it is not kept here."""
+        kept = self.manifest_bytes(sha256)
+        return json.loads(kept) if kept else None
+
+    def manifest_bytes(self, sha256: str) -> bytes:
+        """The bytes that the hash is taken of; none if they are not kept here."""
         row = self._one("SELECT json FROM manifests WHERE sha256 = ?", (sha256,))
-        return json.loads(row["json"]) if row else None
+        return bytes(row["json"]) if row else b""
 
     def record_deployment(
         self,

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What verify, inspect and pack show of packages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mcuedit import base, keys, zoo
+from mcuedit.base import Base
+from mcuedit.cli._common import stdout, table
+from mcuedit.delta import Adapter
+from mcuedit.errors import McueditError
+from mcuedit.package import Package, decode, parts
+from mcuedit.package import probe as probing
+from mcuedit.registry import Stored, default_path, open_registry
+from mcuedit.release import Sizes, sizes
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a package."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise McueditError(
+            f"{path}: {error.strerror or error}", "give a package as 'mcuedit pack' writes it"
+        ) from error
+
+
+def public_keys(paths: Sequence[Path]) -> list[keys.PublicKey]:
+    """Keys whom packages are accepted from."""
+    return [keys.load_public(path) for path in paths]
+
+
+def base_of(found: Package, path: Path | None) -> Base | None:
+    """The base at `path`, or the one of the zoo that the package is for, or None."""
+    if path is not None:
+        return base.load(path)
+    for name in zoo.BASES:
+        known = base.load(zoo.folder(name))
+        if known.model.sha256 == found.base_sha256:
+            return known
+    return None
+
+
+def registered(found: Package) -> tuple[Stored | None, dict[str, Any] | None]:
+    """What the registry has of a package; a registry is not made to find that it is empty."""
+    if not default_path().is_file():
+        return None, None
+    with open_registry() as registry:
+        same = [one for one in registry.find(found.digest) if one.digest == found.digest]
+        return (same[0] if same else None), registry.manifest(found.manifest_sha256)
+
+
+def adapter_of(found: Package, of: Base) -> Adapter:
+    """The adapter in a package, as its base reads it.
+
+    Raises:
+        McueditError: it is for another base, or damaged.
+    """
+    return decode(found.adapter, of.model, found.name)
+
+
+def composition(found: Package) -> dict[str, int]:
+    """Bytes of a package by what they are for; they add up to the whole."""
+    inner = parts(found.adapter)
+    return {
+        "container_bytes": found.container_bytes,
+        "header_bytes": inner["header"],
+        "factor_bytes": inner["factors"],
+        "label_bytes": inner["labels"],
+        "probe_bytes": len(probing.encode(found.probes)),
+        "bytes": found.size,
+    }
+
+
+def identity(found: Package) -> dict[str, Any]:
+    """What a package says of itself, flat."""
+    return {
+        "name": found.name,
+        "version": found.version,
+        "counter": found.counter,
+        "base_sha256": found.base_sha256,
+        "digest": found.digest,
+        "signer": found.key_sha256,
+        "manifest_sha256": found.manifest_sha256,
+        "probes": len(found.probes),
+    }
+
+
+def composition_table(found: Package) -> object:
+    """Bytes of a package, for a person."""
+    rows = [(name.removesuffix("_bytes"), f"{size:,}") for name, size in composition(found).items()]
+    return table("", ("part", "bytes"), [*rows[:-1], ("total", rows[-1][1])])
+
+
+def show_identity(found: Package, signature: str) -> None:
+    """The head of every report on a package."""
+    out = stdout()
+    out.print(f"[bold]{found.name}[/] {found.version}  security counter {found.counter}, {found.size:,} bytes")
+    out.print(f"for base   {found.base_sha256}")
+    out.print(f"digest     {found.digest}")
+    out.print(f"signed by  {found.key_sha256}")
+    out.print(f"signature  {signature}", markup=False)
+
+
+def show_manifest(manifest: Mapping[str, Any] | None, found: Package) -> None:
+    """What the edits are, if the registry knows it."""
+    out = stdout()
+    if manifest is None:
+        out.print(f"edits: not in the registry; their manifest has the SHA-256 {found.manifest_sha256}")
+        return
+    for adapter in manifest.get("adapters", ()):
+        edits = adapter.get("edits", ())
+        out.print(f"adapter {adapter['name']} {adapter['version']}: {len(edits) or 'unnamed'} edits", markup=False)
+        rows = [
+            (
+                edit.get("subject", ""),
+                edit.get("relation", ""),
+                edit["target_new"],
+                edit["prompts"][0],
+                edit["sha256"][:12],
+            )
+            for edit in edits
+        ]
+        if rows:
+            columns = ("subject", "relation", "new answer", "first prompt", "sha256")
+            out.print(table("", columns, rows, left=columns))
+        measured = {k: v for k, v in adapter.get("metrics", {}).items() if isinstance(v, int | float)}
+        if measured:
+            out.print("measured: " + ", ".join(f"{k} {v:.6g}" for k, v in measured.items()), markup=False)
+    for one in manifest.get("probes", ()):
+        out.print(f"probe, {one['kind']}: {one['input']} -> {one['answer']}", markup=False)
+
+
+def measured_sizes(data: bytes, found: Package, of: Base | None, against: Path | None) -> Sizes | None:
+    """Sizes beside the base; None without it."""
+    if of is None:
+        return None
+    other = base.load(against).model.data if against is not None else None
+    return sizes(data, adapter_of(found, of), of.model, other)
+
+
+def sizes_table(measured: Sizes) -> object:
+    """The comparison, for a person."""
+    rows = [
+        ("this package", f"{measured.package:,}", "signed, with everything that a device checks"),
+        ("  its zlib", f"{measured.package_zlib:,}", ""),
+        ("the whole model", f"{measured.model:,}", "unsigned"),
+        ("  its zlib", f"{measured.model_zlib:,}", ""),
+    ]
+    if measured.rows_patch is not None:
+        what = (
+            f"the {measured.rows} rows of weights that it adds to, drawn anew at random; unsigned, trained on nothing"
+        )
+        rows.append(("a detools patch", f"{measured.rows_patch:,}", what))
+    if measured.patch is not None:
+        rows.append(("a detools patch", f"{measured.patch:,}", "from the base to the model of --against; unsigned"))
+    return table("", ("update", "bytes", "of"), rows, left=("of",))

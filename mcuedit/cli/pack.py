@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit pack: from adapters to a signed package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mcuedit import adapter_dir, atomic, base, keys, release
+from mcuedit.base import Base
+from mcuedit.cli import _packages
+from mcuedit.cli._common import example, json_option, note, print_json, stdout
+from mcuedit.cli._files import PATH, edits_of, read_adapter, tensor_set, zoo_base
+from mcuedit.delta import Adapter
+from mcuedit.edits import Edit
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
+from mcuedit.package import encode, open_package, seal
+from mcuedit.package.container import check_counter, check_name, parse_version
+from mcuedit.registry import open_registry
+from mcuedit.release import Asked
+
+AUTO = "auto"
+
+
+@click.command(
+    epilog=example(
+        "mcuedit keygen -o key.pem",
+        "mcuedit pack repair/ --version 1.2.0 --key key.pem -o fix.mcu",
+        "mcuedit verify fix.mcu --key key.pub",
+    )
+)
+@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
+@click.option("--base", "base_path", type=PATH, help="Base of the adapters, if not from the zoo.")
+@click.option("--version", required=True, metavar="V", help="MAJOR.MINOR.REVISION, with +BUILD if needed.")
+@click.option("--key", "key_path", required=True, type=PATH, metavar="KEY.pem", help="Ed25519 private key.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="FILE", help="Package to write.")
+@click.option("--name", help="Two packages of one name are never active together; the adapter's name if not given.")
+@click.option("--counter", type=int, metavar="N", help="Security counter; the registry's next one for the base.")
+@click.option("--probe", "probes", multiple=True, metavar="P", help="auto, PROMPT=ANSWER, or an .npz of tensors.")
+@click.option("--probe-same", "same", multiple=True, metavar="PROMPT", help="A prompt whose answer must stay.")
+@click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write what its hash is taken of.")
+@json_option
+def command(
+    adapters: tuple[Path, ...],
+    base_path: Path | None,
+    version: str,
+    key_path: Path,
+    output: Path,
+    name: str | None,
+    counter: int | None,
+    probes: tuple[str, ...],
+    same: tuple[str, ...],
+    manifest_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Sign adapters as a package that devices take: an image that MCUboot's imgtool understands.
+
+    Several adapters become one. Their edits and metrics stay in the registry, their hash travels. A device takes only
+    packages whose security counter is above every one that was ever active on it. With --probe the package carries
+    inputs whose answers the device checks before it trusts the adapter; they are proved here first.
+    """
+    key = keys.load_private(key_path)
+    parse_version(version)
+    of, loaded, edits = _load(adapters, base_path)
+    joined = release.join(loaded, of.model, edits)
+    name = name if name is not None else release.package_name(loaded)
+    check_name(name)
+    asked = _probes(of, joined, [e for some in edits for e in some], probes, same)
+    with open_registry() as registry:
+        if counter is None:
+            counter = registry.next_counter(of.model.sha256)
+        check_counter(counter)
+        manifest = release.write(
+            name=name,
+            version=version,
+            counter=counter,
+            base_sha256=of.model.sha256,
+            parts=[release.part(a, some, of.model) for a, some in zip(loaded, edits, strict=True)],
+            probes=[one.to_dict() for one in asked],
+        )
+        data = seal(
+            encode(joined, of.model),
+            name=name,
+            version=version,
+            counter=counter,
+            base_sha256=of.model.sha256,
+            manifest=manifest,
+            key=key,
+            probes=[one.probe for one in asked],
+        )
+        found = open_package(data, [keys.load_public(key_path)], model=of.model, name=output.name)
+        newest = max((p.counter for p in registry.packages() if p.base_sha256 == of.model.sha256), default=0)
+        registry.add_package(data, manifest)
+    if manifest_path is not None:
+        atomic.write_file(manifest_path, manifest)
+    atomic.write_file(output, data)
+    if counter <= newest:
+        note(f"security counter {newest} was packed for this base before: devices that had it active refuse {counter}")
+    if as_json:
+        print_json({"package": str(output), **_packages.identity(found), **_packages.composition(found)})
+        return
+    _packages.show_identity(found, "good")
+    for one in asked:
+        stdout().print(f"probe      {one.text} -> {one.label}", markup=False)
+    stdout().print(_packages.composition_table(found))
+
+
+def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Adapter], list[tuple[Edit, ...]]]:
+    folders = [adapter_dir.load(path) for path in paths if path.is_dir()]
+    if base_path is None and not folders:
+        raise McueditError(f"{paths[0]}: device bytes are read against their base", "add --base BASE")
+    of = base.load(base_path) if base_path is not None else zoo_base(folders)
+    return of, [read_adapter(path, of) for path in paths], [edits_of(path) for path in paths]
+
+
+def _probes(
+    of: Base, adapter: Adapter, edits: Sequence[Edit], given: Sequence[str], same: Sequence[str]
+) -> list[Asked]:
+    if not given and not same:
+        return []
+    oracle = best_oracle(of.model)
+    prompts, found = [], list[Asked]()
+    for text in given:
+        prompt, equals, answer = text.rpartition("=")
+        if text == AUTO:
+            found += release.from_edits(of, oracle, adapter, edits)
+        elif text.endswith(".npz"):
+            found += release.from_tensors(of, oracle, adapter, tensor_set([Path(text)], of.model))
+        elif equals and prompt and answer:
+            prompts.append((prompt.strip(), answer.strip()))
+        else:
+            raise McueditError(f"--probe {text!r} is none", "auto, PROMPT=ANSWER, or the path of an .npz")
+    if prompts or same:
+        found += release.from_prompts(of, oracle, adapter, prompts, same)
+    return found

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From trained adapters to a package that can be shipped, and what is to be told about one.
+
+join        several adapters as one
+manifest    what the edits are and how they were measured, as canonical JSON
+probes      inputs that show on the device that the adapter does its work and no more
+sizes       a package beside its base, its own zlib, and a binary patch
+"""
+
+from mcuedit.release.join import join, package_name
+from mcuedit.release.manifest import Part, part, write
+from mcuedit.release.probes import Asked, failing, from_edits, from_prompts, from_tensors
+from mcuedit.release.sizes import Sizes, sizes
+
+__all__ = [
+    "Asked",
+    "Part",
+    "Sizes",
+    "failing",
+    "from_edits",
+    "from_prompts",
+    "from_tensors",
+    "join",
+    "package_name",
+    "part",
+    "sizes",
+    "write",
+]

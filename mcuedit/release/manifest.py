@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a package's manifest says: it stays on the host, and its hash travels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcuedit.delta import Adapter
+from mcuedit.edits import Edit
+from mcuedit.model import Model
+from mcuedit.package import encode
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the adapters in a package."""
+
+    adapter: Adapter
+    edits: tuple[Edit, ...]
+    sha256: str
+
+
+def part(adapter: Adapter, edits: Sequence[Edit], model: Model) -> Part:
+    """An adapter with the edits that it remembers, none if it came as device bytes."""
+    return Part(adapter, tuple(edits), hashlib.sha256(encode(adapter, model)).hexdigest())
+
+
+def write(
+    *,
+    name: str,
+    version: str,
+    counter: int,
+    base_sha256: str,
+    parts: Sequence[Part],
+    probes: Sequence[dict[str, Any]],
+) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, UTF-8. The same input gives the same bytes."""
+    values = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "counter": counter,
+        "base_sha256": base_sha256,
+        "adapters": [_adapter(one) for one in parts],
+        "probes": list(probes),
+    }
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _adapter(one: Part) -> dict[str, Any]:
+    return {
+        "name": one.adapter.name,
+        "version": one.adapter.version,
+        "sha256": one.sha256,
+        "edits": [{**edit.to_dict(), "sha256": edit.sha256} for edit in one.edits],
+        "metrics": one.adapter.info.get("metrics", {}),
+        "options": one.adapter.info.get("options", {}),
+        "labels": {str(index): label for index, label in sorted(one.adapter.labels.items())},
+    }

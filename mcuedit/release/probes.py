@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probes: an input whose answer the adapter changes, and one whose answer it leaves, the shortest ones to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.base import Base
+from mcuedit.delta import Adapter, Delta
+from mcuedit.edits import Edit, TensorSet
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import answers, is_tie, logits_tensor, trace, with_deltas
+from mcuedit.oracle import Oracle
+from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
+
+Int8Array = npt.NDArray[np.int8]
+Int64Array = npt.NDArray[np.int64]
+
+_NOTHING = "(an input of nothing but zero points)"
+_MOST = 256  # inputs that are looked at
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A probe and what a person calls it."""
+
+    probe: Probe
+    text: str
+    label: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        kind = "changed" if self.probe.kind == CHANGED else "unchanged"
+        return {"kind": kind, "input": self.text, "class": self.probe.answer, "answer": self.label}
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Classes before and after, int64[n] each; `clear` where no other class ties with one of the two."""
+
+    x: Int8Array
+    before: Int64Array
+    after: Int64Array
+    clear: npt.NDArray[np.bool_]
+
+
+def from_edits(base: Base, oracle: Oracle, adapter: Adapter, edits: Sequence[Edit]) -> list[Asked]:
+    """The shortest edited prompt that gets its new answer, and the shortest of a locality list that keeps its own.
+
+    Raises:
+        McueditError: no edits are known, or none of them makes a difference.
+    """
+    if not edits:
+        raise McueditError(
+            f"adapter {adapter.name} does not remember its edits", "give the probes: --probe PROMPT=ANSWER or F.npz"
+        )
+    wanted = [(p, edit.target_new) for edit in edits for p in edit.prompts][:_MOST]
+    kept = [p for edit in edits for p in edit.locality][:_MOST]
+    asked = _ask(base, oracle, adapter, base.encode([p for p, _ in wanted]))
+    right = np.array([_class(base, adapter, answer) for _, answer in wanted])
+    good = asked.clear & (asked.before != asked.after) & (asked.after == right)
+    if not good.any():
+        raise McueditError("no edit changes an answer, so nothing can be probed", "leave --probe away, or train again")
+    found = [_shortest(base, adapter, asked, good, CHANGED, [p for p, _ in wanted])]
+    nothing = np.full((1, *base.model.input.shape[1:]), base.model.input.zero, np.int8)
+    for x, names in ((base.encode(kept), kept), (nothing, [_NOTHING])):
+        same = _ask(base, oracle, adapter, x)
+        good = same.clear & (same.before == same.after)
+        if good.any():
+            return [*found, _shortest(base, adapter, same, good, UNCHANGED, names)]
+    raise McueditError("no prompt of the locality lists keeps its answer", "give one: --probe-same PROMPT")
+
+
+def from_prompts(
+    base: Base, oracle: Oracle, adapter: Adapter, changed: Sequence[tuple[str, str]], same: Sequence[str]
+) -> list[Asked]:
+    """Probes of given prompts: pairs of prompt and new answer, and prompts that keep theirs.
+
+    Raises:
+        McueditError: the adapter gives another answer.
+    """
+    found = []
+    for kind, prompts in ((CHANGED, [p for p, _ in changed]), (UNCHANGED, list(same))):
+        asked = _ask(base, oracle, adapter, base.encode(prompts))
+        for i, prompt in enumerate(prompts):
+            if not asked.clear[i]:
+                raise McueditError(f"probe {prompt!r}: two classes tie", "choose another prompt")
+            differs = asked.before[i] != asked.after[i]
+            given = _label(base, adapter, int(asked.after[i]))
+            if kind == UNCHANGED and differs:
+                raise McueditError(f"probe {prompt!r}: the adapter changes its answer to {given!r}", "choose another")
+            if kind == CHANGED and not differs:
+                raise McueditError(f"probe {prompt!r}: the base answers {given!r}, too", "choose another prompt")
+            if kind == CHANGED and asked.after[i] != _class(base, adapter, changed[i][1]):
+                raise McueditError(
+                    f"probe {prompt!r}: the answer is {given!r}, not {changed[i][1]!r}",
+                    "mend the probe, or the adapter",
+                )
+            found.append(_asked(base, adapter, asked, i, kind, prompt))
+    return found
+
+
+def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) -> list[Asked]:
+    """The shortest edited input that gets what is wanted, and the shortest kept one that keeps its answer.
+
+    Raises:
+        McueditError: there are no such inputs, or what is wanted is no class.
+    """
+    if data.wanted.vectors is not None:
+        raise McueditError(f"{data.source}: vectors have no class to probe", "leave --probe away")
+    if base.model.stateful:
+        raise McueditError(f"base {base.name} keeps a state, a probe is one input", "leave --probe away")
+    asked = _ask(base, oracle, adapter, data.x[:_MOST])
+    good = asked.clear & (asked.before != asked.after)
+    if data.wanted.avoided is not None:
+        good &= asked.after != data.wanted.avoided[:_MOST]
+    elif data.wanted.against is None and data.wanted.classes is not None:
+        good &= asked.after == data.wanted.classes[:_MOST]
+    same = _ask(base, oracle, adapter, data.keep[:_MOST])
+    stays = same.clear & (same.before == same.after)
+    for rows, what in ((good, "no row of x gets another answer that is wanted"), (stays, "no row of keep stays")):
+        if not rows.any():
+            raise McueditError(f"{data.source}: {what}", "give other inputs, or leave --probe away")
+    names = [f"{data.source}: x[{i}]" for i in range(len(good))]
+    kept = [f"{data.source}: keep[{i}]" for i in range(len(stays))]
+    return [
+        _shortest(base, adapter, asked, good, CHANGED, names),
+        _shortest(base, adapter, same, stays, UNCHANGED, kept),
+    ]
+
+
+def failing(base: Base, oracle: Oracle, adapter: Adapter, probes: Sequence[Probe]) -> list[int]:
+    """Which probes do not get the answer that they state, by the base's runtime and the numpy arithmetic."""
+    shape = base.model.input.shape[1:]
+    x = np.stack([p.expand(base.model.input.size, base.model.input.zero).reshape(shape) for p in probes])
+    asked = _ask(base, oracle, adapter, x)
+    bad = []
+    for i, one in enumerate(probes):
+        differs = asked.before[i] != asked.after[i]
+        if asked.after[i] != one.answer or differs != (one.kind == CHANGED):
+            bad.append(i)
+    return bad
+
+
+def _ask(base: Base, oracle: Oracle, adapter: Adapter, x: Int8Array) -> _Answers:
+    model, deltas = base.model, list[Delta](adapter.deltas)
+    before = trace(model, oracle, x, min(d.tap for d in deltas))
+    at = logits_tensor(model)
+    old, new = before.values[at], with_deltas(model, deltas, before).values[at]
+    return _Answers(x, answers(old), answers(new), ~is_tie(old) & ~is_tie(new))
+
+
+def _shortest(
+    base: Base,
+    adapter: Adapter,
+    asked: _Answers,
+    good: npt.NDArray[np.bool_],
+    kind: int,
+    names: Sequence[str],
+) -> Asked:
+    length = (asked.x.reshape(len(asked.x), -1) != base.model.input.zero).sum(axis=1)
+    at = int(np.flatnonzero(good)[length[good].argmin()])
+    return _asked(base, adapter, asked, at, kind, names[at])
+
+
+def _asked(base: Base, adapter: Adapter, asked: _Answers, at: int, kind: int, name: str) -> Asked:
+    answer = int(asked.after[at])
+    return Asked(sparse(asked.x[at], base.model.input.zero, kind, answer), name, _label(base, adapter, answer))
+
+
+def _label(base: Base, adapter: Adapter, index: int) -> str:
+    return adapter.labels.get(index) or (base.labels[index] if base.labels else str(index))
+
+
+def _class(base: Base, adapter: Adapter, answer: str) -> int:
+    """The class of a name, an adapter's names first; -1 if there is none."""
+    named = {label.casefold(): i for i, label in enumerate(base.labels or ())}
+    named |= {label.casefold(): i for i, label in adapter.labels.items()}
+    return named.get(answer.casefold(), int(answer) if answer.isdecimal() and not base.labels else -1)
