@@ -82,9 +82,14 @@ class Board:
 
     @property
     def code(self) -> Region:
-        """What of the flash is the firmware's: all before the slots of adapters."""
-        slots = self.geometry.slots if self.geometry else None
-        return Region(self.flash.origin, slots.origin - self.flash.origin) if slots else self.flash
+        """What of the flash is the firmware's: all before the store's journal and the slots of adapters."""
+        region = self.geometry.region if self.geometry else None
+        return Region(self.flash.origin, region.origin - self.flash.origin) if region else self.flash
+
+    @property
+    def store(self) -> Region | None:
+        """Where the store of adapters lies; None: the board has none, as it has no journal."""
+        return self.geometry.region if self.geometry and self.geometry.journal_pages else None
 
     @property
     def defines(self) -> tuple[str, ...]:
@@ -95,7 +100,22 @@ class Board:
         if self.init:
             writes = (f"{{{w.address:#x}u, {w.clear:#x}u, {w.set:#x}u}}" for w in self.init)
             macros.append(f"PORT_WRITES={', '.join(writes)}")
-        return tuple(macros)
+        return (*macros, *self._flash_defines())
+
+    def _flash_defines(self) -> tuple[str, ...]:
+        geometry = self.geometry
+        if geometry is None or geometry.driver is None or geometry.slots is None or geometry.region is None:
+            return ()
+        return (
+            f"PORT_FLASH={geometry.region.origin:#x}u",
+            f"PORT_FLASH_CONTROLLER={geometry.controller:#x}u",
+            f"PORT_FLASH_UNIT={geometry.program_unit}u",
+            f"PORT_FLASH_PAGE={geometry.erase_page}u",
+            f"PORT_FLASH_FIRST={(geometry.region.origin - self.flash.origin) // geometry.erase_page}u",
+            f"PORT_FLASH_JOURNAL={geometry.journal_pages}u",
+            f"PORT_FLASH_SLOT={geometry.slots.size}u",
+            f"PORT_FLASH_SLOTS={geometry.slots.count}u",
+        )
 
     def emulation(self, emulator: str) -> Emulation:
         """How `emulator` runs this board.
@@ -205,17 +225,29 @@ def _check_values(board: Board, memory: Table, uart: Table) -> None:
         memory.fail("ram", "a range apart from flash")
     if board.selftest and (board.selftest.overlaps(board.flash) or board.selftest.overlaps(board.ram)):
         memory.fail("selftest", "a range apart from flash and ram")
-    driver = resources.path("firmware") / "port" / f"uart_{board.uart_driver}.c"
+    _check_driver("uart", board.uart_driver, uart)
+
+
+def _check_driver(kind: str, name: str, table: Table) -> None:
+    driver = resources.path("firmware") / "port" / f"{kind}_{name}.c"
     if not driver.is_file():
-        known = sorted(p.stem.removeprefix("uart_") for p in driver.parent.glob("uart_*.c"))
-        uart.fail("driver", f"one of {', '.join(known)}")
+        known = sorted(p.stem.removeprefix(f"{kind}_") for p in driver.parent.glob(f"{kind}_*.c"))
+        table.fail("driver", f"one of {', '.join(known)}")
 
 
 def _check_flash(board: Board, root: Table) -> None:
-    if (board.geometry is None) != (board.flashing is None):
-        root.fail("flash", "[flash] and [flashing] together: a board that can be flashed has both")
-    slots = board.geometry.slots if board.geometry else None
-    if slots and not board.flash.origin <= slots.origin < slots.region.end <= board.flash.end:
-        root.fail("flash.slots", "a range inside memory.flash")
-    if slots and slots.region.end != board.flash.end:
+    if board.flashing and board.geometry is None:
+        root.fail("flash", "[flash] beside [flashing]: what is written is checked against it")
+    if board.geometry is None:
+        return
+    if board.geometry.driver:
+        _check_driver("flash", board.geometry.driver, root.table("flash"))
+    slots, region = board.geometry.slots, board.geometry.region
+    if slots is None or region is None:
+        return
+    if not board.flash.origin < region.origin < slots.region.end <= board.flash.end:
+        root.fail("flash.slots", "a range inside memory.flash, as the journal before it")
+    if slots.region.end != board.flash.end:
         root.fail("flash.slots", "a range that ends with memory.flash: firmware takes what is before it")
+    if (region.origin - board.flash.origin) % board.geometry.erase_page:
+        root.fail("flash.slots", "an origin whole erase pages from the start of memory.flash")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import cmsis_nn, resources, zcbor
+from mcuedit import cmsis_nn, monocypher, resources, zcbor
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.link import GENERATED, Footprint, footprint, link
@@ -23,8 +23,9 @@ _APPS = {
     "server": ("app.c", "line.c", "server.c"),
     "selftest": ("app.c", "selftest.c"),
     "host": ("app.c", "host.c"),
-    "device": ("node.c", "node_smp.c", "line.c", "device.c"),
-    "udp": ("node.c", "node_smp.c", "udp.c", "udp_flash.c"),
+    "federate": ("line.c", "federate.c"),
+    "device": ("node.c", "line.c", "device.c"),
+    "udp": ("node.c", "udp.c", "udp_flash.c"),
 }
 _UPDATABLE = ("device", "udp")  # those with a store, a transport and cryptography
 
@@ -165,8 +166,8 @@ def _external(app: str | None) -> tuple[list[Path], tuple[str, ...]]:
     """Sources that others wrote, and the flags with which every file finds their headers."""
     if app not in _UPDATABLE:
         return [], ()
-    cbor = zcbor.find()
-    return cbor.sources, cbor.flags
+    cbor, crypto = zcbor.find(), monocypher.find()
+    return [*cbor.sources, *crypto.sources], (*cbor.flags, *crypto.flags)
 
 
 def _freestanding(app: str | None) -> tuple[str, ...]:
@@ -186,6 +187,8 @@ def _port(board: Board, probes: bool, tflm: Library | None) -> list[Path]:
     port = resources.path("firmware") / "port"
     own = ["cxx.c"] if tflm else ["mem.c"]  # in place of what is not linked: parts of a C++ library, or all of C's
     names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["probe.c"] * probes
+    if board.geometry and board.geometry.driver:  # the linker drops it from apps that have no store
+        names += ["flash.c", f"flash_{board.geometry.driver}.c"]
     return [port / name for name in names]
 
 

@@ -20,6 +20,9 @@ void port_print(const char *text);
 void port_print_unsigned(uint32_t value);
 void port_print_hex(uint32_t value, uint32_t digits);
 
+/* Resets the core and all around it; memory stays as it is. */
+__attribute__((noreturn)) void port_restart(void);
+
 /* Bytes of stack used at most since reset: startup.c painted the whole stack. */
 uint32_t port_stack_peak(void);
 

@@ -14,6 +14,10 @@
 #define CPACR         (*(volatile uint32_t *)0xE000ED88u)
 #define CPACR_FP_FULL (0xFu << 20)
 
+/* Application interrupt and reset control: the key that a write needs, and the request. */
+#define AIRCR         (*(volatile uint32_t *)0xE000ED0Cu)
+#define AIRCR_RESET   (0x05FAu << 16 | 0x4u)
+
 #define FRAME_PC      24 /* offset of the return address in an exception frame */
 
 int main(void);
@@ -92,6 +96,15 @@ __attribute__((noreturn, used)) void port_reset(void)
     (void)main();
     for (;;) {
         __asm volatile("wfi");
+    }
+}
+
+void port_restart(void)
+{
+    __asm volatile("dsb" ::: "memory"); /* what is on its way to flash or UART gets there */
+    AIRCR = AIRCR_RESET;
+    __asm volatile("dsb" ::: "memory");
+    for (;;) {
     }
 }
 

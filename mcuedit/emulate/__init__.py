@@ -6,20 +6,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcuedit.board import Board
-from mcuedit.emulate.session import Crash, EmulationError, Fault, Session, Timeout
+from mcuedit.emulate.flash import Flash
+from mcuedit.emulate.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
 from mcuedit.errors import McueditError
 
-__all__ = ["BOARD_EMULATORS", "Crash", "EmulationError", "Fault", "Session", "Timeout", "open_session"]
+__all__ = ["BOARD_EMULATORS", "Crash", "EmulationError", "Fault", "PowerCut", "Session", "Timeout", "open_session"]
 
 BOARD_EMULATORS = ("unicorn", "qemu", "renode")  # those that execute an ELF on a board
 
 
-def open_session(emulator: str, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> Session:
+def open_session(
+    emulator: str,
+    board: Board,
+    elf: Path,
+    *,
+    count: bool = False,
+    timeout: float = 20.0,
+    flash: Flash | None = None,
+) -> Session:
     """Starts a firmware; use it as a context manager.
 
     Args:
         count: SysTick counts executed instructions, board.emulation(emulator).ticks_per_instruction each.
         timeout: seconds without a sign of life until the device counts as hanging; with Renode, virtual ones.
+        flash: what firmware writes of its flash, to be kept over sessions; unicorn alone can.
 
     Raises:
         McueditError: no such emulator, it is not installed, or it does not run this board.
@@ -28,7 +38,9 @@ def open_session(emulator: str, board: Board, elf: Path, *, count: bool = False,
     if emulator == "unicorn":
         from mcuedit.emulate.unicorn import UnicornSession
 
-        return UnicornSession(board, elf, count=count, timeout=timeout)
+        return UnicornSession(board, elf, count=count, timeout=timeout, flash=flash)
+    if flash is not None:
+        raise McueditError(f"emulator {emulator} keeps no flash", "use unicorn")
     if emulator == "qemu":
         from mcuedit.emulate.qemu import QemuSession
 

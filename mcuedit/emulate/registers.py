@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -141,9 +141,17 @@ class NordicUart(Registers):
 
 
 def pages(
-    board: Board, line: Line, load: Callable[[int], int], store: Callable[[int, int], None]
+    board: Board,
+    line: Line,
+    load: Callable[[int], int],
+    store: Callable[[int, int], None],
+    more: Mapping[int, Registers] | None = None,
 ) -> dict[int, list[tuple[int, Registers]]]:
     """Everything that start-up and UART driver of a board touch.
+
+    Args:
+        load, store: one byte of the device's memory.
+        more: what else there is, by its address.
 
     Returns:
         By the address of a 4 KB page: its parts, each with the offset where it begins, in ascending order.
@@ -158,12 +166,10 @@ def pages(
     else:
         known = ", ".join(("nrf", *LAYOUTS))
         raise McueditError(f"board {board.name}: no model of UART {board.uart_driver!r} for unicorn", f"one of {known}")
-    found: dict[int, list[tuple[int, Registers]]] = {}
+    found: dict[int, dict[int, Registers]] = {}
     for address in (write.address for write in board.init):
-        found.setdefault(address - address % PAGE, [(0, Registers())])
-    at = board.uart_base % PAGE
-    parts = found.setdefault(board.uart_base - at, [(0, Registers())] if at else [])
-    if at == 0:
-        parts.clear()
-    parts.append((at, uart))
-    return found
+        found.setdefault(address - address % PAGE, {0: Registers()})
+    for address, part in ({board.uart_base: uart} | dict(more or {})).items():
+        at = address % PAGE
+        found.setdefault(address - at, {0: Registers()})[at] = part
+    return {page: sorted(parts.items(), key=lambda entry: entry[0]) for page, parts in found.items()}

@@ -29,6 +29,10 @@ class Timeout(EmulationError):
     """The device gave no sign of life for the time allowed, or waits for input that is not there."""
 
 
+class PowerCut(EmulationError):
+    """Power failed where a test wanted it to (mcuedit.emulate.flash.Cut)."""
+
+
 class Crash(EmulationError):
     """The emulator could not load the firmware, or ended by itself."""
 

@@ -10,15 +10,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcuedit.board import Board
-from mcuedit.emulate import registers
+from mcuedit.emulate import controllers, registers
+from mcuedit.emulate.flash import Flash, Misuse
 from mcuedit.emulate.image import segments
-from mcuedit.emulate.session import Console, Crash, Fault, Timeout
+from mcuedit.emulate.session import Console, Crash, Fault, PowerCut, Timeout
 from mcuedit.errors import McueditError
 
 NAME = "unicorn"
 
 _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_VALUE = 0x18
+_AIRCR, _RESET_REQUEST = 0xD0C, 0x05FA0004
+_LOST = b"\xa5"  # what memory holds after its power was cut
 _SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/probe.c finds out: there is no exception to count wraps
 _REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 
@@ -32,9 +35,12 @@ class UnicornSession:
     Args:
         count: SysTick counts instructions. The counting hook costs more than all the rest of the emulation.
         timeout: seconds without output until a running core counts as hanging.
+        flash: what firmware writes of its flash, to be kept; None: erased, and gone with the session.
     """
 
-    def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
+    def __init__(
+        self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0, flash: Flash | None = None
+    ) -> None:
         self._unicorn = _import_unicorn()
         self._console = Console()
         self._input = bytearray()
@@ -46,8 +52,14 @@ class UnicornSession:
         self._instructions = 0
         self._block_sizes: dict[tuple[int, int], int] = {}
         self._system: dict[int, int] = {}
+        self._reset_requested = False
+        self._board = board
+        self._flash = flash or (Flash.of(board) if board.geometry and board.geometry.driver else None)
+        self._controller: controllers.Controller | None = None
+        self._parts: dict[int, list[tuple[int, registers.Registers]]] = {}
         self._core = self._make_core(board)
         self._load(elf)
+        self._fresh = self._core.context_save()  # all of the core's registers, as they are after a reset
         if count:
             self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._on_block)
 
@@ -75,6 +87,17 @@ class UnicornSession:
     ) -> None:
         del self._core  # frees the guest's memory
 
+    def power_cycle(self) -> None:
+        """Power off and on: the flash is as it was, everything else starts again; what was to be said is forgotten."""
+        if self._flash is not None:
+            self._flash.power_on()
+            self._core.mem_write(self._flash.region.origin, bytes(self._flash.content))
+        self._core.mem_write(self._board.ram.origin, _LOST * self._board.ram.length)
+        self._console, self._fault = Console(), None
+        self._input.clear()
+        self._input_at = 0
+        self._reset()
+
     def _make_core(self, board: Board) -> Any:
         uc = self._unicorn
         machine = board.emulation(NAME).machine
@@ -88,16 +111,38 @@ class UnicornSession:
             core.mem_map(board.ram.origin, board.ram.length, uc.UC_PROT_ALL)
             if board.selftest:
                 core.mem_map(board.selftest.origin, board.selftest.length, uc.UC_PROT_READ)
-            for page, parts in registers.pages(board, self, self._load_byte, self._store_byte).items():
-                core.mmio_map(page, registers.PAGE, _read_part, parts, _write_part, parts)
+            self._parts = self._make_parts()
+            for page, parts in self._parts.items():
+                core.mmio_map(page, registers.PAGE, self._read_part, parts, self._write_part, parts)
             core.mmio_map(_SYSTEM_CONTROL, registers.PAGE, self._read_system, None, self._write_system, None)
         except uc.UcError as error:
             raise McueditError(f"board {board.name}: {error}", "ranges must be whole 4 KB pages and apart") from error
+        if self._flash is not None:
+            core.mem_write(self._flash.region.origin, bytes(self._flash.content))
+            core.hook_add(uc.UC_HOOK_MEM_WRITE_PROT, self._on_store)
         self._vectors = board.flash.origin
         self._hint = "see the pc in the ELF file's symbols"
         if board.fpu == "fpv5-d16":
             self._hint += "; unicorn's Cortex-M7 knows no double precision, qemu's does"
         return core
+
+    def _make_parts(self) -> dict[int, list[tuple[int, registers.Registers]]]:
+        """All registers around the core, as they are after a reset."""
+        more: dict[int, registers.Registers] = {}
+        geometry = self._board.geometry
+        if self._flash is not None and geometry is not None:
+            self._controller = controllers.controller(self._board, self._flash, self._poke)
+            more[geometry.controller] = self._controller
+        return registers.pages(self._board, self, self._load_byte, self._store_byte, more)
+
+    def _reset(self) -> None:
+        """What SYSRESETREQ does: the core and all around it, but not memory."""
+        self._reset_requested = False
+        self._system.clear()
+        for page, parts in self._make_parts().items():
+            self._parts[page][:] = parts
+        self._core.context_restore(self._fresh)
+        self._pc = self._register("pc")
 
     def _load(self, elf: Path) -> None:
         """Writes every PT_LOAD segment to its physical address and resets the core."""
@@ -116,6 +161,7 @@ class UnicornSession:
 
         Raises:
             Timeout: nothing was said.
+            PowerCut: as a test wanted.
         """
         said = len(self._console.bytes)
         self._dry = self._polled = False
@@ -128,7 +174,13 @@ class UnicornSession:
                 registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
                 self._fault = Fault(f"{error}: {registers}", self.text, self._hint)
                 return
+            if self._fault is not None:
+                return
+            if self._flash is not None and not self._flash.powered:
+                raise PowerCut("power was cut", self.text)
             self._pc = self._register("pc")
+            if self._reset_requested:
+                self._reset()
         if len(self._console.bytes) == said:
             what = "the firmware waits for input" if self._dry else f"no output for {self._timeout:g} s"
             raise Timeout(what, self.text, "its main loop is stuck, or a command lacks its line end")
@@ -151,13 +203,57 @@ class UnicornSession:
     def send(self, byte: int) -> None:
         """The UART says a byte."""
         self._polled = False
-        self._console.bytes.append(byte)
+        if self._flash is None or self._flash.powered:
+            self._console.bytes.append(byte)
 
     def _load_byte(self, address: int) -> int:
         return int(self._core.mem_read(address, 1)[0])
 
     def _store_byte(self, address: int, byte: int) -> None:
         self._core.mem_write(address, bytes([byte]))
+
+    def _poke(self, address: int, data: bytes) -> None:
+        self._core.mem_write(address, data)
+
+    def _misuse(self, error: Misuse) -> None:
+        self._fault = Fault(f"flash: {error}", self.text, "see the driver in firmware/port and the part's manual")
+        self._core.emu_stop()
+
+    def _stop_without_power(self) -> None:
+        if self._flash is not None and not self._flash.powered:
+            self._core.emu_stop()
+
+    def _on_store(self, core: Any, access: int, address: int, size: int, value: int, data: Any) -> bool:
+        """The core stores to memory that it may not write: nothing changes but by the controller."""
+        if self._flash is None or self._controller is None:
+            return False
+        region = self._flash.region
+        if not region.origin <= address < region.end:
+            return False
+        try:
+            self._controller.store(address, size, value)
+        except Misuse as error:
+            self._misuse(error)
+        self._stop_without_power()
+        return True
+
+    def _read_part(self, core: Any, offset: int, size: int, parts: list[tuple[int, registers.Registers]]) -> int:
+        begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
+        try:
+            return part.read(offset - begin)
+        except Misuse as error:
+            self._misuse(error)
+            return 0
+
+    def _write_part(
+        self, core: Any, offset: int, size: int, value: int, parts: list[tuple[int, registers.Registers]]
+    ) -> None:
+        begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
+        try:
+            part.write(offset - begin, value)
+        except Misuse as error:
+            self._misuse(error)
+        self._stop_without_power()
 
     def _read_system(self, core: Any, offset: int, size: int, data: Any) -> int:
         if offset == _SYSTICK_VALUE:
@@ -166,6 +262,9 @@ class UnicornSession:
 
     def _write_system(self, core: Any, offset: int, size: int, value: int, data: Any) -> None:
         self._system[offset] = value
+        if offset == _AIRCR and value & 0xFFFF0004 == _RESET_REQUEST:
+            self._reset_requested = True
+            self._core.emu_stop()
 
     def _on_block(self, core: Any, address: int, size: int, data: Any) -> None:
         """Counts a whole block when it is entered, skipped IT instructions too, as QEMU does.
@@ -177,16 +276,6 @@ class UnicornSession:
             count = _count_thumb(bytes(core.mem_read(address, size)))
             self._block_sizes[address, size] = count
         self._instructions += count
-
-
-def _read_part(core: Any, offset: int, size: int, parts: list[tuple[int, registers.Registers]]) -> int:
-    begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
-    return part.read(offset - begin)
-
-
-def _write_part(core: Any, offset: int, size: int, value: int, parts: list[tuple[int, registers.Registers]]) -> None:
-    begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
-    part.write(offset - begin, value)
 
 
 def _count_thumb(code: bytes) -> int:

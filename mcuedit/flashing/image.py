@@ -53,33 +53,34 @@ def firmware_image(board: Board, path: Path, *, packed: bool = False) -> Image:
             size counts.
 
     Raises:
-        McueditError: it is no ELF file with something in it, or some of it lies outside the board's flash or in the
-            slots of adapters.
+        McueditError: it is no ELF file with something in it, or some of it lies outside the board's flash or where
+            adapters and their journal go.
     """
     segments = _segments(path)
     if packed:
         check_size(board, path, sum(len(data) for _, data in segments))
     else:
-        slots = board.geometry.slots if board.geometry else None
         for address, data in segments:
-            _check_segment(board, slots.region if slots else None, Region(address, len(data)), path)
+            _check_segment(board, Region(address, len(data)), path)
     return Image("firmware", "firmware", segments, path)
 
 
 def check_size(board: Board, path: Path, size: int) -> None:
-    """Checks that `size` bytes, written from the start of flash, end before the slots of adapters.
+    """Checks that `size` bytes, written from the start of flash, end before what is kept for adapters.
 
     Raises:
         McueditError: they do not.
     """
-    slots = board.geometry.slots if board.geometry else None
-    room = (slots.origin if slots else board.flash.end) - board.flash.origin
-    if size > room:
-        raise McueditError(f"{path}: {size:,} bytes, board {board.name} has room for {room:,}", "make it smaller")
+    if size > board.code.length:
+        message = f"{path}: {size:,} bytes, board {board.name} has room for {board.code.length:,}"
+        raise McueditError(message, "make it smaller")
 
 
 def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:
     """Checks device bytes for a slot; they are padded to what can be programmed at once.
+
+    This is for firmware without a store, which reads slots by their addresses. A store counts a slot of which its
+    journal knows nothing as empty, and takes packages alone, over its link.
 
     Raises:
         McueditError: they are damaged or too large, or the board has no such slot.
@@ -123,15 +124,17 @@ def _loads(elf: ELFFile) -> Iterator[tuple[int, bytes]]:
             yield segment["p_paddr"], data
 
 
-def _check_segment(board: Board, slots: Region | None, segment: Region, path: Path) -> None:
+def _check_segment(board: Board, segment: Region, path: Path) -> None:
     where = f"{path}: {_range(segment)}"
     if not board.flash.origin <= segment.origin < segment.end <= board.flash.end:
         raise McueditError(
             f"{where} lies outside the flash of {board.name}, {_range(board.flash)}", "is it built for another board?"
         )
-    if slots is not None and segment.overlaps(slots):
+    kept = board.geometry.region if board.geometry else None
+    if kept is not None and segment.overlaps(kept):
         raise McueditError(
-            f"{where} reaches into the slots for adapters, {_range(slots)}", "end the linker's flash region before them"
+            f"{where} reaches into what is kept for adapters, {_range(kept)}",
+            "end the linker's flash region before it",
         )
 
 

@@ -31,6 +31,21 @@ def test_a_folder_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert board.load("mine").uart_base == 0x50000000
 
 
+def test_the_store_follows_the_firmware() -> None:
+    """Journal pages, then slots, then the end of flash; the firmware's part ends where the journal begins."""
+    for b in map(board.load, board.names()):
+        geometry = b.geometry
+        assert geometry
+        assert geometry.slots
+        assert geometry.region
+        assert b.code.end == geometry.region.origin
+        assert geometry.region.end == geometry.slots.region.end == b.flash.end
+        assert geometry.slots.origin == geometry.region.origin + geometry.journal_pages * geometry.erase_page
+        assert b.store == (geometry.region if geometry.journal_pages else None)
+        assert f"PORT_FLASH_JOURNAL={geometry.journal_pages}u" in b.defines
+    assert [name for name in board.names() if board.load(name).store is None] == ["stm32f746g_disco"]
+
+
 def test_unknown_board() -> None:
     with pytest.raises(McueditError, match="no board 'virt-m99'") as caught:
         board.load("virt-m99")
@@ -88,6 +103,16 @@ def test_slots_end_the_flash(tmp_path: Path) -> None:
         ("origin = 0x20000000", "origin = 0x0", "key memory.ram: expected a range apart from flash"),
         ("origin = 0x60000000", "origin = 0x2003f000", "key memory.selftest: expected a range apart from"),
         ("selftest = {", "selftest = [] #", "key memory.selftest: expected a table"),
+        ("erase_page = 0x1000", "erase_page = 0x200", "key flash.erase_page: expected 1024 or more where there is a j"),
+        ("size = 0x1000", "size = 0x100000", "key flash.slots: expected a size below 1048576"),
+        ("pages = 4", "pages = 1", "key flash.journal.pages: expected 2 or more"),
+        ("pages = 4", "pages = 3", "key flash.journal.origin: expected 0xf5000: its pages end where the slots begin"),
+        ("journal = {", "journal = { erased = 1,", "key flash.journal.erased: expected no such key"),
+        ("journal = {", 'journal = "after" #', "key flash.journal: expected a table"),
+        ("slots = {", "places = {", "key flash.journal: expected [flash] slots beside it"),
+        ('driver = "virt"', "", "key flash.driver: expected the driver that writes the journal"),
+        ('driver = "virt"', 'driver = "nand"', "key flash.driver: expected one of nrf, ram, stm32f0"),
+        ("controller = 0x40005000", "controller = 1.5", "key flash.controller: expected an integer, found 1.5"),
         ("ticks_per_instruction = 1.0", "ticks_per_instruction = 0", "key emulator.unicorn.ticks_per_instruction"),
         ('machine = "cortex-m4"', 'machine = "cortex-m4"\nfast = 1', "key emulator.unicorn.fast: expected no such key"),
         ("[memory]", "[memory", "board.toml: "),

@@ -29,7 +29,8 @@ west = "jlink"
 esptool = "esp32s3"
 """
 _PLACE = "flash = { origin = 0x08000000, length = 0x40000 }"
-BOARD = re.sub("flash = {.*}", _PLACE, (resources.path("boards") / "virt-m4" / "board.toml").read_text()) + FLASHING
+_VIRTUAL = (resources.path("boards") / "virt-m4" / "board.toml").read_text()
+BOARD = re.sub(r"(?s)# The controller.*?\n\n", "", re.sub("flash = {.*}", _PLACE, _VIRTUAL)) + FLASHING
 FIRMWARE = ((0x08000000, bytes(range(200))), (0x08000400, b"constants"))
 
 

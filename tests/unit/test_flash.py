@@ -54,7 +54,7 @@ def test_every_runner_is_known_to_boards() -> None:
         ([(0x08000000, b"x"), (0x20000000, b"data")], "0x20000000..0x20000003 lies outside the flash of tester"),
         ([(0x0803FFFC, b"12345")], "0x0803fffc..0x08040000 lies outside"),
         ([(0x07FFFFFF, b"12")], "0x07ffffff..0x08000000 lies outside"),
-        ([(0x0803EFFF, b"12")], "reaches into the slots for adapters, 0x0803f000..0x0803ffff"),
+        ([(0x0803EFFF, b"12")], "reaches into what is kept for adapters, 0x0803f000..0x0803ffff"),
         ([], "nothing in it is to be loaded"),
     ],
 )
@@ -306,7 +306,7 @@ def assert_gone(pid: int) -> None:
         ("count = 2", "number = 2", "flash.slots.count: expected an integer, it is missing"),
         ('runner = "openocd"', 'runner = "jlink"', "flashing.runner: expected one that"),
         ('pyocd = "', 'pyocd2 = "', "flashing.targets.pyocd2: expected one of pyocd, openocd, west, esptool"),
-        ("[flash]\n", "[flush]\n", r"flash: expected \[flash\] and \[flashing\] together"),
+        ("[flash]\n", "[flush]\n", r"flash: expected \[flash\] beside \[flashing\]"),
         ("erase_page", "more = 1\nerase_page", "flash.more: expected no such key"),
     ],
 )

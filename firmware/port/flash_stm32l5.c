@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STM32L5 with two banks (DBANK, as delivered): RM0438, 6.3.5 to 6.3.7 (unlock, erase, program), 6.9 registers. */
+#include <stdint.h>
+
+#define KEYR           0x08u      /* NSKEYR */
+#define SR             0x20u      /* NSSR */
+#define CR             0x28u      /* NSCR */
+#define SR_WAIT        (1u << 16) /* NSBSY */
+#define SR_FLAGS       0x20FBu    /* EOP and every error: written to be cleared */
+#define CR_BKER        (1u << 11)
+#define PAGES_PER_BANK 128u
+
+static uint32_t select_page(uint32_t page);
+
+#include "flash_double_word.h"
+
+static uint32_t select_page(uint32_t page)
+{
+    return (page % PAGES_PER_BANK) << CR_PNB_POSITION | (page >= PAGES_PER_BANK ? CR_BKER : 0);
+}
