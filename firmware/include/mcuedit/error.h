@@ -28,7 +28,14 @@
     X(E_FULL, -21, "no free slot, or more adapters than fit at once")                          \
     X(E_PROBE, -22, "a probe was not answered as the package says, or does not fit the input") \
     X(E_REVOKED, -23, "was revoked or rolled back")                                            \
-    X(E_BUSY, -24, "in use by the running inference: again after it")
+    X(E_BUSY, -24, "in use by the running inference: again after it")                          \
+    X(E_ROOM, -25, "the workspace is too small")                                               \
+    X(E_REPLAY, -26, "too few confirmed inputs to train beside, or too many would change")     \
+    X(E_CONTRADICTION, -27, "one input is to get two answers")                                 \
+    X(E_CLASS, -28, "no such class")                                                           \
+    X(E_DIVERGED, -29, "training diverged")                                                    \
+    X(E_SATURATED, -30, "a factor reached its limit")                                          \
+    X(E_UNLEARNED, -31, "the corrections are not learned within the steps")
 
 typedef enum {
 #define MCUEDIT_ERROR_ENUM(name, value, text) MCUEDIT_##name = (value),
