@@ -9,13 +9,15 @@ from typing import Any
 
 from mcuedit import base, keys, zoo
 from mcuedit.base import Base
-from mcuedit.cli._common import stdout, table
+from mcuedit.cli._common import print_json, stdout, table
 from mcuedit.delta import Adapter
 from mcuedit.errors import McueditError
-from mcuedit.package import Package, decode, parts
+from mcuedit.package import Package, decode, open_package, parse, parts
 from mcuedit.package import probe as probing
 from mcuedit.registry import Stored, default_path, open_registry
 from mcuedit.release import Sizes, sizes
+
+_EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 
 
 def read(path: Path) -> bytes:
@@ -113,7 +115,8 @@ def show_manifest(manifest: Mapping[str, Any] | None, found: Package) -> None:
         return
     for adapter in manifest.get("adapters", ()):
         edits = adapter.get("edits", ())
-        out.print(f"adapter {adapter['name']} {adapter['version']}: {len(edits) or 'unnamed'} edits", markup=False)
+        count = f"{len(edits)} edit{'s' * (len(edits) > 1)}" if edits else "its edits are not told"
+        out.print(f"adapter {adapter['name']} {adapter['version']}: {count}", markup=False)
         rows = [
             (
                 edit.get("subject", ""),
@@ -147,14 +150,59 @@ def sizes_table(measured: Sizes) -> object:
     rows = [
         ("this package", f"{measured.package:,}", "signed, with everything that a device checks"),
         ("  its zlib", f"{measured.package_zlib:,}", ""),
-        ("the whole model", f"{measured.model:,}", "unsigned"),
+        ("the adapter in it", f"{measured.adapter:,}", "unsigned, to compare with what follows"),
+        ("the whole model", f"{measured.model:,}", ""),
         ("  its zlib", f"{measured.model_zlib:,}", ""),
     ]
     if measured.rows_patch is not None:
-        what = (
-            f"the {measured.rows} rows of weights that it adds to, drawn anew at random; unsigned, trained on nothing"
-        )
+        what = f"the {measured.rows} rows of weights that it adds to, drawn anew at random: no repair, only its length"
         rows.append(("a detools patch", f"{measured.rows_patch:,}", what))
     if measured.patch is not None:
-        rows.append(("a detools patch", f"{measured.patch:,}", "from the base to the model of --against; unsigned"))
+        rows.append(("a detools patch", f"{measured.patch:,}", "from the base to the model of --against"))
     return table("", ("update", "bytes", "of"), rows, left=("of",))
+
+
+def _flat_manifest(manifest: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Lists over its edits, and over its adapters, by name."""
+    adapters = manifest.get("adapters", ())
+    edits = [edit for adapter in adapters for edit in adapter.get("edits", ())]
+    values = {f"edit_{k}": [edit.get(k, "") for edit in edits] for k in _EDIT}
+    values |= {f"adapter_{k}": [adapter.get(k) for adapter in adapters] for k in ("name", "version", "sha256")}
+    names = dict.fromkeys(name for adapter in adapters for name in adapter.get("metrics", ()))
+    values |= {f"metric_{name}": [adapter.get("metrics", {}).get(name) for adapter in adapters] for name in names}
+    return values
+
+
+def inspect(path: Path, base_path: Path | None, key_paths: Sequence[Path], against: Path | None, as_json: bool) -> None:
+    """Everything that is known of a package. Its signature is checked if keys are given, and only then.
+
+    Raises:
+        McueditError: it is malformed, or refused for one of the keys.
+    """
+    data = read(path)
+    of = base_of(parse(data, path.name), base_path)
+    if of is None and against is not None:
+        raise McueditError(f"{path}: its base is not in the zoo", "add --base BASE")
+    if key_paths:
+        found = open_package(data, public_keys(key_paths), model=of.model if of else None, name=path.name)
+    else:
+        found = parse(data, path.name)
+    kept, manifest = registered(found)
+    measured = measured_sizes(data, found, of, against)
+    if as_json:
+        values = {"kind": "package", **identity(found), "signature_checked": bool(key_paths), **composition(found)}
+        values |= {"base": of.name if of else "", "registered": kept.added if kept else ""}
+        values |= {"manifest_known": manifest is not None, **_flat_manifest(manifest or {})}
+        print_json(values | (measured.flat() if measured else {}))
+        return
+    show_identity(found, "good" if key_paths else "not checked: give --key KEY.pub")
+    out = stdout()
+    out.print(f"base       {of.name if of else 'not in the zoo: give --base BASE to compare sizes'}", markup=False)
+    out.print(f"registry   {f'packed or imported {kept.added}' if kept else 'does not know it'}", markup=False)
+    out.print()
+    show_manifest(manifest, found)
+    out.print()
+    out.print(composition_table(found))
+    if measured is not None:
+        out.print()
+        out.print(sizes_table(measured))

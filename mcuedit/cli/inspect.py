@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mcuedit inspect: what is in a base or an adapter."""
+"""mcuedit inspect: what is in a base, an adapter or a package."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from mcuedit import adapter_dir, base, inspection, package, protocol
+from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
 from mcuedit.delta import Adapter
@@ -19,6 +20,7 @@ from mcuedit.edits import is_spare, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
+from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
 from mcuedit.training import place_tensors, train
 from mcuedit.training.placement import Candidate
 
@@ -27,34 +29,60 @@ _CANDIDATE = [field.name for field in fields(Candidate)]
 
 @click.command(
     epilog=example(
-        "mcuedit zoo export facts facts/", "mcuedit inspect facts/", "mcuedit inspect gitega.bin --base facts/"
+        "mcuedit zoo export facts facts/",
+        "mcuedit inspect facts/",
+        "mcuedit inspect gitega.bin --base facts/",
+        "mcuedit inspect fix.mcu --key key.pub",
     )
 )
-@click.argument("path", metavar="BASE|ADAPTER", type=PATH)
-@click.option("--base", "base_path", type=PATH, help="Base that device bytes belong to.")
+@click.argument("path", metavar="BASE|ADAPTER|PACKAGE", type=PATH)
+@click.option("--base", "base_path", type=PATH, help="Base that device bytes or a package belong to.")
 @click.option("--edits", "edit_paths", multiple=True, type=PATH, metavar="F", help="Rank the places in BASE for these.")
 @click.option("--keep", "keep_path", type=PATH, metavar="K", help="With --edits: prompts that must not change.")
+@click.option("--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Check a package's signature.")
+@click.option("--against", type=PATH, metavar="F.tflite", help="Compare a package with a patch to this model.")
 @json_option
 def command(
-    path: Path, base_path: Path | None, edit_paths: tuple[Path, ...], keep_path: Path | None, as_json: bool
+    path: Path,
+    base_path: Path | None,
+    edit_paths: tuple[Path, ...],
+    keep_path: Path | None,
+    key_paths: tuple[Path, ...],
+    against: Path | None,
+    as_json: bool,
 ) -> None:
-    """Show what is in a base or an adapter.
+    """Show what is in a base, an adapter or a package.
 
     A base is a .tflite, or a folder as `mcuedit zoo export` writes it; an adapter is a folder as `mcuedit edit` writes
-    it, or device bytes. With --edits: where in the base `mcuedit edit` would place them, and how the others did.
+    it, or device bytes; a package is what `mcuedit pack` writes. With --edits: where in the base `mcuedit edit` would
+    place them, and how the others did.
     """
+    head = _head(path)
+    if head == PACKAGE_MAGIC:
+        _packages.inspect(path, base_path, key_paths, against, as_json)
+        return
+    if key_paths or against is not None:
+        raise McueditError(f"{path}: no package", "--key and --against are for what 'mcuedit pack' writes")
     if edit_paths:
         _ranking(base.load(path), edit_paths, keep_path, as_json)
         return
     if (path / "adapter_config.json").is_file():
         _adapter(adapter_dir.load(path), None, as_json)
-    elif path.is_file() and path.read_bytes()[:3] == package.MAGIC[:3]:
+    elif head[:3] == package.MAGIC[:3]:
         if base_path is None:
             raise McueditError(f"{path}: device bytes are read against their base", "add --base BASE")
         data = path.read_bytes()
         _adapter(package.decode(data, base.load(base_path).model, path.name), data, as_json)
     else:
         _base(base.load(path), as_json)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none of anything else."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(4)
 
 
 def _base(found: base.Base, as_json: bool) -> None:

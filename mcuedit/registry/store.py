@@ -112,6 +112,11 @@ class Registry:
     def manifest_bytes(self, sha256: str) -> bytes:
         """The bytes that the hash is taken of; none if they are not kept here."""
         row = self._one("SELECT json FROM manifests WHERE sha256 = ?", (sha256,))
+        if row and hashlib.sha256(row["json"]).hexdigest() != sha256:
+            raise McueditError(
+                f"registry {self.path}: manifest {sha256[:16]} was altered",
+                "import an earlier 'mcuedit registry export'",
+            )
         return bytes(row["json"]) if row else b""
 
     def record_deployment(

@@ -13,6 +13,7 @@ from mcuedit.delta import Adapter
 from mcuedit.errors import McueditError
 from mcuedit.merged import merge, weights_of
 from mcuedit.model import Model
+from mcuedit.package import encode
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Sizes:
 
     Attributes:
         package_zlib: the package, deflated.
+        adapter: the device bytes in it, without signature.
         model, model_zlib: the base's whole .tflite, and deflated.
         rows: rows of weights that the adapter's targets add to, of all its deltas.
         rows_patch: a detools patch (sequential, LZMA) that gives exactly those rows other weights, drawn at random:
@@ -31,6 +33,7 @@ class Sizes:
 
     package: int
     package_zlib: int
+    adapter: int
     model: int
     model_zlib: int
     rows: int
@@ -42,6 +45,7 @@ class Sizes:
         return {
             "bytes": self.package,
             "zlib_bytes": self.package_zlib,
+            "adapter_bytes": self.adapter,
             "model_bytes": self.model,
             "model_zlib_bytes": self.model_zlib,
             "target_rows": self.rows,
@@ -60,6 +64,7 @@ def sizes(data: bytes, adapter: Adapter, model: Model, against: bytes | None = N
     return Sizes(
         len(data),
         len(zlib.compress(data, 9)),
+        len(encode(adapter, model)),
         len(model.data),
         len(zlib.compress(model.data, 9)),
         sum(len(rows) for rows in _rows(adapter, model).values()),
