@@ -145,10 +145,11 @@ def _shared(
     out_dir: Path,
     defines: Sequence[str],
     compiler: Compiler | None = None,
+    more: Sequence[str] = (),
 ) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
     hidden = ("-fvisibility=hidden",) if compiler else ()  # of plugins, two may be loaded for all to see
-    flags = (*_flags("2", defines), "-fPIC", *hidden)
+    flags = (*_flags("2", defines), "-fPIC", *hidden, *more)
     compiler = compiler or find_host_compiler()
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     library = out_dir / "host.so"

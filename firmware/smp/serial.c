@@ -86,7 +86,7 @@ static void take_digit(mcuedit_smp_receiver *receiver, uint8_t byte)
     } else if (value == NOT_A_DIGIT) {
         give_up(receiver);
     } else {
-        receiver->bits = (uint16_t)(receiver->bits << 6 | value);
+        receiver->bits = receiver->bits << 6 | value;
         receiver->bit_count = (uint8_t)(receiver->bit_count + 6);
         if (receiver->bit_count >= 8) {
             receiver->bit_count = (uint8_t)(receiver->bit_count - 8);

@@ -50,25 +50,21 @@ typedef struct {
     const char *id;      /* of the device, text of at most 16 bytes */
     const uint8_t *base; /* SHA-256 of the base, `base_size` bytes of it (8 or 32) */
     uint8_t base_size;
+    uint8_t boots;        /* that a trial has if the host does not say */
     uint8_t buffer_count; /* messages that the transport can hold */
     uint16_t buffer_size; /* bytes of the largest message that it takes */
     void *context;        /* for the callbacks, which may be NULL: their commands are then not supported */
     /* Resets the device once the response has left. A negative mcuedit_error refuses. */
     int (*reset)(void *context);
     int (*infer)(void *context, mcuedit_smp_inference *inference);
-    /* The share of inferences that the trial answers, in percent, from a trial's activation on. */
-    int (*share)(void *context, uint8_t percent);
 } mcuedit_smp_config;
 
-/* The state of a server: that of its one upload. Fields are private. */
+/* The state of a server beside that of the store. Fields are private. */
 typedef struct {
     const mcuedit_smp_config *config;
-    uint32_t size;   /* of the upload; 0: there is none */
-    uint32_t offset; /* wanted next */
-    uint8_t sha[32];
-    uint8_t has_sha;
-    uint8_t rivals;  /* other uploads refused in favour of this one */
-    uint8_t stalled; /* one of them, and nothing came of this one since */
+    uint8_t rivals;  /* other uploads that were refused in favour of the one under way */
+    uint8_t stalled; /* one of them was, and nothing came of this one since */
+    uint8_t done;    /* 1 + slot of the last upload that came to its end; 0: none did since */
 } mcuedit_smp;
 
 void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
@@ -83,9 +79,9 @@ uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t s
 /* Puts messages together from serial lines, byte by byte. Fields are private. */
 typedef struct {
     uint8_t *buffer; /* length, message, CRC */
+    uint32_t bits;   /* of the base64 digits so far; the last `bit_count` make no byte yet */
     uint16_t capacity;
     uint16_t fill;
-    uint16_t bits; /* of the base64 digits so far, those that make no byte yet */
     uint8_t bit_count;
     uint8_t state;
     volatile uint8_t ready;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A microcontroller that can be updated: SMP and the line protocol on one UART. Lines that start with 06 or 04 belong
+ * to SMP, all others are commands (SPEC.md, sections 5 and 9).
+ */
+#include "device.h"
+
+#include "flash.h"
+#include "line.h"
+#include "node.h"
+#include "port.h"
+#ifdef MCUEDIT_PROBE
+#include "probe.h"
+#endif
+
+#ifndef PORT_FLASH
+#error "this board has no flash for a store: board.toml names none"
+#endif
+
+#define SMP_FIRST 0x06u
+#define SMP_NEXT  0x04u
+#define WHO_MAX   32u
+
+static uint8_t received[NODE_BUFFER + 4];
+static uint8_t response[NODE_BUFFER];
+static mcuedit_smp_receiver receiver;
+
+static int who(void)
+{
+    uint8_t text[WHO_MAX];
+    uint32_t size = 0;
+    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
+        if (size == WHO_MAX) {
+            return MCUEDIT_E_SIZE;
+        }
+        text[size++] = (uint8_t)byte;
+    }
+    port_print("arm ");
+    port_print_unsigned(node_who(text, size));
+    port_print("\n");
+    return MCUEDIT_OK;
+}
+
+static int tell(uint8_t good)
+{
+    if (line_byte() != LINE_END) {
+        return MCUEDIT_E_COMMAND;
+    }
+    node_outcome(good);
+    port_print("ok\n");
+    return MCUEDIT_OK;
+}
+
+static int good(void)
+{
+    return tell(1);
+}
+
+static int bad(void)
+{
+    return tell(0);
+}
+
+static const line_command commands[] = {{"who", who}, {"good", good}, {"bad", bad}};
+
+static void write_byte(void *context, uint8_t byte)
+{
+    (void)context;
+    port_uart_write(byte);
+}
+
+static void serve_frame(uint8_t byte)
+{
+    int waits = mcuedit_smp_receive(&receiver, byte);
+    while (byte != '\n') {
+        byte = port_uart_read();
+        waits = mcuedit_smp_receive(&receiver, byte);
+    }
+    if (!waits) {
+        return;
+    }
+    uint32_t size = 0;
+    const uint8_t *request = mcuedit_smp_message(&receiver, &size);
+    uint32_t made = node_handle(request, size, response, sizeof(response));
+    mcuedit_smp_release(&receiver);
+    if (made > 0) {
+        mcuedit_smp_send(response, made, write_byte, 0);
+    }
+    if (node_wants_reset()) {
+        port_restart();
+    }
+}
+
+int main(void)
+{
+#ifdef MCUEDIT_PROBE
+    port_probe_init();
+#endif
+    port_flash_start();
+    mcuedit_smp_receiver_init(&receiver, received, sizeof(received));
+    line_hello(node_start(DEVICE_ID, &port_flash));
+    for (;;) {
+        uint8_t byte = port_uart_read();
+        if (byte == SMP_FIRST || byte == SMP_NEXT) {
+            serve_frame(byte);
+        } else {
+            line_serve(byte, commands, sizeof(commands) / sizeof(commands[0]));
+        }
+    }
+}

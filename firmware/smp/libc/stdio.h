@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* zcbor includes it for its messages, which are not compiled. */

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Group 64: mcuedit's own commands (SPEC.md, section 9). */
+#include "slot.h"
+
+#define HASH_SIZE    32u
+#define CHAIN_SIZE   8u
+#define LOG_RECORDS  5u /* in one response, so that a buffer of 256 bytes holds it */
+#define LOG_SEQUENCE 0u /* offset in a record */
+#define ALL          100u
+
+static mcuedit_store *store_of(const mcuedit_smp_exchange *exchange)
+{
+    return exchange->smp->config->store;
+}
+
+static uint32_t active_mask(const mcuedit_store *store)
+{
+    return mcuedit_store_mask(store, mcuedit_store_status(store)->in_trial);
+}
+
+/* The answer of all that changes the stack. */
+static int answer_mask(mcuedit_smp_exchange *exchange, int err)
+{
+    return err ? err : mcuedit_smp_done(mcuedit_smp_put_uint(exchange, "mask", active_mask(store_of(exchange))));
+}
+
+static bool put_upload(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_store *store = store_of(exchange);
+    if (store->upload_size == 0) {
+        return true;
+    }
+    bool ok = mcuedit_smp_put_key(exchange, "up") && zcbor_list_start_encode(exchange->out, 2);
+    ok = ok && zcbor_uint32_put(exchange->out, store->upload_offset);
+    ok = ok && zcbor_uint32_put(exchange->out, store->upload_size);
+    return ok && zcbor_list_end_encode(exchange->out, 2);
+}
+
+static int device_status(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    const mcuedit_store *store = config->store;
+    const mcuedit_store_state *state = mcuedit_store_status(store);
+    const mcuedit_flash *flash = store->config->flash;
+    bool ok = mcuedit_smp_put_bytes(exchange, "base", config->base, config->base_size);
+    ok = ok && mcuedit_smp_put_text(exchange, "id", config->id, mcuedit_smp_length(config->id));
+    ok = ok && mcuedit_smp_put_uint(exchange, "floor", state->floor);
+    ok = ok && mcuedit_smp_put_uint(exchange, "slots", flash->slot_count);
+    ok = ok && mcuedit_smp_put_uint(exchange, "room", flash->slot_size);
+    ok = ok && mcuedit_smp_put_uint(exchange, "mask", active_mask(store));
+    ok = ok && mcuedit_smp_put_uint(exchange, "good", state->confirmed);
+    ok = ok && mcuedit_smp_put_uint(exchange, "trial", state->trial);
+    ok = ok && mcuedit_smp_put_bool(exchange, "test", state->in_trial != 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, "boots", state->in_trial ? state->boots : 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, "ab", state->in_trial ? state->share : 0);
+    ok = ok && mcuedit_smp_put_bool(exchange, "dev", mcuedit_store_development() != 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, "log", state->sequence);
+    ok = ok && mcuedit_smp_put_bytes(exchange, "head", state->chain, CHAIN_SIZE);
+    ok = ok && mcuedit_smp_put_uint(exchange, "wear", state->pages);
+    ok = ok && (!store->damage || mcuedit_smp_put_uint(exchange, "damage", (uint32_t)-store->damage));
+    return mcuedit_smp_done(ok && put_upload(exchange));
+}
+
+static int slot_status(mcuedit_smp_exchange *exchange, uint32_t slot)
+{
+    mcuedit_smp_slot view;
+    int err = mcuedit_smp_read_slot(store_of(exchange), slot, &view);
+    if (err) {
+        return err;
+    }
+    bool ok = mcuedit_smp_put_uint(exchange, "slot", slot);
+    ok = ok && mcuedit_smp_put_uint(exchange, "state", (uint32_t)view.info.state);
+    ok = ok && mcuedit_smp_put_uint(exchange, "wear", view.info.erases);
+    if (ok && view.info.state != MCUEDIT_SLOT_EMPTY) {
+        ok = mcuedit_smp_put_uint(exchange, "size", view.info.size);
+    }
+    if (ok && view.is_package) {
+        const mcuedit_package *package = &view.package;
+        char version[MCUEDIT_SMP_VERSION_MAX];
+        ok = mcuedit_smp_put_text(exchange, "name", (const char *)package->name, package->name_length);
+        ok = ok && mcuedit_smp_put_text(exchange, "ver", version, mcuedit_smp_version(package, '+', version));
+        ok = ok && mcuedit_smp_put_uint(exchange, "ctr", package->counter);
+        ok = ok && mcuedit_smp_put_bytes(exchange, "hash", package->digest, HASH_SIZE);
+        ok = ok && mcuedit_smp_put_bytes(exchange, "key", package->key_hash, HASH_SIZE);
+    }
+    return mcuedit_smp_done(ok);
+}
+
+static int status(mcuedit_smp_exchange *exchange)
+{
+    uint32_t slot;
+    mcuedit_smp_field field = {"slot", MCUEDIT_SMP_UINT, &slot, false};
+    int err = mcuedit_smp_fields(exchange, &field, 1);
+    if (err) {
+        return err;
+    }
+    return field.present ? slot_status(exchange, slot) : device_status(exchange);
+}
+
+static int activate(mcuedit_smp_exchange *exchange)
+{
+    uint32_t mask, boots = exchange->smp->config->boots, share = ALL;
+    mcuedit_smp_field fields[] = {
+        {"mask", MCUEDIT_SMP_UINT, &mask, false},
+        {"boots", MCUEDIT_SMP_UINT, &boots, false},
+        {"ab", MCUEDIT_SMP_UINT, &share, false},
+    };
+    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    if (err || !fields[0].present) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    if (mask > UINT16_MAX || boots > UINT8_MAX || share < 1 || share > ALL) {
+        return MCUEDIT_E_FIELD;
+    }
+    err = mcuedit_store_activate(store_of(exchange), (uint16_t)mask, (uint8_t)boots, (uint8_t)share);
+    return answer_mask(exchange, err);
+}
+
+static int confirm(mcuedit_smp_exchange *exchange)
+{
+    int err = mcuedit_smp_fields(exchange, NULL, 0);
+    return answer_mask(exchange, err ? err : mcuedit_store_confirm(store_of(exchange)));
+}
+
+static int rollback(mcuedit_smp_exchange *exchange)
+{
+    int err = mcuedit_smp_fields(exchange, NULL, 0);
+    return answer_mask(exchange, err ? err : mcuedit_store_rollback(store_of(exchange)));
+}
+
+static bool put_pair(mcuedit_smp_exchange *exchange, const char *key, const uint32_t values[2])
+{
+    bool ok = mcuedit_smp_put_key(exchange, key) && zcbor_list_start_encode(exchange->out, 2);
+    ok = ok && zcbor_uint32_put(exchange->out, values[0]) && zcbor_uint32_put(exchange->out, values[1]);
+    return ok && zcbor_list_end_encode(exchange->out, 2);
+}
+
+static int arms(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_store *store = store_of(exchange);
+    bool ok = put_pair(exchange, "runs", store->counts.runs);
+    ok = ok && put_pair(exchange, "good", store->counts.good);
+    return mcuedit_smp_done(ok && put_pair(exchange, "bad", store->counts.bad));
+}
+
+static int outcome(mcuedit_smp_exchange *exchange)
+{
+    uint32_t arm;
+    bool good;
+    mcuedit_smp_field fields[] = {
+        {"arm", MCUEDIT_SMP_UINT, &arm, false},
+        {"good", MCUEDIT_SMP_BOOL, &good, false},
+    };
+    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    if (err || !fields[0].present || !fields[1].present) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    if (arm > 1) {
+        return MCUEDIT_E_FIELD;
+    }
+    mcuedit_store_outcome(store_of(exchange), (uint8_t)arm, good ? 1 : 0);
+    return MCUEDIT_OK;
+}
+
+static uint32_t sequence_of(const uint8_t *record)
+{
+    record += LOG_SEQUENCE;
+    return (uint32_t)record[0] | (uint32_t)record[1] << 8 | (uint32_t)record[2] << 16 | (uint32_t)record[3] << 24;
+}
+
+static int log_records(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_store *store = store_of(exchange);
+    uint8_t records[LOG_RECORDS * MCUEDIT_RECORD_SIZE], before[CHAIN_SIZE];
+    uint32_t from = 0, next = mcuedit_store_status(store)->sequence, size = 0;
+    mcuedit_smp_field field = {"from", MCUEDIT_SMP_UINT, &from, false};
+    int err = mcuedit_smp_fields(exchange, &field, 1);
+    if (err) {
+        return err;
+    }
+    uint32_t first = mcuedit_store_log(store, 0, records, NULL) ? sequence_of(records) : next;
+    for (uint32_t at = from; size < sizeof(records); size += MCUEDIT_RECORD_SIZE) {
+        if (!mcuedit_store_log(store, at, records + size, size == 0 ? before : NULL)) {
+            break;
+        }
+        at = sequence_of(records + size) + 1;
+    }
+    bool ok = mcuedit_smp_put_uint(exchange, "first", first);
+    ok = ok && mcuedit_smp_put_uint(exchange, "next", next);
+    ok = ok && mcuedit_smp_put_uint(exchange, "at", size > 0 ? sequence_of(records) : next);
+    ok = ok && (size == 0 || mcuedit_smp_put_bytes(exchange, "before", before, CHAIN_SIZE));
+    return mcuedit_smp_done(ok && mcuedit_smp_put_bytes(exchange, "log", records, size));
+}
+
+static int change_slot(mcuedit_smp_exchange *exchange)
+{
+    uint32_t slot;
+    bool erase = false;
+    mcuedit_smp_field fields[] = {
+        {"slot", MCUEDIT_SMP_UINT, &slot, false},
+        {"erase", MCUEDIT_SMP_BOOL, &erase, false},
+    };
+    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    if (err || !fields[0].present) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    if (slot > UINT8_MAX) {
+        return MCUEDIT_E_FIELD;
+    }
+    mcuedit_store *store = store_of(exchange);
+    err = erase ? mcuedit_store_erase(store, (uint8_t)slot) : mcuedit_store_revoke(store, (uint8_t)slot);
+    return err ? err : slot_status(exchange, slot);
+}
+
+static int run(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    struct zcbor_string input, text, who;
+    bool out = false;
+    mcuedit_smp_field fields[] = {
+        {"in", MCUEDIT_SMP_BYTES, &input, false},
+        {"text", MCUEDIT_SMP_TEXT, &text, false},
+        {"who", MCUEDIT_SMP_TEXT, &who, false},
+        {"out", MCUEDIT_SMP_BOOL, &out, false},
+    };
+    if (config->infer == NULL) {
+        return MCUEDIT_SMP_UNSUPPORTED;
+    }
+    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    bool is_text = fields[1].present, has_who = fields[2].present;
+    if (err || is_text == fields[0].present) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    const struct zcbor_string *given = is_text ? &text : &input;
+    mcuedit_smp_inference inference = {
+        .input = given->value,
+        .input_size = (uint32_t)given->len,
+        .who = has_who ? who.value : NULL,
+        .who_size = has_who ? (uint32_t)who.len : 0,
+        .is_text = is_text,
+    };
+    err = config->infer(config->context, &inference);
+    if (err) {
+        return err;
+    }
+    bool ok = mcuedit_smp_put_uint(exchange, "answer", inference.answer);
+    ok = ok && mcuedit_smp_put_uint(exchange, "arm", inference.arm);
+    if (ok && inference.label != NULL) {
+        ok = mcuedit_smp_put_text(exchange, "label", inference.label, inference.label_length);
+    }
+    return mcuedit_smp_done(ok &&
+                            (!out || mcuedit_smp_put_bytes(exchange, "out", inference.output, inference.output_size)));
+}
+
+const mcuedit_smp_command mcuedit_smp_user[] = {
+    [0] = {.read = status},
+    [1] = {.write = activate},
+    [2] = {.write = confirm},
+    [3] = {.write = rollback},
+    [4] = {.read = arms, .write = outcome},
+    [5] = {.read = log_records},
+    [6] = {.write = change_slot},
+    [8] = {.write = run},
+};
+const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);
