@@ -66,6 +66,18 @@ class QemuSession:
                 raise Timeout(f"no output for {self._timeout:g} s", self.text, hint)
         return line
 
+    def exchange(self, data: bytes, seconds: float) -> bytes:
+        """Bytes in, bytes out: what the device says within `seconds`, of silence the last ones.
+
+        Raises:
+            Crash: QEMU ended.
+        """
+        said = len(self._console.bytes)
+        self.write(data)
+        while self._transfer(seconds):
+            pass
+        return bytes(self._console.bytes[said:])
+
     def __enter__(self) -> Self:
         return self
 

@@ -79,6 +79,24 @@ class UnicornSession:
             self._run()
         return line
 
+    def exchange(self, data: bytes, seconds: float) -> bytes:
+        """Bytes in, bytes out: runs until the device waits for more; what a reset says is among it.
+
+        Raises:
+            EmulationError: as `read_line`.
+        """
+        said, self._dry = len(self._console.bytes), False
+        self.write(data)
+        while not self._dry:
+            if self._fault is not None:
+                raise self._fault
+            try:
+                self._run()
+            except Timeout:
+                if not self._dry:
+                    raise
+        return bytes(self._console.bytes[said:])
+
     def __enter__(self) -> Self:
         return self
 

@@ -139,6 +139,8 @@ def test_script(name: str) -> None:
     where = "$ORIGIN/" if name in OWN else "@"
     assert f"machine LoadPlatformDescription {where}{emulation.machine}\n" in text
     assert f"\n{emulation.uart} CreateFileBackend $uart true\n" in text
+    assert "$tcp?=4444\n" in text
+    assert f"connector Connect sysbus.{emulation.uart} link\n" in text.split("macro link\n")[1]
     assert f"cpu VectorTableOffset {b.flash.origin:#010x}\n" in text
     assert text.index("LoadPlatformDescription") < text.index("LoadELF $elf") < text.index("runMacro $reset")
 
