@@ -44,7 +44,7 @@ extern "C" {
 #define MCUEDIT_COUNTER_STEP 65536
 #endif
 
-/* Bytes of a record of the journal, and the least size of one of its pages. */
+/* Bytes of a record of the log, and the least size of a page of the journal. */
 #define MCUEDIT_RECORD_SIZE  32
 #define MCUEDIT_JOURNAL_PAGE 1024
 
@@ -90,18 +90,17 @@ typedef struct {
 
 /* What a record of the journal is about. Values are part of the format. */
 enum {
-    MCUEDIT_LOG_PAGE = 1,  /* a new page of the journal begins */
-    MCUEDIT_LOG_ERASE = 2, /* a slot is erased, or an upload into it begins, which erases it first */
-    MCUEDIT_LOG_STAGE = 3, /* a package was accepted */
-    MCUEDIT_LOG_LOCAL = 4, /* an adapter made on the device was accepted */
-    MCUEDIT_LOG_TRIAL = 5, /* a trial begins */
-    MCUEDIT_LOG_BOOT = 6,  /* a boot in a trial */
-    MCUEDIT_LOG_CONFIRM = 7,
-    MCUEDIT_LOG_ROLLBACK = 8, /* a trial ended, or the stack before was restored, on command */
-    MCUEDIT_LOG_EXPIRED = 9,  /* a trial ended: not confirmed in time */
-    MCUEDIT_LOG_PROBE = 10,   /* a trial ended before it began: a probe failed */
-    MCUEDIT_LOG_DAMAGED = 11, /* a trial ended: one of its slots does not pass the checks any more */
-    MCUEDIT_LOG_REVOKE = 12,
+    MCUEDIT_LOG_ERASE = 1,    /* a slot is erased, or an upload into it begins, which erases it first */
+    MCUEDIT_LOG_STAGE = 2,    /* a package was accepted */
+    MCUEDIT_LOG_LOCAL = 3,    /* an adapter made on the device was accepted */
+    MCUEDIT_LOG_TRIAL = 4,    /* a trial begins */
+    MCUEDIT_LOG_BOOT = 5,     /* a boot in a trial */
+    MCUEDIT_LOG_CONFIRM = 6,  /* the trial's stack is confirmed */
+    MCUEDIT_LOG_ROLLBACK = 7, /* a trial ended, or the stack before was restored, on command */
+    MCUEDIT_LOG_EXPIRED = 8,  /* a trial ended: not confirmed in time */
+    MCUEDIT_LOG_PROBE = 9,    /* a trial ended before it began: a probe failed */
+    MCUEDIT_LOG_DAMAGED = 10, /* a trial ended: one of its slots does not pass the checks any more */
+    MCUEDIT_LOG_REVOKE = 11   /* a slot is revoked */
 };
 
 typedef enum {
@@ -112,16 +111,16 @@ typedef enum {
     MCUEDIT_SLOT_REVOKED
 } mcuedit_slot_state;
 
-enum {
-    MCUEDIT_SLOT_USED = 1,
-    MCUEDIT_SLOT_BAD = 2,    /* revoked */
-    MCUEDIT_SLOT_PROVEN = 4, /* was confirmed at some time: may be activated whatever its counter */
-    MCUEDIT_SLOT_LOCAL = 8   /* a bare adapter, made on the device */
-};
+/* What the journal keeps of a slot, from what can be missed to what cannot; masks tell trial from confirmed. */
+enum { MCUEDIT_KEPT_NONE, MCUEDIT_KEPT_REVOKED, MCUEDIT_KEPT_STAGED, MCUEDIT_KEPT_PROVEN };
+
+#define MCUEDIT_SLOT_SIZE  0xFFFFFFu   /* in `bits`: bytes of the package */
+#define MCUEDIT_SLOT_KEPT  24          /* in `bits`: first of the two bits for MCUEDIT_KEPT_ */
+#define MCUEDIT_SLOT_LOCAL 0x80000000u /* in `bits`: a bare adapter, made on the device */
 
 /* One slot as the journal keeps it. */
 typedef struct {
-    uint32_t size;   /* bits 0..23: bytes of its package; 24..31: MCUEDIT_SLOT_USED ... */
+    uint32_t bits;
     uint32_t erases; /* wear */
 } mcuedit_store_slot;
 
@@ -142,6 +141,14 @@ typedef struct {
     mcuedit_store_slot slots[MCUEDIT_STORE_SLOTS];
 } mcuedit_store_state;
 
+/* The adapter of a slot, parsed. */
+typedef struct {
+    mcuedit_adapter adapter;
+    const uint8_t *name;   /* of its package, and the byte behind it, which is in no name; NULL: it has none */
+    const uint8_t *probes; /* that are still to be asked, or NULL */
+    uint16_t mask;         /* the slot; 0: none */
+} mcuedit_store_view;
+
 /* Adapters to be active together, and the slots that they are in. */
 typedef struct {
     mcuedit_set set;
@@ -149,27 +156,32 @@ typedef struct {
     const mcuedit_adapter *adapters[MCUEDIT_STORE_VIEWS];
 } mcuedit_store_set;
 
+/* Of each arm: inferences, and outcomes that the application reported, since the last activation or open. */
+typedef struct {
+    uint32_t runs[2];
+    uint32_t good[2];
+    uint32_t bad[2];
+} mcuedit_store_counts;
+
 /* A store. Fields are private but for those that are named below. */
 typedef struct {
     const mcuedit_store_config *config;
-    uint32_t place; /* of the next record */
+    uint32_t place; /* of the next record; at the start of a page: there is no room */
+    uint32_t spare; /* page that is erased when there is no room */
     const mcuedit_store_set *volatile arms[2];
     const mcuedit_store_set *volatile picked;
     mcuedit_store_set sets[3];
-    mcuedit_adapter views[MCUEDIT_STORE_VIEWS];
-    uint8_t view_slots[MCUEDIT_STORE_VIEWS];
+    mcuedit_store_view views[MCUEDIT_STORE_VIEWS];
     mcuedit_store_state state;
     /* The upload. upload_size is 0 if there is none; upload_offset is the offset wanted next. */
     uint32_t upload_size;
     uint32_t upload_offset;
     uint8_t upload_slot;
     uint8_t has_sha256;
+    int8_t damage; /* why the confirmed stack is not active: an error of the last mcuedit_store_open, else 0 */
     uint8_t sha256[32];
     uint8_t unit[32];
-    int8_t damage;    /* why the confirmed stack is not active: an error of the last mcuedit_store_open, else 0 */
-    uint32_t runs[2]; /* inferences of each arm since the store was opened or the last activation */
-    uint32_t good[2]; /* outcomes that the application reported */
-    uint32_t bad[2];
+    mcuedit_store_counts counts;
 } mcuedit_store;
 
 /*
@@ -231,32 +243,66 @@ int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot);
 /* Erases a slot that is neither confirmed nor in the trial (MCUEDIT_E_STATE), nor in use (MCUEDIT_E_BUSY). */
 int mcuedit_store_erase(mcuedit_store *store, uint8_t slot);
 
-/* The persistent state, read-only. `development` builds need no key. */
+/* The persistent state, read-only. */
 static inline const mcuedit_store_state *mcuedit_store_status(const mcuedit_store *store)
 {
     return &store->state;
 }
+
+/* 1 if this is a build for development, which needs no key; every report says so. */
 int mcuedit_store_development(void);
 
 /* Mask of the stack that the next inference on `arm` will run with; not that of `state` where that is damaged. */
-uint16_t mcuedit_store_mask(const mcuedit_store *store, uint8_t arm);
+static inline uint16_t mcuedit_store_mask(const mcuedit_store *store, uint8_t arm)
+{
+    const mcuedit_store_set *set = store->arms[arm & 1u];
+    return set ? set->mask : 0;
+}
+
+/* Where slot `slot` (below slot_count) lies in the region. */
+static inline uint32_t mcuedit_slot_offset(const mcuedit_flash *flash, uint32_t slot)
+{
+    uint32_t page = flash->erase_page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : flash->erase_page;
+    return page * flash->journal_pages + flash->slot_size * slot;
+}
 
 typedef struct {
     mcuedit_slot_state state;
-    uint8_t flags; /* MCUEDIT_SLOT_USED ... */
-    uint32_t size; /* 0 if empty */
+    uint8_t proven; /* was confirmed at some time: may be activated whatever its counter */
+    uint8_t local;  /* a bare adapter */
+    uint32_t size;  /* 0 if empty */
     uint32_t erases;
     const uint8_t *bytes; /* the package (mcuedit_package_parse), or a bare adapter */
 } mcuedit_slot_info;
 
-/* MCUEDIT_E_FIELD if there is no such slot. */
-int mcuedit_store_slot_info(const mcuedit_store *store, uint8_t slot, mcuedit_slot_info *info);
+/* What is in a slot. MCUEDIT_E_FIELD if there is no such slot. */
+static inline int mcuedit_store_slot_info(const mcuedit_store *store, uint8_t slot, mcuedit_slot_info *info)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    if (slot >= flash->slot_count) {
+        return MCUEDIT_E_FIELD;
+    }
+    uint32_t bits = store->state.slots[slot].bits, kept = bits >> MCUEDIT_SLOT_KEPT & 3u;
+    info->state = kept == MCUEDIT_KEPT_NONE                    ? MCUEDIT_SLOT_EMPTY
+                  : kept == MCUEDIT_KEPT_REVOKED               ? MCUEDIT_SLOT_REVOKED
+                  : (store->state.confirmed >> slot & 1u) != 0 ? MCUEDIT_SLOT_CONFIRMED
+                  : (store->state.trial >> slot & 1u) != 0     ? MCUEDIT_SLOT_TRIAL
+                                                               : MCUEDIT_SLOT_STAGED;
+    info->proven = kept == MCUEDIT_KEPT_PROVEN;
+    info->local = (bits & MCUEDIT_SLOT_LOCAL) != 0;
+    info->size = bits & MCUEDIT_SLOT_SIZE;
+    info->erases = store->state.slots[slot].erases;
+    info->bytes = flash->mapped + mcuedit_slot_offset(flash, slot);
+    return MCUEDIT_OK;
+}
 
 /*
- * The log: the record with the lowest sequence number that is `from` or more and still in the flash, as its 32 bytes
- * (SPEC.md, section 8). 1 if there is one, else 0. Reads the whole journal.
+ * The log: the record with the lowest sequence number that is `from` or more and still in the flash, as 32 bytes
+ * (SPEC.md, section 8), and in `before` (or NULL) the chain value of the record before it. 1 if there is one, else 0.
+ * Reads the whole journal.
  */
-int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t record[MCUEDIT_RECORD_SIZE]);
+int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t record[MCUEDIT_RECORD_SIZE],
+                      uint8_t before[8]);
 
 /*
  * Called by the inference context before each inference: takes up the stack of `arm`: 0 the confirmed one, 1 the
@@ -266,12 +312,15 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t record[
 uint8_t mcuedit_store_pick(mcuedit_store *store, uint8_t arm);
 
 /* No inference is running and none will without a pick: what was picked is not in use any more. */
-void mcuedit_store_idle(mcuedit_store *store);
+static inline void mcuedit_store_idle(mcuedit_store *store)
+{
+    store->picked = 0;
+}
 
 /* Counts an outcome of the last pick's arm, as the application judges it. */
 static inline void mcuedit_store_outcome(mcuedit_store *store, uint8_t arm, uint8_t good)
 {
-    uint32_t *counts = good ? store->good : store->bad;
+    uint32_t *counts = good ? store->counts.good : store->counts.bad;
     counts[arm & 1u]++;
 }
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal (SPEC.md, section 8): a ring of pages of records, each of which carries the whole state. The valid record
+ * with the highest sequence number holds; it never lies in the page that is erased next. Hence there is nothing to
+ * replay and nothing to compact, and a record that was torn by a power cut is as good as none.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "crc32.h"
+#include "journal.h"
+
+#define SIZE  ((uint32_t)sizeof(mcuedit_record))
+#define TRIES 4 /* erases and places for a record before the flash is given up */
+
+typedef char state_has_no_gaps[sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS ? 1 : -1];
+typedef char record_is_whole_units[sizeof(mcuedit_record) % 32 == 0 ? 1 : -1];
+
+/* CRC of a record without the CRC's own field. Another geometry makes another one. */
+static uint32_t crc_of(const mcuedit_flash *flash, const mcuedit_record *record)
+{
+    const uint8_t *bytes = (const uint8_t *)record;
+    uint32_t crc = mcuedit_crc32(flash->slot_size + flash->slot_count, bytes, RECORD_CRC);
+    return mcuedit_crc32(crc, bytes + MCUEDIT_RECORD_SIZE, SIZE - MCUEDIT_RECORD_SIZE);
+}
+
+static bool is_record(const mcuedit_flash *flash, uint32_t offset, mcuedit_record *record)
+{
+    return flash->read(flash->context, offset, record, SIZE) == 0 && record->crc == crc_of(flash, record);
+}
+
+static bool is_blank(const mcuedit_flash *flash, uint32_t offset)
+{
+    uint8_t bytes[SIZE];
+    uint32_t i = 0;
+    if (flash->read(flash->context, offset, bytes, SIZE)) {
+        return false;
+    }
+    while (i != SIZE && bytes[i] == 0xFF) {
+        i++;
+    }
+    return i == SIZE;
+}
+
+static uint32_t page_size(const mcuedit_flash *flash)
+{
+    return mcuedit_slot_offset(flash, 0) / flash->journal_pages;
+}
+
+/* The next place for a record; the first one of the next page where a page has no room for one more. */
+static uint32_t next_place(const mcuedit_flash *flash, uint32_t place)
+{
+    uint32_t left = page_size(flash) - place % page_size(flash);
+    return place + (left < 2 * SIZE ? left : SIZE);
+}
+
+/* `record`, at `place`, holds from now on. The page after its own is the spare one, whatever becomes of the next. */
+static void hold(mcuedit_store *store, const mcuedit_record *record, uint32_t place)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    uint32_t page = page_size(flash);
+    store->state = record->state;
+    store->state.sequence = record->sequence + 1;
+    __builtin_memcpy(store->state.chain, record->chain, sizeof(record->chain));
+    store->place = next_place(flash, place);
+    store->spare = place - place % page + page;
+    if (store->spare == mcuedit_slot_offset(flash, 0)) {
+        store->spare = 0;
+    }
+}
+
+void mcuedit_journal_open(mcuedit_store *store)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    mcuedit_record record;
+    for (uint32_t place = 0; place != mcuedit_slot_offset(flash, 0); place = next_place(flash, place)) {
+        if (is_record(flash, place, &record) && record.sequence >= store->state.sequence &&
+            record.sequence != UINT32_MAX) {
+            hold(store, &record, place);
+        }
+    }
+}
+
+void mcuedit_journal_begin(const mcuedit_store *store, mcuedit_record *record, uint8_t event, uint8_t slot)
+{
+    *record = (mcuedit_record){.event = event, .slot = slot, .state = store->state};
+}
+
+/* Programs `record` and reads it back. */
+static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *record)
+{
+    mcuedit_record back;
+    record->crc = crc_of(flash, record);
+    return flash->program(flash->context, place, record, SIZE) == 0 &&
+           (!flash->sync || flash->sync(flash->context) == 0) && is_record(flash, place, &back) &&
+           back.crc == record->crc;
+}
+
+int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    const mcuedit_trust *trust = store->config->trust;
+    uint8_t digest[32];
+    record->sequence = store->state.sequence;
+    __builtin_memcpy(record->chain, store->state.chain, sizeof(record->chain));
+    trust->sha256(trust->context, record, RECORD_CRC, digest);
+    __builtin_memcpy(record->chain, digest, sizeof(record->chain));
+    for (uint32_t tries = 0; tries < TRIES;) {
+        uint32_t place = store->place;
+        if (place % page_size(flash) == 0) {
+            place = store->spare;
+            record->state.pages++;
+            tries++;
+            if (flash->erase(flash->context, place, page_size(flash))) {
+                continue;
+            }
+        }
+        store->place = next_place(flash, place);
+        if (is_blank(flash, place)) { /* and not torn */
+            if (write(flash, place, record)) {
+                hold(store, record, place);
+                return MCUEDIT_OK;
+            }
+            tries++;
+        }
+    }
+    return MCUEDIT_E_FLASH;
+}
+
+int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t bytes[MCUEDIT_RECORD_SIZE], uint8_t before[8])
+{
+    const mcuedit_flash *flash = store->config->flash;
+    uint32_t best = store->state.sequence;
+    mcuedit_record record;
+    for (uint32_t place = 0; place != mcuedit_slot_offset(flash, 0); place = next_place(flash, place)) {
+        if (is_record(flash, place, &record) && record.sequence >= from && record.sequence < best) {
+            best = record.sequence;
+            record.crc = mcuedit_crc32(0, (const uint8_t *)&record, RECORD_CRC);
+            __builtin_memcpy(bytes, &record, MCUEDIT_RECORD_SIZE);
+            if (before) {
+                __builtin_memcpy(before, record.state.chain, 8);
+            }
+        }
+    }
+    return best != store->state.sequence;
+}

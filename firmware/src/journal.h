@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the store share. Formats: SPEC.md, section 8. */
+#ifndef MCUEDIT_JOURNAL_H
+#define MCUEDIT_JOURNAL_H
+
+#include "mcuedit/store.h"
+
+/* A record as it is in flash: what the log tells, and the state that holds from then on. */
+typedef struct {
+    uint32_t sequence;
+    uint8_t event;
+    uint8_t slot; /* MCUEDIT_NO_SLOT: about none in particular */
+    uint16_t mask;
+    uint32_t counter;
+    uint8_t key[4];
+    uint8_t digest[4];
+    uint8_t chain[8];
+    uint32_t crc;              /* of all else */
+    mcuedit_store_state state; /* but with `chain` and `sequence` as they were before this record */
+} mcuedit_record;
+
+enum { RECORD_CRC = 28, MCUEDIT_NO_SLOT = 0xFF };
+
+/* Makes `state` and `place` from what the flash holds. */
+void mcuedit_journal_open(mcuedit_store *store);
+
+/* A record that changes nothing yet. */
+void mcuedit_journal_begin(const mcuedit_store *store, mcuedit_record *record, uint8_t event, uint8_t slot);
+
+/* Writes `record`; its state is that of the store from now on. MCUEDIT_E_FLASH: nothing has changed. */
+int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record);
+
+/* Slots of `mask` that were never confirmed are MCUEDIT_KEPT_REVOKED or _PROVEN now. */
+void mcuedit_slots_become(mcuedit_store_state *state, uint32_t mask, uint32_t kept);
+
+/* Slots of the confirmed, the trial and the running stack: not to be erased. */
+uint32_t mcuedit_slots_in_use(const mcuedit_store *store);
+
+/* What the journal keeps of a slot; MCUEDIT_KEPT_NONE if there is no such slot. */
+uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot);
+
+/* Checks the package or adapter in a slot with these bits. `package` then has neither name nor probes if it is bare. */
+int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits, mcuedit_package *package,
+                       mcuedit_adapter *adapter);
+
+/* Would stack and runtime take this set? */
+int mcuedit_store_dry_run(const mcuedit_store *store, const mcuedit_set *set);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which stacks there are, and how one becomes another. A change is prepared in memory that no inference can reach, then
+ * written to the journal, and last made visible by one pointer.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "journal.h"
+
+/* Slots of all sets that an inference may run with. */
+static uint32_t live(const mcuedit_store *store)
+{
+    const mcuedit_store_set *picked = store->picked;
+    return (picked ? picked->mask : 0u) | mcuedit_store_mask(store, 0) | mcuedit_store_mask(store, 1);
+}
+
+uint32_t mcuedit_slots_in_use(const mcuedit_store *store)
+{
+    return live(store) | store->state.confirmed | store->state.trial;
+}
+
+int mcuedit_store_dry_run(const mcuedit_store *store, const mcuedit_set *set)
+{
+    const mcuedit_store_config *config = store->config;
+    mcuedit_stack scratch = *config->stack;
+    int err = mcuedit_stack_set(&scratch, set);
+    return err || !config->prepare ? err : config->prepare(config->context, set);
+}
+
+/* The view of a slot, or one that may become it: of none in `taken`. NULL if there is none. */
+static mcuedit_store_view *find_view(mcuedit_store *store, uint32_t bit, uint32_t taken)
+{
+    mcuedit_store_view *found = NULL;
+    for (mcuedit_store_view *view = store->views; view != store->views + MCUEDIT_STORE_VIEWS; view++) {
+        if (view->mask == bit) {
+            return view;
+        }
+        if ((view->mask & taken) == 0) {
+            found = view;
+        }
+    }
+    return found;
+}
+
+/* Checks a slot and adds its view to `set`, whose mask holds all slots that it will have. */
+static int add_slot(mcuedit_store *store, mcuedit_store_set *set, uint32_t slot, mcuedit_record *record)
+{
+    uint32_t kept = mcuedit_slot_kept(store, slot);
+    if (kept < MCUEDIT_KEPT_STAGED) {
+        return kept == MCUEDIT_KEPT_REVOKED ? MCUEDIT_E_REVOKED : MCUEDIT_E_STATE;
+    }
+    mcuedit_store_view *view = find_view(store, 1u << slot, live(store) | set->mask);
+    if (!view) {
+        return MCUEDIT_E_FULL;
+    }
+    mcuedit_package package;
+    mcuedit_adapter adapter;
+    int err = mcuedit_slot_check(store, slot, store->state.slots[slot].bits, &package, &adapter);
+    if (err) {
+        return err;
+    }
+    for (uint32_t i = 0; package.name && i < set->set.count; i++) {
+        const uint8_t *other = ((const mcuedit_store_view *)set->adapters[i])->name;
+        if (other && __builtin_memcmp(package.name, other, package.name_length + 1u) == 0) {
+            return MCUEDIT_E_NAME;
+        }
+    }
+    if (package.counter > record->counter) {
+        record->counter = package.counter;
+        __builtin_memcpy(record->key, package.key_hash, sizeof(record->key));
+        __builtin_memcpy(record->digest, package.digest, sizeof(record->digest));
+    }
+    *view = (mcuedit_store_view){.adapter = adapter,
+                                 .name = package.name,
+                                 .probes = kept == MCUEDIT_KEPT_STAGED ? package.probes : NULL,
+                                 .mask = (uint16_t)(1u << slot)};
+    set->adapters[set->set.count++] = &view->adapter;
+    return MCUEDIT_OK;
+}
+
+/*
+ * Prepares the set of `mask`, in a place that is not in use. `record` gets the highest counter above the floor, else
+ * the floor, and key and digest that go with it.
+ */
+static int prepare(mcuedit_store *store, uint32_t mask, const mcuedit_store_set **prepared, mcuedit_record *record)
+{
+    *prepared = NULL;
+    record->counter = store->state.floor;
+    if (mask == 0) {
+        return MCUEDIT_OK;
+    }
+    mcuedit_store_set *set = store->sets;
+    while (set == store->arms[0] || set == store->arms[1] || set == store->picked) {
+        if (++set == store->sets + 3) {
+            return MCUEDIT_E_BUSY;
+        }
+    }
+    *set = (mcuedit_store_set){.set.adapters = set->adapters, .mask = (uint16_t)mask};
+    int err = MCUEDIT_OK;
+    for (uint32_t slot = 0; !err && mask >> slot != 0; slot++) {
+        err = (mask >> slot & 1u) == 0 ? MCUEDIT_OK : add_slot(store, set, slot, record);
+    }
+    if (!err) {
+        err = mcuedit_store_dry_run(store, &set->set);
+    }
+    if (!err) {
+        *prepared = set;
+    }
+    return err;
+}
+
+/* Writes `record`; then `confirmed` is in force, and without a trial everywhere. */
+static int commit(mcuedit_store *store, mcuedit_record *record, const mcuedit_store_set *confirmed)
+{
+    int err = mcuedit_journal_append(store, record);
+    if (!err) {
+        store->arms[0] = confirmed;
+        if (!store->state.in_trial) {
+            store->arms[1] = confirmed;
+        }
+    }
+    return err;
+}
+
+/* What was new in the trial is MCUEDIT_KEPT_REVOKED or _PROVEN. */
+static void end_trial(mcuedit_store_state *state, uint32_t kept)
+{
+    mcuedit_slots_become(state, state->trial, kept);
+    state->trial = 0;
+    state->in_trial = 0;
+    state->boots = 0;
+}
+
+/* The trial goes on for another boot, or ends. */
+static int boot_trial(mcuedit_store *store, mcuedit_record *record)
+{
+    const mcuedit_store_set *trial = NULL;
+    mcuedit_journal_begin(store, record, MCUEDIT_LOG_EXPIRED, MCUEDIT_NO_SLOT);
+    if (record->state.boots != 0) {
+        bool damaged = prepare(store, record->state.trial, &trial, record) != MCUEDIT_OK;
+        record->event = damaged ? MCUEDIT_LOG_DAMAGED : MCUEDIT_LOG_BOOT;
+    }
+    record->mask = record->state.trial;
+    if (record->event == MCUEDIT_LOG_BOOT) {
+        record->state.boots--;
+    } else {
+        end_trial(&record->state, MCUEDIT_KEPT_REVOKED);
+        trial = store->arms[0];
+    }
+    int err = mcuedit_journal_append(store, record);
+    if (!err) {
+        store->arms[1] = trial;
+    }
+    return err;
+}
+
+int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config)
+{
+    const mcuedit_flash *flash = config->flash;
+    const mcuedit_store_set *confirmed;
+    mcuedit_record record;
+    *store = (mcuedit_store){.config = config};
+    if (flash->program_unit - 1u >= sizeof(store->unit) || flash->slot_count > MCUEDIT_STORE_SLOTS ||
+        flash->journal_pages < 2) {
+        return MCUEDIT_E_FIELD;
+    }
+    mcuedit_journal_open(store);
+    int err = prepare(store, store->state.confirmed, &confirmed, &record);
+    store->damage = (int8_t)err;
+    if (err) {
+        prepare(store, store->state.previous, &confirmed, &record);
+    }
+    store->arms[0] = store->arms[1] = confirmed;
+    return store->state.in_trial ? boot_trial(store, &record) : MCUEDIT_OK;
+}
+
+static int ask_probes(const mcuedit_store_config *config, const mcuedit_set *set)
+{
+    mcuedit_package package;
+    mcuedit_probe_input probe;
+    int err = MCUEDIT_OK;
+    const mcuedit_set *running = config->stack->next;
+    config->stack->next = set;
+    for (uint32_t i = 0; i < set->count; i++) {
+        package.probes = ((const mcuedit_store_view *)set->adapters[i])->probes;
+        for (uint8_t k = 0; !err && package.probes && mcuedit_probe_read(&package, k, &probe) == 1; k++) {
+            err = config->ask(config->context, &probe) == probe.answer ? MCUEDIT_OK : MCUEDIT_E_PROBE;
+        }
+    }
+    config->stack->next = running;
+    return err;
+}
+
+int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share)
+{
+    const mcuedit_store_set *set;
+    mcuedit_record record;
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_TRIAL, MCUEDIT_NO_SLOT);
+    mcuedit_store_state *state = &record.state;
+    if (mask == (state->in_trial ? state->trial : state->confirmed) && mask == mcuedit_store_mask(store, 1)) {
+        return MCUEDIT_OK;
+    }
+    int err = prepare(store, mask, &set, &record);
+    if (err) {
+        return err;
+    }
+    record.mask = mask;
+    state->floor = record.counter;
+    int refused = set && store->config->ask ? ask_probes(store->config, &set->set) : MCUEDIT_OK;
+    if (refused) {
+        record.event = MCUEDIT_LOG_PROBE;
+        mcuedit_slots_become(state, mask & ~(uint32_t)state->trial, MCUEDIT_KEPT_REVOKED);
+    } else {
+        state->trial &= (uint16_t)~mask;
+        end_trial(state, MCUEDIT_KEPT_REVOKED);
+        state->trial = mask;
+        state->in_trial = 1;
+        state->boots = boots;
+        state->share = share;
+    }
+    err = mcuedit_journal_append(store, &record);
+    if (refused) {
+        return refused;
+    }
+    if (!err || mask == 0) {
+        store->arms[1] = set;
+        store->counts = (mcuedit_store_counts){{0}, {0}, {0}};
+    }
+    return err;
+}
+
+int mcuedit_store_confirm(mcuedit_store *store)
+{
+    mcuedit_record record;
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_CONFIRM, MCUEDIT_NO_SLOT);
+    mcuedit_store_state *state = &record.state;
+    if (!state->in_trial) {
+        return MCUEDIT_E_STATE;
+    }
+    record.mask = state->trial;
+    if (state->confirmed != state->trial) {
+        state->previous = state->confirmed;
+    }
+    state->confirmed = state->trial;
+    end_trial(state, MCUEDIT_KEPT_PROVEN);
+    return commit(store, &record, store->arms[1]);
+}
+
+int mcuedit_store_rollback(mcuedit_store *store)
+{
+    const mcuedit_store_set *set = store->arms[0];
+    mcuedit_record record;
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ROLLBACK, MCUEDIT_NO_SLOT);
+    mcuedit_store_state *state = &record.state;
+    record.mask = state->trial;
+    if (state->in_trial) {
+        end_trial(state, MCUEDIT_KEPT_REVOKED);
+    } else {
+        if (state->confirmed == state->previous) {
+            return MCUEDIT_E_STATE;
+        }
+        int err = prepare(store, state->previous, &set, &record);
+        if (err) {
+            return err;
+        }
+        record.mask = state->confirmed;
+        state->confirmed = state->previous;
+        state->previous = 0;
+    }
+    return commit(store, &record, set);
+}
+
+int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot)
+{
+    const mcuedit_store_set *set = store->arms[0];
+    mcuedit_record record;
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_REVOKE, slot);
+    mcuedit_store_state *state = &record.state;
+    uint32_t kept = mcuedit_slot_kept(store, slot), bit = 1u << (slot & 31u);
+    if (kept < MCUEDIT_KEPT_STAGED) {
+        return kept == MCUEDIT_KEPT_REVOKED ? MCUEDIT_OK : MCUEDIT_E_STATE;
+    }
+    state->slots[slot].bits -= (kept - MCUEDIT_KEPT_REVOKED) << MCUEDIT_SLOT_KEPT;
+    if ((state->trial & bit) != 0) {
+        end_trial(state, MCUEDIT_KEPT_REVOKED);
+    }
+    bool is_confirmed = (state->confirmed & bit) != 0;
+    if (is_confirmed || (state->previous & bit) != 0) {
+        if (is_confirmed) { /* what was before it, or the factory's */
+            prepare(store, (state->previous & bit) != 0 ? 0 : state->previous, &set, &record);
+            state->confirmed = set ? set->mask : 0;
+        }
+        state->previous = 0;
+    }
+    return commit(store, &record, set);
+}
+
+uint8_t mcuedit_store_pick(mcuedit_store *store, uint8_t arm)
+{
+    const mcuedit_store_set *set;
+    arm = arm && store->state.in_trial;
+    do { /* until what is seen to be in use is what is in force: the receiver may come in between */
+        set = store->arms[arm];
+        store->picked = set;
+    } while (set != store->arms[arm]);
+    store->config->stack->next = set ? &set->set : NULL;
+    store->counts.runs[arm]++;
+    return arm;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a package comes into a slot, and what is in a slot. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "journal.h"
+
+static const uint8_t *slot_bytes(const mcuedit_store *store, uint32_t slot)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    return flash->mapped + mcuedit_slot_offset(flash, slot);
+}
+
+uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot)
+{
+    return slot < store->config->flash->slot_count ? store->state.slots[slot].bits >> MCUEDIT_SLOT_KEPT & 3u
+                                                   : MCUEDIT_KEPT_NONE;
+}
+
+void mcuedit_slots_become(mcuedit_store_state *state, uint32_t mask, uint32_t kept)
+{
+    for (uint32_t i = 0; i < MCUEDIT_STORE_SLOTS; i++) {
+        uint32_t *bits = &state->slots[i].bits;
+        if ((mask >> i & 1u) != 0 && (*bits >> MCUEDIT_SLOT_KEPT & 3u) == MCUEDIT_KEPT_STAGED) {
+            *bits += (kept - MCUEDIT_KEPT_STAGED) << MCUEDIT_SLOT_KEPT;
+        }
+    }
+}
+
+int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits, mcuedit_package *package,
+                       mcuedit_adapter *adapter)
+{
+    const mcuedit_store_config *config = store->config;
+    const mcuedit_base *base = config->stack->base;
+    uint32_t size = bits & MCUEDIT_SLOT_SIZE, kept = bits >> MCUEDIT_SLOT_KEPT & 3u, floor = store->state.floor;
+    const uint8_t *bytes = slot_bytes(store, slot);
+    int err = MCUEDIT_OK;
+    if (size > config->flash->slot_size) {
+        return MCUEDIT_E_SIZE;
+    }
+    if ((bits & MCUEDIT_SLOT_LOCAL) != 0) {
+        *package = (mcuedit_package){.adapter = bytes, .adapter_size = size};
+    } else {
+        err = mcuedit_package_check(package, config->trust, base, bytes, size);
+        if (!err && kept != MCUEDIT_KEPT_PROVEN && (store->state.trial >> slot & 1u) == 0 &&
+            (package->counter <= floor || package->counter - floor > MCUEDIT_COUNTER_STEP)) {
+            err = MCUEDIT_E_COUNTER;
+        }
+    }
+    return err ? err : mcuedit_adapter_open(adapter, base, package->adapter, package->adapter_size);
+}
+
+/* Is the SHA-256 of the bytes in a slot this one? */
+static bool is_hash(const mcuedit_store *store, uint32_t slot, uint32_t size, const uint8_t sha256[32])
+{
+    const mcuedit_trust *trust = store->config->trust;
+    uint8_t digest[32];
+    trust->sha256(trust->context, slot_bytes(store, slot), size, digest);
+    return __builtin_memcmp(digest, sha256, sizeof(digest)) == 0;
+}
+
+/* The slot that can be missed most easily, of those that are not in use; slot_count if there is none. */
+static uint32_t choose_slot(const mcuedit_store *store)
+{
+    const mcuedit_store_state *state = &store->state;
+    uint32_t count = store->config->flash->slot_count, slot = state->last, chosen = count, least = UINT32_MAX;
+    uint32_t used = mcuedit_slots_in_use(store);
+    for (uint32_t i = 0; i < count; i++) {
+        slot = slot + 1 < count ? slot + 1 : 0;
+        uint32_t worth = mcuedit_slot_kept(store, slot) + ((uint32_t)state->previous >> slot & 1u) * 4u;
+        if (worth < least && (used >> slot & 1u) == 0) {
+            least = worth;
+            chosen = slot;
+        }
+    }
+    return chosen;
+}
+
+/* Erases `size` bytes of a slot, and whatever is recorded of it first. */
+static int clear(mcuedit_store *store, uint32_t slot, uint32_t size, const uint8_t *sha256)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    mcuedit_record record;
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
+    if (sha256) {
+        __builtin_memcpy(record.digest, sha256, sizeof(record.digest));
+    }
+    record.state.slots[slot].bits = 0;
+    record.state.slots[slot].erases++;
+    record.state.last = (uint8_t)slot;
+    if ((record.state.previous >> slot & 1u) != 0) {
+        record.state.previous = 0;
+    }
+    int err = mcuedit_journal_append(store, &record);
+    size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
+    if (!err && flash->erase(flash->context, mcuedit_slot_offset(flash, slot), size)) {
+        err = MCUEDIT_E_FLASH;
+    }
+    return err;
+}
+
+int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha256[32], uint8_t *slot)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    store->upload_size = 0;
+    if (size - 1u >= flash->slot_size) {
+        return MCUEDIT_E_SIZE;
+    }
+    store->has_sha256 = sha256 != NULL;
+    if (sha256) {
+        for (uint8_t i = 0; i < flash->slot_count; i++) {
+            uint32_t kept = mcuedit_slot_kept(store, i);
+            if (kept != MCUEDIT_KEPT_NONE && (store->state.slots[i].bits & MCUEDIT_SLOT_SIZE) == size &&
+                is_hash(store, i, size, sha256)) {
+                *slot = i;
+                return kept == MCUEDIT_KEPT_REVOKED ? MCUEDIT_E_REVOKED : MCUEDIT_STORE_THERE;
+            }
+        }
+        __builtin_memcpy(store->sha256, sha256, sizeof(store->sha256));
+    }
+    uint32_t chosen = choose_slot(store);
+    if (chosen == flash->slot_count) {
+        return MCUEDIT_E_FULL;
+    }
+    int err = clear(store, chosen, size, sha256);
+    if (!err) {
+        store->upload_size = size;
+        store->upload_offset = 0;
+        store->upload_slot = *slot = (uint8_t)chosen;
+    }
+    return err;
+}
+
+int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *bytes, uint32_t size)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    const uint8_t *from = bytes;
+    if (offset != store->upload_offset || size > store->upload_size - offset || store->upload_size == 0) {
+        return MCUEDIT_E_STATE;
+    }
+    while (size != 0) {
+        uint32_t unit = flash->program_unit, fill = offset & (unit - 1u), part = size & ~(unit - 1u);
+        const uint8_t *whole = from;
+        if (fill != 0 || part == 0) { /* units that come in pieces */
+            part = unit - fill < size ? unit - fill : size;
+            __builtin_memcpy(store->unit + fill, from, part);
+            whole = store->unit;
+        }
+        if (((offset + part) & (unit - 1u)) == 0 &&
+            flash->program(flash->context, mcuedit_slot_offset(flash, store->upload_slot) + offset - fill, whole,
+                           part + fill)) {
+            store->upload_size = 0;
+            return MCUEDIT_E_FLASH;
+        }
+        offset += part;
+        from += part;
+        size -= part;
+    }
+    store->upload_offset = offset;
+    return MCUEDIT_OK;
+}
+
+/* Programs what is left of the last unit. */
+static int finish_unit(const mcuedit_store *store)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    uint32_t size = store->upload_size, fill = size & (flash->program_unit - 1u);
+    uint8_t unit[sizeof(store->unit)];
+    for (uint32_t i = 0; i < sizeof(unit); i++) {
+        unit[i] = i < fill ? store->unit[i] : 0xFF;
+    }
+    if (fill != 0 && flash->program(flash->context, mcuedit_slot_offset(flash, store->upload_slot) + size - fill, unit,
+                                    flash->program_unit)) {
+        return MCUEDIT_E_FLASH;
+    }
+    return flash->sync && flash->sync(flash->context) ? MCUEDIT_E_FLASH : MCUEDIT_OK;
+}
+
+static int finish(mcuedit_store *store, uint32_t local, uint8_t *slot)
+{
+    uint32_t size = store->upload_size, number = store->upload_slot;
+    uint32_t bits = size | (uint32_t)MCUEDIT_KEPT_STAGED << MCUEDIT_SLOT_KEPT | local;
+    mcuedit_package package;
+    mcuedit_adapter adapter;
+    const mcuedit_adapter *adapters[] = {&adapter};
+    const mcuedit_set set = {adapters, 1};
+    mcuedit_record record;
+    if (size == 0 || store->upload_offset != size) {
+        return MCUEDIT_E_STATE;
+    }
+    int err = finish_unit(store);
+    store->upload_size = 0;
+    if (!err && store->has_sha256 && !is_hash(store, number, size, store->sha256)) {
+        err = MCUEDIT_E_HASH;
+    }
+    if (!err) {
+        err = mcuedit_slot_check(store, number, bits, &package, &adapter);
+    }
+    if (!err) {
+        err = mcuedit_store_dry_run(store, &set);
+    }
+    if (err) {
+        return err;
+    }
+    mcuedit_journal_begin(store, &record, local ? MCUEDIT_LOG_LOCAL : MCUEDIT_LOG_STAGE, (uint8_t)number);
+    record.state.slots[number].bits = bits;
+    if (!local) {
+        record.counter = package.counter;
+        __builtin_memcpy(record.key, package.key_hash, sizeof(record.key));
+        __builtin_memcpy(record.digest, package.digest, sizeof(record.digest));
+    }
+    *slot = (uint8_t)number;
+    return mcuedit_journal_append(store, &record);
+}
+
+int mcuedit_store_end(mcuedit_store *store, uint8_t *slot)
+{
+    return finish(store, 0, slot);
+}
+
+int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_t size, uint8_t *slot)
+{
+    if (!store->config->allow_local) {
+        return MCUEDIT_E_STATE;
+    }
+    int err = mcuedit_store_begin(store, size, NULL, slot);
+    if (!err) {
+        err = mcuedit_store_append(store, 0, adapter, size);
+    }
+    return err ? err : finish(store, MCUEDIT_SLOT_LOCAL, slot);
+}
+
+int mcuedit_store_erase(mcuedit_store *store, uint8_t slot)
+{
+    const mcuedit_flash *flash = store->config->flash;
+    uint32_t fixed = store->state.confirmed | store->state.trial;
+    if (slot >= flash->slot_count || (fixed >> slot & 1u) != 0) {
+        return MCUEDIT_E_STATE;
+    }
+    if ((mcuedit_slots_in_use(store) >> slot & 1u) != 0) {
+        return MCUEDIT_E_BUSY;
+    }
+    if (store->upload_slot == slot) {
+        store->upload_size = 0;
+    }
+    return clear(store, slot, flash->slot_size, NULL);
+}
+
+int mcuedit_store_development(void)
+{
+#ifdef MCUEDIT_STORE_DEVELOPMENT
+    return 1;
+#else
+    return 0;
+#endif
+}
