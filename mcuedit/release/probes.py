@@ -21,7 +21,7 @@ from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]
 
-_NOTHING = "(an input of nothing but zero points)"
+_QUIET = 64  # inputs that are almost nothing, looked at where nothing better is known
 _MOST = 256  # inputs that are looked at
 
 
@@ -67,8 +67,7 @@ def from_edits(base: Base, oracle: Oracle, adapter: Adapter, edits: Sequence[Edi
     if not good.any():
         raise McueditError("no edit changes an answer, so nothing can be probed", "leave --probe away, or train again")
     found = [_shortest(base, adapter, asked, good, CHANGED, [p for p, _ in wanted])]
-    nothing = np.full((1, *base.model.input.shape[1:]), base.model.input.zero, np.int8)
-    for x, names in ((base.encode(kept), kept), (nothing, [_NOTHING])):
+    for x, names in [(base.encode(kept), kept), _quiet(base)][not kept :]:
         same = _ask(base, oracle, adapter, x)
         good = same.clear & (same.before == same.after)
         if good.any():
@@ -86,6 +85,8 @@ def from_prompts(
     """
     found = []
     for kind, prompts in ((CHANGED, [p for p, _ in changed]), (UNCHANGED, list(same))):
+        if not prompts:
+            continue
         asked = _ask(base, oracle, adapter, base.encode(prompts))
         for i, prompt in enumerate(prompts):
             if not asked.clear[i]:
@@ -121,6 +122,8 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
         good &= asked.after != data.wanted.avoided[:_MOST]
     elif data.wanted.against is None and data.wanted.classes is not None:
         good &= asked.after == data.wanted.classes[:_MOST]
+    if not len(data.keep):
+        raise McueditError(f"{data.source}: no array 'keep'", "give inputs whose answers must stay")
     same = _ask(base, oracle, adapter, data.keep[:_MOST])
     stays = same.clear & (same.before == same.after)
     for rows, what in ((good, "no row of x gets another answer that is wanted"), (stays, "no row of keep stays")):
@@ -145,6 +148,16 @@ def failing(base: Base, oracle: Oracle, adapter: Adapter, probes: Sequence[Probe
         if asked.after[i] != one.answer or differs != (one.kind == CHANGED):
             bad.append(i)
     return bad
+
+
+def _quiet(base: Base) -> tuple[Int8Array, list[str]]:
+    """Inputs of nothing but zero points, and with one other element."""
+    size, zero = base.model.input.size, base.model.input.zero
+    x = np.full((1 + min(size, _QUIET), size), zero, np.int8)
+    for i in range(len(x) - 1):
+        x[1 + i, i] = zero + 16 if zero < 100 else zero - 16
+    names = ["(zero points alone)", *(f"(zero points but for element {i})" for i in range(len(x) - 1))]
+    return x.reshape(len(x), *base.model.input.shape[1:]), names
 
 
 def _ask(base: Base, oracle: Oracle, adapter: Adapter, x: Int8Array) -> _Answers:
