@@ -81,6 +81,7 @@ class StatusResponse(message.ReadResponse):
     good: Annotated[int, Field(ge=0, lt=1 << 16)]
     trial: Annotated[int, Field(ge=0, lt=1 << 16)]
     boots: U32
+    test: bool | None = None
     ab: Annotated[int, Field(ge=0, le=100)] = 100
     dev: bool
     log: U32

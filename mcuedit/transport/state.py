@@ -41,7 +41,8 @@ class Status:
         device: its own id.
         floor: highest counter that was ever activated.
         room: bytes of a slot.
-        active, confirmed, trial: slots of each stack; no trial is an empty one, unless `boots` is not 0.
+        active, confirmed, trial: slots of each stack; the trial of the factory state has none.
+        in_trial: whether a trial runs.
         boots: boots that an unconfirmed trial has left; 0 without a trial.
         ab: percent of the inferences that the trial's stack answers.
         development: it takes packages without a known signature.
@@ -57,6 +58,7 @@ class Status:
     active: tuple[int, ...]
     confirmed: tuple[int, ...]
     trial: tuple[int, ...]
+    in_trial: bool
     boots: int
     ab: int
     development: bool
@@ -65,11 +67,6 @@ class Status:
     wear: int
     upload: tuple[int, int] | None
     slots: tuple[Slot, ...]
-
-    @property
-    def in_trial(self) -> bool:
-        """Whether a trial runs; that of the factory state has no slot."""
-        return bool(self.trial) or self.boots > 0
 
     def find(self, digest: str) -> Slot | None:
         """The slot that holds a package."""
@@ -128,6 +125,7 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         active=slots_of(told.mask),
         confirmed=slots_of(told.good),
         trial=slots_of(told.trial),
+        in_trial=told.test if told.test is not None else bool(told.trial or told.boots),
         boots=told.boots,
         ab=told.ab,
         development=told.dev,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -115,8 +116,14 @@ class Standin:
         up = {"up": [len(self.upload[2]), self.upload[1]]} if self.upload else {}
         told = {"base": bytes.fromhex(self.base.sha256), "id": self.name, "floor": self.floor, "slots": self.slots}
         told |= {"room": self.room, "mask": self.mask, "good": self.good, "trial": self.trial or 0, "ab": self.ab}
-        told |= {"boots": 0 if self.trial is None else 3, "dev": False, "log": len(self.log), "wear": 0}
-        return told | {"head": self.log[-1][-8:] if self.log else bytes(8)} | up
+        told |= {
+            "boots": 0 if self.trial is None else 3,
+            "test": self.trial is not None,
+            "dev": False,
+            "log": len(self.log),
+            "wear": 0,
+        }
+        return told | {"head": self.log[-1][20:28] if self.log else bytes(8)} | up
 
     def slot(self, index: int) -> dict:
         """Of one slot."""
@@ -161,7 +168,7 @@ class Standin:
         if not free:
             raise Core("E_FULL")
         self.stored[free[0]] = data, STAGED
-        self.record(1, free[0])
+        self.record(3, free[0])
 
     def check(self, data: bytes) -> Package:
         """As a device would."""
@@ -182,7 +189,7 @@ class Standin:
         for i, package in zip(chosen, found, strict=True):
             self.stored[i] = self.stored[i][0], CONFIRMED if self.stored[i][1] == CONFIRMED else TRIAL
             self.floor = max(self.floor, package.counter)
-        self.record(2, asked["mask"])
+        self.record(5, asked["mask"])
         return {"mask": self.mask}
 
     def confirm(self) -> dict:
@@ -191,7 +198,7 @@ class Standin:
             raise Core("E_STATE")
         self.before, self.good, self.trial = self.good, self.trial, None
         self.mark(self.good, CONFIRMED)
-        self.record(3, self.good)
+        self.record(7, self.good)
         return {"mask": self.mask}
 
     def rollback(self) -> dict:
@@ -201,7 +208,7 @@ class Standin:
         else:
             self.mark(self.trial & ~self.good, REVOKED)
             self.trial = None
-        self.record(4, self.good)
+        self.record(8, self.good)
         return {"mask": self.mask}
 
     def boot(self) -> None:
@@ -216,9 +223,10 @@ class Standin:
 
     def record(self, kind: int, what: int) -> None:
         """Appends to the audit log."""
-        body = len(self.log).to_bytes(4, "little") + bytes([kind, 0]) + what.to_bytes(2, "little") + bytes(16)
-        last = self.log[-1][-8:] if self.log else bytes(8)
-        self.log.append(body + hashlib.sha256(last + body).digest()[:8])
+        last = self.log[-1][20:28] if self.log else bytes(8)
+        body = len(self.log).to_bytes(4, "little") + bytes([kind, what & 15]) + what.to_bytes(2, "little") + bytes(12)
+        body += hashlib.sha256(body + last).digest()[:8]
+        self.log.append(body + zlib.crc32(body).to_bytes(4, "little"))
 
 
 def answer(request: bytes, told: dict) -> bytes:

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One package onto one device, from whatever state it is in: every step looks first, so that it can be repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mcuedit import audit
+from mcuedit.errors import McueditError
+from mcuedit.fleet import memory
+from mcuedit.package import Package
+from mcuedit.registry import open_registry
+from mcuedit.transport import Device, Limits, LinkError, Refused, Slot, Status, mask_of, upload
+from mcuedit.transport.reasons import OTHER_BASE, REFUSED
+
+STAGED, TRIAL, CONFIRMED = "staged", "trial", "confirmed"  # goals, and states that were reached
+ALREADY, NEWER = "already", "newer"  # nothing to do: it is confirmed there, or something newer was active
+FAILED, UNHEALTHY, ROLLED_BACK = "failed", "unhealthy", "rolled back"
+OTHER_TRIAL = "trial"  # a reason beside those of transport and memory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to happen on each device.
+
+    Attributes:
+        data, package: the bytes, and what they say.
+        goal: STAGED, TRIAL or CONFIRMED.
+        ab: percent of inferences that the trial's stack answers.
+        boots: that a trial may take to be confirmed.
+        hold: seconds for which a trial must be healthy before it is confirmed; looked at every `pause` seconds.
+        worst: largest share of bad outcomes that the trial's arm may report.
+        registry: file of the registry; None is the default one.
+    """
+
+    data: bytes
+    package: Package
+    goal: str = STAGED
+    ab: int | None = None
+    boots: int | None = None
+    hold: float = 0.0
+    pause: float = 1.0
+    worst: float = 0.1
+    limits: Limits | None = None
+    registry: Path | None = None
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one device.
+
+    Attributes:
+        device: its id; the member's name, or the address, until it has told it.
+        state: STAGED, TRIAL, CONFIRMED, ALREADY, NEWER, FAILED, UNHEALTHY or ROLLED_BACK.
+        step: the one it ended in: status, upload, activate, health, confirm.
+        reason: one word why not; message and hint say it in full.
+        slot: where the package lies.
+        before: name@version of what it replaced.
+    """
+
+    device: str
+    address: str
+    state: str = FAILED
+    step: str = "status"
+    reason: str = ""
+    message: str = ""
+    hint: str = ""
+    slot: int | None = None
+    base: str = ""
+    floor: int = 0
+    before: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the device is not as it was to be."""
+        return self.state in (FAILED, UNHEALTHY, ROLLED_BACK)
+
+
+class Delivery:
+    """Brings a plan to one device.
+
+    Args:
+        device: open.
+        name: for the outcome until the device has told its id.
+        advance: told how many bytes of the package are there.
+    """
+
+    def __init__(
+        self, device: Device, plan: Plan, name: str = "", advance: Callable[[int], None] = lambda there: None
+    ) -> None:
+        self._device, self._plan, self._advance = device, plan, advance
+        self._before: Status | None = None
+        self.outcome = Outcome(name or str(device.address), str(device.address))
+
+    def run(self) -> Outcome:
+        """All of it. What goes wrong is in the outcome, not raised."""
+        return self._told(self._run)
+
+    def trial(self) -> Outcome:
+        """Up to the trial, and no further, whatever the goal."""
+        return self._told(lambda: self._to_trial(self._look()))
+
+    def finish(self) -> Outcome:
+        """From the trial on: healthy, then confirmed if that is the goal."""
+        return self._told(lambda: self._from_trial(self._look()))
+
+    def undo(self) -> Outcome:
+        """Ends the trial of this package, if it is in one."""
+        return self._told(self._undo)
+
+    def _told(self, work: Callable[[], None]) -> Outcome:
+        try:
+            work()
+            memory.keep(self._device, self._before, self._plan.registry)
+        except audit.Broken as error:
+            self._failed(memory.BROKEN_LOG, error)
+        except LinkError as error:
+            self._failed(error.name if isinstance(error, Refused) and error.reason == REFUSED else error.reason, error)
+        except McueditError as error:
+            self._failed(REFUSED, error)
+        return self.outcome
+
+    def _failed(self, reason: str, error: McueditError) -> None:
+        state = UNHEALTHY if reason in ("E_PROBE", UNHEALTHY) else FAILED
+        self.outcome = replace(self.outcome, state=state, reason=reason, message=error.message, hint=error.hint)
+        if self.outcome.base:  # the device has told who it is
+            with open_registry(self._plan.registry) as registry:
+                registry.record_deployment(
+                    self.outcome.device,
+                    slot=self.outcome.slot,
+                    state=state,
+                    digest=self._plan.package.digest,
+                    counter=self._plan.package.counter,
+                    result=reason,
+                    address=self.outcome.address,
+                )
+
+    def _run(self) -> None:
+        self._to_trial(self._look())
+        if self.outcome.state == TRIAL:
+            self._from_trial(self._device.status())
+
+    def _look(self) -> Status:
+        """The device, held against what the host remembers of it."""
+        status, _ = memory.look(self._device, self._plan.registry)
+        name = memory.name_of(self._device, status)
+        self._before = status
+        self.outcome = replace(self.outcome, device=name, base=status.base, floor=status.floor)
+        return status
+
+    def _to_trial(self, status: Status) -> None:
+        if not self._upload(status) or self._plan.goal == STAGED:
+            return
+        self._step("activate")
+        status = self._device.status()
+        slot = self._slot(status)
+        if status.in_trial and slot.index not in status.trial:
+            what = f"{self._device.address}: a trial of other adapters is running"
+            raise LinkError(OTHER_TRIAL, what, "confirm it or roll it back first")
+        if slot.index not in status.active:
+            same = [s.index for s in status.slots if s.name == slot.name]
+            stack = [i for i in status.confirmed if i not in same] + [slot.index]
+            self._device.activate(mask_of(tuple(stack)), self._plan.boots, self._plan.ab)
+        self.outcome = replace(self.outcome, state=TRIAL)
+
+    def _upload(self, status: Status) -> bool:
+        """Whether the package is there now and is still to be activated."""
+        package, slot = self._plan.package, status.find(self._plan.package.digest)
+        others = [s for s in status.slots if s.name == package.name and s.index in status.confirmed and s != slot]
+        if others:
+            self.outcome = replace(self.outcome, before=f"{others[0].name}@{others[0].version}")
+        if not package.base_sha256.startswith(status.base):
+            what = f"{self._device.address}: runs base {status.base[:16]}, not {package.base_sha256[:16]}"
+            raise LinkError(OTHER_BASE, what, "train and pack for the device's own base")
+        if slot and slot.state == CONFIRMED and slot.index in status.active and not status.in_trial:
+            self.outcome = replace(self.outcome, state=ALREADY, slot=slot.index)
+            return False
+        if not slot and package.counter <= status.floor:
+            self.outcome = replace(self.outcome, state=NEWER)
+            return False
+        self._step("upload")
+        for there in upload(self._device, self._plan.data, self._plan.limits):
+            self._advance(there)
+        found = self._slot(self._device.status())
+        self.outcome = replace(self.outcome, state=found.state if found.state in (TRIAL, CONFIRMED) else STAGED)
+        self.outcome = replace(self.outcome, slot=found.index)
+        return True
+
+    def _from_trial(self, status: Status) -> None:
+        self._step("health")
+        waited = 0.0
+        while True:
+            self._healthy(status)
+            if waited >= self._plan.hold:
+                break
+            self._plan.sleep(self._plan.pause)
+            waited += self._plan.pause
+            status = self._device.status()
+        if self._plan.goal == CONFIRMED:
+            self._step("confirm")
+            if status.in_trial:
+                self._device.confirm()
+            self._healthy(self._device.status())
+            self.outcome = replace(self.outcome, state=CONFIRMED)
+
+    def _healthy(self, status: Status) -> None:
+        slot = self._slot(status)
+        if slot.index not in status.active or slot.state not in (TRIAL, CONFIRMED):
+            what = f"{self._device.address}: went back by itself: {slot.name}@{slot.version} is {slot.state}"
+            raise LinkError(UNHEALTHY, what, f"'mcuedit log --to {self._device.address}' says why")
+        arms = self._device.arms()
+        good, bad = arms.good[1], arms.bad[1]
+        if bad > self._plan.worst * (good + bad):
+            what = f"{self._device.address}: {bad} of {good + bad} outcomes of the trial are bad"
+            raise LinkError(UNHEALTHY, what, f"'mcuedit rollback --to {self._device.address}' ends the trial")
+
+    def _undo(self) -> None:
+        status = self._look()
+        slot = status.find(self._plan.package.digest)
+        if slot and status.in_trial and slot.index in status.trial:
+            self._device.rollback()
+        self.outcome = replace(self.outcome, state=ROLLED_BACK, reason=ROLLED_BACK)
+
+    def _slot(self, status: Status) -> Slot:
+        slot = status.find(self._plan.package.digest)
+        if slot is None:
+            what = f"{self._device.address}: {self._plan.package.name} is not there any more"
+            raise LinkError(REFUSED, what, f"'mcuedit log --to {self._device.address}' says why")
+        return slot
+
+    def _step(self, step: str) -> None:
+        self.outcome = replace(self.outcome, step=step)

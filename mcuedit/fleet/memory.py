@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host remembers of a device, held against what the device says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcuedit import audit
+from mcuedit.registry import Registry, open_registry
+from mcuedit.transport import Device, LinkError, Status
+from mcuedit.transport.state import STATES
+
+BEHIND, BROKEN_LOG = "behind", "log"  # reasons beside those of transport
+ACCEPTED = "accepted"  # in a device's history: what was remembered before does not count any more
+_ACTIVATED = STATES[2:4]
+
+
+def name_of(device: Device, status: Status) -> str:
+    """What the registry calls a device: its own id, or its address if it has none."""
+    return status.device or str(device.address)
+
+
+def look(device: Device, registry: Path | None = None) -> tuple[Status, audit.Log]:
+    """A device's status, if its log goes on from the remembered one and its counter is not behind the remembered one.
+
+    Raises:
+        Broken: the log was changed, cut short, or is another device's.
+        LinkError: `reason` BEHIND: an old state was put back; or the device cannot be asked.
+    """
+    status = device.status()
+    with open_registry(registry) as memory:
+        known, seen = memory.known_log(name_of(device, status)), activated(memory, name_of(device, status))
+    log = audit.read(device, status, known)
+    if status.floor < seen:
+        what = f"{device.address}: its counter is {status.floor}, and it had activated {seen} before"
+        hint = f"an old state was put back; if on purpose: 'mcuedit log --to {device.address} --accept'"
+        raise LinkError(BEHIND, what, hint)
+    return status, log
+
+
+def keep(device: Device, before: Status | None, registry: Path | None = None) -> Status:
+    """Verifies the log once more and remembers it, with every slot that is not as it was `before`.
+
+    Returns:
+        The status now.
+    """
+    status = device.status()
+    name = name_of(device, status)
+    with open_registry(registry) as memory:
+        log = audit.read(device, status, memory.known_log(name))
+        memory.remember_log(name, log.next, log.head)
+        for slot in status.slots:
+            if before is not None and slot not in before.slots:
+                memory.record_deployment(
+                    name,
+                    slot=slot.index,
+                    state=slot.state,
+                    digest=slot.digest or None,
+                    counter=slot.counter,
+                    address=str(device.address),
+                    base_sha256=status.base if len(status.base) == 64 else "",
+                )
+    return status
+
+
+def accept(device: Device, registry: Path | None = None) -> Status:
+    """Forgets what was remembered of a device and takes it as it is now.
+
+    Raises:
+        Broken: its log does not even hold by itself.
+    """
+    status = device.status()
+    log = audit.read(device, status, None, whole=True)
+    with open_registry(registry) as memory:
+        name = name_of(device, status)
+        memory.record_deployment(name, slot=None, state=ACCEPTED, digest=None, address=str(device.address))
+        memory.remember_log(name, log.next, log.head)
+    return status
+
+
+def activated(memory: Registry, device: str) -> int:
+    """The highest security counter that a device is known to have activated; 0 if none."""
+    highest = 0
+    for deployment in memory.history(device):
+        if deployment.state == ACCEPTED:
+            highest = 0
+        elif deployment.state in _ACTIVATED:
+            highest = max(highest, deployment.counter or 0)
+    return highest
