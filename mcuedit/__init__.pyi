@@ -13,11 +13,15 @@ from mcuedit.emulate.runner import best_oracle, open_device, run
 from mcuedit.errors import McueditError
 from mcuedit.features import text_features
 from mcuedit.inspection import describe
+from mcuedit.keys import PublicKey, load_private, load_public
+from mcuedit.keys import generate as generate_key
 from mcuedit.model import Model
 from mcuedit.model import load as load_model
 from mcuedit.oracle import Oracle, Reader
-from mcuedit.package import decode, encode
+from mcuedit.package import Package, Refused, decode, encode, open_package
 from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
+from mcuedit.registry import Registry, open_registry
+from mcuedit.release import Packed, pack
 from mcuedit.training import (
     Merged,
     Options,
@@ -44,7 +48,12 @@ __all__ = [
     "Model",
     "Options",
     "Oracle",
+    "Package",
+    "Packed",
+    "PublicKey",
     "Reader",
+    "Refused",
+    "Registry",
     "TensorSet",
     "Trained",
     "Wanted",
@@ -59,14 +68,20 @@ __all__ = [
     "evaluate_merged",
     "evaluate_tensors",
     "export_base",
+    "generate_key",
     "load_adapter",
     "load_base",
     "load_edits",
     "load_facts",
     "load_keep",
     "load_model",
+    "load_private",
+    "load_public",
     "load_tensors",
     "open_device",
+    "open_package",
+    "open_registry",
+    "pack",
     "place_tensors",
     "reader",
     "render_adapter",

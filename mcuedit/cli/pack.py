@@ -17,8 +17,6 @@ from mcuedit.delta import Adapter
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
-from mcuedit.package import encode, open_package, seal
-from mcuedit.package.container import check_counter, check_name, parse_version
 from mcuedit.registry import open_registry
 from mcuedit.release import Asked
 
@@ -63,42 +61,30 @@ def command(
     inputs whose answers the device checks before it trusts the adapter; they are proved here first.
     """
     key = keys.load_private(key_path)
-    parse_version(version)
     of, loaded, edits = _load(adapters, base_path)
     joined = release.join(loaded, of.model, edits)
-    name = name if name is not None else release.package_name(loaded)
-    check_name(name)
     asked = _probes(of, joined, [e for some in edits for e in some], probes, same)
     with open_registry() as registry:
-        if counter is None:
-            counter = registry.next_counter(of.model.sha256)
-        check_counter(counter)
-        manifest = release.write(
-            name=name,
+        made = release.pack(
+            of,
+            loaded,
             version=version,
-            counter=counter,
-            base_sha256=of.model.sha256,
-            parts=[release.part(a, some, of.model) for a, some in zip(loaded, edits, strict=True)],
-            probes=[one.to_dict() for one in asked],
-        )
-        data = seal(
-            encode(joined, of.model),
-            name=name,
-            version=version,
-            counter=counter,
-            base_sha256=of.model.sha256,
-            manifest=manifest,
             key=key,
-            probes=[one.probe for one in asked],
+            registry=registry,
+            edits=edits,
+            name=name,
+            counter=counter,
+            probes=asked,
         )
-        found = open_package(data, [keys.load_public(key_path)], model=of.model, name=output.name)
-        newest = max((p.counter for p in registry.packages() if p.base_sha256 == of.model.sha256), default=0)
-        registry.add_package(data, manifest)
     if manifest_path is not None:
-        atomic.write_file(manifest_path, manifest)
-    atomic.write_file(output, data)
-    if counter <= newest:
-        note(f"security counter {newest} was packed for this base before: devices that had it active refuse {counter}")
+        atomic.write_file(manifest_path, made.manifest)
+    atomic.write_file(output, made.data)
+    found = made.package
+    if found.counter <= made.newest:
+        note(
+            f"security counter {made.newest} was packed for this base before: "
+            f"devices that had it active refuse {found.counter}"
+        )
     if as_json:
         print_json({"package": str(output), **_packages.identity(found), **_packages.composition(found)})
         return

@@ -8,21 +8,20 @@ sizes       a package beside its base, its own zlib, and a binary patch
 """
 
 from mcuedit.release.join import join, package_name
-from mcuedit.release.manifest import Part, part, write
+from mcuedit.release.pack import Packed, pack
 from mcuedit.release.probes import Asked, failing, from_edits, from_prompts, from_tensors
 from mcuedit.release.sizes import Sizes, sizes
 
 __all__ = [
     "Asked",
-    "Part",
+    "Packed",
     "Sizes",
     "failing",
     "from_edits",
     "from_prompts",
     "from_tensors",
     "join",
+    "pack",
     "package_name",
-    "part",
     "sizes",
-    "write",
 ]

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adapters to a signed package, numbered and kept in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mcuedit.base import Base
+from mcuedit.delta import Adapter
+from mcuedit.edits import Edit
+from mcuedit.keys import PublicKey
+from mcuedit.package import Package, encode, open_package, seal
+from mcuedit.package.container import check_counter, check_name, parse_version
+from mcuedit.registry import Registry
+from mcuedit.release.join import join, package_name
+from mcuedit.release.manifest import part, write
+from mcuedit.release.probes import Asked
+
+if TYPE_CHECKING:
+    from imgtool.keys import Ed25519
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A package and what belongs to it.
+
+    Attributes:
+        data: the package's bytes. manifest: what its hash is taken of.
+        newest: the highest security counter packed for this base before, 0 if none.
+    """
+
+    data: bytes
+    package: Package
+    manifest: bytes
+    newest: int
+
+
+def pack(
+    base: Base,
+    adapters: Sequence[Adapter],
+    *,
+    version: str,
+    key: Ed25519,
+    registry: Registry,
+    edits: Sequence[Sequence[Edit]] = (),
+    name: str | None = None,
+    counter: int | None = None,
+    probes: Sequence[Asked] = (),
+) -> Packed:
+    """Makes one package of all adapters, and keeps it in the registry.
+
+    Args:
+        version: "1.2.0", or with a build "1.2.0+7".
+        key: as `mcuedit.keys.load_private` returns it.
+        edits: those of each adapter, as far as known; for the manifest.
+        name: the adapters' names if not given.
+        counter: security counter; the registry's next one if not given.
+        probes: proved ones, as the functions of this package make them.
+
+    Raises:
+        McueditError: the adapters do not go together, or something does not fit a package.
+    """
+    parse_version(version)
+    known = edits or [()] * len(adapters)
+    device = encode(join(adapters, base.model, known), base.model)
+    name = name if name is not None else package_name(adapters)
+    check_name(name)
+    if counter is not None:
+        check_counter(counter)
+    base_sha256 = base.model.sha256
+    newest = max((p.counter for p in registry.packages() if p.base_sha256 == base_sha256), default=0)
+    counter = counter if counter is not None else registry.next_counter(base_sha256)
+    manifest = write(
+        name=name,
+        version=version,
+        counter=counter,
+        base_sha256=base_sha256,
+        parts=[part(a, some, base.model) for a, some in zip(adapters, known, strict=True)],
+        probes=[one.to_dict() for one in probes],
+    )
+    data = seal(
+        device,
+        name=name,
+        version=version,
+        counter=counter,
+        base_sha256=base_sha256,
+        manifest=manifest,
+        key=key,
+        probes=[one.probe for one in probes],
+    )
+    signer = PublicKey(key.key.public_key().public_bytes_raw())
+    package = open_package(data, [signer], model=base.model, name=name)
+    registry.add_package(data, manifest)
+    return Packed(data, package, manifest, newest)
