@@ -31,7 +31,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", epilog=example("mcuedit registry list"))
 @json_option
 def list_(as_json: bool) -> None:
     """List packages, and what is known of devices."""
@@ -65,7 +65,7 @@ def list_(as_json: bool) -> None:
         out.print(table("", ("device", "slot", "package", "state", "at"), rows2, left=("package", "state", "at")))
 
 
-@command.command()
+@command.command(epilog=example("mcuedit registry show fix@1.2.0 -o fix.mcu"))
 @click.argument("which", metavar="NAME[@VERSION]|DIGEST")
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write the package there again.")
 @click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write its manifest there.")
@@ -94,19 +94,23 @@ def show(which: str, output: Path | None, manifest_path: Path | None, as_json: b
         stdout().print(table("", ("device", "slot", "state", "counter", "result", "at"), rows, left=("state", "at")))
 
 
-@command.command()
+@command.command(epilog=example("mcuedit registry export -o registry.jsonl"))
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Instead of stdout.")
-def export(output: Path | None) -> None:
-    """Write everything as JSON lines."""
+@json_option
+def export(output: Path | None, as_json: bool) -> None:
+    """Write everything as JSON lines, one row of a table each."""
     with open_registry() as registry:
-        text = "".join(f"{line}\n" for line in registry.export())
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        atomic.write_file(output, text.encode())
+        lines = list(registry.export())
+    if output is not None:
+        atomic.write_file(output, "".join(f"{line}\n" for line in lines).encode())
+    if as_json:
+        kept = {} if output is not None else {"lines": lines}
+        print_json({"registry": str(default_path()), "file": str(output or ""), "rows": len(lines), **kept})
+    elif output is None:
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)
 
 
-@command.command("import")
+@command.command("import", epilog=example("mcuedit registry import registry.jsonl"))
 @click.argument("path", metavar="FILE", type=PATH)
 @json_option
 def import_(path: Path, as_json: bool) -> None:

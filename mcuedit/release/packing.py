@@ -14,7 +14,7 @@ from mcuedit.keys import PublicKey
 from mcuedit.package import Package, encode, open_package, seal
 from mcuedit.package.container import check_counter, check_name, parse_version
 from mcuedit.registry import Registry
-from mcuedit.release.join import join, package_name
+from mcuedit.release.joining import join, package_name
 from mcuedit.release.manifest import part, write
 from mcuedit.release.probes import Asked
 
