@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcuedit.board import Board
-from mcuedit.emulate import controllers, registers
-from mcuedit.emulate.flash import Flash, Misuse
+from mcuedit.emulate import registers
+from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.session import Console, Crash, Fault, PowerCut, Timeout
+from mcuedit.emulate.surroundings import Surroundings
 from mcuedit.errors import McueditError
 
 NAME = "unicorn"
@@ -21,7 +22,6 @@ NAME = "unicorn"
 _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_VALUE = 0x18
 _AIRCR, _RESET_REQUEST = 0xD0C, 0x05FA0004
-_LOST = b"\xa5"  # what memory holds after its power was cut
 _SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/probe.c finds out: there is no exception to count wraps
 _REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 
@@ -53,11 +53,10 @@ class UnicornSession:
         self._block_sizes: dict[tuple[int, int], int] = {}
         self._system: dict[int, int] = {}
         self._reset_requested = False
-        self._board = board
-        self._flash = flash or (Flash.of(board) if board.geometry and board.geometry.driver else None)
-        self._controller: controllers.Controller | None = None
-        self._parts: dict[int, list[tuple[int, registers.Registers]]] = {}
         self._core = self._make_core(board)
+        flash = flash or (Flash.of(board) if board.geometry and board.geometry.driver else None)
+        self._around = Surroundings(self._unicorn, self._core, board, self, flash)
+        self._core.mmio_map(_SYSTEM_CONTROL, registers.PAGE, self._read_system, None, self._write_system, None)
         self._load(elf)
         self._fresh = self._core.context_save()  # all of the core's registers, as they are after a reset
         if count:
@@ -107,10 +106,7 @@ class UnicornSession:
 
     def power_cycle(self) -> None:
         """Power off and on: the flash is as it was, everything else starts again; what was to be said is forgotten."""
-        if self._flash is not None:
-            self._flash.power_on()
-            self._core.mem_write(self._flash.region.origin, bytes(self._flash.content))
-        self._core.mem_write(self._board.ram.origin, _LOST * self._board.ram.length)
+        self._around.power_cycle()
         self._console, self._fault = Console(), None
         self._input.clear()
         self._input_at = 0
@@ -124,41 +120,17 @@ class UnicornSession:
             raise McueditError(f"board {board.name}: unicorn has no machine {machine!r}", "mend the board.toml")
         core = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
         core.ctl_set_cpu_model(model)
-        try:
-            core.mem_map(board.flash.origin, board.flash.length, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
-            core.mem_map(board.ram.origin, board.ram.length, uc.UC_PROT_ALL)
-            if board.selftest:
-                core.mem_map(board.selftest.origin, board.selftest.length, uc.UC_PROT_READ)
-            self._parts = self._make_parts()
-            for page, parts in self._parts.items():
-                core.mmio_map(page, registers.PAGE, self._read_part, parts, self._write_part, parts)
-            core.mmio_map(_SYSTEM_CONTROL, registers.PAGE, self._read_system, None, self._write_system, None)
-        except uc.UcError as error:
-            raise McueditError(f"board {board.name}: {error}", "ranges must be whole 4 KB pages and apart") from error
-        if self._flash is not None:
-            core.mem_write(self._flash.region.origin, bytes(self._flash.content))
-            core.hook_add(uc.UC_HOOK_MEM_WRITE_PROT, self._on_store)
         self._vectors = board.flash.origin
         self._hint = "see the pc in the ELF file's symbols"
         if board.fpu == "fpv5-d16":
             self._hint += "; unicorn's Cortex-M7 knows no double precision, qemu's does"
         return core
 
-    def _make_parts(self) -> dict[int, list[tuple[int, registers.Registers]]]:
-        """All registers around the core, as they are after a reset."""
-        more: dict[int, registers.Registers] = {}
-        geometry = self._board.geometry
-        if self._flash is not None and geometry is not None:
-            self._controller = controllers.controller(self._board, self._flash, self._poke)
-            more[geometry.controller] = self._controller
-        return registers.pages(self._board, self, self._load_byte, self._store_byte, more)
-
     def _reset(self) -> None:
         """What SYSRESETREQ does: the core and all around it, but not memory."""
         self._reset_requested = False
         self._system.clear()
-        for page, parts in self._make_parts().items():
-            self._parts[page][:] = parts
+        self._around.reset()
         self._core.context_restore(self._fresh)
         self._pc = self._register("pc")
 
@@ -192,9 +164,10 @@ class UnicornSession:
                 registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
                 self._fault = Fault(f"{error}: {registers}", self.text, self._hint)
                 return
-            if self._fault is not None:
+            if self._around.misuse is not None:
+                self._fault = Fault(f"flash: {self._around.misuse}", self.text, "see the driver in firmware/port")
                 return
-            if self._flash is not None and not self._flash.powered:
+            if not self._around.powered:
                 raise PowerCut("power was cut", self.text)
             self._pc = self._register("pc")
             if self._reset_requested:
@@ -221,57 +194,8 @@ class UnicornSession:
     def send(self, byte: int) -> None:
         """The UART says a byte."""
         self._polled = False
-        if self._flash is None or self._flash.powered:
+        if self._around.powered:
             self._console.bytes.append(byte)
-
-    def _load_byte(self, address: int) -> int:
-        return int(self._core.mem_read(address, 1)[0])
-
-    def _store_byte(self, address: int, byte: int) -> None:
-        self._core.mem_write(address, bytes([byte]))
-
-    def _poke(self, address: int, data: bytes) -> None:
-        self._core.mem_write(address, data)
-
-    def _misuse(self, error: Misuse) -> None:
-        self._fault = Fault(f"flash: {error}", self.text, "see the driver in firmware/port and the part's manual")
-        self._core.emu_stop()
-
-    def _stop_without_power(self) -> None:
-        if self._flash is not None and not self._flash.powered:
-            self._core.emu_stop()
-
-    def _on_store(self, core: Any, access: int, address: int, size: int, value: int, data: Any) -> bool:
-        """The core stores to memory that it may not write: nothing changes but by the controller."""
-        if self._flash is None or self._controller is None:
-            return False
-        region = self._flash.region
-        if not region.origin <= address < region.end:
-            return False
-        try:
-            self._controller.store(address, size, value)
-        except Misuse as error:
-            self._misuse(error)
-        self._stop_without_power()
-        return True
-
-    def _read_part(self, core: Any, offset: int, size: int, parts: list[tuple[int, registers.Registers]]) -> int:
-        begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
-        try:
-            return part.read(offset - begin)
-        except Misuse as error:
-            self._misuse(error)
-            return 0
-
-    def _write_part(
-        self, core: Any, offset: int, size: int, value: int, parts: list[tuple[int, registers.Registers]]
-    ) -> None:
-        begin, part = next(entry for entry in reversed(parts) if entry[0] <= offset)
-        try:
-            part.write(offset - begin, value)
-        except Misuse as error:
-            self._misuse(error)
-        self._stop_without_power()
 
     def _read_system(self, core: Any, offset: int, size: int, data: Any) -> int:
         if offset == _SYSTICK_VALUE:
