@@ -217,9 +217,15 @@ static int check_labels(const uint8_t *label, const uint8_t *end, uint32_t class
     return are_zero(label, end) ? MCUEDIT_OK : MCUEDIT_E_LABEL;
 }
 
-int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size)
+uint32_t mcuedit_adapter_size(const void *bytes)
 {
     const uint32_t magic = 'M' | 'C' << 8 | 'E' << 16 | MCUEDIT_FORMAT << 24;
+    const uint8_t *header = bytes;
+    return mcuedit_u32(header) == magic ? 4u * mcuedit_u16(header + ADAPTER_WORDS) : 0;
+}
+
+int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size)
+{
     const uint8_t *header = bytes;
     if (((uintptr_t)bytes & 3u) != 0) {
         return MCUEDIT_E_ALIGN;
@@ -227,10 +233,11 @@ int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, con
     if (size < ADAPTER_HEADER_SIZE) {
         return MCUEDIT_E_SIZE;
     }
-    if (mcuedit_u32(header) != magic) {
+    uint32_t stated = mcuedit_adapter_size(bytes);
+    if (stated == 0) {
         return MCUEDIT_E_MAGIC;
     }
-    if (size != 4u * mcuedit_u16(header + ADAPTER_WORDS)) {
+    if (size != stated) {
         return MCUEDIT_E_SIZE;
     }
     uint32_t crc = mcuedit_crc32(0, header, ADAPTER_CRC);

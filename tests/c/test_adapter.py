@@ -57,6 +57,13 @@ def test_sample_is_accepted(net: Native, sample: bytes) -> None:
     assert len(decode(sample, net.model).deltas) == 2
 
 
+def test_an_adapter_states_its_size(net: Native, sample: bytes) -> None:
+    """A slot of flash has no other note of it."""
+    assert net.stated_size(sample + 64 * b"\xff") == len(sample)
+    for nothing in (64 * b"\xff", bytes(64), sample[4:], b"MCE\x02" + sample[4:]):
+        assert net.stated_size(nothing) == 0
+
+
 def test_every_flipped_bit_is_refused(net: Native, sample: bytes) -> None:
     for i in range(8 * len(sample)):
         raw = Raw(sample)

@@ -71,6 +71,13 @@ class Native:
         """Name of an error code."""
         return self.lib.mcuedit_error_name(code).decode()
 
+    def stated_size(self, raw: bytes) -> int:
+        """What mcuedit_adapter_size says of bytes in flash."""
+        flash = (ctypes.c_uint32 * (len(raw) // 4 + 1))()
+        ctypes.memmove(flash, raw, len(raw))
+        size: int = self.lib.mcuedit_adapter_size(flash)
+        return size
+
     def open(self, raw: bytes, *, size: int | None = None) -> tuple[str, Any]:
         """Error name and the opened adapter, of bytes in an aligned buffer of just their size."""
         flash = (ctypes.c_uint32 * (len(raw) // 4 + 1))()

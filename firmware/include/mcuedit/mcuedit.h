@@ -111,6 +111,13 @@ typedef struct {
 int mcuedit_base_check(const mcuedit_base *base);
 
 /*
+ * The size that an adapter at `bytes` (4-byte aligned, 8 or more can be read) states: of one that lies in a slot of
+ * flash with nothing beside it. 0 if none starts there. Proves nothing: give it to mcuedit_adapter_open, once it is
+ * known to be no more than the slot.
+ */
+uint32_t mcuedit_adapter_size(const void *bytes);
+
+/*
  * Checks all of `bytes` (4-byte aligned, `size` bytes) against SPEC.md and `base`, and makes `adapter` a view of it.
  * On failure `adapter` is left as it was.
  */
