@@ -122,6 +122,8 @@ class GateTrainer:
         w = self.w - ((rate * self.v + 128) >> 8)
         self.w = np.clip(w, -self._limit, self._limit)
         self.saturated |= bool((w != self.w).any())
+        if 2 * int(np.abs(self.w).max()) > self._limit and self._shift:
+            self.w, self.v, self._shift = self.w >> 1, self.v >> 1, self._shift - 1
         self.vb = min(max(self.vb - ((self.vb + 4) >> 3) + pull, -(1 << 20)), 1 << 20)
         self.b = min(max(self.b - ((rate * self.vb + 128) >> 8), -(1 << 20)), 1 << 20)
         self.step += 1
@@ -146,7 +148,9 @@ class GateTrainer:
         moved = np.maximum(self.margin + self._moved(scores) + self.b, 0)
         opened = np.maximum(self.margin - scores[1:first] - self.b, 0)
         active = max(int((shut > 0).sum() + (moved > 0).sum()), _LEAST)
-        shut, moved, opened = ((np.minimum(a, INT16) << 2) // n for a, n in ((shut, active), (moved, active), (opened, self._p)))
+        shut, moved, opened = (
+            (np.minimum(a, INT16) << 2) // n for a, n in ((shut, active), (moved, active), (opened, self._p))
+        )
         coefs[first:] = shut
         coefs[1:first] = moved.sum(axis=1) - opened
         if clusters:
@@ -162,7 +166,9 @@ class GateTrainer:
         """The gradient without what wordings vary: int32[n_in] with _FRACTION bits, and how often it was halved."""
         gradient, n = fold(coefs @ self._rows, self._limit)
         acc = gradient << _FRACTION
-        for u, damping in zip(self.statistics.directions.astype(np.int64), self.statistics.damping.tolist(), strict=True):
+        for u, damping in zip(
+            self.statistics.directions.astype(np.int64), self.statistics.damping.tolist(), strict=True
+        ):
             tau = (int(u @ gradient) * damping) >> (30 - _FRACTION)
             acc -= min(max(tau, -INT16), INT16) * u
         return acc, n

@@ -77,7 +77,9 @@ def gate_statistics(
         raise McueditError(f"{len(rows)} keep inputs, {more} are the least to train a gate from", "give more")
     some = min(DIRECTIONS, n_in - 1, (flash - n_in * (1 + clusters)) // (2 * n_in + 2))
     if some < 4:
-        raise McueditError(f"{flash} bytes of flash are too few for rows of {n_in} elements", "allow more, or train narrower")
+        raise McueditError(
+            f"{flash} bytes of flash are too few for rows of {n_in} elements", "allow more, or train narrower"
+        )
     x = rows.astype(np.float64)
     centre = x.mean(axis=0)
     values, vectors = np.linalg.eigh(_scatter(x, groups))

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What training takes on the device: the same numbers as the macros of firmware/include/mcuedit/train.h."""
+
+from __future__ import annotations
+
+STATE = 60  # bytes of mcuedit_train_state
+
+
+def gate_workspace(n_in: int, corrections: int, replay: int, rows: int) -> int:
+    """MCUEDIT_TRAIN_GATE_SIZE: bytes of workspace for a gate on a tap of `n_in` elements.
+
+    Args:
+        corrections: wordings of an edit that there is room for.
+        replay: confirmed inputs that there is room for.
+        rows: those of the statistics in flash.
+    """
+    even = n_in + 1 & ~1
+    scores = 2 * (1 + corrections + rows + replay) + 3 & ~3
+    return STATE + 10 * even + scores + ((corrections + replay) * n_in + 3 & ~3)
