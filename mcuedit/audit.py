@@ -17,23 +17,23 @@ from mcuedit.errors import McueditError
 from mcuedit.transport import Device, Status
 
 RECORD = struct.Struct("<IBBHI4s4s8sI")
-EVENTS = {
-    1: "page",
-    2: "erase",
-    3: "stage",
-    4: "local",
-    5: "trial",
-    6: "boot",
-    7: "confirm",
-    8: "rollback",
-    9: "expired",
-    10: "probe",
-    11: "damaged",
-    12: "revoke",
-}
-_PAGE = 1
-_OF_A_SLOT = {2, 3, 4, 12}  # events
+EVENTS = (
+    "",
+    "erase",
+    "stage",
+    "local",
+    "trial",
+    "boot",
+    "confirm",
+    "rollback",
+    "expired",
+    "probe",
+    "damaged",
+    "revoke",
+)
+_NONE = 255  # slot of a record that is about a stack
 _CHAIN_AT, _HASHED, _CHAIN = 20, 28, 8
+_START = "00" * _CHAIN  # what the first record of all is chained to
 _MOST = 1 << 16  # records; a log that goes on for longer is not read
 
 
@@ -50,7 +50,7 @@ class Record:
         event: one of EVENTS.
         slot: that it is about; None where it is about the stack of `mask`.
         counter: security counter of the package, or the floor.
-        key, digest: first bytes of the signer's key hash and of the package's digest, hexadecimal; empty in a page's.
+        key, digest: first bytes of the signer's key hash and of the package's digest, hexadecimal.
         chain: of this record, hexadecimal.
     """
 
@@ -98,41 +98,41 @@ def read(device: Device, status: Status, known: tuple[int, str] | None = None, *
     if known and status.records < known[0]:
         raise Broken(f"{who}: its log has {status.records} records, it had {known[0]}", _hint(who))
     start = 0 if whole or not known or not known[0] else known[0] - 1
-    data, first, ends = b"", start, status.records
+    data, before, ends = b"", "", status.records
     while True:
         part = device.records(start + len(data) // RECORD.size)
         if not data and part.data:
-            first = start = part.at
+            start, before = part.at, part.before
         data += part.data
         ends = part.next
         if not part.data or start + len(data) // RECORD.size >= ends:
             break
         if len(data) > _MOST * RECORD.size:
             raise Broken(f"{who}: its log does not end", _hint(who))
-    found = verify(data, first, known, who)
+    found = verify(data, start, before, known, who)
     if found.next != ends or ends < status.records or (ends == status.records and status.head != found.head):
         raise Broken(f"{who}: its log ends at {found.next} ({found.head}), its status says otherwise", _hint(who))
     return found
 
 
-def verify(data: bytes, at: int, known: tuple[int, str] | None, who: str = "log") -> Log:
+def verify(data: bytes, at: int, before: str, known: tuple[int, str] | None, who: str = "log") -> Log:
     """Judges records.
 
     Args:
         data: 32 bytes each; `at` is the sequence of the first one.
+        before: hash of the record before it, as the device says; empty if it does not.
         known: as for `read`.
 
     Raises:
         Broken: a record was changed, is missing, or comes from another history than the known one.
     """
     records: list[Record] = []
-    chain = known[1] if known and known[0] == at else None
     tied = known[0] == at if known else None
+    chain = known[1] if known and tied else _START if at == 0 else before
     for i in range(0, len(data), RECORD.size):
         raw = data[i : i + RECORD.size]
         record = _record(raw, at + len(records), who)
-        before = _before(raw, record, chain)
-        if before is not None and (record.chain != link(raw, before) or (chain is not None and before != chain)):
+        if chain and record.chain != link(raw, chain):
             raise Broken(f"{who}: record {record.sequence} does not continue the one before it", _hint(who))
         if known and known[0] == record.sequence + 1:
             if record.chain != known[1]:
@@ -140,7 +140,7 @@ def verify(data: bytes, at: int, known: tuple[int, str] | None, who: str = "log"
             tied = True
         records.append(record)
         chain = record.chain
-    return Log(tuple(records), data, at + len(records), chain or "00" * _CHAIN, tied)
+    return Log(tuple(records), data, at + len(records), chain or _START, tied)
 
 
 def link(raw: bytes, before: str) -> str:
@@ -149,25 +149,14 @@ def link(raw: bytes, before: str) -> str:
     return sha256(body).digest()[:_CHAIN].hex()
 
 
-def _before(raw: bytes, record: Record, chain: str | None) -> str | None:
-    """The hash that a record is chained to: as a page says, as the record before says; None if neither is there."""
-    if record.event == EVENTS[_PAGE]:
-        return raw[12:20].hex()
-    if record.sequence == 0:
-        return "00" * _CHAIN
-    return chain
-
-
 def _record(raw: bytes, sequence: int, who: str) -> Record:
     if len(raw) != RECORD.size or zlib.crc32(raw[:_HASHED]) != int.from_bytes(raw[_HASHED:], "little"):
         raise Broken(f"{who}: record {sequence} is damaged", _hint(who))
     number, event, slot, mask, counter, key, digest, chain, _ = RECORD.unpack(raw)
     if number != sequence:
         raise Broken(f"{who}: record {number} stands where {sequence} should", _hint(who))
-    about = slot & 15 if event in _OF_A_SLOT else None
-    if event == _PAGE:  # the hash before stands where other records have these two
-        key = digest = b""
-    name = EVENTS.get(event, f"event {event}")
+    name = EVENTS[event] if 0 < event < len(EVENTS) else f"event {event}"
+    about = None if slot == _NONE else slot
     return Record(number, name, about, mask, counter, key.hex(), digest.hex(), chain.hex())
 
 

@@ -127,7 +127,7 @@ class Device:
         told = self.ask(lambda: m.LogRead(**request))
         if len(told.log) % RECORD:
             raise self._garbage(f"{len(told.log)} bytes of log are no whole records")
-        return Records(told.first, told.at, told.next, told.log)
+        return Records(told.first, told.at, told.next, told.log, (told.before or b"").hex())
 
     def ask(self, make: Callable[[], Any], timeout: float | None = None) -> Any:
         """Sends a request until it is answered; `make` gives it anew, so that an old answer is not taken for it."""

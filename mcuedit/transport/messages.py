@@ -195,6 +195,7 @@ class LogResponse(message.ReadResponse):
     first: U32
     next: U32
     at: U32
+    before: Annotated[bytes, Field(min_length=8, max_length=8)] | None = None
     log: Annotated[bytes, Field(max_length=4096)]
 
 

@@ -91,12 +91,14 @@ class Records:
         at: sequence of the first one in `data`.
         next: sequence that the next record will have.
         data: 32 bytes for each record.
+        before: hash of the record before the first one in `data`, as the device says; empty if it does not.
     """
 
     first: int
     at: int
     next: int
     data: bytes
+    before: str
 
 
 def mask_of(slots: tuple[int, ...]) -> int:

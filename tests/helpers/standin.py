@@ -168,7 +168,7 @@ class Standin:
         if not free:
             raise Core("E_FULL")
         self.stored[free[0]] = data, STAGED
-        self.record(3, free[0])
+        self.record(2, free[0])
 
     def check(self, data: bytes) -> Package:
         """As a device would."""
@@ -189,7 +189,7 @@ class Standin:
         for i, package in zip(chosen, found, strict=True):
             self.stored[i] = self.stored[i][0], CONFIRMED if self.stored[i][1] == CONFIRMED else TRIAL
             self.floor = max(self.floor, package.counter)
-        self.record(5, asked["mask"])
+        self.record(4, asked["mask"])
         return {"mask": self.mask}
 
     def confirm(self) -> dict:
@@ -198,7 +198,7 @@ class Standin:
             raise Core("E_STATE")
         self.before, self.good, self.trial = self.good, self.trial, None
         self.mark(self.good, CONFIRMED)
-        self.record(7, self.good)
+        self.record(6, self.good)
         return {"mask": self.mask}
 
     def rollback(self) -> dict:
@@ -208,7 +208,7 @@ class Standin:
         else:
             self.mark(self.trial & ~self.good, REVOKED)
             self.trial = None
-        self.record(8, self.good)
+        self.record(7, self.good)
         return {"mask": self.mask}
 
     def boot(self) -> None:
