@@ -35,15 +35,21 @@ def test_one_connection_after_the_other(echo: BuildEcho, name: str, emulator: st
                 assert hear(connection, 4) == b"more"
 
 
+def _provoke_a_fault(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
+        connection.sendall(b"@")
+        assert hear(connection, 1) == b""
+
+
 def test_a_fault_closes_the_connection_and_is_told(echo: BuildEcho) -> None:
-    with pytest.raises(Fault, match="pc="), serve("unicorn", board.load("virt-m4"), echo("virt-m4").elf) as port:
-        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
-            connection.sendall(b"a@")
-            heard = hear(connection, 100)
-            assert b"a".startswith(heard)
+    device = serve("unicorn", board.load("virt-m4"), echo("virt-m4").elf)
+    port = device.__enter__()
+    _provoke_a_fault(port)
+    with pytest.raises(Fault, match="pc="):
+        device.__exit__(None, None, None)
 
 
 def test_which_emulators(echo: BuildEcho) -> None:
+    device = serve("renode", board.load("virt-m4"), echo("virt-m4").elf)
     with pytest.raises(McueditError, match="no port for emulator 'renode'"):
-        with serve("renode", board.load("virt-m4"), echo("virt-m4").elf):
-            pass
+        device.__enter__()
