@@ -116,7 +116,9 @@ static int erase(mcuedit_smp_exchange *exchange)
     if (err || !field.present) {
         return MCUEDIT_SMP_INVALID;
     }
-    return slot > UINT8_MAX ? MCUEDIT_E_FIELD : mcuedit_store_erase(exchange->smp->config->store, (uint8_t)slot);
+    mcuedit_smp_slot view;
+    err = mcuedit_smp_read_slot(exchange->smp->config->store, slot, &view);
+    return err ? err : mcuedit_store_erase(exchange->smp->config->store, (uint8_t)slot);
 }
 
 const mcuedit_smp_command mcuedit_smp_image[] = {

@@ -204,10 +204,12 @@ static int change_slot(mcuedit_smp_exchange *exchange)
     if (err || !fields[0].present) {
         return MCUEDIT_SMP_INVALID;
     }
-    if (slot > UINT8_MAX) {
-        return MCUEDIT_E_FIELD;
-    }
     mcuedit_store *store = store_of(exchange);
+    mcuedit_smp_slot view;
+    err = mcuedit_smp_read_slot(store, slot, &view);
+    if (err) {
+        return err;
+    }
     err = erase ? mcuedit_store_erase(store, (uint8_t)slot) : mcuedit_store_revoke(store, (uint8_t)slot);
     return err ? err : slot_status(exchange, slot);
 }

@@ -60,15 +60,33 @@ def upload(node: Node, package: bytes, size: int = 200) -> Any:
     return answer
 
 
-def install(node: Node, **given: Any) -> bytes:
-    """A package in a slot."""
+def install(node: Node, **given: Any) -> int:
+    """Puts a package into a slot, which the store chooses; its number."""
     package = packages.package(**given)
     assert upload(node, package) == {"off": len(package), "match": True}
-    return package
+    return where(node, package)
 
 
-def state(node: Node, slot: int) -> int:
-    return node.ask(USER, STATUS, {"slot": slot})["state"]
+def where(node: Node, package: bytes) -> int:
+    """The slot that has this package."""
+    found = [slot for slot in range(8) if slots(node)[slot].get("hash", b"no") in package]
+    assert len(found) == 1
+    return found[0]
+
+
+def installed(node: Node, **given: Any) -> dict[str, Any]:
+    """Puts a package into a slot; what the device says of it."""
+    slot = install(node, **given)
+    return slots(node)[slot]
+
+
+def slots(node: Node) -> list[dict[str, Any]]:
+    return [node.ask(USER, STATUS, {"slot": slot}) for slot in range(8)]
+
+
+def states(node: Node) -> list[int]:
+    """Of the slots that are not empty."""
+    return [slot["state"] for slot in slots(node) if slot["state"]]
 
 
 # Group 0
@@ -100,15 +118,16 @@ def test_an_empty_store_has_no_images(node: Node) -> None:
 
 
 def test_images(node: Node) -> None:
-    package = install(node, version="1.2.3+4")
-    install(node, name="other", counter=2, seed=1)
-    node.ask(USER, ACTIVATE, {"mask": 1}, write=True)
+    one = install(node, version="1.2.3+4")
+    other = install(node, name="other", counter=2, seed=1)
+    assert one < other
+    node.ask(USER, ACTIVATE, {"mask": 1 << one}, write=True)
     request = image_management.ImageStatesReadRequest()
     first, second = node.exchange(request, image_management.ImageStatesReadResponse).images
-    assert (first.slot, first.version, first.image) == (0, "1.2.3.4", None)
-    assert first.hash is not None and bytes(first.hash) in package
+    assert (first.slot, first.version, first.image) == (one, "1.2.3.4", None)
+    assert first.hash == slots(node)[one]["hash"]
     assert (first.bootable, first.pending, first.confirmed, first.active) == (True, True, None, True)
-    assert (second.slot, second.pending, second.confirmed, second.active) == (1, None, None, None)
+    assert (second.slot, second.pending, second.confirmed, second.active) == (other, None, None, None)
     node.ask(USER, CONFIRM, write=True)
     first, second = node.exchange(request, image_management.ImageStatesReadResponse).images
     assert (first.pending, first.confirmed, first.active) == (None, True, True)
@@ -119,7 +138,7 @@ def test_an_upload_of_any_chunk_size(node: Node, tmp_path: Path) -> None:
     for size in (1, 7, 32, 100, 399, 1000):
         node.start(tmp_path / f"flash{size}")
         assert upload(node, package, size) == {"off": len(package), "match": True}
-        assert state(node, 0) == STAGED
+        assert states(node) == [STAGED]
 
 
 def test_any_offset_is_answered_by_the_one_wanted_next(node: Node) -> None:
@@ -135,9 +154,10 @@ def test_any_offset_is_answered_by_the_one_wanted_next(node: Node) -> None:
 
 
 def test_a_package_that_is_there_needs_no_upload(node: Node) -> None:
-    package = install(node)
+    install(node)
+    package = packages.package()
     assert chunk(node, 0, package[:10], package) == {"off": len(package), "match": True}
-    assert state(node, 1) == 0
+    assert states(node) == [STAGED]
 
 
 def test_another_upload_waits_until_the_first_one_is_idle(node: Node) -> None:
@@ -176,7 +196,7 @@ def test_an_upload_without_hash_gives_way_at_once(node: Node) -> None:
 def test_a_package_that_is_refused_leaves_nothing(node: Node, change: dict[str, Any], name: str) -> None:
     package = packages.package(**change)
     assert upload(node, package) == refused(name)
-    assert state(node, 0) == 0
+    assert states(node) == []
     assert chunk(node, 10, b"more") == {"off": 0}
 
 
@@ -194,24 +214,23 @@ def test_more_bytes_than_announced_are_refused(node: Node) -> None:
 
 
 def test_a_slot_is_erased(node: Node) -> None:
-    install(node)
-    node.exchange(image_management.ImageEraseRequest(slot=0), image_management.ImageEraseResponse)
-    assert state(node, 0) == 0
+    slot = install(node)
+    node.exchange(image_management.ImageEraseRequest(slot=slot), image_management.ImageEraseResponse)
+    assert states(node) == []
     assert node.ask(IMAGE, 5, {"slot": 200}, write=True) == refused("E_FIELD")
     assert node.ask(IMAGE, 5, {}, write=True) == {"rc": 3}
 
 
 def test_a_hash_is_tried_and_confirmed_as_mcumgr_does(node: Node) -> None:
-    install(node)
-    slot = node.ask(USER, STATUS, {"slot": 0})
+    slot = installed(node)
     write = image_management.ImageStatesWriteRequest
     answer = image_management.ImageStatesWriteResponse
     assert node.ask(IMAGE, 0, {"hash": bytes(32)}, write=True) == refused("E_NAME")
     assert node.ask(IMAGE, 0, {"hash": slot["hash"], "confirm": True}, write=True) == refused("E_STATE")
     assert node.exchange(write(hash=slot["hash"]), answer).images[0].pending
     assert node.exchange(write(hash=slot["hash"], confirm=True), answer).images[0].confirmed
-    install(node, version="1.3.0", counter=2, seed=3)  # of the same name: it takes the place of the first
-    newer = node.ask(USER, STATUS, {"slot": 1})
+    # Of the same name: it takes the place of the first.
+    newer = installed(node, version="1.3.0", counter=2, seed=3)
     images = node.exchange(write(hash=newer["hash"]), answer).images
     assert [image.active for image in images] == [None, True]
     assert node.exchange(write(confirm=True), answer).images[1].confirmed
@@ -248,8 +267,8 @@ def test_status(node: Node) -> None:
 
 
 def test_a_slot_tells_what_is_in_it(node: Node) -> None:
-    package = install(node, name="capital.bi", version="1.2.0+7", counter=5)
-    found = node.ask(USER, STATUS, {"slot": 0})
+    given = {"name": "capital.bi", "version": "1.2.0+7", "counter": 5}
+    found, package = installed(node, **given), packages.package(**given)
     assert (found["name"], found["ver"], found["ctr"]) == ("capital.bi", "1.2.0+7", 5)
     assert (found["state"], found["size"]) == (STAGED, len(package))
     assert found["key"].hex() == packages.public().sha256
@@ -257,13 +276,15 @@ def test_a_slot_tells_what_is_in_it(node: Node) -> None:
 
 
 def test_trial_confirm_and_rollback(node: Node, flash: Path) -> None:
-    install(node)
-    assert node.ask(USER, ACTIVATE, {"mask": 1, "boots": 2, "ab": 30}, write=True) == {"mask": 1}
+    mask = 1 << install(node)
+    assert node.ask(USER, ACTIVATE, {"mask": mask, "boots": 2, "ab": 30}, write=True) == {"mask": mask}
     found = node.ask(USER, STATUS)
-    assert (found["trial"], found["test"], found["boots"], found["ab"], found["good"]) == (1, True, 2, 30, 0)
-    assert node.ask(USER, CONFIRM, write=True) == {"mask": 1}
+    assert (found["trial"], found["test"], found["boots"], found["ab"], found["good"]) == (mask, True, 2, 30, 0)
+    assert states(node) == [TRIAL]
+    assert node.ask(USER, CONFIRM, write=True) == {"mask": mask}
+    assert states(node) == [CONFIRMED]
     assert node.start(flash) == "OK"
-    assert node.ask(USER, STATUS)["good"] == 1
+    assert node.ask(USER, STATUS)["good"] == mask
     assert node.ask(USER, ROLLBACK, write=True) == {"mask": 0}
     assert node.ask(USER, ROLLBACK, write=True) == refused("E_STATE")
     assert node.ask(USER, CONFIRM, write=True) == refused("E_STATE")
@@ -281,18 +302,18 @@ def test_an_empty_slot_cannot_be_activated(node: Node) -> None:
 
 
 def test_revoke_and_erase(node: Node) -> None:
-    package = install(node)
-    assert node.ask(USER, SLOT, {"slot": 0}, write=True)["state"] == REVOKED
-    assert "err" in upload(node, package)
-    assert node.ask(USER, SLOT, {"slot": 0, "erase": True}, write=True)["state"] == 0
+    slot = install(node)
+    assert node.ask(USER, SLOT, {"slot": slot}, write=True)["state"] == REVOKED
+    assert "err" in upload(node, packages.package())
+    assert node.ask(USER, SLOT, {"slot": slot, "erase": True}, write=True)["state"] == 0
+    assert node.ask(USER, SLOT, {"slot": 8}, write=True) == refused("E_FIELD")
 
 
 def test_the_log_is_read_in_parts(node: Node) -> None:
-    for i in range(9):
-        install(node, name=f"n{i}", counter=i + 1, seed=i) if i < 4 else None
-        node.ask(USER, ACTIVATE, {"mask": 1}, write=True)
+    for i in range(4):
+        mask = 1 << install(node, name=f"n{i}", counter=i + 1, seed=i)
+        assert node.ask(USER, ACTIVATE, {"mask": mask}, write=True) == {"mask": mask}
         node.ask(USER, ROLLBACK, write=True)
-        install(node, counter=50 + i, seed=20 + i)
     records, at = [], 0
     while True:
         answer = node.ask(USER, LOG, {"from": at})
@@ -322,7 +343,7 @@ def test_answers_and_arms(node: Node) -> None:
         return node.ask(USER, RUN, {"in": row.tobytes(), **more}, write=True)
 
     assert [ask(row)["answer"] for row in x] == before.tolist()
-    node.ask(USER, ACTIVATE, {"mask": 1, "ab": 40}, write=True)
+    node.ask(USER, ACTIVATE, {"mask": 1 << where(node, package), "ab": 40}, write=True)
     arms = [ask(row, who=f"user {i}") for i, row in enumerate(x)]
     assert 10 < sum(found["arm"] for found in arms) < 40
     for i, found in enumerate(arms):
@@ -348,13 +369,15 @@ def test_answers_and_arms(node: Node) -> None:
 
 def test_a_failed_probe_ends_the_trial(node: Node) -> None:
     model, adapter = packages.model(), packages.fact()
-    good = packages.package(adapter=adapter, probes=packages.probes(model, adapter))
+    good = packages.package(adapter=adapter, probes=packages.probes(model, adapter), counter=3)
     bad = packages.package(adapter=adapter, probes=packages.probes(model, adapter, lie=True), name="bad", counter=2)
     upload(node, bad)
-    assert node.ask(USER, ACTIVATE, {"mask": 1}, write=True) == {"err": {"group": USER, "rc": 22}}
-    assert (state(node, 0), node.ask(USER, STATUS)["mask"]) == (REVOKED, 0)
+    probed = node.ask(USER, ACTIVATE, {"mask": 1 << where(node, bad)}, write=True)
+    assert probed == {"err": {"group": USER, "rc": 22}}
+    assert (states(node), node.ask(USER, STATUS)["mask"]) == ([REVOKED], 0)
     assert upload(node, good) == {"off": len(good), "match": True}
-    assert node.ask(USER, ACTIVATE, {"mask": 2}, write=True) == {"mask": 2}
+    mask = 1 << where(node, good)
+    assert node.ask(USER, ACTIVATE, {"mask": mask}, write=True) == {"mask": mask}
 
 
 # Requests that are none
