@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elftools.elf.elffile import ELFFile
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.virtual import UNICORN_BOARDS, needs_qemu
@@ -19,7 +20,7 @@ from mcuedit.base import Base
 from mcuedit.build import build
 from mcuedit.carrier import carrier, carries
 from mcuedit.delta import Adapter, Delta
-from mcuedit.emulate import runner
+from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Counts
 from mcuedit.emulate.firmware import sources
@@ -28,6 +29,8 @@ from mcuedit.emulate.synthetic import adapters
 GCC = toolchain.gcc()
 MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"
 CODE, RAM = 6 * 1024, 4 * 1024  # bytes: without weights, labels and adapters; beyond input and output
+CORE = 2 * 1024  # bytes on M4: h, d and the stack; reading an adapter and names of classes are apart
+SWAP = 200  # instructions on M4, to another adapter that was opened before
 CLOSED, OPEN = 600, 1500  # instructions of one rank-1 edit with a 128-wide tap and two rows
 FIFTY_CLOSED = 0.05  # of the net
 # (n_in, n_out) or net -> instructions of CMSIS-NN under TFLM on M4 and M55
@@ -51,6 +54,33 @@ def test_bytes(base: Base, tmp_path: Path, name: str) -> None:
     files = sources(base, adapters(base.model, 1))
     built = build(board.load(name), files, "server", tmp_path, toolchain="gcc", opt="s")
     assert built.footprint.code_total <= CODE
+
+
+def code_size(path: Path, *, beside: str) -> int:
+    """Bytes of an object's functions but for one."""
+    with path.open("rb") as file:
+        sections = [s for s in ELFFile(file).iter_sections() if s.name.startswith(".text") and s.name != beside]
+        return sum(section["sh_size"] for section in sections)
+
+
+def test_bytes_of_the_delta_core(base: Base, tmp_path: Path) -> None:
+    build(board.load("virt-m4"), sources(base), "server", tmp_path, toolchain="gcc", opt="s")
+    objects = [tmp_path / f"src_{name}.o" for name in ("delta", "dot", "stack", "window")]
+    assert 1024 < sum(code_size(path, beside=".text.mcuedit_stack_label") for path in objects) <= CORE
+
+
+def test_swap(base: Base, tmp_path: Path) -> None:
+    """With a new name for a class each, which the stack compares."""
+    edits = [adapter(base.model, edit(base, i, 4, is_open=False), labels={i: "Gitega"}) for i in range(2)]
+    files = sources(base, edits) | {"swap.c": (Path(__file__).parent / "swap.c").read_text()}
+    m4 = board.load("virt-m4")
+    built = build(m4, files, None, tmp_path, toolchain="gcc", defines=("MCUEDIT_PROBE",))
+    with open_session("unicorn", m4, built.elf, timeout=5.0, count=True) as session:
+        *ticks, said = session.read_line().split()
+    before, start, end = map(int, ticks)
+    assert said == "swapped"
+    swap = (end - start - (start - before)) / m4.emulators["unicorn"].ticks_per_instruction
+    assert 10 < swap <= SWAP, swap
 
 
 def test_ram(base: Base) -> None:
