@@ -50,14 +50,14 @@ class Transport(SMPUDPTransport):
         await super().connect(address, timeout_s, port or self.port)
 
 
-def client(device: DeviceProcess, **given: Any) -> SMPClient:
-    return SMPClient(Transport(device.port, **given), "127.0.0.1", TIMEOUT)
+def client(device: DeviceProcess, timeout: float = TIMEOUT, **given: Any) -> SMPClient:
+    return SMPClient(Transport(device.port, **given), "127.0.0.1", timeout)
 
 
 async def upload(device: DeviceProcess, package: bytes, timeout: float = TIMEOUT, **given: Any) -> list[int]:
     """The offsets that the device answered."""
-    async with client(device, **given) as connection:
-        return [at async for at in connection.upload(package, first_timeout_s=timeout, subsequent_timeout_s=timeout)]
+    async with client(device, timeout, **given) as connection:
+        return [at async for at in connection.upload(package, first_timeout_s=timeout)]
 
 
 async def states(device: DeviceProcess, confirm: bool = False, digest: bytes | None = None) -> list[Any]:

@@ -43,7 +43,9 @@ class Node:
         external, flags = build._external("udp")
         own = [path for path in build._apps("udp") if path.name != "udp.c"]
         defines = (DEVELOPMENT,) if development else ()
-        library = build._shared([*own, *build._core(), *external], device_sources(base, keys), folder, defines, more=flags)
+        library = build._shared(
+            [*own, *build._core(), *external], device_sources(base, keys), folder, defines, more=flags
+        )
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)
         self.lib: Any = self.ffi.dlopen(str(library))
