@@ -85,16 +85,15 @@ class DeviceProcess:
         """
         command = [*self._command, "--port", str(self.port), *(faults or Faults()).arguments()]
         # The process ends when the pipe does, and thus with this one, whatever ends this one.
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self._process = subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload]
-        assert self._process is not None and self._process.stdout and self._process.stderr
+        pipe = subprocess.PIPE
+        self._process = process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         self.error = ""
-        for line in self._process.stdout:
+        for line in process.stdout or ():
             if ready := _READY.fullmatch(line):
                 self.port = int(ready[1])
                 return
             self.error = line.removeprefix("error ").strip()
-        said = self._process.stderr.read().strip().splitlines()
+        said = process.communicate()[1].strip().splitlines()
         self.stop()
         raise McueditError(f"the device did not start: {said[0] if said else 'it said nothing'}", "see its --flash")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -82,7 +81,7 @@ def test_frames_and_lines_share_the_uart(device: Session) -> None:
     assert say(device, "hello") == "error E_COMMAND"
     upload(device, package)
     assert say(device, row) == before
-    slot = [s for s in range(4) if ask(device, USER, STATUS, {"slot": s})["state"]][0]
+    slot = next(s for s in range(4) if ask(device, USER, STATUS, {"slot": s})["state"])
     assert ask(device, USER, ACTIVATE, {"mask": 1 << slot, "ab": 50}, write=True) == {"mask": 1 << slot}
 
     arms = {name: say(device, f"who {name}") for name in ("ann", "bob", "cid", "dan", "eve", "fay")}

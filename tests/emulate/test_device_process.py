@@ -178,7 +178,8 @@ def test_twenty_processes_of_one_program(program: Path, tmp_path: Path) -> None:
 
 def test_it_ends_with_its_parent(program: Path, flash: Path) -> None:
     with DeviceProcess(program, flash) as device:
-        assert device._process is not None and device._process.stdin
+        assert device._process is not None
+        assert device._process.stdin is not None
         device._process.stdin.close()
         assert device.wait() == 0
 
