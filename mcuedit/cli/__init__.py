@@ -41,6 +41,7 @@ VERBS = {
     "confirm": "Keep the trial of a device.",
     "rollback": "Return a device to what it ran before.",
     "log": "Read a device's audit log and verify it.",
+    "federate": "Make one adapter of those that many devices learned.",
     "registry": "Show what was packed, and where it went.",
     "boards": "List the boards.",
     "doctor": "Check compilers, emulators and runtimes.",

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit bench federated: a fleet that learns together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcuedit import adapter_dir, base, protocol
+from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
+from mcuedit.cli._files import PATH, facts_of, metrics_table
+from mcuedit.edits import load_edits, load_keep
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
+from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Outcome, Rounds
+
+
+@click.command(
+    "federated",
+    epilog=example(
+        "mcuedit zoo export facts facts/",
+        "mcuedit zoo edits facts changes/ --count 21",
+        "mcuedit bench federated facts/ --edits changes/edits.jsonl --keep changes/keep.jsonl --devices 10",
+    ),
+)
+@click.argument("base_path", metavar="BASE", type=PATH)
+@click.option("--edits", "edit_path", required=True, type=PATH, metavar="F.jsonl", help="What changed, fact by fact.")
+@click.option("--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Known to server and devices.")
+@click.option(
+    "--clients",
+    "by",
+    type=click.Choice([BY_SUBJECT, BY_RELATION]),
+    default=BY_SUBJECT,
+    show_default=True,
+    help="A client for every subject, or --count clients with a fact each.",
+)
+@click.option("--count", type=click.IntRange(3), default=1000, show_default=True, help="Clients with a fact each.")
+@click.option("--rounds", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--rank", type=click.IntRange(1, 255), default=128, show_default=True, help="Gates of the shared A.")
+@click.option("--tap", type=int, metavar="OP", help="What the gates read; the op before the last if not given.")
+@click.option("--dropouts", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Of a round.")
+@click.option("--devices", type=click.IntRange(0), default=0, show_default=True, help="Clients on virtual Cortex-M4.")
+@click.option("--secure", type=click.IntRange(0), default=1, show_default=True, help="Rounds with masked sums.")
+@click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm of a client's sum.")
+@click.option("--sigma", type=click.IntRange(0), default=0, show_default=True, help="Noise on every sum.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--output", type=PATH, metavar="DIR", help="Write the adapter there.")
+@json_option
+def command(
+    base_path: Path,
+    edit_path: Path,
+    keep_path: Path,
+    by: str,
+    count: int,
+    rounds: int,
+    rank: int,
+    tap: int | None,
+    dropouts: float,
+    devices: int,
+    secure: int,
+    clip: int | None,
+    sigma: int,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Simulate a fleet whose clients each own some facts of BASE, the edited ones with their new answers.
+
+    A comes from a seed and is frozen; only sums of the gradients of B reach the server. In the first rounds the sum is
+    also taken under pairwise masks with clients dropping out, and clients are executed as firmware: both must give
+    the same integers. With --clip and --sigma the sums are differentially private for a client's whole data.
+
+    Exit code 1 if an integer differs.
+    """
+    from mcuedit.federated.bench import bench
+
+    if sigma and clip is None:
+        raise McueditError(
+            "--sigma without --clip", "noise hides a client only if its sum has a largest norm: --clip N"
+        )
+    found = base.load(base_path)
+    read = protocol.reader(found, best_oracle(found.model))
+    target = max(op.index for op in found.model.ops if op.kind == "FULLY_CONNECTED")
+    pair = (target - 1 if tap is None else tap, target)
+    plan = Rounds(rounds, dropouts=dropouts, clip=clip, sigma=sigma, secure=secure, seed=seed)
+    edits, keep = load_edits(edit_path), load_keep(keep_path)
+    with progress("rounds", rounds) as advance:
+        made = bench(
+            read,
+            edits,
+            keep,
+            facts_of(found),
+            by=by,
+            count=count,
+            rounds=plan,
+            pair=pair,
+            rank=rank,
+            devices=devices,
+            advance=advance,
+        )
+    if output is not None:
+        adapter_dir.save(made.outcome.adapter, output)
+    outcome = {k: v for k, v in vars(made.outcome).items() if k != "adapter"}
+    compared = {"device_compared": made.device_compared, "device_differing": made.device_differing}
+    if as_json:
+        print_json(outcome | {"devices": devices} | compared | asdict(made.metrics))
+    else:
+        stdout().print(metrics_table(made.metrics))
+        stdout().print(table("", ("fleet", ""), _rows(made.outcome, devices, compared)))
+    return 1 if made.outcome.differing or made.device_differing else 0
+
+
+def _rows(outcome: Outcome, devices: int, compared: dict[str, int]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = [
+        ("clients", f"{outcome.clients:,}"),
+        ("rounds", outcome.rounds),
+        ("did not answer", f"{outcome.dropped:,} of {outcome.clients * outcome.rounds:,}"),
+        ("bytes a client sends in a round", f"{outcome.bytes_up:,}"),
+        ("masked sums: integers differing", f"{outcome.differing} of {outcome.compared:,}"),
+    ]
+    if devices:
+        what = f"{devices} virtual boards: integers differing"
+        rows.append((what, f"{compared['device_differing']} of {compared['device_compared']:,}"))
+    if outcome.epsilon is not None:
+        rows.append(("epsilon of a client", f"{outcome.epsilon:.2f} at delta = clients^-1.1"))
+    return rows
