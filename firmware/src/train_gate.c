@@ -306,15 +306,16 @@ int mcuedit_train_step(const mcuedit_train_gate *gate, void *workspace, uint32_t
         begin(&train);
     }
     while (state->phase != TRAIN_END) {
+        uint32_t cost = state->phase == TRAIN_CONDITION ? 2u * train.n : train.n;
         int err = piece(&train);
         if (err) {
             enter(&train, TRAIN_IDLE);
             return err;
         }
-        if (budget <= train.n) {
+        if (budget <= cost) {
             return state->phase == TRAIN_END ? MCUEDIT_OK : MCUEDIT_TRAIN_MORE;
         }
-        budget -= train.n;
+        budget -= cost;
     }
     return MCUEDIT_OK;
 }

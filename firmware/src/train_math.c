@@ -15,7 +15,7 @@ int32_t mcuedit_train_dot(const int8_t *x, const int16_t *w, uint32_t n)
                      "vmladava.s16 %[sum], q0, q1\n\t"
                      "letp         lr, 1b\n"
                      "2:"
-                     : [x] "+r"(x), [w] "+r"(w), [sum] "+Te"(sum)
+                     : [x] "+l"(x), [w] "+r"(w), [sum] "+Te"(sum)
                      : [n] "r"(n)
                      : "lr", "q0", "q1", "memory");
     return sum;
@@ -31,7 +31,7 @@ void mcuedit_train_add(int32_t *acc, const int8_t *x, int32_t c, uint32_t n)
                      "vstrw.32     q1, [%[acc]], #16\n\t"
                      "letp         lr, 1b\n"
                      "2:"
-                     : [x] "+r"(x), [acc] "+r"(acc)
+                     : [x] "+l"(x), [acc] "+r"(acc)
                      : [n] "r"(n), [c] "r"(c)
                      : "lr", "q0", "q1", "memory");
 }

@@ -8,12 +8,14 @@ from mcuedit.codegen.plan import Place, Plan, Stage, plan
 from mcuedit.codegen.projects import PROJECTS, arrange
 from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
 from mcuedit.codegen.tflm import render_tflm_base, render_tflm_model_header, render_tflm_project
+from mcuedit.codegen.train import TrainSetup, render_train
 
 __all__ = [
     "PROJECTS",
     "Place",
     "Plan",
     "Stage",
+    "TrainSetup",
     "adapter_names",
     "arrange",
     "base_names",
@@ -25,4 +27,5 @@ __all__ = [
     "render_tflm_base",
     "render_tflm_model_header",
     "render_tflm_project",
+    "render_train",
 ]

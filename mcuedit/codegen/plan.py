@@ -83,11 +83,12 @@ def projects(model: Model, op: Op) -> bool:
     return carries(model, op) and carrier(model, op.index).single
 
 
-def plan(model: Model, *, preserve: bool = False) -> Plan:
+def plan(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()) -> Plan:
     """Plans the inference of a model.
 
     Args:
         preserve: no activation is overwritten by another one.
+        keep: activations that are not, as the logits never are.
 
     Raises:
         McueditError: an op, or the graph's form, is not in the bare runtime.
@@ -98,7 +99,7 @@ def plan(model: Model, *, preserve: bool = False) -> Plan:
     logits = logits_tensor(model)
     owner = _owners(model, ops, lowered)
     last = _last_uses(model, ops, owner)
-    last[owner[logits]] = last[owner[model.outputs[0]]] = len(model.ops)
+    last |= {owner[t]: len(model.ops) for t in (logits, model.outputs[0], *keep)}
     # Blocks of several activations live longer and are sometimes harder to pack than each of them on its own.
     arenas = []
     for in_place in (False,) if preserve else (True, False):

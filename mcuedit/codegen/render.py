@@ -29,16 +29,17 @@ FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
 _RUNTIME = ("include/mcuedit", "src", "engine")  # of firmware/: what an emitted folder carries along
 
 
-def render_base(base: Base, *, preserve: bool = False) -> dict[str, str]:
+def render_base(base: Base, *, preserve: bool = False, keep: Sequence[int] = ()) -> dict[str, str]:
     """Header and source of a base.
 
     Args:
         preserve: every activation keeps its own place in the arena (`plan(..., preserve=True)` says where).
+        keep: activations that an inference leaves in the arena (`plan(..., keep=...)` says where).
 
     Raises:
         McueditError: the bare runtime does not support the model.
     """
-    context = _base_context(base, plan(base.model, preserve=preserve))
+    context = _base_context(base, plan(base.model, preserve=preserve, keep=keep))
     stem = context["names"].stem
     return {f"{stem}.h": render_text("base.h.j2", context), f"{stem}.c": render_text("base.c.j2", context)}
 

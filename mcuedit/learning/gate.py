@@ -139,7 +139,8 @@ class GateTrainer:
         if not len(clusters):
             return np.zeros((self._p, 0), np.int64)
         away = (self.statistics.shift * (clusters - clusters[self._near])) >> 6
-        return np.delete(scores[1 : self._first, None] + away, self._near, axis=1)
+        moved: IntArray = np.delete(scores[1 : self._first, None] + away, self._near, axis=1)
+        return moved
 
     def _coefficients(self, scores: IntArray) -> tuple[IntArray, int]:
         """What every row adds to the gradient, int16 on the device, and the bias's gradient."""
@@ -177,7 +178,8 @@ class GateTrainer:
         """The row of A: the largest weight is 127."""
         peak = max(int(np.abs(self.w).max()), 1)
         size = (254 * np.abs(self.w) + peak) // (2 * peak)
-        return (np.sign(self.w) * size).astype(np.int8)
+        a: Int8Array = (np.sign(self.w) * size).astype(np.int8)
+        return a
 
     def threshold(self) -> tuple[int, bool]:
         """Where the gate stands, in A . x, and whether it tells the edit from all that must stay."""

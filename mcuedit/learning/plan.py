@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from mcuedit.learning.gate import GateTrainer
+
 STATE = 60  # bytes of mcuedit_train_state
 
 
@@ -17,3 +19,10 @@ def gate_workspace(n_in: int, corrections: int, replay: int, rows: int) -> int:
     even = n_in + 1 & ~1
     scores = 2 * (1 + corrections + rows + replay) + 3 & ~3
     return STATE + 10 * even + scores + ((corrections + replay) * n_in + 3 & ~3)
+
+
+def gate_macs(twin: GateTrainer) -> int:
+    """Multiply-accumulates of one step in which every row pulls: forward, backward, and the damped directions."""
+    directions, n_in = twin.statistics.directions.shape
+    rows = 1 + len(twin.corrections) + len(twin.statistics.rows) + len(twin.replay)
+    return 2 * (rows + directions) * n_in

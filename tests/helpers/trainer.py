@@ -48,7 +48,7 @@ class _Gate(ctypes.Structure):
 
 
 def rows(n_in: int, questions: int, wordings: int, seed: int = 0) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
-    """Tap rows of made-up questions, each in some wordings, and the question of each: int8[q * w, n_in], int64[q * w]."""
+    """Tap rows of made-up questions in some wordings, and the question of each: int8[q * w, n_in], int64[q * w]."""
     rng = np.random.default_rng(seed)
     kinds = rng.normal(0, 20, (4, n_in))[rng.integers(4, size=questions)]
     means = kinds + rng.normal(0, 30, (questions, n_in)) - 40
