@@ -13,7 +13,7 @@
 #include "probe.h"
 #endif
 
-#ifndef PORT_FLASH
+#if !defined(PORT_FLASH) || PORT_FLASH_JOURNAL == 0
 #error "this board has no flash for a store: board.toml names none"
 #endif
 

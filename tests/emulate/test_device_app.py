@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -19,7 +20,8 @@ from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.updatable import build_device
+from mcuedit.emulate.updatable import build_device, device_sources
+from mcuedit.errors import McueditError
 
 BOARD = "virt-m4"
 STATUS, ACTIVATE, ARMS, USER = 0, 1, 4, 64
@@ -111,3 +113,14 @@ def test_memory(device: Session, built: BuildResult) -> None:
     print(built.footprint, text)
     assert int(text.split("stack=")[1].split()[0]) < 4096
     assert built.footprint.code < 36_000
+
+
+def test_boards_without_a_place_for_a_store_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(McueditError, match="stm32f746g_disco has no flash for a store"):
+        build_device(Base("base", packages.model()), [], board.load("stm32f746g_disco"), tmp_path)
+
+
+@pytest.mark.parametrize("device_id", ["", "x" * 17, 'a"b', "a\\b", "ü"])
+def test_ids_that_are_none(device_id: str) -> None:
+    with pytest.raises(McueditError, match="device id"):
+        device_sources(Base("base", packages.model()), [], device_id)
