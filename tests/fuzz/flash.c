@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flash.h"
+
+#include "mcuedit/crypto.h"
+#include "key.h"
+#include "model.h"
+
+_Alignas(8) uint8_t flash_memory[FLASH_SIZE];
+static mcuedit_stack stack;
+static int8_t input[MODEL_INPUT_SIZE], output[MODEL_OUTPUT_SIZE], arena[MODEL_ARENA_SIZE], h[64];
+
+static int read_flash(void *context, uint32_t offset, void *bytes, uint32_t size)
+{
+    (void)context;
+    REQUIRE(offset <= FLASH_SIZE && size <= FLASH_SIZE - offset);
+    memcpy(bytes, flash_memory + offset, size);
+    return 0;
+}
+
+static int program(void *context, uint32_t offset, const void *bytes, uint32_t size)
+{
+    (void)context;
+    REQUIRE(offset % UNIT == 0 && size % UNIT == 0 && offset <= FLASH_SIZE && size <= FLASH_SIZE - offset);
+    for (uint32_t i = 0; i < size; i++) {
+        flash_memory[offset + i] &= ((const uint8_t *)bytes)[i];
+    }
+    return 0;
+}
+
+static int erase(void *context, uint32_t offset, uint32_t size)
+{
+    (void)context;
+    REQUIRE(offset % PAGE == 0 && size % PAGE == 0 && offset <= FLASH_SIZE && size <= FLASH_SIZE - offset);
+    memset(flash_memory + offset, 0xFF, size);
+    return 0;
+}
+
+static int verify(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message, uint32_t size)
+{
+    (void)context;
+    return key == NULL || signature == NULL || message == NULL || size != 32;
+}
+
+static int infer(const mcuedit_probe_input *probe)
+{
+    int best = 0;
+    memset(input, 1, sizeof(input));
+    int err = probe ? mcuedit_probe_expand(probe, input, sizeof(input), 0) : 0;
+    if (err) {
+        return err;
+    }
+    MODEL_INFER(&stack, input, output, arena);
+    for (int i = 1; i < MODEL_OUTPUT_SIZE; i++) {
+        best = output[i] > output[best] ? i : best;
+    }
+    return best;
+}
+
+static int ask(void *context, const mcuedit_probe_input *probe)
+{
+    (void)context;
+    return infer(probe);
+}
+
+static const mcuedit_flash flash = {.mapped = flash_memory,
+                                    .program_unit = UNIT,
+                                    .erase_page = PAGE,
+                                    .slot_size = SLOT_SIZE,
+                                    .slot_count = SLOTS,
+                                    .journal_pages = JOURNAL_PAGES,
+                                    .read = read_flash,
+                                    .program = program,
+                                    .erase = erase};
+static const uint8_t keys[][32] = {FUZZ_KEY};
+static const mcuedit_trust trust = {.keys = keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = verify};
+const mcuedit_store_config flash_config = {
+    .flash = &flash, .trust = &trust, .stack = &stack, .allow_local = 1, .ask = ask};
+
+void flash_reset(void)
+{
+    memset(flash_memory, 0xFF, sizeof(flash_memory));
+    mcuedit_stack_init(&stack, &MODEL_BASE, h, sizeof(h));
+}
+
+void check_store(mcuedit_store *store)
+{
+    for (uint8_t arm = 0; arm < 2; arm++) {
+        REQUIRE(mcuedit_store_mask(store, arm) >> SLOTS == 0);
+        mcuedit_store_pick(store, arm);
+        infer(NULL);
+    }
+    mcuedit_store_idle(store);
+}
