@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""firmware/crypto/psa.h against a stand-in of the PSA Crypto API, with the API's own constants and signatures."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from pathlib import Path
+
+from helpers import packages
+from helpers.crypto import Crypto, crypto_sources, needs_monocypher
+from helpers.native import WARNINGS, includes
+
+from mcuedit import monocypher, resources, toolchain
+
+pytestmark = needs_monocypher
+HERE = Path(__file__).parent
+
+
+def test_the_callbacks_over_psa(tmp_path: Path) -> None:
+    Crypto(tmp_path)  # compiles monocypher.o
+    found = monocypher.find()
+    flags = [*WARNINGS, *includes(), *found.flags, f"-I{resources.path('firmware') / 'crypto'}", f"-I{HERE}"]
+    sources = [*map(str, crypto_sources()), str(HERE / "psa" / "stand_in.c"), "monocypher.o"]
+    toolchain.find_host_compiler().run([*flags, "-shared", "-fPIC", *sources, "-o", "psa.so"], tmp_path)
+    lib = ctypes.CDLL(str(tmp_path / "psa.so"))
+    digest = ctypes.create_string_buffer(32)
+    lib.psa_sha256(b"abc", 3, digest)
+    assert digest.raw == hashlib.sha256(b"abc").digest()
+    signature = packages.key().key.sign(digest.raw)
+    assert lib.psa_check(packages.public().raw, signature, digest, 32) == 0
+    assert lib.psa_check(packages.public().raw, signature[:-1] + b"\0", digest, 32) != 0
+    assert lib.psa_check(packages.public(1).raw, signature, digest, 32) != 0
+    assert lib.psa_keys_left() == 0
