@@ -160,8 +160,6 @@ def parse(data: bytes, name: str = "package") -> Package:
     if (load, header, flags, pad) != (0, _HEADER.size, _NON_BOOTABLE, 0):
         raise read.refused("E_FORM", "its header is not that of an adapter")
     body = read.take(payload)
-    if payload % 4:
-        raise read.refused("E_FORM", f"a payload of {payload} bytes is not whole words")
     read.area(_PROTECTED, protected)
     counter = struct.unpack("<I", read.tlv(_COUNTER, 4))[0]
     base = read.tlv(_BASE, _SHA_SIZE)

@@ -15,6 +15,7 @@ from helpers import packages
 
 from mcuedit.errors import McueditError
 from mcuedit.registry import Registry, default_path, open_registry
+from mcuedit.registry.database import connect, transaction
 
 TESTS = Path(__file__).parents[1]
 BASE = packages.model().sha256
@@ -204,6 +205,21 @@ def test_two_processes_at_once(tmp_path):
         assert {p.digest for p in registry.packages()} == {digest for digest, _ in told}
         assert len(registry.packages()) == len(told) == 2 * count
         assert sorted(int(counter) for _, counter in told) == list(range(1, 2 * count + 1))
+
+
+def test_who_reads_to_write_has_the_file_for_itself(tmp_path):
+    """Else two processes read one counter, and both take the next."""
+    path = tmp_path / "registry.sqlite"
+    one, two = connect(path), connect(path)
+    two.execute("PRAGMA busy_timeout = 0")
+    with transaction(one, path):
+        with pytest.raises(McueditError, match="locked") as caught, transaction(two, path):
+            pass
+        assert "another mcuedit is writing" in caught.value.hint
+    with transaction(two, path):
+        pass
+    one.close()
+    two.close()
 
 
 @pytest.mark.parametrize("acknowledged", [1, 7])
