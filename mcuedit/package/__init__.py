@@ -7,7 +7,8 @@ container   adapter and probes <-> an MCUboot image, made by imgtool and read st
 """
 
 from mcuedit.package.adapter import DELTA, HEADER, LABEL, MAGIC, check, decode, encode, parts
-from mcuedit.package.container import Package, Refused, open_package, parse, seal
+from mcuedit.package.container import Package, Refused, seal
+from mcuedit.package.opening import open_package, parse
 from mcuedit.package.probe import Probe
 
 __all__ = [
