@@ -18,11 +18,31 @@ def parts(package: bytes) -> dict[str, range]:
     adapter = 4 * struct.unpack_from("<H", package, 38)[0]
     name = protected - 84
     sizes = {
-        "magic": 4, "load address": 4, "header size": 2, "protected size": 2, "payload size": 4, "flags": 4,
-        "version": 8, "pad": 4, "adapter start": 6, "adapter size": 2, "adapter": adapter - 8,
-        "probes": payload - adapter, "protected head": 8, "counter": 4, "base head": 4, "base": 32,
-        "manifest head": 4, "manifest": 32, "name": name, "hash head": 8, "hash": 32,
-        "key hash head": 4, "key hash": 32, "signature head": 4, "signature": 64,
+        "magic": 4,
+        "load address": 4,
+        "header size": 2,
+        "protected size": 2,
+        "payload size": 4,
+        "flags": 4,
+        "version": 8,
+        "pad": 4,
+        "adapter start": 6,
+        "adapter size": 2,
+        "adapter": adapter - 8,
+        "probes": payload - adapter,
+        "protected head": 8,
+        "counter": 4,
+        "base head": 4,
+        "base": 32,
+        "manifest head": 4,
+        "manifest": 32,
+        "name": name,
+        "hash head": 8,
+        "hash": 32,
+        "key hash head": 4,
+        "key hash": 32,
+        "signature head": 4,
+        "signature": 64,
     }
     found, at = {}, 0
     for part, size in sizes.items():
