@@ -8,8 +8,9 @@ without the last hash changing. What the host saw last ties the log of today to 
 from __future__ import annotations
 
 import struct
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -34,7 +35,8 @@ EVENTS = (
 _NONE = 255  # slot of a record that is about a stack
 _CHAIN_AT, _HASHED, _CHAIN = 20, 28, 8
 _START = "00" * _CHAIN  # what the first record of all is chained to
-_MOST = 1 << 16  # records; a log that goes on for longer is not read
+_MOST = 1 << 13  # records; a log that goes on for longer is not read, nor one that takes longer than this
+_LONGEST = 120.0  # seconds
 
 
 class Broken(McueditError):
@@ -82,13 +84,21 @@ class Log:
     tied: bool | None
 
 
-def read(device: Device, status: Status, known: tuple[int, str] | None = None, *, whole: bool = False) -> Log:
+def read(
+    device: Device,
+    status: Status,
+    known: tuple[int, str] | None = None,
+    *,
+    whole: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Log:
     """Reads the log, or what is new of it, and verifies it.
 
     Args:
         status: read before; the log may have grown since.
         known: what was remembered of this device: sequence of the next record then, and the hash at it.
         whole: all that the device keeps, not only what is new.
+        clock: seconds; for tests.
 
     Raises:
         Broken: it does not hold, or does not continue what is known.
@@ -98,7 +108,7 @@ def read(device: Device, status: Status, known: tuple[int, str] | None = None, *
     if known and status.records < known[0]:
         raise Broken(f"{who}: its log has {status.records} records, it had {known[0]}", _hint(who))
     start = 0 if whole or not known or not known[0] else known[0] - 1
-    data, before, ends = b"", "", status.records
+    data, before, ends, until = b"", "", status.records, clock() + _LONGEST
     while True:
         part = device.records(start + len(data) // RECORD.size)
         if not data and part.data:
@@ -107,7 +117,7 @@ def read(device: Device, status: Status, known: tuple[int, str] | None = None, *
         ends = part.next
         if not part.data or start + len(data) // RECORD.size >= ends:
             break
-        if len(data) > _MOST * RECORD.size:
+        if len(data) > _MOST * RECORD.size or clock() > until:
             raise Broken(f"{who}: its log does not end", _hint(who))
     found = verify(data, start, before, known, who)
     if found.next != ends or ends < status.records or (ends == status.records and status.head != found.head):
@@ -161,7 +171,7 @@ def _record(raw: bytes, sequence: int, who: str) -> Record:
 
 
 def _hint(who: str) -> str:
-    return f"if the device was replaced or wiped on purpose: 'mcuedit log --to {who} --accept'"
+    return f"two devices of one id? else, if it was replaced or wiped on purpose: 'mcuedit log --to {who} --accept'"
 
 
 def rows(records: Sequence[Record]) -> list[tuple[object, ...]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from mcuedit.errors import McueditError
 from mcuedit.fleet.deliver import ALREADY, CONFIRMED, FAILED, NEWER, STAGED, TRIAL, UNHEALTHY, Delivery, Outcome, Plan
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results
@@ -117,8 +119,12 @@ class Campaign:
                         break
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         self._take(running.pop(future), stage, future.result())
-            except BaseException:  # Ctrl-C, or a full disk: no further device is begun
-                pool.shutdown(wait=False, cancel_futures=True)
+            except BaseException:  # Ctrl-C, or a full disk: no further device is begun, those in the middle end
+                pool.shutdown(cancel_futures=True)
+                with suppress(McueditError):
+                    for future, member in running.items():
+                        if not future.cancelled():
+                            self._take(member, stage, future.result())
                 raise
 
     def _take(self, member: Member, stage: str, outcome: Outcome) -> None:

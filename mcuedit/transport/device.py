@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -129,28 +130,39 @@ class Device:
             raise self._garbage(f"{len(told.log)} bytes of log are no whole records")
         return Records(told.first, told.at, told.next, told.log, (told.before or b"").hex())
 
-    def ask(self, make: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Sends a request until it is answered; `make` gives it anew, so that an old answer is not taken for it."""
-        for tries in range(self._tries):
+    def ask(self, make: Callable[[], Any], patience: int = 1) -> Any:
+        """Sends a request until it is answered.
+
+        Args:
+            make: gives it anew, so that the answer to an earlier try is not taken for it.
+            patience: how many times longer than usual a silent device is waited for; one that refuses is not.
+        """
+        silent = refused = 0
+        while True:
             try:
-                return self._answered(self._once(make(), timeout))
-            except Refused as refused:
-                if refused.reason != BUSY or tries + 1 == self._tries:
+                return self._answered(self._once(make()))
+            except Refused as found:
+                refused += 1
+                if found.reason != BUSY or refused == self._tries:
                     raise
-            except (TimeoutError, OSError, Garbage) as found:
-                if tries + 1 == self._tries:
+            except (TimeoutError, Garbage) as found:
+                silent += 1
+                if silent >= self._tries * patience:
                     raise self._gave_up(found) from found
-                if isinstance(found, OSError) and not isinstance(found, TimeoutError):
-                    self._disconnect()
-            self._sleep(min(0.1 * 2**tries, 2.0))
-        raise AssertionError("no try")  # the last one raises
+                continue
+            except OSError as found:
+                refused += 1
+                if refused == self._tries:
+                    raise self._gave_up(found) from found
+                self._disconnect()
+            self._sleep(min(0.1 * 2**refused, 2.0))
 
     def _change(self, make: Callable[[], Any]) -> int:
         """A request that must not be carried out twice: whether a lost one was carried out, the log's length tells."""
         before = self.ask(lambda: m.StatusRead()).log
         for tries in range(self._tries):
             try:
-                return int(self._answered(self._once(make(), None)).mask)
+                return int(self._answered(self._once(make())).mask)
             except (TimeoutError, OSError, Garbage) as found:
                 if isinstance(found, OSError) and not isinstance(found, TimeoutError):
                     self._disconnect()
@@ -161,15 +173,15 @@ class Device:
                     raise self._gave_up(found) from found
         raise AssertionError("no try")
 
-    def _once(self, request: Any, timeout: float | None) -> Any:
-        return self._runner.run(self._request(request, timeout or self._timeout))
+    def _once(self, request: Any) -> Any:
+        return self._runner.run(self._request(request))
 
-    async def _request(self, request: Any, timeout: float) -> Any:
+    async def _request(self, request: Any) -> Any:
         if not self._connected:
             await self._wire.connect(self.address.host, self._timeout)
             self._connected = True
         try:
-            return await self._client.request(request, timeout)
+            return await self._client.request(request, self._timeout)
         except (OSError, Garbage):  # TimeoutError is an OSError
             raise
         except Exception as found:  # whatever smp, pydantic and cbor2 make of bytes that a stranger chose
@@ -203,4 +215,6 @@ class Device:
         why = f"no answer in {self._tries} tries of {self._timeout:g} s"
         if isinstance(found, OSError) and not isinstance(found, TimeoutError):
             why = found.strerror or str(found) or type(found).__name__
+            if found.errno in (errno.EAGAIN, errno.EBUSY):
+                return LinkError(BUSY, f"{self.address}: {why}", "another program has the port open: close it")
         return LinkError(UNREACHABLE, f"{self.address}: unreachable: {why}", "is it on, and is the address right?")

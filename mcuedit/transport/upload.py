@@ -22,14 +22,15 @@ class Limits:
     Attributes:
         total: seconds for all of it.
         window, least: of any `window` seconds, at least `least` bytes must get through.
-        first: seconds that the first and the last answer may take, when the device erases and verifies.
+        patience: how many times longer than others the first and the last answer may take: when the device erases, and
+            when it verifies.
         clock: seconds; for tests.
     """
 
     total: float = 600.0
     window: float = 30.0
     least: int = 64
-    first: float = 20.0
+    patience: int = 3
     clock: Callable[[], float] = time.monotonic
 
 
@@ -59,8 +60,8 @@ def _offset(device: Device, package: bytes, at: int, first: bool, watch: _Watch)
     for tries in range(_BUSY_TRIES):
         try:
             last = at + len(device.chunk(package, at, first).data) >= len(package)
-            timeout = watch.limits.first if first or last else None
-            return int(device.ask(lambda: device.chunk(package, at, first), timeout).off)
+            patience = watch.limits.patience if first or last else 1
+            return int(device.ask(lambda: device.chunk(package, at, first), patience).off)
         except Refused as refused:
             if refused.reason != BUSY or tries + 1 == _BUSY_TRIES:
                 raise

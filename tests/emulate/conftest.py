@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers import packages
 from helpers.virtual import BuildEcho
 
 from mcuedit import board
+from mcuedit.base import Base
 from mcuedit.build import BuildResult, build
+from mcuedit.emulate.updatable import build_program
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +26,17 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> BuildEcho:
     def make(name: str, compiler: str = "auto") -> BuildResult:
         folder = tmp_path_factory.mktemp(f"echo-{name}-{compiler}")
         return build(board.load(name), {"echo.c": source}, None, folder, toolchain=compiler, defines=("MCUEDIT_PROBE",))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def device_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """device_program(seed=0, signer=0) builds a device that runs `packages.model(seed)` and trusts that signer."""
+
+    @cache
+    def make(seed: int = 0, signer: int = 0) -> Path:
+        base = Base(f"base{seed}", packages.model(seed))
+        return build_program(base, [packages.public(signer)], tmp_path_factory.mktemp("program"))
 
     return make

@@ -42,7 +42,7 @@ def test_what_is_no_address_is_named(text):
     assert "serial:/dev/ttyACM0" in caught.value.hint
 
 
-@pytest.mark.parametrize("kind", ["udp", "tcp"])
+@pytest.mark.parametrize("kind", ["udp", "tcp", "serial"])
 def test_a_package_goes_there_and_is_kept(kind):
     package = packages.package(counter=3)
     with Served(Standin(), kind=kind) as (address,), quick(address) as device:
@@ -87,6 +87,13 @@ def test_silence():
     assert caught.value.reason == reasons.UNREACHABLE
 
 
+def test_a_port_that_another_program_has_open():
+    with Served(Standin(), kind="serial") as (address,), quick(address):
+        with pytest.raises(LinkError, match="lock") as caught, quick(address):
+            pass
+        assert caught.value.reason == reasons.BUSY
+
+
 def test_no_such_port():
     with pytest.raises(LinkError, match="/dev/none") as caught, quick("serial:/dev/none"):
         pass
@@ -126,7 +133,7 @@ def test_answers_that_get_lost_cost_a_try_each():
     numbers = count()
     device = Standin(lose=lambda group, command, asked: next(numbers) % 2 == 0)
     with Served(device) as (address,), quick(address, timeout=0.05) as link:
-        assert list(upload(link, packages.package(), Limits(first=0.05)))[-1] == len(packages.package())
+        assert list(upload(link, packages.package()))[-1] == len(packages.package())
         assert link.status().slots[0].state == "staged"
 
 
