@@ -127,9 +127,8 @@ def report(address: str, status: Status, as_json: bool) -> None:
     out.print(f"{status.device or address}: active: {active}", markup=False)
     if status.in_trial:
         share = "" if status.ab == 100 else f", answering {status.ab} %"
-        out.print(
-            f"in trial{share}: {status.boots} boots left to confirm it: mcuedit confirm --to {address}", markup=False
-        )
+        left = f"{status.boots} boots left to confirm it"
+        out.print(f"in trial{share}; {left}: mcuedit confirm --to {address}", markup=False)
 
 
 def slot_table(status: Status) -> object:

@@ -138,9 +138,8 @@ def _told(plan: Plan, outcome: Outcome) -> str:
             return f"{title} is confirmed there already, in slot {outcome.slot}"
         case deliver.NEWER:
             return f"something newer than {title} was active there (counter {outcome.floor}): nothing to do"
-    return f"{title} is {outcome.state} in slot {outcome.slot}" + (
-        f", after {outcome.before}" if outcome.before else ""
-    )
+    state = f"in {outcome.state}" if outcome.state == deliver.TRIAL else outcome.state
+    return f"{title} is {state}, slot {outcome.slot}" + (f", after {outcome.before}" if outcome.before else "")
 
 
 def _flat(plan: Plan, outcome: Outcome) -> dict[str, object]:
