@@ -33,6 +33,7 @@ VERBS = {
     "flash": "Write firmware or an adapter to a board.",
     "keygen": "Make a key that signs packages, or write public keys as C.",
     "pack": "Sign adapters as a package that devices take.",
+    "firmware": "Build a device that packages can be pushed to.",
     "verify": "Check a package as a device does.",
     "push": "Bring a package to a device or to a fleet, in stages.",
     "status": "Show a device: its base, its slots, its trial.",

@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,7 @@ from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrit
 from smpclient.requests.os_management import EchoWrite, ResetWrite
 from smpclient.transport.udp import SMPUDPTransport
 
-from mcuedit.base import Base
 from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
-from mcuedit.emulate.updatable import build_program
 from mcuedit.errors import McueditError
 
 SMPMGR_PORT = 1337  # smpmgr knows no other
@@ -30,8 +28,8 @@ TIMEOUT = 10.0
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_program(Base("base", packages.model()), [packages.public()], tmp_path_factory.mktemp("program"))
+def program(device_program: Callable[..., Path]) -> Path:
+    return device_program()
 
 
 @pytest.fixture

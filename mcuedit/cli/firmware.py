@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit firmware: devices that packages can be pushed to."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from mcuedit import atomic, base, board
+from mcuedit.cli import _packages
+from mcuedit.cli._common import example, json_option, note, print_json, stdout, working
+from mcuedit.cli._files import PATH
+from mcuedit.emulate.updatable import build_device, build_program
+from mcuedit.errors import McueditError
+
+
+@click.command(
+    epilog=example(
+        "mcuedit firmware facts/ --key key.pub -o device",
+        "./device --flash device.flash --port 1337",
+        "mcuedit firmware facts/ --key key.pub --board nrf52840dk -o device.elf",
+    )
+)
+@click.argument("base_path", metavar="BASE", type=PATH)
+@click.option(
+    "--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Whose packages it takes; or several."
+)
+@click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a process here if not given.")
+@click.option("--id", "device_id", default="device", show_default=True, help="What it calls itself; 1-16 characters.")
+@click.option("--development", is_flag=True, help="It takes packages of anybody, and says so.")
+@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
+@click.option("--opt", type=click.Choice(["2", "s"]), default="s", show_default=True, help="The compiler's -O.")
+@click.option("-o", "--output", metavar="FILE", type=PATH, required=True)
+@json_option
+def command(
+    base_path: Path,
+    key_paths: tuple[Path, ...],
+    board_name: str | None,
+    device_id: str,
+    development: bool,
+    toolchain: str,
+    opt: str,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Build a device that runs BASE and takes packages: for a board, an ELF; else a program of this machine.
+
+    Both have a store of adapters in flash and speak SMP: the board on its UART, beside the line protocol, the program
+    over UDP. `mcuedit push` and its fellows manage either.
+    """
+    if not key_paths and not development:
+        raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
+    of, keys = base.load(base_path), _packages.public_keys(key_paths)
+    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder, working("building"):
+        if board_name is None:
+            built = build_program(of, keys, Path(folder), development=development)
+            code = ram = 0
+        else:
+            to = board.load(board_name)
+            result = build_device(
+                of,
+                keys,
+                to,
+                Path(folder),
+                device_id=device_id,
+                development=development,
+                toolchain=toolchain,
+                opt=opt,
+            )
+            sizes = result.footprint
+            built, code, ram = result.elf, sizes.code_total + sizes.model + sizes.data, sizes.data + sizes.bss
+        atomic.write_file(output, built.read_bytes())
+    if board_name is None:
+        output.chmod(output.stat().st_mode | 0o111)
+    if development:
+        note("a device for development: it takes packages of anybody")
+    if as_json:
+        print_json(
+            {
+                "file": str(output),
+                "board": board_name or "",
+                "base": of.model.sha256,
+                "keys": [key.sha256 for key in keys],
+                "development": development,
+                "flash_bytes": code,
+                "ram_bytes": ram,
+            }
+        )
+    elif board_name is None:
+        stdout().print(f"{output}: run it with --flash FILE --port 1337", markup=False)
+    else:
+        text = f"{output}: {code:,} bytes of flash and {ram:,} of RAM, the stack apart, on {board_name}"
+        stdout().print(text, markup=False)
