@@ -3,25 +3,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "crc32.h"
 #include "delta.h"
 #include "fixedpoint.h"
+#include "train_bytes.h"
 #include "train_gate.h"
 #include "train_math.h"
 
 enum { SLACK = 3 }; /* h from which 127 * h moves a logit by 255, all the way */
-
-static void put16(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)value;
-    to[1] = (uint8_t)(value >> 8);
-}
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    put16(to, value);
-    put16(to + 2, value >> 16);
-}
 
 /* The row of A into `g`, the largest weight 127. */
 static void round_weights(const mcuedit_train *train)
@@ -102,34 +90,10 @@ static uint8_t *put_columns(const mcuedit_train_state *state, uint8_t *to)
         bool is_new = at == i && (at == state->old_count || state->old[at] > state->wanted);
         uint32_t row = is_new ? state->wanted : state->old[at];
         at += !is_new;
-        put16(to + 2u * i, row);
+        mcuedit_train_put16(to + 2u * i, row);
         b[i] = (uint8_t)(is_new ? 127 : -127);
     }
     return b + count;
-}
-
-static uint8_t *pad(uint8_t *to, const uint8_t *start)
-{
-    while (((uint32_t)(to - start) & 3u) != 0) {
-        *to++ = 0;
-    }
-    return to;
-}
-
-static void put_delta_header(const mcuedit_train_gate *gate, const mcuedit_train_state *state, uint8_t *delta)
-{
-    const mcuedit_op *tap = &gate->base->ops[gate->tap], *target = &gate->base->ops[gate->target];
-    put16(delta + DELTA_TAP, gate->tap);
-    put16(delta + DELTA_TARGET, gate->target);
-    put16(delta + DELTA_N_IN, tap->n_in);
-    put16(delta + DELTA_N_ROWS, state->old_count + 1u);
-    delta[DELTA_RANK] = 1;
-    delta[DELTA_FLAGS] = DELTA_GATED;
-    delta[DELTA_ZX] = (uint8_t)tap->input_zero_point;
-    delta[DELTA_SHIFT] = 0;
-    delta[DELTA_ACT_LO] = (uint8_t)target->act_lo;
-    delta[DELTA_ACT_HI] = (uint8_t)target->act_hi;
-    put32(delta + DELTA_MULTIPLIER, INT32_MAX);
 }
 
 static uint32_t put_adapter(const mcuedit_train *train, const mcuedit_train_gate *gate, int32_t at, const char *label,
@@ -137,9 +101,14 @@ static uint32_t put_adapter(const mcuedit_train *train, const mcuedit_train_gate
 {
     const mcuedit_train_state *state = train->state;
     uint8_t *delta = adapter + ADAPTER_HEADER_SIZE, *p = delta + DELTA_C;
-    put_delta_header(gate, state, delta);
-    put32(p, (uint32_t)-at);
-    put32(p + 4, INT32_MAX);
+    mcuedit_train_put_delta(gate->base, gate->tap, gate->target, delta);
+    mcuedit_train_put16(delta + DELTA_N_ROWS, state->old_count + 1u);
+    delta[DELTA_RANK] = 1;
+    delta[DELTA_FLAGS] = DELTA_GATED;
+    delta[DELTA_SHIFT] = 0;
+    mcuedit_train_put32(delta + DELTA_MULTIPLIER, INT32_MAX);
+    mcuedit_train_put32(p, (uint32_t)-at);
+    mcuedit_train_put32(p + 4, INT32_MAX);
     p += 8;
     for (uint32_t j = 0; j < train->n; j++) {
         *p++ = (uint8_t)train->g[MCUEDIT_AT(j, train->n)];
@@ -147,26 +116,17 @@ static uint32_t put_adapter(const mcuedit_train *train, const mcuedit_train_gate
     if ((train->n & 1u) != 0) {
         *p++ = 0;
     }
-    p = pad(put_columns(state, p), adapter);
-    put16(delta + DELTA_WORDS, (uint32_t)(p - delta) / 4u);
+    p = mcuedit_train_pad(put_columns(state, p), adapter);
+    mcuedit_train_put16(delta + DELTA_WORDS, (uint32_t)(p - delta) / 4u);
     if (label != NULL) {
-        put16(p, state->wanted);
+        mcuedit_train_put16(p, state->wanted);
         p[2] = label_length;
         for (uint32_t i = 0; i < label_length; i++) {
             p[3u + i] = (uint8_t)label[i];
         }
-        p = pad(p + 3u + label_length, adapter);
+        p = mcuedit_train_pad(p + 3u + label_length, adapter);
     }
-    uint32_t size = (uint32_t)(p - adapter);
-    put32(adapter, 'M' | 'C' << 8 | 'E' << 16 | (uint32_t)MCUEDIT_FORMAT << 24);
-    put16(adapter + ADAPTER_COUNT, 1);
-    put16(adapter + ADAPTER_WORDS, size / 4u);
-    for (uint32_t i = 0; i < MCUEDIT_BASE_ID_SIZE; i++) {
-        adapter[ADAPTER_BASE_ID + i] = gate->base->id[i];
-    }
-    uint32_t crc = mcuedit_crc32(0, adapter, ADAPTER_CRC);
-    put32(adapter + ADAPTER_CRC, mcuedit_crc32(crc, p - (size - ADAPTER_HEADER_SIZE), size - ADAPTER_HEADER_SIZE));
-    return size;
+    return mcuedit_train_seal(gate->base, adapter, p);
 }
 
 int mcuedit_train_result(const mcuedit_train_gate *gate, void *workspace, const char *label, uint8_t label_length,

@@ -139,7 +139,7 @@ class GateTrainer:
         if not len(clusters):
             return np.zeros((self._p, 0), np.int64)
         away = (self.statistics.shift * (clusters - clusters[self._near])) >> 6
-        moved: IntArray = np.delete(scores[1 : self._first, None] + away, self._near, axis=1)
+        moved: IntArray = np.asarray(np.delete(scores[1 : self._first, None] + away, self._near, axis=1))
         return moved
 
     def _coefficients(self, scores: IntArray) -> tuple[IntArray, int]:

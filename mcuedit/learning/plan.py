@@ -25,4 +25,4 @@ def gate_macs(twin: GateTrainer) -> int:
     """Multiply-accumulates of one step in which every row pulls: forward, backward, and the damped directions."""
     directions, n_in = twin.statistics.directions.shape
     rows = 1 + len(twin.corrections) + len(twin.statistics.rows) + len(twin.replay)
-    return 2 * (rows + directions) * n_in
+    return 2 * (rows + int(directions)) * int(n_in)

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Training of factors by gradient, for any correction that a gate alone cannot make: A and B of one op, through the ops
+ * behind it with the base's own weights (SPEC.md, section 7). As in train.h, the workspace has no pointers, and can be
+ * written away and put back at any time.
+ */
+#ifndef MCUEDIT_TRAIN_FACTORS_H
+#define MCUEDIT_TRAIN_FACTORS_H
+
+#include "mcuedit/engine.h"
+#include "mcuedit/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MCUEDIT_TRAIN_RANK 8 /* most factors */
+
+/* One op on flat arrays: how it runs, and how a gradient comes back through it. Generated code fills it. */
+typedef struct {
+    const void *op; /* its parameters in the engine */
+    void (*forward)(const void *op, const int8_t *x, int8_t *y);
+    /* Adds to `acc` the gradient by x. `g` is that by y, and is overwritten. */
+    void (*backward)(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+    uint16_t n_in;
+    uint16_t n_out;
+    uint32_t macs;
+} mcuedit_train_link;
+
+/* For mcuedit_train_link: FULLY_CONNECTED of one row; ops that are a table. */
+void mcuedit_train_rows_forward(const void *op, const int8_t *x, int8_t *y);
+void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+void mcuedit_train_lookup_forward(const void *op, const int8_t *x, int8_t *y);
+void mcuedit_train_lookup_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+
+typedef struct {
+    const mcuedit_base *base;
+    const mcuedit_train_link *links; /* the trained op, then those behind it up to the logits */
+    uint16_t op;                     /* of the base: tap and target */
+    uint16_t link_count;
+    uint16_t width;  /* the largest n_out of all links */
+    uint16_t values; /* sum of their n_out */
+    uint16_t steps;  /* at most */
+    uint16_t rate_a; /* 128ths of an int8 step, falling to 0 */
+    uint16_t rate_b;
+    int32_t multiplier; /* M and S of the delta */
+    int8_t shift;
+    uint8_t rank;
+    uint8_t gated;
+    uint8_t place;            /* 256ths: where gates stand */
+    uint8_t correction_count; /* room */
+    uint8_t replay_count;
+    uint8_t replay_least; /* at least 1 */
+    uint8_t replay_changed;
+} mcuedit_train_factors;
+
+/* Fields are private. */
+typedef struct {
+    uint32_t size;
+    uint32_t random;
+    uint32_t seen;
+    uint16_t step;
+    uint16_t calm; /* steps without a loss, one after the other */
+    uint16_t index;
+    uint8_t corrections;
+    uint8_t replay;
+    uint8_t phase;
+    uint8_t saturated;
+    uint16_t wanted; /* of the sample at hand */
+} mcuedit_train_factors_state;
+
+/* Bytes of workspace; `width` and `values` as in the configuration. */
+#define MCUEDIT_TRAIN_FACTORS_SIZE(n_in, n_out, rank, width, values, corrections, replay)                      \
+    (sizeof(mcuedit_train_factors_state) + 24u * (rank) + 8u * (width) + 2u * (rank) * (((n_in) + 1u) & ~1u) + \
+     ((2u * ((n_out) * ((rank) + 1u) + (corrections) + (replay)) + 3u) & ~3u) +                                \
+     (((values) + ((corrections) + (replay)) * (n_in) + 3u) & ~3u))
+
+#define MCUEDIT_TRAIN_FACTORS_ADAPTER(n_in, n_out, rank, label) \
+    (20u + 20u + (rank) * (9u + (n_in) + (n_out)) + 3u + 6u + (label))
+
+/* As their namesakes in train.h. `x` is the input of the op; `answer` is the class that is right. */
+int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *workspace, uint32_t size, uint32_t seed);
+int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
+                                         uint16_t wanted);
+int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
+                                     uint16_t answer);
+int mcuedit_train_factors_step(const mcuedit_train_factors *factors, void *workspace, uint32_t budget);
+
+/* The factors are rounded to what the adapter holds, and stay so. */
+int mcuedit_train_factors_result(const mcuedit_train_factors *factors, void *workspace, uint8_t *adapter,
+                                 uint32_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

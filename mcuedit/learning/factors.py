@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numpy twin of firmware/src/train_factors.c: A and B of one op trained by gradient (SPEC.md, section 7).
+
+One sample a step, corrections and confirmed inputs in turn; the hinge of its class over the best other one; steps as
+long as their rate says, for each tensor. Masters have 7 bits below an int8 step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.carrier import carrier
+from mcuedit.delta import D_MAX, Delta
+from mcuedit.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.learning.gate import fold, limit
+from mcuedit.learning.links import FullyConnected, links, unclamped
+from mcuedit.model import Model
+
+Int8Array = npt.NDArray[np.int8]
+IntArray = npt.NDArray[np.int64]
+
+Q, MOST = 7, 127 << 7
+MARGIN, CALM = 8, 2  # logit steps by which a correction and a confirmed input lead
+START, PEAK = 100, 100  # largest element of A, and h of the strongest correction, at the start
+REACH = 128  # what B = 127 adds at h = 100 where ops follow
+
+
+@dataclass(frozen=True)
+class FactorOptions:
+    """How factors are trained; `rate_a` and `rate_b` in 128ths of an int8 step, falling to 0 over `steps`."""
+
+    rank: int = 4
+    steps: int = 1024
+    rate_a: int = 64
+    rate_b: int = 384
+    gated: bool = False
+    place: int = 128
+
+
+@dataclass
+class FactorTrainer:
+    """Trains the factors of op `op`.
+
+    Args:
+        corrections: int8[p, n_in], inputs of the op. wanted: their classes.
+        replay: int8[r, n_in]. answers: their classes.
+
+    Attributes:
+        a, b: int64[rank, n_in] and [n_out, rank], int16 masters.
+    """
+
+    model: Model
+    op: int
+    options: FactorOptions
+    corrections: Int8Array
+    wanted: tuple[int, ...]
+    replay: Int8Array
+    answers: tuple[int, ...]
+    seed: int = 1
+    a: IntArray = field(init=False)
+    b: IntArray = field(init=False)
+    step: int = 0
+    calm: int = 0
+    done: bool = False
+    diverged: bool = False
+
+    def __post_init__(self) -> None:
+        model, rank = self.model, self.options.rank
+        self._target = FullyConnected(model, model.ops[self.op])
+        self._links = links(model, self.op)
+        self._geometry = carrier(model, self.op)
+        reach = REACH if self._links else D_MAX
+        self.output = quantize_multiplier(reach / (127 * PEAK))
+        self.b = np.zeros((self._geometry.n_out, rank), np.int64)
+        self._random = self.seed
+        self._begin()
+
+    def _draw(self) -> int:
+        x = self._random
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        self._random = x
+        return x
+
+    def _begin(self) -> None:
+        p, rank, n_in = len(self.corrections), self.options.rank, self._geometry.n_in
+        rows = self.replay.astype(np.int64)
+        centre = (rows.sum(axis=0) + 128 * len(rows)) // len(rows) - 128
+        self.a = np.zeros((rank, n_in), np.int64)
+        for k in range(rank):
+            u = self.corrections[k % p].astype(np.int64) - centre
+            if k >= p:
+                u += np.array([((self._draw() >> 27) - 16) * (k // p) for _ in range(n_in)], np.int64)
+            peak = int(np.abs(u).max())
+            if peak == 0:
+                self.diverged = True
+                return
+            self.a[k] = np.sign(u) * (np.abs(u) * (START << Q) // peak)
+        own, kept = self._reach(self.corrections), self._reach(self.replay)
+        self.threshold, self.m, self.s = (np.zeros(rank, np.int64) for _ in range(3))
+        for k in range(rank):
+            mine = own[[c for c in range(p) if (c == k % p if rank >= p else c % rank == k)], k]
+            if self.options.gated:
+                missed, strays = int(mine.min()), int(kept[:, k].max())
+                room = missed - strays
+                self.threshold[k] = strays + ((self.options.place * room) >> 8) if room > 0 else missed >> 1
+            over = max(int(np.abs(mine - self.threshold[k]).max()), 1)
+            self.m[k], self.s[k] = _scale(over)
+
+    def _reach(self, rows: Int8Array) -> IntArray:
+        """A . (x - zx): int64[m, rank]."""
+        x = rows.astype(np.int64)
+        reach: IntArray = (x @ self.a.T - self._geometry.zx * self.a.sum(axis=1)) >> Q
+        return reach
+
+    def _forward(self, x: Int8Array) -> tuple[IntArray, IntArray, list[Int8Array]]:
+        """h, d, and the tensors from the op's output to the logits."""
+        g = self._geometry
+        y = self._target.forward(x)
+        h = np.clip(mbqm(self._reach(x[None])[0] - self.threshold, self.m, self.s), self._least, 127)
+        d = np.clip(mbqm((self.b @ h) >> Q, *self.output), -D_MAX, D_MAX)
+        if h.any():
+            y = np.clip(y + d, g.act_lo, g.act_hi).astype(np.int8)
+        values = [y]
+        for link in self._links:
+            values.append(link.forward(values[-1]))
+        return h, d, values
+
+    @property
+    def _least(self) -> int:
+        return 0 if self.options.gated else -127
+
+    def answer(self, x: Int8Array) -> tuple[int, int]:
+        """The class, and by how much it leads."""
+        logits = self._forward(x)[2][-1].astype(np.int64)
+        best = int(logits.argmax())
+        return best, int(logits[best] - np.delete(logits, best).max())
+
+    def run(self) -> None:
+        """To the end."""
+        while self.step < self.options.steps and not self.done and not self.diverged:
+            self.train_step()
+
+    def train_step(self) -> None:
+        """One sample."""
+        turn, is_edit = self.step >> 1, self.step % 2 == 0
+        rows, classes = (self.corrections, self.wanted) if is_edit else (self.replay, self.answers)
+        x, wanted = rows[turn % len(rows)], classes[turn % len(rows)]
+        h, d, values = self._forward(x)
+        logits = values[-1].astype(np.int64)
+        others = np.where(np.arange(len(logits)) == wanted, -1000, logits)
+        rival = int(others.argmax())
+        lead = int(logits[wanted] - logits[rival])
+        self.calm += 1
+        if lead < (MARGIN if is_edit else CALM) and not (lead > 0 and logits[wanted] == 127):
+            self.calm = 0
+            g = np.zeros(len(logits), np.int64)
+            g[wanted], g[rival] = -64, 64
+            for i in range(len(self._links) - 1, -1, -1):
+                g, _ = fold(g, limit(len(g)))
+                g = self._links[i].backward(values[i], values[i + 1], g)
+            self._move(x, h, d, values[0], g)
+        self.step += 1
+        self.done = self.calm >= 2 * max(len(self.corrections), len(self.replay))
+
+    def _move(self, x: Int8Array, h: IntArray, d: IntArray, y: Int8Array, g: IntArray) -> None:
+        o, geometry = self.options, self._geometry
+        g = np.where(np.abs(d) == D_MAX, 0, unclamped(g, y, geometry.act_lo, geometry.act_hi))
+        g, _ = fold(g, 1 << 14)
+        if not g.any():
+            return
+        g = _to_peak(g)
+        left = o.steps - self.step
+        rate_a, rate_b = o.rate_a * left // o.steps, o.rate_b * left // o.steps
+        free = (h > self._least) & (h < 127)
+        at_h = np.where(free, g @ (self.b >> Q), 0)
+        if h.any():
+            step = (rate_b * g[:, None] * _to_peak(h)[None] + 8192) >> 14
+            self.b = np.clip(self.b - step, -MOST, MOST)
+        at_h, _ = fold(at_h, 1 << 14)
+        if at_h.any():
+            away = x.astype(np.int64) - geometry.zx
+            c = (rate_a * _to_peak(at_h)) << 9
+            c = np.sign(c) * (np.abs(c) // max(int(np.abs(away).max()), 1))
+            self.a = np.clip(self.a - ((c[:, None] * away[None] + 32768) >> 16), -MOST, MOST)
+
+    def round(self) -> None:
+        """Masters become what the adapter holds."""
+        self.a, self.b = ((v + 64 >> Q) << Q for v in (self.a, self.b))
+
+    def delta(self) -> Delta:
+        """The factors, after `round`."""
+        g, a, b = self._geometry, self.a >> Q, self.b >> Q
+        c = -g.zx * a.sum(axis=1) - self.threshold
+        return Delta(
+            self.op, self.op, a.astype(np.int8), c, self.m, self.s, b.astype(np.int8), None,
+            *self.output, self.options.gated, 8, g.zx, g.act_lo, g.act_hi,
+        )  # fmt: skip
+
+
+def _to_peak(values: IntArray) -> IntArray:
+    """So that the largest magnitude is 127; some is not 0."""
+    return (values * ((127 << 16) // int(np.abs(values).max()))) >> 16
+
+
+def _scale(over: int) -> tuple[int, int]:
+    """Multiplier and shift of PEAK / over, at most 1."""
+    if over <= PEAK:
+        return (1 << 31) - 1, 0
+    m, s = (PEAK << 24) // over, 7
+    while m < 1 << 30:
+        m, s = m << 1, s - 1
+    return m, s

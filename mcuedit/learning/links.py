@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ops after a trained one, with gradients in integers: the twin of firmware/src/train_links.c (SPEC.md, section 7).
+
+Only the direction of a gradient matters, because a step is as long as its rate says. Hence a gradient is int16 up to a
+common factor, and halved whenever it would grow beyond what its next sum can bear.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit import ops
+from mcuedit.carrier import carrier
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.model import Model, Op
+from mcuedit.ops import linear
+from mcuedit.ops.common import limits
+from mcuedit.ops.table import Table
+
+Int8Array = npt.NDArray[np.int8]
+IntArray = npt.NDArray[np.int64]
+
+LEAK = 3  # what leads a clamped value back into range counts for 1/8
+
+
+class Link(Protocol):
+    """One op on flat arrays of one sample."""
+
+    kind: str
+    index: int
+
+    def forward(self, x: Int8Array) -> Int8Array: ...
+
+    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
+        """Gradient by the input, int32, from that by the output."""
+        ...
+
+
+def unclamped(g: IntArray, y: Int8Array, lo: int, hi: int) -> IntArray:
+    """The part of a gradient that passes a clamp."""
+    low, high = y <= lo, y >= hi
+    blocked = (low & (g > 0)) | (high & (g < 0))
+    return np.where(blocked, 0, np.where(low | high, g >> LEAK, g)).astype(np.int64)
+
+
+class FullyConnected:
+    """FULLY_CONNECTED of one row."""
+
+    kind = "FULLY_CONNECTED"
+
+    def __init__(self, model: Model, op: Op) -> None:
+        self.index, self._op = op.index, ops.operator(model, op)
+        geometry = carrier(model, op.index)
+        if geometry.rows != 1:
+            raise _no_way(op, f"it has {geometry.rows} rows")
+        weights, data = linear.int8_weights(model, op, 0)
+        x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
+        self._shape = x.shape
+        self.w = data.reshape(geometry.n_out, -1).astype(np.int64) - (weights.zero if weights.scale.size == 1 else 0)
+        self._lo, self._hi = limits(op, y)
+        scales = np.array(linear.multipliers(x, weights, y), np.int64)
+        self._m, self._s = (scales[:, 0], scales[:, 1]) if len(scales) > 1 else (None, None)
+
+    def forward(self, x: Int8Array) -> Int8Array:
+        return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
+
+    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
+        return self.coefficients(y, g) @ self.w
+
+    def coefficients(self, y: Int8Array, g: IntArray) -> IntArray:
+        """What every row of weights counts for."""
+        g = unclamped(g, y, self._lo, self._hi)
+        if self._m is None or self._s is None:
+            return g
+        down = np.minimum(15 + self._s.max() - self._s, 31)
+        coefficients: IntArray = (g * (self._m >> 16)) >> down
+        return coefficients
+
+
+class Lookup:
+    """An op whose every output element depends on one input element: half the rise of its table around it."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        self.kind, self.index = op.kind, op.index
+        self.table = Table(model, op).table
+
+    def forward(self, x: Int8Array) -> Int8Array:
+        return self.table[x.astype(np.int64) + 128]
+
+    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
+        at, table = x.astype(np.int64) + 128, self.table.astype(np.int64)
+        return g * (table[np.minimum(at + 1, 255)] - table[np.maximum(at - 1, 0)])
+
+
+def links(model: Model, target: int) -> list[Link]:
+    """The ops from the target's output to the logits, RESHAPE left out.
+
+    Raises:
+        McueditError: there is one between them that the device has no gradient of.
+    """
+    found: list[Link] = []
+    end, now = logits_tensor(model), model.ops[target].outputs[0]
+    for op in model.ops[target + 1 :]:
+        if now == end:
+            break
+        if now not in op.inputs or model.computes_shape(op):
+            continue
+        if op.kind == "FULLY_CONNECTED":
+            found.append(FullyConnected(model, op))
+        elif op.kind in _LOOKUPS:
+            found.append(Lookup(model, op))
+        elif op.kind != "RESHAPE":
+            raise _no_way(op, "the device has no gradient of it")
+        now = op.outputs[0]
+    if now != end:
+        raise McueditError(f"op {target} does not lead to the logits alone", "train a later op")
+    return found
+
+
+_LOOKUPS = ("HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "QUANTIZE", "RELU", "RELU6", "TANH")
+
+
+def _no_way(op: Op, why: str) -> McueditError:
+    return McueditError(f"op {op.index} {op.kind} lies between the trained op and the logits: {why}", "train a later op")
