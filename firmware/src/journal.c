@@ -24,9 +24,11 @@ static uint32_t crc_of(const mcuedit_flash *flash, const mcuedit_record *record)
     return mcuedit_crc32(crc, bytes + MCUEDIT_RECORD_SIZE, SIZE - MCUEDIT_RECORD_SIZE);
 }
 
-static bool is_record(const mcuedit_flash *flash, uint32_t offset, mcuedit_record *record)
+/* Is there a record of a sequence number in from..to - 1? What is blank or older is not looked at any closer. */
+static bool is_record(const mcuedit_flash *flash, uint32_t offset, mcuedit_record *record, uint32_t from, uint32_t to)
 {
-    return flash->read(flash->context, offset, record, SIZE) == 0 && record->crc == crc_of(flash, record);
+    return flash->read(flash->context, offset, record, SIZE) == 0 && record->sequence >= from &&
+           record->sequence < to && record->crc == crc_of(flash, record);
 }
 
 static bool is_blank(const mcuedit_flash *flash, uint32_t offset)
@@ -74,8 +76,7 @@ void mcuedit_journal_open(mcuedit_store *store)
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
     for (uint32_t place = 0; place != mcuedit_slot_offset(flash, 0); place = next_place(flash, place)) {
-        if (is_record(flash, place, &record) && record.sequence >= store->state.sequence &&
-            record.sequence != UINT32_MAX) {
+        if (is_record(flash, place, &record, store->state.sequence, UINT32_MAX)) {
             hold(store, &record, place);
         }
     }
@@ -92,8 +93,8 @@ static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *re
     mcuedit_record back;
     record->crc = crc_of(flash, record);
     return flash->program(flash->context, place, record, SIZE) == 0 &&
-           (!flash->sync || flash->sync(flash->context) == 0) && is_record(flash, place, &back) &&
-           back.crc == record->crc;
+           (!flash->sync || flash->sync(flash->context) == 0) &&
+           is_record(flash, place, &back, record->sequence, UINT32_MAX) && back.crc == record->crc;
 }
 
 int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
@@ -133,7 +134,7 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t bytes[M
     uint32_t best = store->state.sequence;
     mcuedit_record record;
     for (uint32_t place = 0; place != mcuedit_slot_offset(flash, 0); place = next_place(flash, place)) {
-        if (is_record(flash, place, &record) && record.sequence >= from && record.sequence < best) {
+        if (is_record(flash, place, &record, from, best)) {
             best = record.sequence;
             record.crc = mcuedit_crc32(0, (const uint8_t *)&record, RECORD_CRC);
             __builtin_memcpy(bytes, &record, MCUEDIT_RECORD_SIZE);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base.h"
+#include "mcuedit/crypto.h"
+#include "packages.h"
+
+const uint32_t device_package_count = sizeof(device_packages) / sizeof(device_packages[0]);
+const uint32_t device_store_size = sizeof(mcuedit_store);
+
+static struct {
+    flash_model *flash;
+    mcuedit_flash part;
+    mcuedit_trust trust;
+    mcuedit_stack stack;
+    mcuedit_store_config config;
+    mcuedit_store store;
+    int8_t h[64];
+    int lies;
+} device;
+
+static int verify(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message, uint32_t size)
+{
+    (void)context, (void)key, (void)message;
+    return signature[0] == 0 || size != 32; /* packages.py gives refused ones a signature of zeros */
+}
+
+static int ask(void *context, const mcuedit_probe_input *probe)
+{
+    (void)context;
+    return probe->answer + device.lies;
+}
+
+uint32_t device_region(const device_geometry *geometry)
+{
+    uint32_t page = geometry->page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : geometry->page;
+    return page * geometry->journal_pages + geometry->slot_size * geometry->slots;
+}
+
+void device_init(flash_model *flash, const device_geometry *geometry)
+{
+    int lies = device.lies;
+    memset(&device, 0, sizeof(device));
+    device.lies = lies;
+    device.flash = flash;
+    device.part = (mcuedit_flash){.context = flash,
+                                  .mapped = flash->bytes,
+                                  .program_unit = geometry->unit,
+                                  .erase_page = geometry->page,
+                                  .slot_size = geometry->slot_size,
+                                  .slot_count = (uint8_t)geometry->slots,
+                                  .journal_pages = (uint8_t)geometry->journal_pages,
+                                  .read = flash_read,
+                                  .program = flash_program,
+                                  .erase = flash_erase,
+                                  .sync = flash_sync};
+    device.trust = (mcuedit_trust){.keys = device_keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = verify};
+    device.config =
+        (mcuedit_store_config){.flash = &device.part, .trust = &device.trust, .stack = &device.stack, .ask = ask};
+}
+
+void device_set(int lies, int allow_local, int keys)
+{
+    device.lies = lies;
+    device.config.allow_local = (uint8_t)allow_local;
+    device.trust.key_count = (uint8_t)keys;
+}
+
+int device_boot(void)
+{
+    memset(&device.store, 0xA5, sizeof(device.store));
+    mcuedit_stack_init(&device.stack, &checked_base, device.h, sizeof(device.h));
+    return mcuedit_store_open(&device.store, &device.config);
+}
+
+mcuedit_store *device_store(void)
+{
+    return &device.store;
+}
+
+int device_install(const void *bytes, uint32_t size, uint32_t piece)
+{
+    const uint8_t *from = bytes;
+    uint8_t slot = 0, digest[32];
+    mcuedit_sha256_of(NULL, bytes, size, digest);
+    int err = mcuedit_store_begin(&device.store, size, digest, &slot);
+    if (err) {
+        return err == MCUEDIT_STORE_THERE ? slot : err;
+    }
+    for (uint32_t at = 0; !err && at < size; at += piece) {
+        err = mcuedit_store_append(&device.store, at, from + at, size - at < piece ? size - at : piece);
+    }
+    if (!err) {
+        err = mcuedit_store_end(&device.store, &slot);
+    }
+    return err ? err : slot;
+}
+
+int device_package_in(uint32_t slot)
+{
+    mcuedit_slot_info info;
+    if (mcuedit_store_slot_info(&device.store, (uint8_t)slot, &info) || info.state == MCUEDIT_SLOT_EMPTY) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < device_package_count; i++) {
+        if (info.size == device_packages[i].size && memcmp(info.bytes, device_packages[i].bytes, info.size) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+int device_slot_of(uint32_t package)
+{
+    int found = -1;
+    for (uint32_t slot = 0; slot < device.part.slot_count; slot++) {
+        mcuedit_slot_info info;
+        if (device_package_in(slot) == (int)package) {
+            mcuedit_store_slot_info(&device.store, (uint8_t)slot, &info);
+            if (found < 0 || info.state != MCUEDIT_SLOT_REVOKED) {
+                found = (int)slot;
+            }
+        }
+    }
+    return found;
+}
+
+const char *device_check_log(void)
+{
+    const mcuedit_store_state *state = mcuedit_store_status(&device.store);
+    uint32_t page = device.part.erase_page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : device.part.erase_page;
+    uint32_t places = page / (MCUEDIT_RECORD_SIZE + (uint32_t)sizeof(*state)), count = 0;
+    uint32_t next = state->sequence > 16 ? state->sequence - 16 : 0, first = next; /* all is read for every record */
+    uint8_t bytes[MCUEDIT_RECORD_SIZE], before[8], chain[8] = {0}, digest[32], link[28];
+    while (mcuedit_store_log(&device.store, next, bytes, before) == 1) {
+        uint32_t sequence;
+        memcpy(&sequence, bytes, sizeof(sequence));
+        if (sequence != next) {
+            first = sequence, count = 0; /* a gap: a page that was half erased */
+        } else if (next != first && memcmp(before, chain, sizeof(chain)) != 0) {
+            return "a record does not follow the one before it";
+        }
+        memcpy(link, bytes, sizeof(link));
+        memcpy(link + 20, before, sizeof(before));
+        mcuedit_sha256_of(NULL, link, sizeof(link), digest);
+        if (memcmp(digest, bytes + 20, sizeof(chain)) != 0) {
+            return "a record's hash is wrong";
+        }
+        memcpy(chain, bytes + 20, sizeof(chain));
+        next = sequence + 1;
+        count++;
+    }
+    if (next != state->sequence || memcmp(chain, state->chain, sizeof(chain)) != 0) {
+        return "the log does not end where the state does";
+    }
+    uint32_t least = state->sequence < places ? state->sequence : places;
+    least = least < 16 ? least : 16;
+    return count + 4 < least ? "records are missing" : NULL; /* torn ones take places, too */
+}
