@@ -8,10 +8,11 @@ from mcuedit.codegen.plan import Place, Plan, Stage, plan
 from mcuedit.codegen.projects import PROJECTS, arrange
 from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
 from mcuedit.codegen.tflm import render_tflm_base, render_tflm_model_header, render_tflm_project
-from mcuedit.codegen.train import TrainSetup, render_train
+from mcuedit.codegen.train import FactorSetup, TrainSetup, render_factors, render_train
 
 __all__ = [
     "PROJECTS",
+    "FactorSetup",
     "Place",
     "Plan",
     "Stage",
@@ -22,6 +23,7 @@ __all__ = [
     "plan",
     "render_adapter",
     "render_base",
+    "render_factors",
     "render_model_header",
     "render_project",
     "render_tflm_base",

@@ -29,17 +29,22 @@ FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
 _RUNTIME = ("include/mcuedit", "src", "engine")  # of firmware/: what an emitted folder carries along
 
 
-def render_base(base: Base, *, preserve: bool = False, keep: Sequence[int] = ()) -> dict[str, str]:
+def render_base(
+    base: Base, *, preserve: bool = False, keep: Sequence[int] = (), exported: Sequence[int] = ()
+) -> dict[str, str]:
     """Header and source of a base.
 
     Args:
         preserve: every activation keeps its own place in the arena (`plan(..., preserve=True)` says where).
         keep: activations that an inference leaves in the arena (`plan(..., keep=...)` says where).
+        exported: ops whose parameters other files may name, as <base>_op<index>.
 
     Raises:
         McueditError: the bare runtime does not support the model.
     """
     context = _base_context(base, plan(base.model, preserve=preserve, keep=keep))
+    for index in exported:
+        context["ops"][index] |= {"exported": True, "symbol": f"{context['names'].symbol}_op{index}"}
     stem = context["names"].stem
     return {f"{stem}.h": render_text("base.h.j2", context), f"{stem}.c": render_text("base.c.j2", context)}
 
@@ -153,6 +158,8 @@ def _op_context(made: Plan, op: Op) -> dict[str, Any]:
     geometry = carrier(model, op.index) if carries(model, op) else None
     return {
         "index": op.index,
+        "symbol": f"op{op.index}",
+        "exported": False,
         "kind": op.kind,
         "title": comment(model.tensors[op.outputs[0]].name) if op.outputs else "",
         "function": lowered.function,

@@ -13,9 +13,11 @@ from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names
-from mcuedit.codegen.plan import plan
-from mcuedit.codegen.render import banner, render_text
+from mcuedit.codegen.plan import Plan, plan
+from mcuedit.codegen.render import banner, render_base, render_text
 from mcuedit.learning import GateStatistics
+from mcuedit.learning.factors import FactorOptions, output_scale
+from mcuedit.learning.links import links
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,65 @@ def render_train(base: Base, statistics: GateStatistics, setup: TrainSetup, *, b
     }
     stem = context["names"].stem
     return {f"{stem}_train.{end}": render_text(f"train.{end}.j2", context) for end in "hc"}
+
+
+@dataclass(frozen=True)
+class FactorSetup:
+    """How a device trains factors of one op; the room is as in TrainSetup."""
+
+    op: int
+    options: FactorOptions = FactorOptions()
+    corrections: int = 4
+    replay: int = 32
+    replay_least: int = 1
+    replay_changed: int = 0
+
+    def render_base(self, base: Base) -> dict[str, str]:
+        """The base with what training reads of it."""
+        found = (self.op, *(link.index for link in links(base.model, self.op)))
+        return render_base(base, keep=(base.model.ops[self.op].inputs[0],), exported=found)
+
+
+def render_factors(base: Base, setup: FactorSetup) -> dict[str, str]:
+    """Header and source of what training needs beside the base that `setup.render_base` gives.
+
+    Raises:
+        McueditError: the bare runtime does not support the model, or an op behind has no gradient on the device.
+    """
+    model = base.model
+    behind = links(model, setup.op)
+    made = plan(model, keep=(model.ops[setup.op].inputs[0],))
+    chain = [_link(made, setup.op), *(_link(made, link.index) for link in behind)]
+    geometry = carrier(model, setup.op)
+    context: dict[str, Any] = {
+        **banner(base),
+        "names": base_names(base.name),
+        **vars(setup),
+        "n_in": geometry.n_in,
+        "n_out": geometry.n_out,
+        "rank": setup.options.rank,
+        "links": chain,
+        "width": max(link["n_out"] for link in chain),
+        "values": sum(link["n_out"] for link in chain),
+        "output": output_scale(bool(behind)),
+        "tap_offset": made.places[model.ops[setup.op].inputs[0]].offset,
+    }
+    stem = context["names"].stem
+    return {f"{stem}_factors.{end}": render_text(f"factors.{end}.j2", context) for end in "hc"}
+
+
+def _link(made: Plan, index: int) -> dict[str, Any]:
+    op = made.model.ops[index]
+    n_in, n_out = made.model.tensors[op.inputs[0]].size, made.model.tensors[op.outputs[0]].size
+    rows = op.kind == "FULLY_CONNECTED"
+    return {
+        "index": index,
+        "type": made.lowered[index].params_type,
+        "way": "rows" if rows else "lookup",
+        "n_in": n_in,
+        "n_out": n_out,
+        "macs": n_in * n_out if rows else n_out,
+    }
 
 
 def _array(name: str, values: npt.NDArray[np.int8] | npt.NDArray[np.int16]) -> dict[str, Any]:

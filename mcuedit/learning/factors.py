@@ -72,8 +72,7 @@ class FactorTrainer:
         self._target = FullyConnected(model, model.ops[self.op])
         self._links = links(model, self.op)
         self._geometry = carrier(model, self.op)
-        reach = REACH if self._links else D_MAX
-        self.output = quantize_multiplier(reach / (127 * PEAK))
+        self.output = output_scale(bool(self._links))
         self.b = np.zeros((self._geometry.n_out, rank), np.int64)
         self._random = self.seed
         self._begin()
@@ -200,6 +199,11 @@ class FactorTrainer:
             self.op, self.op, a.astype(np.int8), c, self.m, self.s, b.astype(np.int8), None,
             *self.output, self.options.gated, 8, g.zx, g.act_lo, g.act_hi,
         )  # fmt: skip
+
+
+def output_scale(ops_follow: bool) -> tuple[int, int]:
+    """M and S of the delta: what B = 127 adds at h = 100."""
+    return quantize_multiplier((REACH if ops_follow else D_MAX) / (127 * PEAK))
 
 
 def _to_peak(values: IntArray) -> IntArray:

@@ -26,3 +26,20 @@ def gate_macs(twin: GateTrainer) -> int:
     directions, n_in = twin.statistics.directions.shape
     rows = 1 + len(twin.corrections) + len(twin.statistics.rows) + len(twin.replay)
     return 2 * (rows + int(directions)) * int(n_in)
+
+
+FACTORS_STATE = 24  # bytes of mcuedit_train_factors_state
+
+
+def factors_workspace(
+    n_in: int, n_out: int, rank: int, width: int, values: int, corrections: int, replay: int
+) -> int:
+    """MCUEDIT_TRAIN_FACTORS_SIZE: bytes of workspace for `rank` factors of an op.
+
+    Args:
+        width, values: largest and summed output sizes of the op and those behind it, up to the logits.
+        corrections, replay: inputs that there is room for.
+    """
+    rows = corrections + replay
+    masters = 2 * rank * (n_in + 1 & ~1) + (2 * (n_out * (rank + 1) + rows) + 3 & ~3)
+    return FACTORS_STATE + 24 * rank + 8 * width + masters + (values + rows * n_in + 3 & ~3)

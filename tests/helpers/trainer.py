@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, c_int8, c_int16, c_int32, c_uint8, c_uint16, c_uint32
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from helpers.native import Native
+from helpers.native import WARNINGS, Native, core_sources, includes
+from mcuedit import codegen, toolchain
+from mcuedit.base import Base
+from mcuedit.carrier import carrier
+from mcuedit.codegen import FactorSetup
 from mcuedit.learning import GateStatistics, gate_statistics
-from mcuedit.learning.plan import STATE, gate_workspace
+from mcuedit.learning.factors import FactorOptions
+from mcuedit.learning.plan import FACTORS_STATE, STATE, factors_workspace, gate_workspace
 
 MORE = 1
 
@@ -134,3 +140,85 @@ class Trainer:
 
 def _bytes(x: npt.NDArray[np.int8]) -> Any:
     return np.ascontiguousarray(x, np.int8).tobytes()
+
+
+class FactorsInC:
+    """Factors being trained in C, beside a base of its own library.
+
+    Args:
+        room: corrections and confirmed inputs that the workspace holds.
+    """
+
+    def __init__(self, base: Base, op: int, options: FactorOptions, room: tuple[int, int], folder: Path) -> None:
+        setup = FactorSetup(op, options, *room)
+        files = setup.render_base(base) | codegen.render_factors(base, setup)
+        files["size.c"] = _SIZES
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in core_sources()]
+        arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "factors.so"]
+        toolchain.find_host_compiler().run(arguments, folder)
+        self._lib = ctypes.CDLL(str(folder / "factors.so"))
+        self._lib.mcuedit_error_name.restype = ctypes.c_char_p
+        self._factors = ctypes.addressof(ctypes.c_char.in_dll(self._lib, "net_factors"))
+        self.size = c_uint32.in_dll(self._lib, "size").value
+        geometry = carrier(base.model, op)
+        self._n, self._n_out, self._rank = geometry.n_in, geometry.n_out, options.rank
+        sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in range(op, len(base.model.ops) - 1)]
+        assert self.size == factors_workspace(self._n, self._n_out, self._rank, max(sizes), sum(sizes), *room)
+        self._width = max(sizes)
+        self._workspace = (c_uint32 * (self.size // 4))()
+
+    def call(self, name: str, *arguments: Any) -> str | int:
+        """The name of an error, or what is positive."""
+        function = getattr(self._lib, f"mcuedit_train_factors_{name}")
+        code = function(ctypes.c_void_p(self._factors), self._workspace, *arguments)
+        return self._lib.mcuedit_error_name(code).decode() if code < 0 else code
+
+    def init(self, seed: int = 1, size: int | None = None) -> str | int:
+        return self.call("init", self.size if size is None else size, seed)
+
+    def correct(self, x: npt.NDArray[np.int8], wanted: int) -> str | int:
+        return self.call("add_correction", _bytes(x), wanted)
+
+    def confirm(self, x: npt.NDArray[np.int8], answer: int) -> str | int:
+        return self.call("add_replay", _bytes(x), answer)
+
+    def step(self, budget: int) -> str | int:
+        return self.call("step", budget)
+
+    def result(self) -> bytes | str:
+        """The adapter, or the name of an error."""
+        room = (c_uint32 * 4096)()
+        size = self.call("result", room, ctypes.sizeof(room))
+        return size if isinstance(size, str) else bytes(room)[:size]
+
+    def move(self) -> None:
+        """Puts the workspace elsewhere, as after a reset."""
+        self._workspace = (c_uint32 * len(self._workspace)).from_buffer_copy(bytes(self._workspace))
+
+    @property
+    def steps(self) -> int:
+        """Steps done."""
+        return int(np.frombuffer(self._workspace, np.uint16, 1, 12)[0])
+
+    @property
+    def a(self) -> npt.NDArray[np.int64]:
+        """Masters: int64[rank, n_in]."""
+        pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 24 * self._rank + 8 * self._width
+        found = np.frombuffer(bytes(self._workspace), np.int16, self._rank * pitch, start)
+        return found.reshape(self._rank, pitch)[:, : self._n].astype(np.int64)
+
+    @property
+    def b(self) -> npt.NDArray[np.int64]:
+        """Masters: int64[n_out, rank]."""
+        pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 24 * self._rank + 8 * self._width
+        start += 2 * self._rank * pitch
+        found = np.frombuffer(bytes(self._workspace), np.int16, self._n_out * self._rank, start)
+        return found.reshape(self._n_out, self._rank).astype(np.int64)
+
+
+_SIZES = """#include "net_factors.h"
+extern const uint32_t size;
+const uint32_t size = NET_FACTORS_WORKSPACE;
+"""
