@@ -31,42 +31,22 @@ static bool is_record(const mcuedit_flash *flash, uint32_t offset, mcuedit_recor
            record->sequence < to && record->crc == crc_of(flash, record);
 }
 
-static bool is_blank(const mcuedit_flash *flash, uint32_t offset)
-{
-    uint8_t bytes[SIZE];
-    uint32_t i = 0;
-    if (flash->read(flash->context, offset, bytes, SIZE)) {
-        return false;
-    }
-    while (i != SIZE && bytes[i] == 0xFF) {
-        i++;
-    }
-    return i == SIZE;
-}
-
-static uint32_t page_size(const mcuedit_flash *flash)
-{
-    return mcuedit_slot_offset(flash, 0) / flash->journal_pages;
-}
-
 /* The next place for a record; the first one of the next page where a page has no room for one more. */
-static uint32_t next_place(const mcuedit_flash *flash, uint32_t place)
+static uint32_t next_place(const mcuedit_store *store, uint32_t place)
 {
-    uint32_t left = page_size(flash) - place % page_size(flash);
-    return place + (left < 2 * SIZE ? left : SIZE);
+    uint32_t next = place + SIZE, page = (place & ~(store->page - 1u)) + store->page;
+    return next + SIZE > page ? page : next;
 }
 
 /* `record`, at `place`, holds from now on. The page after its own is the spare one, whatever becomes of the next. */
 static void hold(mcuedit_store *store, const mcuedit_record *record, uint32_t place)
 {
-    const mcuedit_flash *flash = store->config->flash;
-    uint32_t page = page_size(flash);
     store->state = record->state;
     store->state.sequence = record->sequence + 1;
     __builtin_memcpy(store->state.chain, record->chain, sizeof(record->chain));
-    store->place = next_place(flash, place);
-    store->spare = place - place % page + page;
-    if (store->spare == mcuedit_slot_offset(flash, 0)) {
+    store->place = next_place(store, place);
+    store->spare = (place & ~(store->page - 1u)) + store->page;
+    if (store->spare == store->end) {
         store->spare = 0;
     }
 }
@@ -75,7 +55,7 @@ void mcuedit_journal_open(mcuedit_store *store)
 {
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
-    for (uint32_t place = 0; place != mcuedit_slot_offset(flash, 0); place = next_place(flash, place)) {
+    for (uint32_t place = 0; place != store->end; place = next_place(store, place)) {
         if (is_record(flash, place, &record, store->state.sequence, UINT32_MAX)) {
             hold(store, &record, place);
         }
@@ -87,7 +67,7 @@ void mcuedit_journal_begin(const mcuedit_store *store, mcuedit_record *record, u
     *record = (mcuedit_record){.event = event, .slot = slot, .state = store->state};
 }
 
-/* Programs `record` and reads it back. */
+/* Programs `record` where nothing is, not even a torn one, and reads it back. */
 static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *record)
 {
     mcuedit_record back;
@@ -95,6 +75,18 @@ static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *re
     return flash->program(flash->context, place, record, SIZE) == 0 &&
            (!flash->sync || flash->sync(flash->context) == 0) &&
            is_record(flash, place, &back, record->sequence, UINT32_MAX) && back.crc == record->crc;
+}
+
+static bool is_blank(const mcuedit_flash *flash, uint32_t place)
+{
+    uint32_t words[SIZE / 4], all = UINT32_MAX;
+    if (flash->read(flash->context, place, words, SIZE)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < SIZE / 4; i++) {
+        all &= words[i];
+    }
+    return all == UINT32_MAX;
 }
 
 int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
@@ -108,15 +100,15 @@ int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
     __builtin_memcpy(record->chain, digest, sizeof(record->chain));
     for (uint32_t tries = 0; tries < TRIES;) {
         uint32_t place = store->place;
-        if (place % page_size(flash) == 0) {
+        if ((place & (store->page - 1u)) == 0) {
             place = store->spare;
             record->state.pages++;
             tries++;
-            if (flash->erase(flash->context, place, page_size(flash))) {
+            if (flash->erase(flash->context, place, store->page)) {
                 continue;
             }
         }
-        store->place = next_place(flash, place);
+        store->place = next_place(store, place);
         if (is_blank(flash, place)) { /* and not torn */
             if (write(flash, place, record)) {
                 hold(store, record, place);
@@ -133,7 +125,7 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t bytes[M
     const mcuedit_flash *flash = store->config->flash;
     uint32_t best = store->state.sequence;
     mcuedit_record record;
-    for (uint32_t place = 0; place != mcuedit_slot_offset(flash, 0); place = next_place(flash, place)) {
+    for (uint32_t place = 0; place != store->end; place = next_place(store, place)) {
         if (is_record(flash, place, &record, from, best)) {
             best = record.sequence;
             record.crc = mcuedit_crc32(0, (const uint8_t *)&record, RECORD_CRC);

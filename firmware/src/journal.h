@@ -36,6 +36,9 @@ void mcuedit_slots_become(mcuedit_store_state *state, uint32_t mask, uint32_t ke
 /* Slots of the confirmed, the trial and the running stack: not to be erased. */
 uint32_t mcuedit_slots_in_use(const mcuedit_store *store);
 
+/* Offset of a slot in the region. */
+uint32_t mcuedit_slot_offset(const mcuedit_store *store, uint32_t slot);
+
 /* What the journal keeps of a slot; MCUEDIT_KEPT_NONE if there is no such slot. */
 uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot);
 

@@ -8,16 +8,11 @@
 
 #include "journal.h"
 
-/* Slots of all sets that an inference may run with. */
-static uint32_t live(const mcuedit_store *store)
-{
-    const mcuedit_store_set *picked = store->picked;
-    return (picked ? picked->mask : 0u) | mcuedit_store_mask(store, 0) | mcuedit_store_mask(store, 1);
-}
-
 uint32_t mcuedit_slots_in_use(const mcuedit_store *store)
 {
-    return live(store) | store->state.confirmed | store->state.trial;
+    const mcuedit_store_set *picked = store->picked;
+    uint32_t running = picked ? picked->mask : 0u, kept = store->state.confirmed | (uint32_t)store->state.trial;
+    return running | kept | mcuedit_store_mask(store, 0) | mcuedit_store_mask(store, 1);
 }
 
 int mcuedit_store_dry_run(const mcuedit_store *store, const mcuedit_set *set)
@@ -50,13 +45,12 @@ static int add_slot(mcuedit_store *store, mcuedit_store_set *set, uint32_t slot,
     if (kept < MCUEDIT_KEPT_STAGED) {
         return kept == MCUEDIT_KEPT_REVOKED ? MCUEDIT_E_REVOKED : MCUEDIT_E_STATE;
     }
-    mcuedit_store_view *view = find_view(store, 1u << slot, live(store) | set->mask);
+    mcuedit_store_view *view = find_view(store, 1u << slot, mcuedit_slots_in_use(store) | set->mask);
     if (!view) {
         return MCUEDIT_E_FULL;
     }
-    mcuedit_package package;
-    mcuedit_adapter adapter;
-    int err = mcuedit_slot_check(store, slot, store->state.slots[slot].bits, &package, &adapter);
+    mcuedit_package package; /* a view that is in use is opened again in place: nothing in it changes */
+    int err = mcuedit_slot_check(store, slot, store->state.slots[slot].bits, &package, &view->adapter);
     if (err) {
         return err;
     }
@@ -71,10 +65,9 @@ static int add_slot(mcuedit_store *store, mcuedit_store_set *set, uint32_t slot,
         __builtin_memcpy(record->key, package.key_hash, sizeof(record->key));
         __builtin_memcpy(record->digest, package.digest, sizeof(record->digest));
     }
-    *view = (mcuedit_store_view){.adapter = adapter,
-                                 .name = package.name,
-                                 .probes = kept == MCUEDIT_KEPT_STAGED ? package.probes : NULL,
-                                 .mask = (uint16_t)(1u << slot)};
+    view->name = package.name;
+    view->probes = kept == MCUEDIT_KEPT_STAGED ? package.probes : NULL;
+    view->mask = (uint16_t)(1u << slot);
     set->adapters[set->set.count++] = &view->adapter;
     return MCUEDIT_OK;
 }
@@ -165,6 +158,8 @@ int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config)
         flash->journal_pages < 2) {
         return MCUEDIT_E_FIELD;
     }
+    store->page = flash->erase_page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : flash->erase_page;
+    store->end = store->page * flash->journal_pages;
     mcuedit_journal_open(store);
     int err = prepare(store, store->state.confirmed, &confirmed, &record);
     store->damage = (int8_t)err;

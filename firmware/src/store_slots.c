@@ -5,10 +5,14 @@
 
 #include "journal.h"
 
+uint32_t mcuedit_slot_offset(const mcuedit_store *store, uint32_t slot)
+{
+    return store->end + store->config->flash->slot_size * slot;
+}
+
 static const uint8_t *slot_bytes(const mcuedit_store *store, uint32_t slot)
 {
-    const mcuedit_flash *flash = store->config->flash;
-    return flash->mapped + mcuedit_slot_offset(flash, slot);
+    return store->config->flash->mapped + mcuedit_slot_offset(store, slot);
 }
 
 uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot)
@@ -93,7 +97,7 @@ static int clear(mcuedit_store *store, uint32_t slot, uint32_t size, const uint8
     }
     int err = mcuedit_journal_append(store, &record);
     size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
-    if (!err && flash->erase(flash->context, mcuedit_slot_offset(flash, slot), size)) {
+    if (!err && flash->erase(flash->context, mcuedit_slot_offset(store, slot), size)) {
         err = MCUEDIT_E_FLASH;
     }
     return err;
@@ -143,11 +147,14 @@ int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *byte
         const uint8_t *whole = from;
         if (fill != 0 || part == 0) { /* units that come in pieces */
             part = unit - fill < size ? unit - fill : size;
+            if (fill == 0) {
+                __builtin_memset(store->unit, 0xFF, sizeof(store->unit));
+            }
             __builtin_memcpy(store->unit + fill, from, part);
             whole = store->unit;
         }
         if (((offset + part) & (unit - 1u)) == 0 &&
-            flash->program(flash->context, mcuedit_slot_offset(flash, store->upload_slot) + offset - fill, whole,
+            flash->program(flash->context, mcuedit_slot_offset(store, store->upload_slot) + offset - fill, whole,
                            part + fill)) {
             store->upload_size = 0;
             return MCUEDIT_E_FLASH;
@@ -165,15 +172,10 @@ static int finish_unit(const mcuedit_store *store)
 {
     const mcuedit_flash *flash = store->config->flash;
     uint32_t size = store->upload_size, fill = size & (flash->program_unit - 1u);
-    uint8_t unit[sizeof(store->unit)];
-    for (uint32_t i = 0; i < sizeof(unit); i++) {
-        unit[i] = i < fill ? store->unit[i] : 0xFF;
-    }
-    if (fill != 0 && flash->program(flash->context, mcuedit_slot_offset(flash, store->upload_slot) + size - fill, unit,
-                                    flash->program_unit)) {
-        return MCUEDIT_E_FLASH;
-    }
-    return flash->sync && flash->sync(flash->context) ? MCUEDIT_E_FLASH : MCUEDIT_OK;
+    int failed =
+        fill != 0 && flash->program(flash->context, mcuedit_slot_offset(store, store->upload_slot) + size - fill,
+                                    store->unit, flash->program_unit);
+    return failed || (flash->sync && flash->sync(flash->context)) ? MCUEDIT_E_FLASH : MCUEDIT_OK;
 }
 
 static int finish(mcuedit_store *store, uint32_t local, uint8_t *slot)

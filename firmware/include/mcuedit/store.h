@@ -166,22 +166,24 @@ typedef struct {
 /* A store. Fields are private but for those that are named below. */
 typedef struct {
     const mcuedit_store_config *config;
-    uint32_t place; /* of the next record; at the start of a page: there is no room */
-    uint32_t spare; /* page that is erased when there is no room */
     const mcuedit_store_set *volatile arms[2];
     const mcuedit_store_set *volatile picked;
-    mcuedit_store_set sets[3];
-    mcuedit_store_view views[MCUEDIT_STORE_VIEWS];
-    mcuedit_store_state state;
     /* The upload. upload_size is 0 if there is none; upload_offset is the offset wanted next. */
     uint32_t upload_size;
     uint32_t upload_offset;
     uint8_t upload_slot;
     uint8_t has_sha256;
-    int8_t damage; /* why the confirmed stack is not active: an error of the last mcuedit_store_open, else 0 */
+    int8_t damage;  /* why the confirmed stack is not active: an error of the last mcuedit_store_open, else 0 */
+    uint32_t page;  /* bytes of a page of the journal */
+    uint32_t end;   /* of the journal: the first slot */
+    uint32_t place; /* of the next record; at the start of a page: there is no room */
+    uint32_t spare; /* page that is erased when there is no room */
+    mcuedit_store_state state;
+    mcuedit_store_counts counts;
+    mcuedit_store_set sets[3];
+    mcuedit_store_view views[MCUEDIT_STORE_VIEWS];
     uint8_t sha256[32];
     uint8_t unit[32];
-    mcuedit_store_counts counts;
 } mcuedit_store;
 
 /*
@@ -259,13 +261,6 @@ static inline uint16_t mcuedit_store_mask(const mcuedit_store *store, uint8_t ar
     return set ? set->mask : 0;
 }
 
-/* Where slot `slot` (below slot_count) lies in the region. */
-static inline uint32_t mcuedit_slot_offset(const mcuedit_flash *flash, uint32_t slot)
-{
-    uint32_t page = flash->erase_page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : flash->erase_page;
-    return page * flash->journal_pages + flash->slot_size * slot;
-}
-
 typedef struct {
     mcuedit_slot_state state;
     uint8_t proven; /* was confirmed at some time: may be activated whatever its counter */
@@ -292,7 +287,7 @@ static inline int mcuedit_store_slot_info(const mcuedit_store *store, uint8_t sl
     info->local = (bits & MCUEDIT_SLOT_LOCAL) != 0;
     info->size = bits & MCUEDIT_SLOT_SIZE;
     info->erases = store->state.slots[slot].erases;
-    info->bytes = flash->mapped + mcuedit_slot_offset(flash, slot);
+    info->bytes = flash->mapped + store->end + flash->slot_size * slot;
     return MCUEDIT_OK;
 }
 
