@@ -4,6 +4,7 @@
  * the journal, whose CRCs fit again where the script says so. Every opcode is a byte; its operands follow.
  */
 #include "flash.h"
+#include "mcuedit/crypto.h"
 #include "packages.h"
 
 #include "../../firmware/src/journal.c" /* for the CRC of its records */
@@ -26,9 +27,10 @@ static void reopen(mcuedit_store *store)
 
 static void install(mcuedit_store *store, script *from)
 {
-    uint8_t which = next(from) % FUZZ_PACKAGES, cut = next(from), slot;
+    uint8_t which = next(from) % FUZZ_PACKAGES, cut = next(from), slot, sha256[32];
     uint32_t size = fuzz_sizes[which], part = cut & 0x80 ? size * (cut & 0x7Fu) / 128u : size;
-    if (mcuedit_store_begin(store, size, NULL, &slot) == MCUEDIT_OK &&
+    mcuedit_sha256_of(NULL, fuzz_packages[which], size, sha256);
+    if (mcuedit_store_begin(store, size, cut & 1 ? sha256 : NULL, &slot) == MCUEDIT_OK &&
         mcuedit_store_append(store, 0, fuzz_packages[which], part) == MCUEDIT_OK) {
         mcuedit_store_end(store, &slot);
     }

@@ -30,6 +30,7 @@ LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096}  # byte
 _FLAGS = ("-g", "-O2", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all")
 _UNSEEN = "-fno-sanitize=fuzzer-no-link"  # loops over all bytes, which would tell libFuzzer nothing
 _WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
+_CORE = ("adapter", "delta", "dot", "error", "package", "package_probe", "stack", "window")
 _ALONE = ("adapter", "package")  # need no store
 _COUNT = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _COVERED = re.compile(r"cov: (\d+)")
@@ -70,22 +71,22 @@ class Fuzzers:
         self._generate()
         firmware = resources.path("firmware")
         self._core = self._objects([firmware / "src" / "crc32.c"], _UNSEEN)
-        self._core += self._objects(path for path in firmware.glob("src/*.c") if path.stem != "crc32")
+        self._core += self._objects(firmware / "src" / f"{name}.c" for name in _CORE)
         self._core += self._objects([*firmware.glob("engine/*.c"), HERE / "common.c"])
         self._core += self._objects(folder.glob("base*.c"))
         found = zcbor.find()
         for target in targets:
             more = []
             if target not in _ALONE:
+                more += self._objects(firmware.glob("src/store*.c"))
+                more += [] if target == "journal" else self._objects([firmware / "src" / "journal.c"])  # it includes it
                 more += self._objects([HERE / "flash.c"], _UNSEEN)
                 more += self._objects(crypto_sources(signatures=False), _UNSEEN)
             if target == "smp":
                 more += self._objects(firmware.glob("smp/*.c"), *found.flags)
                 more += self._objects(found.sources, *found.flags, "-w")
             own = self._objects([HERE / f"{target}.c"])
-            # The harness of the journal is the journal itself, too.
-            core = [name for name in self._core if target != "journal" or name != "src_journal.o"]
-            self._run([CLANG, "-fsanitize=fuzzer,address,undefined", *own, *more, *core, "-o", f"fuzz-{target}"])
+            self._run([CLANG, "-fsanitize=fuzzer,address,undefined", *own, *more, *self._core, "-o", f"fuzz-{target}"])
             self._seed(target)
 
     def _generate(self) -> None:
@@ -170,6 +171,7 @@ def _packages() -> Iterator[bytes]:
 # reopen (7), damage (8), a local adapter (9), look (10).
 _SCRIPTS = (
     bytes([0, 0, 0, 2, 1, 2, 99, 3, 7, 10]),
+    bytes([0, 0, 1, 0, 0, 1, 0, 1, 3, 2, 3, 1, 50, 4, 0, 0, 1, 10]),
     bytes([0, 0, 0, 0, 1, 0, 2, 3, 1, 9, 7, 7, 7, 10]),
     bytes([0, 2, 0, 2, 1, 2, 99, 3, 0, 3, 0, 2, 2, 2, 99, 4, 10]),
     bytes([0, 0, 0, 2, 1, 2, 99, 3, 0, 1, 0, 2, 2, 2, 99, 3, 4, 5, 0, 6, 1, 10]),
@@ -190,6 +192,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, int, Any]]:
     yield 0, 64, 0, {}
     yield 0, 64, 0, {"slot": 1}
     yield 2, 64, 1, {"mask": 2, "boots": 2, "ab": 50}  # the store takes slot 1 first
+    yield 2, 64, 4, {"arm": 1, "good": True}
     yield 2, 64, 2, {}
     yield 0, 64, 4, {}
     yield 2, 64, 1, {"mask": 0}
@@ -199,6 +202,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, int, Any]]:
     yield 2, 64, 6, {"slot": 0, "erase": True}
     yield 2, 64, 8, {"in": bytes(16), "who": "me", "out": True}
     yield 2, 64, 8, {"text": "who?"}
+    yield 2, 1, 0, {"hash": data[-136:-104], "confirm": False}
     yield 2, 1, 5, {"slot": 1}
     yield 2, 0, 5, {}
 
