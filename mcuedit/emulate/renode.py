@@ -32,7 +32,7 @@ OPTIONS = ("--disable-gui", "--plain", "--hide-log", "--console")
 _SLICES = 0.01, 0.32  # virtual seconds at once: the first ones, the longest
 _STARTED = "mcuedit-started"
 _PROBE, _COUNT = "mcuedit_probe", "port_instructions"  # firmware/port/probe.c
-_REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+(0x[0-9A-Fa-f]+)")
+_REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+\d+\W+(0x[0-9A-Fa-f]+)")  # name, index, value
 
 
 class RenodeSession:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
+from helpers.virtual import RENODE_RUNS, needs_gcc, needs_renode
 
 from mcuedit import base as bases
 from mcuedit import board, resources, zoo
@@ -118,7 +118,7 @@ def test_robot_needs_both() -> None:
 
 
 @needs_renode
-@pytest.mark.parametrize("board_name", RENODE_BOARDS)
+@pytest.mark.parametrize("board_name", RENODE_RUNS)
 def test_robot(tmp_path: Path, board_name: str) -> None:
     program = renode.program("renode-test")
     if program is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers import fake_renode
-from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
+from helpers.virtual import RENODE_RUNS, BuildEcho, needs_renode
 
 from mcuedit import base as bases
 from mcuedit import board
@@ -217,7 +217,7 @@ def test_program_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @needs_renode
-@pytest.mark.parametrize("name", RENODE_BOARDS)
+@pytest.mark.parametrize("name", RENODE_RUNS)
 def test_real_echo(echo: BuildEcho, name: str) -> None:
     with RenodeSession(board.load(name), echo(name).elf, count=True) as device:
         device.write(b"hello\n#\n!")

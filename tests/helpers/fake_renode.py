@@ -71,7 +71,11 @@ class Machine:
         elif command.startswith("sysbus ReadDoubleWord"):
             say("0x0000002A\r\n" if MODE != "dumb" else "0x00000000\r\n")
         elif command.endswith("GetRegistersValues"):
-            say("|R0|0x1|\r\n|SP|0x20001FF8|\r\n|PC|0x80001A2|\r\n" if MODE != "dumb" else "nothing of the kind\r\n")
+            say(
+                "| R0 | 0 | 0x1 |\r\n| R13 / SP | 13 | 0x20001FF8 |\r\n| R15 / PC | 15 | 0x80001A2 |\r\n"
+                if MODE != "dumb"
+                else "nothing of the kind\r\n"
+            )
         elif command == "quit":
             if MODE == "stubborn":
                 time.sleep(600)
