@@ -23,16 +23,17 @@ def command(as_json: bool) -> None:
                 f"{b.name}_cpu": b.cpu,
                 f"{b.name}_flash": b.flash.length,
                 f"{b.name}_ram": b.ram.length,
+                f"{b.name}_store": b.store.length if b.store else 0,
                 f"{b.name}_emulators": list(b.emulators),
                 f"{b.name}_runners": _runners(b),
             }
         print_json(values)
         return
     rows = [
-        (b.name, b.cpu, _size(b.flash), _size(b.ram), ", ".join(b.emulators), ", ".join(_runners(b)), b.description)
+        (b.name, b.cpu, *map(_size, (b.flash, b.ram, b.store)), ", ".join(b.emulators), ", ".join(_runners(b)), b.description)
         for b in boards
     ]
-    columns = ("board", "cpu", "flash", "RAM", "emulator", "flashed by", "description")
+    columns = ("board", "cpu", "flash", "RAM", "store", "emulator", "flashed by", "description")
     stdout().print(table("", columns, rows, left=("cpu", "emulator", "flashed by", "description")))
 
 
@@ -40,5 +41,5 @@ def _runners(b: board.Board) -> list[str]:
     return b.flashing.runners if b.flashing else []
 
 
-def _size(region: Region) -> str:
-    return f"{region.length // 1024} K"
+def _size(region: Region | None) -> str:
+    return f"{region.length // 1024} K" if region else ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Callable
 from functools import cache
 
@@ -65,6 +66,22 @@ def test_push(app: BuildApp, name: str, emulator: str) -> None:
             device.confirm()
             assert device.status().confirmed == (slot.index,)
             assert device.arms().runs[0] + device.arms().runs[1] > 0
+
+
+@needs_qemu
+def test_qemu_with_a_port_of_its_own(app: BuildApp) -> None:
+    """As README.md tells users to start it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none"]
+    command += ["-serial", f"tcp:127.0.0.1:{port},server=on,wait=on", "-kernel", str(app("mps2-an386").elf)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as qemu:
+        try:
+            with Device(f"tcp:127.0.0.1:{port}", timeout=TIMEOUT, tries=20) as device:
+                list(upload(device, FIX))
+                assert [slot.name for slot in device.status().slots if slot.state == "staged"] == ["fix"]
+        finally:
+            qemu.kill()
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -152,7 +152,7 @@ class Sweep:
 
 @pytest.mark.parametrize(
     ("name", "development", "every", "at_least"),
-    [("virt-m4", False, 4, 200), ("virt-m0", True, 8, 100)],  # signatures take a M0 long, at every boot
+    [("virt-m4", False, 4, 200), ("virt-m0", True, 40, 50)],  # signatures take a M0 long, at every boot
     ids=["virt-m4", "virt-m0 without keys"],
 )
 def test_cuts(name: str, development: bool, every: int, at_least: int, tmp_path: Path, figures: list[str]) -> None:
