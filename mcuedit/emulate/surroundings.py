@@ -7,6 +7,7 @@ from typing import Any
 
 from mcuedit.board import Board
 from mcuedit.emulate import controllers, registers
+from mcuedit.emulate.control import Controller
 from mcuedit.emulate.flash import Flash, Misuse
 from mcuedit.errors import McueditError
 
@@ -32,7 +33,7 @@ class Surroundings:
 
     def __init__(self, uc: Any, core: Any, board: Board, line: registers.Line, flash: Flash | None) -> None:
         self._core, self._board, self._line, self.flash = core, board, line, flash
-        self._controller: controllers.Controller | None = None
+        self._controller: Controller | None = None
         self.misuse: str | None = None
         self._pages = self._make_pages()
         try:

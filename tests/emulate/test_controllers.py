@@ -9,8 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from mcuedit import board
-from mcuedit.emulate.controllers import CONTROLLERS, Controller, Keyed, Stm32, controller
+from mcuedit.emulate.control import Controller, Keyed
+from mcuedit.emulate.controllers import CONTROLLERS, controller
 from mcuedit.emulate.flash import Cut, Flash, Misuse
+from mcuedit.emulate.stm32 import Stm32
 from mcuedit.errors import McueditError
 
 BOARDS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import packages
-from helpers.linked import Linked, View
+from helpers.linked import OWN, WRITE, Linked, View
 
 from mcuedit import board
 from mcuedit.base import Base
@@ -20,6 +20,7 @@ from mcuedit.emulate.updatable import build_device
 
 A, B, C, EXTRA = (packages.package(name=name, seed=i, counter=i) for i, name in enumerate("abcx", 1))
 ROWS = 1000
+RECORDS = 24  # of the journal that are there before: a page of it ends in the middle of STEPS
 BOOTS = 3  # of a trial; so many pass at most between a state and a look at it
 
 STEPS: list[tuple[str, Callable[[Linked], None]]] = [
@@ -97,6 +98,9 @@ class Sweep:
     def run(self) -> None:
         bench = self._bench
         bench.boot()
+        for _ in range(RECORDS):
+            bench.device.ask(OWN, 6, WRITE, slot=0, erase=True)
+        erased = list(bench.flash.erases)
         for name, step in STEPS:
             start = bench.save()
             before = bench.looks()
@@ -112,6 +116,8 @@ class Sweep:
                     self._check(f"{name}, {cut}", before | after)
             bench.restore(end)
             self._cut_boot(name, end, after)
+        pages = bench.flash.geometry.journal_pages
+        assert erased[:pages] != bench.flash.erases[:pages]
 
     @staticmethod
     def _ways(at: int) -> list[Cut]:
