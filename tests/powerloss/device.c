@@ -117,12 +117,9 @@ int device_slot_of(uint32_t package)
 {
     int found = -1;
     for (uint32_t slot = 0; slot < device.part.slot_count; slot++) {
-        mcuedit_slot_info info;
-        if (device_package_in(slot) == (int)package) {
-            mcuedit_store_slot_info(&device.store, (uint8_t)slot, &info);
-            if (found < 0 || info.state != MCUEDIT_SLOT_REVOKED) {
-                found = (int)slot;
-            }
+        uint32_t kept = device.store.state.slots[slot].bits >> MCUEDIT_SLOT_KEPT & 3u;
+        if (device_package_in(slot) == (int)package && (found < 0 || kept != MCUEDIT_KEPT_REVOKED)) {
+            found = (int)slot;
         }
     }
     return found;
@@ -159,4 +156,56 @@ const char *device_check_log(void)
     uint32_t least = state->sequence < places ? state->sequence : places;
     least = least < 16 ? least : 16;
     return count + 4 < least ? "records are missing" : NULL; /* torn ones take places, too */
+}
+
+flash_model *device_new(uint32_t unit, uint32_t page, uint32_t slot_size, uint32_t slots, uint32_t journal_pages)
+{
+    static flash_model flash;
+    device_geometry geometry = {unit, page, slot_size, slots, journal_pages};
+    flash_new(&flash, unit, page, device_region(&geometry));
+    device_init(&flash, &geometry);
+    return &flash;
+}
+
+void device_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed)
+{
+    flash_model *flash = device.flash;
+    flash->cut_at = flash->operations + at;
+    flash->cut_kind = kind;
+    flash->cut_amount = amount;
+    flash->cut_seed = seed;
+}
+
+int device_power(void)
+{
+    int dead = (int)device.flash->dead;
+    flash_no_cut(device.flash);
+    return dead;
+}
+
+void device_look(device_sight *sight)
+{
+    const mcuedit_store_state *state = mcuedit_store_status(&device.store);
+    *sight = (device_sight){.confirmed = state->confirmed,
+                            .previous = state->previous,
+                            .trial = state->trial,
+                            .in_trial = state->in_trial,
+                            .boots = state->boots,
+                            .floor = state->floor,
+                            .sequence = state->sequence,
+                            .pages = state->pages,
+                            .masks = {mcuedit_store_mask(&device.store, 0), mcuedit_store_mask(&device.store, 1)},
+                            .damage = (uint32_t)-device.store.damage,
+                            .operations = device.flash->operations,
+                            .violations = device.flash->violations};
+    for (uint32_t slot = 0; slot < device.part.slot_count; slot++) {
+        sight->kept[slot] = state->slots[slot].bits >> MCUEDIT_SLOT_KEPT & 3u;
+        sight->erases[slot] = state->slots[slot].erases;
+        sight->package[slot] = device_package_in(slot);
+    }
+}
+
+void device_idle(void)
+{
+    mcuedit_store_idle(&device.store);
 }

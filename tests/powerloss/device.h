@@ -39,6 +39,20 @@ int device_package_in(uint32_t slot);
 /* Where a package is kept (staged or proven, else revoked), -1: nowhere. */
 int device_slot_of(uint32_t package);
 
+/* For tests in Python: a device around a new flash of its own, and what there is to see of it. */
+flash_model *device_new(uint32_t unit, uint32_t page, uint32_t slot_size, uint32_t slots, uint32_t journal_pages);
+/* The next operation but `at` is cut in that way; everything fails until device_power, which tells whether it was. */
+void device_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed);
+int device_power(void);
+void device_idle(void); /* mcuedit_store_idle, which has no symbol */
+typedef struct {
+    uint32_t confirmed, previous, trial, in_trial, boots, floor, sequence, pages, masks[2], damage, operations,
+        violations;
+    uint32_t kept[MCUEDIT_STORE_SLOTS], erases[MCUEDIT_STORE_SLOTS];
+    int32_t package[MCUEDIT_STORE_SLOTS];
+} device_sight;
+void device_look(device_sight *sight);
+
 /* 0, or what is wrong with the log: sequence numbers, hashes, and that it is whole as far back as it must be. */
 const char *device_check_log(void);
 
