@@ -15,10 +15,11 @@
 #include "udp_flash.h"
 
 #define SOCKET_VARIABLE "MCUEDIT_UDP_SOCKET" /* keeps the port through a reset */
-#define USAGE                                                                                                \
-    "usage: device --flash FILE [--port N] [--id TEXT] [--geometry UNIT,PAGE,SLOT,SLOTS,JOURNAL]\n"          \
-    "              [--lose AFTER[,COUNT]] [--cut OPERATION[,before|torn|after]]\n"                           \
-    "--port 0 takes a free one. --lose drops COUNT datagrams, or all, after AFTER of them; --cut ends the\n" \
+#define USAGE                                                                                                         \
+    "usage: device --flash FILE [--port N] [--id TEXT] [--geometry UNIT,PAGE,SLOT,SLOTS,JOURNAL]\n"                   \
+    "              [--lose AFTER[,COUNT]] [--cut OPERATION[,before|torn|after]]\n"                                    \
+    "It listens on 127.0.0.1; --port 0 takes a free one. --lose drops COUNT datagrams, or all, after AFTER of them; " \
+    "--cut ends the\n"                                                                                                \
     "process at a unit programmed or page erased, with code 3: what it leaves in FILE is what a power cut would.\n"
 
 typedef struct {
