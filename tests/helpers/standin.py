@@ -289,8 +289,9 @@ class Served:
         while not self._stop.is_set():
             try:
                 request, peer = plug.recvfrom(65536)
-                if told := answers(request):
-                    plug.sendto(told, peer)
+                told = answers(request)
+                for out in told if isinstance(told, list) else [told] if told else []:
+                    plug.sendto(out, peer)
             except TimeoutError:
                 continue
             except OSError:
