@@ -63,7 +63,9 @@ def build_device(
         McueditError: as `device_sources` and `mcuedit.build.build`; the board has no place for a store.
     """
     if board.store is None:
-        raise McueditError(f"board {board.name} has no flash for a store", "its board.toml names no journal; take another board")
+        raise McueditError(
+            f"board {board.name} has no flash for a store", "its board.toml names no journal; take another board"
+        )
     more = (DEVELOPMENT,) if development else ()
     files = device_sources(base, keys, device_id)
     return build(board, files, "device", folder, toolchain=toolchain, opt=opt, defines=(*defines, *more))
