@@ -71,6 +71,7 @@ def build(
     compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
     probes = "MCUEDIT_PROBE" in defines
     defines = (*defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
+    defines = (*defines, *(("MCUEDIT_CORE_ERRORS_ONLY",) if app == "server" else ()))
     external, external_flags = _external(app)
     hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes, tflm), *external]
     if tflm:

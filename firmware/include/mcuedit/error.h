@@ -2,21 +2,29 @@
 #ifndef MCUEDIT_ERROR_H
 #define MCUEDIT_ERROR_H
 
-/* X(name, value, what happened). Values are part of the ABI: append only. */
-#define MCUEDIT_ERRORS(X)                                                                      \
-    X(OK, 0, "no error")                                                                       \
-    X(E_SIZE, -1, "size and length field differ, or the bytes end too soon")                   \
-    X(E_MAGIC, -2, "not an adapter or package, or another format version")                     \
-    X(E_CRC, -3, "CRC mismatch: corrupted")                                                    \
-    X(E_BASE, -4, "made for another base, or the base in flash is damaged")                    \
-    X(E_ALIGN, -5, "not at a 4-byte aligned address")                                          \
-    X(E_FIELD, -6, "a field is outside its range")                                             \
-    X(E_GEOMETRY, -7, "tap, target, shape or quantization do not fit")                         \
-    X(E_BOUND, -8, "an accumulator could overflow")                                            \
-    X(E_LABEL, -9, "malformed or contradictory label")                                         \
-    X(E_RANK, -10, "more active factors than the stack has room for")                          \
-    X(E_COMMAND, -11, "unknown or malformed command")                                          \
-    X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")    \
+/*
+ * X(name, value, what happened). Values are part of the ABI: append only, each one less than the one before.
+ *
+ * The core's own. Firmware that compiles its adapters in and never trains gives no other; error.c compiled with
+ * MCUEDIT_CORE_ERRORS_ONLY names no other.
+ */
+#define MCUEDIT_CORE_ERRORS(X)                                               \
+    X(OK, 0, "no error")                                                     \
+    X(E_SIZE, -1, "size and length field differ, or the bytes end too soon") \
+    X(E_MAGIC, -2, "not an adapter or package, or another format version")   \
+    X(E_CRC, -3, "CRC mismatch: corrupted")                                  \
+    X(E_BASE, -4, "made for another base, or the base in flash is damaged")  \
+    X(E_ALIGN, -5, "not at a 4-byte aligned address")                        \
+    X(E_FIELD, -6, "a field is outside its range")                           \
+    X(E_GEOMETRY, -7, "tap, target, shape or quantization do not fit")       \
+    X(E_BOUND, -8, "an accumulator could overflow")                          \
+    X(E_LABEL, -9, "malformed or contradictory label")                       \
+    X(E_RANK, -10, "more active factors than the stack has room for")        \
+    X(E_COMMAND, -11, "unknown or malformed command")                        \
+    X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")
+
+/* Of packages, stores and training. */
+#define MCUEDIT_MORE_ERRORS(X)                                                                 \
     X(E_FLASH, -13, "the flash could not be read, programmed or erased")                       \
     X(E_FORM, -14, "not of the form of a package: a field, a TLV, the name or a probe")        \
     X(E_HASH, -15, "the package's hash is not that of its bytes")                              \
@@ -36,6 +44,8 @@
     X(E_DIVERGED, -29, "training diverged")                                                    \
     X(E_SATURATED, -30, "a factor reached its limit")                                          \
     X(E_UNLEARNED, -31, "the corrections are not learned within the steps")
+
+#define MCUEDIT_ERRORS(X) MCUEDIT_CORE_ERRORS(X) MCUEDIT_MORE_ERRORS(X)
 
 typedef enum {
 #define MCUEDIT_ERROR_ENUM(name, value, text) MCUEDIT_##name = (value),
