@@ -118,12 +118,15 @@ static bool gather(const mcuedit_train_f *train)
 
 static void move_b(const mcuedit_train_f *train, int32_t rate)
 {
-    int32_t unit = to_peak(train->h, train->rank);
+    int32_t unit = to_peak(train->h, train->rank), h[MCUEDIT_TRAIN_RANK];
     int16_t *b = train->b;
+    for (uint32_t k = 0; k < train->rank; k++) {
+        h[k] = (train->h[k] * unit) >> 16;
+    }
     for (uint32_t i = 0; unit != 0 && i < train->n_out; i++) {
+        int32_t step = rate * train->g[i];
         for (uint32_t k = 0; k < train->rank; k++, b++) {
-            int32_t h = (train->h[k] * unit) >> 16;
-            int32_t to = *b - ((rate * train->g[i] * h + 8192) >> 14);
+            int32_t to = *b - ((step * h[k] + 8192) >> 14);
             *b = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
             train->state->saturated |= to != *b;
         }
@@ -139,15 +142,8 @@ static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
         most = away > most ? away : -away > most ? -away : most;
     }
     for (uint32_t k = 0; unit != 0 && k < train->rank; k++) {
-        int32_t c = rate * ((train->at_h[k] * unit) >> 16) * 512 / most, sum = 0;
-        int16_t *a = train->a + k * train->pitch;
-        for (uint32_t j = 0; j < train->n; j++) {
-            int16_t *at = &a[MCUEDIT_AT(j, train->n)];
-            int32_t to = *at - ((c * (x[j] - zx) + 32768) >> 16);
-            *at = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
-            sum += *at;
-        }
-        train->sum[k] = sum;
+        int32_t c = rate * ((train->at_h[k] * unit) >> 16) * 512 / most;
+        train->sum[k] = mcuedit_train_move(train->a + k * train->pitch, x, c, zx, FACTOR_MOST, train->n);
     }
 }
 

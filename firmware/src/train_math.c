@@ -94,6 +94,29 @@ void mcuedit_train_add(int32_t *acc, const int8_t *x, int32_t c, uint32_t n)
 
 #endif
 
+static inline int32_t move(int16_t *w, int32_t change, int32_t most)
+{
+    int32_t to = *w - (change >> 16);
+    to = to > most ? most : to < -most ? -most : to;
+    *w = (int16_t)to;
+    return to;
+}
+
+int32_t mcuedit_train_move(int16_t *w, const int8_t *x, int32_t c, int32_t zx, int32_t most, uint32_t n)
+{
+    int32_t sum = 0, half = 32768 - c * zx;
+    for (uint32_t fours = n / 4u; fours != 0; fours--, w += 4, x += 4) {
+        sum += move(w, c * x[0] + half, most);
+        sum += move(w + MCUEDIT_AT(1u, 4u), c * x[1] + half, most);
+        sum += move(w + MCUEDIT_AT(2u, 4u), c * x[2] + half, most);
+        sum += move(w + 3, c * x[3] + half, most);
+    }
+    for (n &= 3u; n != 0; n--) {
+        sum += move(w++, c * *x++ + half, most);
+    }
+    return sum;
+}
+
 int32_t mcuedit_train_limit(uint32_t n)
 {
     int32_t most = (int32_t)(((UINT32_C(1) << 30) - 1u) / (128u * n));

@@ -23,6 +23,9 @@ int32_t mcuedit_train_dot(const int8_t *x, const int16_t *w, uint32_t n);
 /* acc += c * x; |c| <= 32767. */
 void mcuedit_train_add(int32_t *acc, const int8_t *x, int32_t c, uint32_t n);
 
+/* w -= (c * (x - zx) + 2^15) / 2^16, within +-most. Returns the sum of the new w. */
+int32_t mcuedit_train_move(int16_t *w, const int8_t *x, int32_t c, int32_t zx, int32_t most, uint32_t n);
+
 /* Largest weight with which no product with an int8 row of n elements leaves 31 bits. */
 int32_t mcuedit_train_limit(uint32_t n);
 

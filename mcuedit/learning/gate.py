@@ -131,7 +131,7 @@ class GateTrainer:
     def _scores(self) -> IntArray:
         """Of every row less the centre's, in units of the margin: int16 on the device."""
         sums = self._rows @ self.w
-        return np.clip((sums - sums[0]) >> self._shift, -INT16, INT16)
+        return np.asarray(np.clip((sums - sums[0]) >> self._shift, -INT16, INT16))
 
     def _moved(self, scores: IntArray) -> IntArray:
         """Scores of the corrections as if they were of another cluster: int64[p, clusters], their own apart."""

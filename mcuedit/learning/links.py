@@ -125,4 +125,6 @@ _LOOKUPS = ("HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "QUANTIZE", "RELU", "RELU6",
 
 
 def _no_way(op: Op, why: str) -> McueditError:
-    return McueditError(f"op {op.index} {op.kind} lies between the trained op and the logits: {why}", "train a later op")
+    return McueditError(
+        f"op {op.index} {op.kind} lies between the trained op and the logits: {why}", "train a later op"
+    )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcuedit.learning.gate import GateTrainer
 
 STATE = 60  # bytes of mcuedit_train_state
@@ -31,9 +33,7 @@ def gate_macs(twin: GateTrainer) -> int:
 FACTORS_STATE = 24  # bytes of mcuedit_train_factors_state
 
 
-def factors_workspace(
-    n_in: int, n_out: int, rank: int, width: int, values: int, corrections: int, replay: int
-) -> int:
+def factors_workspace(n_in: int, n_out: int, rank: int, width: int, values: int, corrections: int, replay: int) -> int:
     """MCUEDIT_TRAIN_FACTORS_SIZE: bytes of workspace for `rank` factors of an op.
 
     Args:
@@ -43,3 +43,14 @@ def factors_workspace(
     rows = corrections + replay
     masters = 2 * rank * (n_in + 1 & ~1) + (2 * (n_out * (rank + 1) + rows) + 3 & ~3)
     return FACTORS_STATE + 24 * rank + 8 * width + masters + (values + rows * n_in + 3 & ~3)
+
+
+def factors_macs(shapes: Sequence[tuple[int, int]], rank: int) -> int:
+    """Multiply-accumulates of one step with a loss.
+
+    Args:
+        shapes: (n_in, n_out) of the trained op, then of the FULLY_CONNECTED ops behind it.
+    """
+    forward = sum(n_in * n_out for n_in, n_out in shapes)
+    backward = sum(n_in * n_out for n_in, n_out in shapes[1:])
+    return forward + backward + 3 * rank * sum(shapes[0])
