@@ -11,7 +11,8 @@
 #include "journal.h"
 
 #define SIZE  ((uint32_t)sizeof(mcuedit_record))
-#define TRIES 4 /* erases and places for a record before the flash is given up */
+#define ROOM  (SIZE <= 128u ? 128u : 256u) /* from one record to the next: pages are whole numbers of it */
+#define TRIES 4                            /* erases and places for a record before the flash is given up */
 
 typedef char state_has_no_gaps[sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS ? 1 : -1];
 typedef char record_is_whole_units[sizeof(mcuedit_record) % 32 == 0 ? 1 : -1];
@@ -31,20 +32,13 @@ static bool is_record(const mcuedit_flash *flash, uint32_t offset, mcuedit_recor
            record->sequence < to && record->crc == crc_of(flash, record);
 }
 
-/* The next place for a record; the first one of the next page where a page has no room for one more. */
-static uint32_t next_place(const mcuedit_store *store, uint32_t place)
-{
-    uint32_t next = place + SIZE, page = (place & ~(store->page - 1u)) + store->page;
-    return next + SIZE > page ? page : next;
-}
-
 /* `record`, at `place`, holds from now on. The page after its own is the spare one, whatever becomes of the next. */
 static void hold(mcuedit_store *store, const mcuedit_record *record, uint32_t place)
 {
     store->state = record->state;
     store->state.sequence = record->sequence + 1;
     __builtin_memcpy(store->state.chain, record->chain, sizeof(record->chain));
-    store->place = next_place(store, place);
+    store->place = place + ROOM;
     store->spare = (place & ~(store->page - 1u)) + store->page;
     if (store->spare == store->end) {
         store->spare = 0;
@@ -55,7 +49,7 @@ void mcuedit_journal_open(mcuedit_store *store)
 {
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
-    for (uint32_t place = 0; place != store->end; place = next_place(store, place)) {
+    for (uint32_t place = 0; place != store->end; place += ROOM) {
         if (is_record(flash, place, &record, store->state.sequence, UINT32_MAX)) {
             hold(store, &record, place);
         }
@@ -67,6 +61,13 @@ void mcuedit_journal_begin(const mcuedit_store *store, mcuedit_record *record, u
     *record = (mcuedit_record){.event = event, .slot = slot, .state = store->state};
 }
 
+void mcuedit_journal_name(mcuedit_record *record, const mcuedit_package *package)
+{
+    record->counter = package->counter;
+    __builtin_memcpy(record->key, package->key_hash, sizeof(record->key));
+    __builtin_memcpy(record->digest, package->digest, sizeof(record->digest));
+}
+
 /* Programs `record` where nothing is, not even a torn one, and reads it back. */
 static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *record)
 {
@@ -74,7 +75,7 @@ static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *re
     record->crc = crc_of(flash, record);
     return flash->program(flash->context, place, record, SIZE) == 0 &&
            (!flash->sync || flash->sync(flash->context) == 0) &&
-           is_record(flash, place, &back, record->sequence, UINT32_MAX) && back.crc == record->crc;
+           is_record(flash, place, &back, record->sequence, UINT32_MAX);
 }
 
 static bool is_blank(const mcuedit_flash *flash, uint32_t place)
@@ -108,7 +109,7 @@ int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
                 continue;
             }
         }
-        store->place = next_place(store, place);
+        store->place = place + ROOM;
         if (is_blank(flash, place)) { /* and not torn */
             if (write(flash, place, record)) {
                 hold(store, record, place);
@@ -125,7 +126,7 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t bytes[M
     const mcuedit_flash *flash = store->config->flash;
     uint32_t best = store->state.sequence;
     mcuedit_record record;
-    for (uint32_t place = 0; place != store->end; place = next_place(store, place)) {
+    for (uint32_t place = 0; place != store->end; place += ROOM) {
         if (is_record(flash, place, &record, from, best)) {
             best = record.sequence;
             record.crc = mcuedit_crc32(0, (const uint8_t *)&record, RECORD_CRC);

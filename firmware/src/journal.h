@@ -27,6 +27,9 @@ void mcuedit_journal_open(mcuedit_store *store);
 /* A record that changes nothing yet. */
 void mcuedit_journal_begin(const mcuedit_store *store, mcuedit_record *record, uint8_t event, uint8_t slot);
 
+/* Counter, key and digest of `record` become those of a package. */
+void mcuedit_journal_name(mcuedit_record *record, const mcuedit_package *package);
+
 /* Writes `record`; its state is that of the store from now on. MCUEDIT_E_FLASH: nothing has changed. */
 int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record);
 

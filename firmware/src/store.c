@@ -61,9 +61,7 @@ static int add_slot(mcuedit_store *store, mcuedit_store_set *set, uint32_t slot,
         }
     }
     if (package.counter > record->counter) {
-        record->counter = package.counter;
-        __builtin_memcpy(record->key, package.key_hash, sizeof(record->key));
-        __builtin_memcpy(record->digest, package.digest, sizeof(record->digest));
+        mcuedit_journal_name(record, &package);
     }
     view->name = package.name;
     view->probes = kept == MCUEDIT_KEPT_STAGED ? package.probes : NULL;
@@ -89,7 +87,9 @@ static int prepare(mcuedit_store *store, uint32_t mask, const mcuedit_store_set 
             return MCUEDIT_E_BUSY;
         }
     }
-    *set = (mcuedit_store_set){.set.adapters = set->adapters, .mask = (uint16_t)mask};
+    set->set.adapters = set->adapters;
+    set->set.count = 0;
+    set->mask = (uint16_t)mask;
     int err = MCUEDIT_OK;
     for (uint32_t slot = 0; !err && mask >> slot != 0; slot++) {
         err = (mask >> slot & 1u) == 0 ? MCUEDIT_OK : add_slot(store, set, slot, record);
@@ -218,7 +218,7 @@ int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, u
     if (refused) {
         return refused;
     }
-    if (!err || mask == 0) {
+    if (!err || !set) {
         store->arms[1] = set;
         store->counts = (mcuedit_store_counts){{0}, {0}, {0}};
     }
@@ -280,12 +280,11 @@ int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot)
     if ((state->trial & bit) != 0) {
         end_trial(state, MCUEDIT_KEPT_REVOKED);
     }
-    bool is_confirmed = (state->confirmed & bit) != 0;
-    if (is_confirmed || (state->previous & bit) != 0) {
-        if (is_confirmed) { /* what was before it, or the factory's */
-            prepare(store, (state->previous & bit) != 0 ? 0 : state->previous, &set, &record);
-            state->confirmed = set ? set->mask : 0;
-        }
+    if ((state->confirmed & bit) != 0) {
+        state->confirmed = 0;
+        set = NULL;
+    }
+    if (((state->previous | store->state.confirmed) & bit) != 0) {
         state->previous = 0;
     }
     return commit(store, &record, set);

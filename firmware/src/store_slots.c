@@ -81,19 +81,17 @@ static uint32_t choose_slot(const mcuedit_store *store)
 }
 
 /* Erases `size` bytes of a slot, and whatever is recorded of it first. */
-static int clear(mcuedit_store *store, uint32_t slot, uint32_t size, const uint8_t *sha256)
+static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
 {
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
     mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
-    if (sha256) {
-        __builtin_memcpy(record.digest, sha256, sizeof(record.digest));
-    }
-    record.state.slots[slot].bits = 0;
-    record.state.slots[slot].erases++;
-    record.state.last = (uint8_t)slot;
-    if ((record.state.previous >> slot & 1u) != 0) {
-        record.state.previous = 0;
+    mcuedit_store_state *state = &record.state;
+    state->slots[slot].bits = 0;
+    state->slots[slot].erases++;
+    state->last = (uint8_t)slot;
+    if ((state->previous >> slot & 1u) != 0) {
+        state->previous = 0;
     }
     int err = mcuedit_journal_append(store, &record);
     size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
@@ -113,11 +111,11 @@ int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha25
     store->has_sha256 = sha256 != NULL;
     if (sha256) {
         for (uint8_t i = 0; i < flash->slot_count; i++) {
-            uint32_t kept = mcuedit_slot_kept(store, i);
-            if (kept != MCUEDIT_KEPT_NONE && (store->state.slots[i].bits & MCUEDIT_SLOT_SIZE) == size &&
-                is_hash(store, i, size, sha256)) {
+            uint32_t bits = store->state.slots[i].bits; /* no size: empty */
+            if ((bits & MCUEDIT_SLOT_SIZE) == size && is_hash(store, i, size, sha256)) {
                 *slot = i;
-                return kept == MCUEDIT_KEPT_REVOKED ? MCUEDIT_E_REVOKED : MCUEDIT_STORE_THERE;
+                return (bits >> MCUEDIT_SLOT_KEPT & 3u) == MCUEDIT_KEPT_REVOKED ? MCUEDIT_E_REVOKED
+                                                                                : MCUEDIT_STORE_THERE;
             }
         }
         __builtin_memcpy(store->sha256, sha256, sizeof(store->sha256));
@@ -126,7 +124,7 @@ int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha25
     if (chosen == flash->slot_count) {
         return MCUEDIT_E_FULL;
     }
-    int err = clear(store, chosen, size, sha256);
+    int err = clear(store, chosen, size);
     if (!err) {
         store->upload_size = size;
         store->upload_offset = 0;
@@ -145,13 +143,13 @@ int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *byte
     while (size != 0) {
         uint32_t unit = flash->program_unit, fill = offset & (unit - 1u), part = size & ~(unit - 1u);
         const uint8_t *whole = from;
-        if (fill != 0 || part == 0) { /* units that come in pieces */
-            part = unit - fill < size ? unit - fill : size;
+        if (fill != 0 || part == 0) { /* a unit that comes in pieces */
             if (fill == 0) {
                 __builtin_memset(store->unit, 0xFF, sizeof(store->unit));
             }
-            __builtin_memcpy(store->unit + fill, from, part);
+            store->unit[fill] = *from;
             whole = store->unit;
+            part = 1;
         }
         if (((offset + part) & (unit - 1u)) == 0 &&
             flash->program(flash->context, mcuedit_slot_offset(store, store->upload_slot) + offset - fill, whole,
@@ -207,9 +205,7 @@ static int finish(mcuedit_store *store, uint32_t local, uint8_t *slot)
     mcuedit_journal_begin(store, &record, local ? MCUEDIT_LOG_LOCAL : MCUEDIT_LOG_STAGE, (uint8_t)number);
     record.state.slots[number].bits = bits;
     if (!local) {
-        record.counter = package.counter;
-        __builtin_memcpy(record.key, package.key_hash, sizeof(record.key));
-        __builtin_memcpy(record.digest, package.digest, sizeof(record.digest));
+        mcuedit_journal_name(&record, &package);
     }
     *slot = (uint8_t)number;
     return mcuedit_journal_append(store, &record);
@@ -242,10 +238,8 @@ int mcuedit_store_erase(mcuedit_store *store, uint8_t slot)
     if ((mcuedit_slots_in_use(store) >> slot & 1u) != 0) {
         return MCUEDIT_E_BUSY;
     }
-    if (store->upload_slot == slot) {
-        store->upload_size = 0;
-    }
-    return clear(store, slot, flash->slot_size, NULL);
+    store->upload_size = 0; /* it may be this one */
+    return clear(store, slot, flash->slot_size);
 }
 
 int mcuedit_store_development(void)

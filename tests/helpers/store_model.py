@@ -166,21 +166,16 @@ class Model:
             return "E_STATE"
         if self.slots[i].kept == REVOKED:
             return "OK"
-        made = self.arms[0]
-        back, was = (0 if self.previous >> i & 1 else self.previous), self.confirmed
-        if was >> i & 1:
-            error, _, made = self._prepare(back)
-            made = made if error == "OK" else [0]
+        was = self.confirmed >> i & 1
         self.slots[i].kept = REVOKED
         if (self.trial or 0) >> i & 1:
             self._end(REVOKED)
-        if was >> i & 1:
-            self.confirmed = made[0]
-        if (was | self.previous) >> i & 1:
+        if was:
+            self.confirmed, self.arms[0] = 0, [0]
+        if was or self.previous >> i & 1:
             self.previous = 0
-        self.arms[0] = made
         if self.trial is None:
-            self.arms[1] = made
+            self.arms[1] = self.arms[0]
         return "OK"
 
     def erase(self, i: int) -> str:

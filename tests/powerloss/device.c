@@ -22,11 +22,16 @@ static struct {
     int lies;
 } device;
 
-static int verify(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message, uint32_t size)
+#ifdef REAL_SIGNATURES
+#define check_signature mcuedit_ed25519_check
+#else
+static int check_signature(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message,
+                           uint32_t size)
 {
     (void)context, (void)key, (void)message;
-    return signature[0] == 0 || size != 32; /* packages.py gives refused ones a signature of zeros */
+    return signature[0] == 0 || size != 32; /* of zeros: the wrong one */
 }
+#endif
 
 static int ask(void *context, const mcuedit_probe_input *probe)
 {
@@ -57,7 +62,8 @@ void device_init(flash_model *flash, const device_geometry *geometry)
                                   .program = flash_program,
                                   .erase = flash_erase,
                                   .sync = flash_sync};
-    device.trust = (mcuedit_trust){.keys = device_keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = verify};
+    device.trust =
+        (mcuedit_trust){.keys = device_keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = check_signature};
     device.config =
         (mcuedit_store_config){.flash = &device.part, .trust = &device.trust, .stack = &device.stack, .ask = ask};
 }
@@ -208,4 +214,15 @@ void device_look(device_sight *sight)
 void device_idle(void)
 {
     mcuedit_store_idle(&device.store);
+}
+
+void device_damage(uint32_t slot, uint32_t offset)
+{
+    device.flash->bytes[device.store.end + slot * device.part.slot_size + offset] ^= 0x10;
+}
+
+void device_fill(const void *bytes, uint32_t size)
+{
+    memcpy(device.flash->bytes, bytes, size);
+    memset(device.flash->spent, 1, size / device.flash->unit);
 }

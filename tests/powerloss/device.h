@@ -52,6 +52,10 @@ typedef struct {
     int32_t package[MCUEDIT_STORE_SLOTS];
 } device_sight;
 void device_look(device_sight *sight);
+/* Turns a bit in a slot. */
+void device_damage(uint32_t slot, uint32_t offset);
+/* Lets the flash begin with these bytes. */
+void device_fill(const void *bytes, uint32_t size);
 
 /* 0, or what is wrong with the log: sequence numbers, hashes, and that it is whole as far back as it must be. */
 const char *device_check_log(void);

@@ -237,12 +237,15 @@ int mcuedit_store_confirm(mcuedit_store *store);
 int mcuedit_store_rollback(mcuedit_store *store);
 
 /*
- * Revokes a slot for good: its bytes are refused from now on. A trial with it ends; if it is confirmed, the stack
- * before it is confirmed instead, or the factory's.
+ * Revokes a slot for good: its bytes are refused from now on. A trial with it ends. If it is confirmed, the factory's
+ * state is confirmed instead, at once; who wants the stack before rolls back first.
  */
 int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot);
 
-/* Erases a slot that is neither confirmed nor in the trial (MCUEDIT_E_STATE), nor in use (MCUEDIT_E_BUSY). */
+/*
+ * Erases a slot that is neither confirmed nor in the trial (MCUEDIT_E_STATE), nor in use (MCUEDIT_E_BUSY). An upload
+ * that was under way is given up.
+ */
 int mcuedit_store_erase(mcuedit_store *store, uint8_t slot);
 
 /* The persistent state, read-only. */
