@@ -112,6 +112,7 @@ def state_of(status: Status) -> dict[str, Any]:
         "ab": status.ab,
         "floor": status.floor,
         "development": status.development,
+        "damage": status.damage,
     }
 
 
@@ -119,6 +120,8 @@ def report(address: str, status: Status, as_json: bool) -> None:
     """The state that a verb left behind."""
     if status.development:
         note("development build: it takes packages without a known signature")
+    if status.damage:
+        note(f"the confirmed stack does not pass the checks ({status.damage}): push a newer version")
     if as_json:
         print_json({"address": address, **state_of(status)})
         return

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -57,41 +57,38 @@ def command(path: Path, to: str | None, fleet_path: Path | None, as_json: bool, 
     return _push(path, to, fleet_path, as_json, _Options(**options))  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
 class _Options:
     """The options by name."""
 
-    def __init__(
-        self,
-        *,
-        key_paths: tuple[Path, ...],
-        activate: bool,
-        confirm: bool,
-        ab: int | None,
-        boots: int | None,
-        hold: float,
-        worst: int,
-        canary: int,
-        max_failures: int,
-        jobs: int,
-        results: Path | None,
-        resume: bool,
-        total: float,
-        timeout: float,
-        tries: int,
-    ) -> None:
-        self.keys, self.ab, self.boots, self.hold, self.worst = key_paths, ab, boots, hold, worst / 100
-        self.goal = deliver.CONFIRMED if confirm else deliver.TRIAL if activate else deliver.STAGED
-        self.canary, self.max_failures, self.jobs = canary, max_failures, jobs
-        self.results, self.resume = results, resume
-        self.total, self.timeout, self.tries = total, timeout, tries
+    key_paths: tuple[Path, ...]
+    activate: bool
+    confirm: bool
+    ab: int | None
+    boots: int | None
+    hold: float
+    worst: int
+    canary: int
+    max_failures: int
+    jobs: int
+    results: Path | None
+    resume: bool
+    total: float
+    timeout: float
+    tries: int
+
+    @property
+    def goal(self) -> str:
+        """How far the package is to get."""
+        return deliver.CONFIRMED if self.confirm else deliver.TRIAL if self.activate else deliver.STAGED
 
 
 def _push(path: Path, to: str | None, fleet_path: Path | None, as_json: bool, options: _Options) -> int:
     data = _packages.read(path)
-    package = _checked(data, path, options.keys)
+    package = _checked(data, path, options.key_paths)
     limits = Limits(total=options.total)
     plan = Plan(
-        data, package, options.goal, options.ab, options.boots, options.hold, worst=options.worst, limits=limits
+        data, package, options.goal, options.ab, options.boots, options.hold, worst=options.worst / 100, limits=limits
     )
     if to is not None:
         return _one(plan, to, as_json, options)

@@ -21,7 +21,8 @@ from mcuedit.transport import Arms, Device, LinkError, Status
 def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
     """Show a device: its base, its slots, its trial, the counters of its arms, an upload that is under way.
 
-    Exit code 1 if its audit log or its counter does not go on from what the registry saw last.
+    Exit code 1 if its audit log or counter does not go on from what the registry saw last, or if the confirmed stack
+    is damaged.
     """
     with Device(to, timeout, tries) as device:
         status = device.status()
@@ -42,7 +43,7 @@ def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
         _json(to, status, arms, newer, trouble)
     else:
         _show(to, status, arms, newer, trouble)
-    return 1 if trouble else 0
+    return 1 if trouble or status.damage else 0
 
 
 def _newer(status: Status) -> list[str]:

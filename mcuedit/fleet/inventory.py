@@ -17,7 +17,7 @@ from mcuedit import tables
 from mcuedit.errors import McueditError
 from mcuedit.transport import Address, parse
 
-EXAMPLE = "the section on fleets in README.md"
+EXAMPLE = "fleet.toml in README.md"
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class StatusResponse(message.ReadResponse):
     log: U32
     head: Annotated[bytes, Field(min_length=8, max_length=8)]
     wear: U32
+    damage: int = 0
     up: Annotated[list[U32], Field(min_length=2, max_length=2)] | None = None
 
 

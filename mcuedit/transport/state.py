@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcuedit.transport import messages as m
+from mcuedit.transport.reasons import error_of
 
 STATES = ("empty", "staged", "trial", "confirmed", "revoked")
 
@@ -48,6 +49,7 @@ class Status:
         development: it takes packages without a known signature.
         records, head: sequence of the audit log's next record, and the hash that its last one ends with.
         wear: erases of its journal.
+        damage: name of the error for which the confirmed stack is not in force; empty if it is.
         upload: (offset, size) of an upload that is open.
     """
 
@@ -65,6 +67,7 @@ class Status:
     records: int
     head: str
     wear: int
+    damage: str
     upload: tuple[int, int] | None
     slots: tuple[Slot, ...]
 
@@ -134,6 +137,7 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         records=told.log,
         head=told.head.hex(),
         wear=told.wear,
+        damage=error_of(m.GROUP, abs(told.damage))[0] if told.damage else "",
         upload=(told.up[0], told.up[1]) if told.up else None,
         slots=tuple(slots),
     )

@@ -196,6 +196,21 @@ def test_an_outdated_registry_is_not_trusted_blindly(verb, package, device, regi
         assert kept.execute("SELECT count(*) FROM deployments WHERE state = 'accepted'").fetchone() == (1,)
 
 
+def test_a_damaged_package_is_told_and_pushed_again(verb, package, device, tmp_path):
+    """Flash loses a bit: the device goes on with what still holds, and the host says so."""
+    to, path = ("--to", device.address), package(counter=1)
+    verb("push", path, *to, "--confirm")
+    device.stop()
+    flash = bytearray((tmp_path / "flash").read_bytes())
+    flash[flash.index(path.read_bytes()) + 60] ^= 1
+    (tmp_path / "flash").write_bytes(flash)
+    device.start()
+    told = verb("status", *to, code=1)
+    assert (told["active"], told["damage"]) == ([], "E_HASH")
+    assert verb("push", package(version="1.2.1", counter=2), *to, "--confirm")["active_names"] == ["fix@1.2.1"]
+    assert verb("status", *to)["damage"] == ""
+
+
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory):
     """The device's app on a board."""
