@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class FactorSetup:
     """How a device trains factors of one op; the room is as in TrainSetup."""
 
     op: int
-    options: FactorOptions = FactorOptions()
+    options: FactorOptions = field(default_factory=FactorOptions)
     corrections: int = 4
     replay: int = 32
     replay_least: int = 1

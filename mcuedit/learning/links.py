@@ -62,8 +62,7 @@ class FullyConnected:
         self._shape = x.shape
         self.w = data.reshape(geometry.n_out, -1).astype(np.int64) - (weights.zero if weights.scale.size == 1 else 0)
         self._lo, self._hi = limits(op, y)
-        scales = np.array(linear.multipliers(x, weights, y), np.int64)
-        self._m, self._s = (scales[:, 0], scales[:, 1]) if len(scales) > 1 else (None, None)
+        self._scales = np.array(linear.multipliers(x, weights, y), np.int64)
 
     def forward(self, x: Int8Array) -> Int8Array:
         return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
@@ -74,10 +73,10 @@ class FullyConnected:
     def coefficients(self, y: Int8Array, g: IntArray) -> IntArray:
         """What every row of weights counts for."""
         g = unclamped(g, y, self._lo, self._hi)
-        if self._m is None or self._s is None:
+        if len(self._scales) == 1:
             return g
-        down = np.minimum(15 + self._s.max() - self._s, 31)
-        coefficients: IntArray = (g * (self._m >> 16)) >> down
+        m, s = self._scales.T
+        coefficients: IntArray = (g * (m >> 16)) >> np.minimum(15 + s.max() - s, 31)
         return coefficients
 
 

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device that learns, on a virtual board: firmware/apps/learn.c, executed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mcuedit import codegen
+from mcuedit.base import Base
+from mcuedit.board import Board
+from mcuedit.build import BuildResult, build
+from mcuedit.codegen import TrainSetup
+from mcuedit.emulate import open_session
+from mcuedit.emulate.device import Answer
+from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.virtual import READY
+from mcuedit.errors import McueditError
+from mcuedit.learning import GateStatistics
+
+
+class Refused(McueditError):
+    """The device refuses; `name` is that of its error."""
+
+    def __init__(self, command: str, name: str) -> None:
+        super().__init__(f"the device refuses to {command}: {name}", _HINTS.get(name, ""))
+        self.name = name
+
+
+_HINTS = {
+    "E_REPLAY": "confirm more answers, or others: what was confirmed must stay as it is",
+    "E_CONTRADICTION": "one input can have one answer",
+    "E_CLASS": "name a class of the base",
+    "E_FULL": "adopt or drop what was learned so far",
+    "E_UNLEARNED": "correct the same question in other words",
+}
+
+
+class Learner:
+    """One device; use it as a context manager.
+
+    Args:
+        count: count instructions of `train`; slower.
+        toolchain, opt: as `mcuedit.build.build`.
+
+    Attributes:
+        built: the firmware.
+
+    Raises:
+        McueditError: it cannot be built or started.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        statistics: GateStatistics,
+        setup: TrainSetup,
+        emulator: str,
+        board: Board,
+        *,
+        count: bool = False,
+        toolchain: str = "auto",
+        opt: str = "2",
+    ) -> None:
+        named = replace(base, name="base")
+        files = sources(named) | codegen.render_base(named, keep=(setup.tap_tensor(named),))
+        files |= codegen.render_train(named, statistics, setup)
+        self._per_instruction = board.emulation(emulator).ticks_per_instruction
+        defines = ("MCUEDIT_PROBE",) if count else ()
+        self._count = count
+        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        try:
+            self.built: BuildResult = build(
+                board, files, "learn", Path(self._folder.name), toolchain=toolchain, opt=opt, defines=defines
+            )
+            self._session = open_session(emulator, board, self.built.elf, count=count, timeout=120)
+            if (said := self._session.read_line()) != READY:
+                raise McueditError(f"the device on {board.name} said {said!r} at its start", "")
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def say(self, line: str) -> str:
+        """One command; its reply.
+
+        Raises:
+            Refused: the reply is an error.
+        """
+        self._session.write(line.encode() + b"\n")
+        word, _, rest = self._session.read_line().partition(" ")
+        if word == "error":
+            raise Refused(line.split(" ", 1)[0], rest)
+        return rest if word in ("adapter", "workspace") else f"{word} {rest}".strip()
+
+    def ask(self, prompts: Sequence[str]) -> list[Answer]:
+        """Answers to text prompts."""
+        found = []
+        for prompt in prompts:
+            _, index, label = (self.say(f"ask {prompt}") + " ").split(" ", 2)
+            found.append(Answer(int(index), label.strip()))
+        return found
+
+    def learn(self, wordings: Sequence[str], wanted: int, confirmed: Sequence[str], name: str = "") -> bytes:
+        """Corrects, confirms, trains and adopts: the adapter's bytes.
+
+        Raises:
+            Refused: the device cannot; what was in force stays so.
+        """
+        for prompt in confirmed:
+            self.say(f"yes {prompt}")
+        for prompt in wordings:
+            self.say(f"fix {wanted} {prompt}")
+        self.say("train 0")
+        return bytes.fromhex(self.say(f"adopt {name}".strip()))
+
+    def instructions(self) -> int | None:
+        """What the last `train` took; None without counting."""
+        if not self._count:
+            return None
+        first, second, third, *_ = map(int, self.say("ticks").split()[1:])
+        return round(((third - second) - (second - first)) / self._per_instruction)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.__exit__(None, None, None)
+        self._folder.cleanup()
