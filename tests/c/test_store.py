@@ -10,6 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import unicorn
+import unicorn.arm_const
+from elftools.elf.elffile import ELFFile
 from helpers import packages, storage
 from helpers.crypto import crypto_sources, needs_monocypher
 from helpers.native import includes
@@ -340,7 +343,12 @@ def test_erases_of_the_journal_are_spread_and_counted(library: Path) -> None:
     assert len(device.log()) >= 3 * 16
 
 
-@pytest.mark.skipif(GCC is None or not GCC.version().startswith("12."), reason="arm-none-eabi-gcc 12 is not installed")
+needs_gcc = pytest.mark.skipif(
+    GCC is None or not GCC.version().startswith("12."), reason="arm-none-eabi-gcc 12 is not installed"
+)
+
+
+@needs_gcc
 def test_code_and_ram(tmp_path: Path) -> None:
     firmware = resources.path("firmware")
     files = [*sorted((firmware / "src").glob("store*.c")), firmware / "src" / "journal.c"]
@@ -395,3 +403,52 @@ def test_with_real_signatures(tmp_path: Path) -> None:
     assert device.install(good[:-1] + bytes([good[-1] ^ 1])) == "E_SIGNATURE"
     device.boot()
     assert device.look().masks[0] != 0
+
+
+SWAP = """
+#include "mcuedit/store.h"
+static mcuedit_stack stack;
+static const mcuedit_store_config config = {.stack = &stack};
+static mcuedit_adapter adapters[4];
+static mcuedit_store store;
+static mcuedit_store_set sets[2];
+void prepare(void) {
+    for (int i = 0; i < 2; i++) {
+        sets[i].set.adapters = sets[i].adapters;
+        sets[i].set.count = 4;
+        for (int k = 0; k < 4; k++) sets[i].adapters[k] = &adapters[k];
+        store.arms[i] = &sets[i];
+    }
+    store.config = &config;
+    store.state.in_trial = 1;
+}
+void swap(void) {
+    mcuedit_store_pick(&store, 1);
+    mcuedit_stack_latch(&stack);
+}
+void stop(void) {}
+"""
+
+
+@needs_gcc
+def test_a_swap_takes_few_instructions(tmp_path: Path) -> None:
+    (tmp_path / "swap.c").write_text(SWAP)
+    firmware = resources.path("firmware") / "src"
+    files = [str(firmware / f"{name}.c") for name in ("store", "stack")]
+    link = ("-nostdlib", "-Wl,-Ttext=0x10000,-Tdata=0x20000,-Tbss=0x20000,--gc-sections,-e,swap,-u,prepare,-u,stop")
+    run_gcc(*link, "swap.c", *files, "-lgcc", "-o", "swap.elf", folder=tmp_path)
+    with (tmp_path / "swap.elf").open("rb") as file:
+        elf = ELFFile(file)
+        at = {symbol.name: symbol["st_value"] for symbol in elf.get_section_by_name(".symtab").iter_symbols()}
+        core = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        core.mem_map(0, 0x40000)
+        for part in elf.iter_segments():
+            core.mem_write(part["p_vaddr"], part.data())
+    executed: list[int] = []
+    core.hook_add(unicorn.UC_HOOK_CODE, lambda _core, address, _size, _data: executed.append(address))
+    for name in ("prepare", "swap"):
+        executed.clear()
+        core.reg_write(unicorn.arm_const.UC_ARM_REG_SP, 0x3F000)
+        core.reg_write(unicorn.arm_const.UC_ARM_REG_LR, at["stop"])
+        core.emu_start(at[name] | 1, at["stop"] & ~1, count=100_000)
+    assert 20 < len(executed) <= 120  # 200 are allowed; with four adapters
