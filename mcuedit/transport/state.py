@@ -122,6 +122,8 @@ def slot_of(told: m.SlotResponse) -> Slot:
 
 def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
     """As it stands in an answer."""
+    in_trial = told.test if told.test is not None else bool(told.trial or told.boots)
+    mended = told.mask == told.good and not in_trial  # the device's word is of its last start
     return Status(
         base=told.base.hex(),
         device=told.id,
@@ -130,14 +132,14 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         active=slots_of(told.mask),
         confirmed=slots_of(told.good),
         trial=slots_of(told.trial),
-        in_trial=told.test if told.test is not None else bool(told.trial or told.boots),
+        in_trial=in_trial,
         boots=told.boots,
         ab=told.ab,
         development=told.dev,
         records=told.log,
         head=told.head.hex(),
         wear=told.wear,
-        damage=error_of(m.GROUP, abs(told.damage))[0] if told.damage else "",
+        damage=error_of(m.GROUP, abs(told.damage))[0] if told.damage and not mended else "",
         upload=(told.up[0], told.up[1]) if told.up else None,
         slots=tuple(slots),
     )
