@@ -53,14 +53,6 @@ enum { PROBE_SIZE = 6, PROBES_MAX = 4 };
 #error "the sizes above say otherwise"
 #endif
 
-static bool same(const uint8_t *a, const uint8_t *b, uint32_t size)
-{
-    while (size != 0 && *a == *b) {
-        a++, b++, size--;
-    }
-    return size == 0;
-}
-
 /* Are the TLVs at `at` (any address) those of a package, with a name of that length? */
 static bool are_tlvs(const uint8_t *at, uint32_t name_length)
 {
@@ -172,7 +164,7 @@ static int check_signer(const mcuedit_package *package, const mcuedit_trust *tru
     for (uint32_t i = 0; i < trust->key_count; i++) {
         __builtin_memcpy(info.key, trust->keys[i], sizeof(info.key));
         trust->sha256(trust->context, &info, sizeof(info), digest);
-        if (same(digest, package->key_hash, sizeof(digest))) {
+        if (__builtin_memcmp(digest, package->key_hash, sizeof(digest)) == 0) {
             return trust->verify(trust->context, info.key, package->signature, package->digest, 32)
                        ? MCUEDIT_E_SIGNATURE
                        : MCUEDIT_OK;
@@ -190,7 +182,7 @@ int mcuedit_package_check(mcuedit_package *package, const mcuedit_trust *trust, 
         return err;
     }
     trust->sha256(trust->context, bytes, size - UNPROTECTED_SIZE, digest);
-    if (!same(digest, package->digest, sizeof(digest))) {
+    if (__builtin_memcmp(digest, package->digest, sizeof(digest)) != 0) {
         return MCUEDIT_E_HASH;
     }
     bool unsigned_too = false;
@@ -201,5 +193,5 @@ int mcuedit_package_check(mcuedit_package *package, const mcuedit_trust *trust, 
     if (err) {
         return err;
     }
-    return same(package->base, base->id, sizeof(base->id)) ? MCUEDIT_OK : MCUEDIT_E_BASE;
+    return __builtin_memcmp(package->base, base->id, sizeof(base->id)) == 0 ? MCUEDIT_OK : MCUEDIT_E_BASE;
 }
