@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+from rich.markup import escape
 
 from mcuedit.cli._common import note, print_json, stdout, table
 from mcuedit.errors import McueditError
@@ -140,7 +141,7 @@ def slot_table(status: Status) -> object:
         (
             s.index,
             s.state + ("*" if s.index in status.active else ""),
-            title(s) if s.state != "empty" else "",
+            escape(title(s)) if s.state != "empty" else "",
             s.counter or "",
             f"{s.size:,}" if s.size else "",
             s.key[:12],

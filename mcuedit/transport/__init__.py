@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices in the field over SMP: UDP, serial ports, and UARTs that an emulator gives as a TCP socket."""
+"""Devices in the field over SMP: UDP, serial ports, and UARTs that an emulator gives as a TCP socket.
+
+address     udp:HOST:PORT and the like
+wire        one link to a device, as smpclient's transports
+messages    of user group 64; refusals: errors as messages
+state       what a device says about itself, as plain values
+device      asks, asks again, and says why it gave up
+upload      a package, resumable and bounded in time
+reasons     one word for each way to fail
+"""
 
 from mcuedit.transport.address import Address, parse
 from mcuedit.transport.device import Device
 from mcuedit.transport.reasons import LinkError, Refused
-from mcuedit.transport.state import Arms, Records, Slot, Status, mask_of
+from mcuedit.transport.state import Answer, Arms, Records, Slot, Status, mask_of
 from mcuedit.transport.upload import Limits, upload
 
 __all__ = [
     "Address",
+    "Answer",
     "Arms",
     "Device",
     "Limits",

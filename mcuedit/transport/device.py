@@ -17,7 +17,7 @@ from smpclient.generics import error, error_v2
 from mcuedit.transport import address as addresses
 from mcuedit.transport import messages as m
 from mcuedit.transport.reasons import BUSY, GARBAGE, UNREACHABLE, LinkError, Refused
-from mcuedit.transport.state import Arms, Records, Slot, Status, slot_of, status_of
+from mcuedit.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
 from mcuedit.transport.wire import Garbage, Wire
 
 T = TypeVar("T")
@@ -105,10 +105,17 @@ class Device:
         told = self.ask(lambda: m.ArmsRead())
         return Arms(tuple(told.runs), tuple(told.good), tuple(told.bad))
 
-    def answer(self, text: str) -> tuple[int, str]:
-        """Class and label of the device's answer to a prompt."""
-        told = self.ask(lambda: m.RunWrite(text=text))
-        return told.answer, told.label
+    def outcome(self, arm: int, good: bool) -> None:
+        """Reports that an answer of an arm was good or bad; normally the device's application does."""
+        self.ask(lambda: m.ArmsWrite(arm=arm, good=good))
+
+    def infer(self, given: str | bytes, who: str | None = None) -> Answer:
+        """One inference on a prompt, or on the bytes of the input tensor; `who` picks the arm of an A/B test."""
+        request: dict[str, Any] = {"text": given} if isinstance(given, str) else {"in": given}
+        if who is not None:
+            request["who"] = who
+        told = self.ask(lambda: m.RunWrite(**request))
+        return Answer(told.answer, told.label, told.arm)
 
     def chunk(self, package: bytes, at: int, first: bool) -> m.UploadWrite:
         """The largest request that uploads a package from byte `at` on and fits the device's buffer."""

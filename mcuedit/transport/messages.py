@@ -5,72 +5,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-from smp import error, image_management, message, os_management
+from pydantic import ConfigDict, Field
+from smp import image_management, message, os_management
 
-GROUP = 64
-_LOOSE = ConfigDict(extra="ignore", frozen=True)  # a newer device may say more
+from mcuedit.transport.refusals import GROUP, LOOSE, ImageV1, ImageV2, OsV1, OsV2, OwnV1, OwnV2
 
 U32 = Annotated[int, Field(ge=0, lt=1 << 32)]
-Name = Annotated[str, Field(max_length=32)]
+Name = Annotated[str, Field(max_length=32, pattern=r"^[ -~]*$")]  # it will stand on a terminal
 Arms = Annotated[list[U32], Field(min_length=2, max_length=2)]
 
 
-class Err(BaseModel):
-    """The map of a version-2 error; which codes there are is the device's affair (`reasons.error_of`)."""
-
-    model_config = _LOOSE
-    group: int
-    rc: int
-
-
-class ErrorV1(error.ErrorV1):
-    """{"rc": n}."""
-
-    model_config = _LOOSE
-    rc: int  # type: ignore[assignment]
-
-
-class ErrorV2(error.ErrorV2[error.MGMT_ERR]):
-    """{"err": {"group": g, "rc": n}}."""
-
-    model_config = _LOOSE
-    err: Err  # type: ignore[assignment]
-
-
-class _OwnV1(ErrorV1):
-    _GROUP_ID = GROUP
-
-
-class _OwnV2(ErrorV2):
-    _GROUP_ID = GROUP
-
-
-class _ImageV1(ErrorV1):
-    _GROUP_ID = 1
-
-
-class _ImageV2(ErrorV2):
-    _GROUP_ID = 1
-
-
-class _OsV1(ErrorV1):
-    _GROUP_ID = 0
-
-
-class _OsV2(ErrorV2):
-    _GROUP_ID = 0
-
-
 class _Refusable:
-    _ErrorV1 = _OwnV1
-    _ErrorV2 = _OwnV2
+    _ErrorV1 = OwnV1
+    _ErrorV2 = OwnV2
 
 
 class StatusResponse(message.ReadResponse):
     """The device as a whole; hashes and masks as SPEC.md gives them."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 0
     base: Annotated[bytes, Field(min_length=8, max_length=32)]
     id: Name
@@ -101,7 +54,7 @@ class StatusRead(message.ReadRequest, _Refusable):
 class SlotResponse(message.ReadResponse):
     """One slot; an empty one has no more than the first two."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 0
     slot: Annotated[int, Field(ge=0, le=15)]
     state: Annotated[int, Field(ge=0, le=4)]
@@ -124,7 +77,7 @@ class SlotRead(message.ReadRequest, _Refusable):
 class MaskResponse(message.WriteResponse):
     """The slots that are in force now."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID = GROUP
     mask: Annotated[int, Field(ge=0, lt=1 << 16)]
 
@@ -174,7 +127,7 @@ class RollbackWrite(message.WriteRequest, _Refusable):
 class ArmsResponse(message.ReadResponse):
     """Counters of the two arms: [confirmed stack, trial stack]."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 4
     runs: Arms
     good: Arms
@@ -188,10 +141,25 @@ class ArmsRead(message.ReadRequest, _Refusable):
     _Response = ArmsResponse
 
 
+class ArmsWriteResponse(message.WriteResponse):
+    """Of an outcome."""
+
+    _GROUP_ID, _COMMAND_ID = GROUP, 4
+
+
+class ArmsWrite(message.WriteRequest, _Refusable):
+    """Reports an outcome of an arm, good or bad."""
+
+    _GROUP_ID, _COMMAND_ID = GROUP, 4
+    _Response = ArmsWriteResponse
+    arm: int
+    good: bool
+
+
 class LogResponse(message.ReadResponse):
     """Whole records of the audit log, from sequence `at` on."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 5
     first: U32
     next: U32
@@ -212,7 +180,7 @@ class LogRead(message.ReadRequest, _Refusable):
 class SlotWriteResponse(message.WriteResponse):
     """The slot as it is now."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 6
     slot: int
     state: Annotated[int, Field(ge=0, le=4)]
@@ -230,7 +198,7 @@ class SlotWrite(message.WriteRequest, _Refusable):
 class RunResponse(message.WriteResponse):
     """What the device answers, and the arm that did."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 8
     answer: U32
     label: Annotated[str, Field(max_length=255)] = ""
@@ -251,7 +219,7 @@ class RunWrite(message.WriteRequest, _Refusable):
 class UploadResponse(message.WriteResponse):
     """The offset wanted next."""
 
-    model_config = _LOOSE
+    model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = 1, 1
     off: U32
     match: bool | None = None
@@ -261,21 +229,21 @@ class UploadWrite(image_management.ImageUploadWriteRequest):
     """One chunk of a package."""
 
     _Response = UploadResponse
-    _ErrorV1 = _ImageV1
-    _ErrorV2 = _ImageV2
+    _ErrorV1 = ImageV1
+    _ErrorV2 = ImageV2
 
 
 class ParametersRead(os_management.MCUMgrParametersReadRequest):
     """Asks for the size of the device's buffer."""
 
     _Response = os_management.MCUMgrParametersReadResponse
-    _ErrorV1 = _OsV1
-    _ErrorV2 = _OsV2
+    _ErrorV1 = OsV1
+    _ErrorV2 = OsV2
 
 
 class ResetWrite(os_management.ResetWriteRequest):
     """Resets the device."""
 
     _Response = os_management.ResetWriteResponse
-    _ErrorV1 = _OsV1
-    _ErrorV2 = _OsV2
+    _ErrorV1 = OsV1
+    _ErrorV2 = OsV2

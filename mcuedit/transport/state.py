@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mcuedit.transport import messages as m
 from mcuedit.transport.reasons import error_of
+from mcuedit.transport.refusals import GROUP
 
 STATES = ("empty", "staged", "trial", "confirmed", "revoked")
 
@@ -86,6 +87,15 @@ class Arms:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Of one inference: class, its name if it has one, and the arm that answered (0 confirmed, 1 trial)."""
+
+    answer: int
+    label: str
+    arm: int
+
+
+@dataclass(frozen=True)
 class Records:
     """Part of an audit log.
 
@@ -139,7 +149,7 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         records=told.log,
         head=told.head.hex(),
         wear=told.wear,
-        damage=error_of(m.GROUP, abs(told.damage))[0] if told.damage and not mended else "",
+        damage=error_of(GROUP, abs(told.damage))[0] if told.damage and not mended else "",
         upload=(told.up[0], told.up[1]) if told.up else None,
         slots=tuple(slots),
     )

@@ -16,6 +16,7 @@ from mcuedit.base import Base
 from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.updatable import build_device
+from mcuedit.transport import Device
 
 QUICK = ("--timeout", "0.5", "--tries", "3")
 
@@ -194,6 +195,24 @@ def test_an_outdated_registry_is_not_trusted_blindly(verb, package, device, regi
     assert verb("status", *to)["log"] == "ok"
     with sqlite3.connect(registry) as kept:
         assert kept.execute("SELECT count(*) FROM deployments WHERE state = 'accepted'").fetchone() == (1,)
+
+
+def test_two_arms_are_counted_and_a_bad_one_is_not_confirmed(verb, package, device):
+    """Who asks picks the arm: always the same one for one person, and both for many."""
+    to, of = ("--to", device.address), packages.model()
+    verb("push", package(counter=1), *to, "--activate", "--ab", "50%")
+    with Device(device.address) as link:
+        asked = [link.infer(bytes(of.input.size), who=f"user {i}").arm for i in range(20)]
+        assert asked == [link.infer(bytes(of.input.size), who=f"user {i}").arm for i in range(20)]
+        for arm, good in (0, True), (1, True), (1, False), (1, False):
+            link.outcome(arm, good)
+    told = verb("status", *to)
+    assert (told["arm_confirmed_runs"], told["arm_trial_runs"]) == (2 * asked.count(0), 2 * asked.count(1))
+    assert 0 < told["arm_trial_runs"] < 40
+    assert (told["arm_trial_good"], told["arm_trial_bad"], told["arm_confirmed_good"]) == (1, 2, 1)
+    told = verb("push", package(counter=1), *to, "--confirm", code=1)
+    assert (told["state"], told["in_trial"]) == ("unhealthy", True)
+    assert verb("rollback", *to)["active"] == []
 
 
 def test_a_damaged_package_is_told_and_pushed_again(verb, package, device, tmp_path):

@@ -107,6 +107,8 @@ def test_no_such_port():
         lambda request: b"HTTP/1.1 400 Bad Request\r\n\r\n",
         lambda request: answer(request, {"hello": "world"}),
         lambda request: answer(request, {"buf_size": "many", "buf_count": 1}),
+        lambda request: answer(request, [1, 2]),
+        lambda request: answer(request, {"buf_size": 512, "buf_count": 1, "header": 1, "smp_data": 2}),
         lambda request: answer(request, {})[:-1] + b"\xff",
         lambda request: answer(request, {}) + b"more",
     ],
@@ -116,6 +118,15 @@ def test_another_program_answers(other):
         quick(address, timeout=0.05).__enter__()
     assert caught.value.reason == reasons.GARBAGE
     assert "address" in caught.value.hint
+
+
+def test_a_device_whose_name_would_write_on_the_terminal():
+    with (
+        Served(Standin(name="\x1b[2J")) as (address,),
+        quick(address, timeout=0.05) as link,
+        pytest.raises(LinkError, match="no answer of an mcuedit device"),
+    ):
+        link.status()
 
 
 def test_a_late_answer_is_not_taken_for_another():
