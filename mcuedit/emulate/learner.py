@@ -49,6 +49,7 @@ class Learner:
 
     Attributes:
         built: the firmware.
+        trained: instructions of the last training, with `count`.
 
     Raises:
         McueditError: it cannot be built or started.
@@ -72,6 +73,7 @@ class Learner:
         self._per_instruction = board.emulation(emulator).ticks_per_instruction
         defines = ("MCUEDIT_PROBE",) if count else ()
         self._count = count
+        self.trained: int | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
             self.built: BuildResult = build(
@@ -115,6 +117,7 @@ class Learner:
         for prompt in wordings:
             self.say(f"fix {wanted} {prompt}")
         self.say("train 0")
+        self.trained = self.instructions()
         return bytes.fromhex(self.say(f"adopt {name}".strip()))
 
     def instructions(self) -> int | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mcuedit.carrier import carrier
 from mcuedit.learning.gate import GateTrainer
+from mcuedit.learning.statistics import GateStatistics
+from mcuedit.model import Model
 
 STATE = 60  # bytes of mcuedit_train_state
 
@@ -54,3 +57,17 @@ def factors_macs(shapes: Sequence[tuple[int, int]], rank: int) -> int:
     forward = sum(n_in * n_out for n_in, n_out in shapes)
     backward = sum(n_in * n_out for n_in, n_out in shapes[1:])
     return forward + backward + 3 * rank * sum(shapes[0])
+
+
+def gate_plan(model: Model, statistics: GateStatistics, tap: int, corrections: int, replay: int) -> dict[str, int]:
+    """What training a gate takes: bytes of RAM, flash and adapter (with one old answer), steps and their work."""
+    n_in, rows = carrier(model, tap).n_in, len(statistics.rows)
+    work = 2 * (1 + corrections + rows + replay + len(statistics.directions)) * n_in
+    adapter = 20 + 20 + 8 + n_in + n_in % 2 + 4 + 1 + 2
+    return {
+        "workspace": gate_workspace(n_in, corrections, replay, rows),
+        "flash": statistics.size,
+        "adapter": adapter + -adapter % 4,
+        "steps": statistics.steps,
+        "macs_per_step": work,
+    }

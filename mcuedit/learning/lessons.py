@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What devices are told, and what becomes of it: single corrections, learned one by one, on the twin or on a device.
+
+A lesson is one edit as a device meets it: some wordings of the question, the answer wanted, and inputs whose answers
+were confirmed. It knows nothing of the edit's other wordings, nor of what its subject is asked otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit.base import Base
+from mcuedit.carrier import carrier
+from mcuedit.delta import Delta
+from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.learning.gate import GateTrainer
+from mcuedit.learning.statistics import GateStatistics, gate_statistics
+from mcuedit.oracle import Reader
+from mcuedit.training import Options, place
+from mcuedit.training.placement import pairs
+
+Int8Array = npt.NDArray[np.int8]
+
+WIDEST = 512  # MCUEDIT_TRAIN_WIDTH
+FULL = (1 << 31) - 1
+OLD = 6  # MCUEDIT_TRAIN_OLD
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One correction as a device gets it.
+
+    Attributes:
+        edit: with no other prompts than the wordings.
+        wanted: the class. name: of a spare class; else empty.
+        confirmed: prompts whose answers must stay.
+    """
+
+    edit: Edit
+    wanted: int
+    name: str
+    confirmed: tuple[str, ...]
+
+
+class Unlearned(McueditError):
+    """A device would refuse; `name` is that of its error."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the correction is not learned: {name}", "other wordings, or other confirmed inputs")
+        self.name = name
+
+
+def lessons(base: Base, edits: EditSet, keep: KeepSet, wordings: int, confirmed: int, seed: int) -> list[Lesson]:
+    """A lesson of every edit, each as if it were the first: wordings and confirmed inputs are drawn by `seed`.
+
+    Raises:
+        McueditError: as `resolve_answers`; an edit or the keep set has fewer prompts.
+    """
+    rng, found = np.random.default_rng(seed), []
+    for edit in check_edits(edits).edits:
+        alone = replace(edits, edits=(edit,), notes=())
+        kept = check_keep(keep, alone).prompts
+        if len(edit.prompts) < wordings or len(kept) < confirmed:
+            raise McueditError(
+                f"{edits.where(edit)}: {len(edit.prompts)} wordings and {len(kept)} keep prompts, "
+                f"{wordings} and {confirmed} are asked for",
+                "give more of them, or ask for fewer",
+            )
+        chosen = tuple(edit.prompts[i] for i in rng.choice(len(edit.prompts), wordings, replace=False))
+        beside = tuple(kept[i] for i in rng.choice(len(kept), confirmed, replace=False))
+        answers = resolve_answers(alone, base.labels, base.model.output.size)
+        wanted = answers.classes[0]
+        found.append(Lesson(replace(edit, prompts=chosen), wanted, answers.labels.get(wanted, ""), beside))
+    return found
+
+
+def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "auto") -> tuple[int, int]:
+    """Tap and target for gates on the device: the best pair whose tap is narrow enough.
+
+    Raises:
+        McueditError: there is none.
+    """
+    model = read.base.model
+    options = Options(tap=tap, target=target)
+    ranked = [(c.tap, c.target) for c in place(read, keep, options)] or pairs(model, tap, target)[::-1]
+    for pair in ranked:
+        if carrier(model, pair[0]).n_in <= WIDEST and carrier(model, pair[0]).single:
+            return pair
+    raise McueditError(f"no tap of at most {WIDEST} elements and one row", "choose --tap and --target")
+
+
+def statistics_for(read: Reader, keep: KeepSet, tap: int) -> GateStatistics:
+    """What a device carries to train gates at `tap`."""
+    return gate_statistics(_rows(read, keep.prompts, tap), np.array(keep.lines, np.int64))
+
+
+def learn(read: Reader, lesson: Lesson, statistics: GateStatistics, pair: tuple[int, int]) -> Delta:
+    """What a device makes of a lesson, by its numpy twin.
+
+    Raises:
+        Unlearned: it would refuse.
+    """
+    corrections, replay = (_rows(read, prompts, pair[0]) for prompts in (lesson.edit.prompts, lesson.confirmed))
+    twin = GateTrainer(statistics, corrections, replay)
+    if twin.diverged:
+        raise Unlearned("E_DIVERGED")
+    twin.run()
+    if twin.saturated:
+        raise Unlearned("E_SATURATED")
+    at, a = twin.threshold()[0], twin.a()
+    if (replay.astype(np.int64) @ a > at).any():
+        raise Unlearned("E_REPLAY")
+    return _delta(read, lesson, pair, a, at)
+
+
+def _delta(read: Reader, lesson: Lesson, pair: tuple[int, int], a: Int8Array, at: int) -> Delta:
+    model = read.base.model
+    tap, target = (carrier(model, index) for index in pair)
+    logits = read(lesson.edit.prompts)[logits_tensor(model)].reshape(len(lesson.edit.prompts), -1)
+    leads = (logits == logits.max(axis=1, keepdims=True)).any(axis=0)
+    rows = np.union1d(np.flatnonzero(leads), lesson.wanted).astype(np.int64)
+    if len(rows) > OLD + 1:
+        raise Unlearned("E_FULL")
+    column = np.where(rows == lesson.wanted, 127, -127).astype(np.int8)[:, None]
+    one = np.ones(1, np.int64)
+    return Delta(
+        *pair, a[None], -at * one, FULL * one, 0 * one, column, rows, FULL, 0,
+        True, 8, tap.zx, target.act_lo, target.act_hi,
+    )  # fmt: skip
+
+
+def _rows(read: Reader, prompts: Sequence[str], tap: int) -> Int8Array:
+    values = read(list(prompts))[read.base.model.ops[tap].inputs[0]]
+    return values.reshape(len(prompts), -1)
