@@ -61,7 +61,7 @@ static int bad(void)
     return tell(0);
 }
 
-static const line_command commands[] = {{"who", who}, {"good", good}, {"bad", bad}};
+static const line_command commands[] = {LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LINE_COMMANDS_END};
 
 static void write_byte(void *context, uint8_t byte)
 {
@@ -104,7 +104,7 @@ int main(void)
         if (byte == SMP_FIRST || byte == SMP_NEXT) {
             serve_frame(byte);
         } else {
-            line_serve(byte, commands, sizeof(commands) / sizeof(commands[0]));
+            line_serve(byte, commands);
         }
     }
 }

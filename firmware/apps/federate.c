@@ -137,13 +137,13 @@ static int sum(void)
     return MCUEDIT_OK;
 }
 
-static const line_command commands[] = {{"b", replace}, {"fix", fix}, {"sum", sum}};
+static const line_command commands[] = {LINE_COMMANDS, {"b", replace}, {"fix", fix}, {"sum", sum}, LINE_COMMANDS_END};
 
 int main(void)
 {
     app.error = start();
     line_hello(app.error);
     for (;;) {
-        line_serve(port_uart_read(), commands, sizeof(commands) / sizeof(commands[0]));
+        line_serve(port_uart_read(), commands);
     }
 }

@@ -229,8 +229,9 @@ static int load(void)
     return ended(read_hex((int8_t *)app.workspace, sizeof(app.workspace)));
 }
 
-static const line_command commands[] = {{"fix", fix},   {"yes", yes},   {"train", train}, {"adopt", adopt},
-                                        {"drop", drop}, {"dump", dump}, {"load", load}};
+static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"yes", yes},
+                                        {"train", train}, {"adopt", adopt}, {"drop", drop},
+                                        {"dump", dump},   {"load", load},   LINE_COMMANDS_END};
 
 int main(void)
 {
@@ -240,6 +241,6 @@ int main(void)
     app.error = start();
     line_hello(app.error);
     for (;;) {
-        line_serve(port_uart_read(), commands, sizeof(commands) / sizeof(commands[0]));
+        line_serve(port_uart_read(), commands);
     }
 }

@@ -7,22 +7,26 @@
 #include "probe.h"
 #endif
 
-#define TEXT_MAX 255u /* bytes of a prompt */
+#define TEXT_MAX       255u /* bytes of a prompt */
 
-/* Nothing reads beyond the line's end. */
-static struct {
-    uint8_t first; /* read before the line was served */
-    uint8_t has_first;
-    uint8_t ended;
-} line;
+#define NOT_READ       (-2)
+
+#define TEXT(token)    #token
+#define AS_TEXT(macro) TEXT(macro)
+
+/* The byte to be served next, if it was read already; LINE_END from the line's end on: nothing reads beyond it. */
+static int next_byte;
 
 int line_byte(void)
 {
-    while (!line.ended) {
-        uint8_t byte = line.has_first ? line.first : port_uart_read();
-        line.has_first = 0;
+    while (next_byte != LINE_END) {
+        int byte = next_byte;
+        next_byte = NOT_READ;
+        if (byte == NOT_READ) {
+            byte = port_uart_read();
+        }
         if (byte == '\n') {
-            line.ended = 1;
+            next_byte = LINE_END;
         } else if (byte != '\r') {
             return byte;
         }
@@ -42,13 +46,6 @@ int line_digit(void)
     return byte == LINE_END ? LINE_END : MCUEDIT_E_COMMAND;
 }
 
-static void print_bytes(const int8_t *bytes, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        port_print_hex((uint8_t)bytes[i], 2);
-    }
-}
-
 static int infer(void)
 {
 #ifdef MCUEDIT_PROBE
@@ -57,7 +54,7 @@ static int infer(void)
     return app_infer();
 }
 
-static int ask(void)
+int line_ask(void)
 {
 #if MODEL_FEATURES > 0
     char text[TEXT_MAX];
@@ -89,7 +86,7 @@ static int ask(void)
 #endif
 }
 
-static int run(void)
+int line_run(void)
 {
     for (uint32_t i = 0; i < MODEL_INPUT_SIZE; i++) {
         int high = line_digit(), low = high < 0 ? high : line_digit();
@@ -106,25 +103,25 @@ static int run(void)
         return err;
     }
     port_print("out ");
-    print_bytes(APP_OUTPUT, MODEL_OUTPUT_SIZE);
+    for (uint32_t i = 0; i < MODEL_OUTPUT_SIZE; i++) {
+        port_print_hex((uint8_t)APP_OUTPUT[i], 2);
+    }
     port_print("\n");
     return MCUEDIT_OK;
 }
 
-static int stat(void)
+int line_stat(void)
 {
     port_print("stat stack=");
     port_print_unsigned(port_stack_peak());
-    port_print(" adapters=");
-    port_print_unsigned(APP_ADAPTERS);
-    port_print(" arena=");
+    port_print(" adapters=" AS_TEXT(APP_ADAPTERS) " arena=");
     port_print_unsigned(MODEL_ARENA_USED);
     port_print("\n");
     return MCUEDIT_OK;
 }
 
 #ifdef MCUEDIT_PROBE
-static int ticks(void)
+int line_ticks(void)
 {
     port_print("ticks");
     for (uint32_t i = 0; i < port_probe_count(); i++) {
@@ -136,15 +133,6 @@ static int ticks(void)
 }
 #endif
 
-static const line_command commands[] = {
-    {"ask", ask},
-    {"run", run},
-    {"stat", stat},
-#ifdef MCUEDIT_PROBE
-    {"ticks", ticks},
-#endif
-};
-
 static int same_word(const char *left, const char *right)
 {
     uint32_t i = 0;
@@ -154,7 +142,7 @@ static int same_word(const char *left, const char *right)
     return left[i] == right[i];
 }
 
-static int serve(const line_command *more, uint32_t count)
+static int serve(const line_command *command)
 {
     char word[LINE_WORD];
     uint32_t length = 0;
@@ -166,9 +154,7 @@ static int serve(const line_command *more, uint32_t count)
         word[length++] = (char)byte;
     }
     word[length] = '\0';
-    const uint32_t own = sizeof(commands) / sizeof(commands[0]);
-    for (uint32_t i = 0; i < own + count; i++) {
-        const line_command *command = i < own ? &commands[i] : &more[i - own];
+    for (; command->run; command++) {
         if (same_word(word, command->name)) {
             return command->run();
         }
@@ -192,12 +178,10 @@ void line_hello(int err)
     }
 }
 
-void line_serve(uint8_t first, const line_command *more, uint32_t count)
+void line_serve(uint8_t first, const line_command *commands)
 {
-    line.first = first;
-    line.has_first = 1;
-    line.ended = 0;
-    int err = serve(more, count);
+    next_byte = first;
+    int err = serve(commands);
     while (line_byte() != LINE_END) {
     }
     if (err) {

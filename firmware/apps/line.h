@@ -25,7 +25,27 @@ void line_error(int err);
 /* Says that the app is there, or why its base or an adapter is not. */
 void line_hello(int err);
 
-/* Serves one line whose first byte was read already: the commands that all apps have, and `count` more. */
-void line_serve(uint8_t first, const line_command *more, uint32_t count);
+/* Commands that all apps have. */
+int line_ask(void);
+int line_run(void);
+int line_stat(void);
+#ifdef MCUEDIT_PROBE
+int line_ticks(void);
+#define LINE_COMMANDS                                          \
+    {"ask", line_ask}, {"run", line_run}, {"stat", line_stat}, \
+    {                                                          \
+        "ticks", line_ticks                                    \
+    }
+#else
+#define LINE_COMMANDS                     \
+    {"ask", line_ask}, {"run", line_run}, \
+    {                                     \
+        "stat", line_stat                 \
+    }
+#endif
+#define LINE_COMMANDS_END {"", 0}
+
+/* Serves one line whose first byte was read already. */
+void line_serve(uint8_t first, const line_command *commands);
 
 #endif

@@ -37,7 +37,7 @@ static int use(void)
     return err;
 }
 
-static const line_command commands[] = {{"use", use}};
+static const line_command commands[] = {LINE_COMMANDS, {"use", use}, LINE_COMMANDS_END};
 
 int main(void)
 {
@@ -46,6 +46,6 @@ int main(void)
 #endif
     line_hello(app_start());
     for (;;) {
-        line_serve(port_uart_read(), commands, sizeof(commands) / sizeof(commands[0]));
+        line_serve(port_uart_read(), commands);
     }
 }
