@@ -2,8 +2,6 @@
 """Adapters of many devices made into one, and training that only ever sees sums."""
 
 from mcuedit.federated.aggregate import HOW, Aggregate, aggregate
-from mcuedit.federated.client import gradient, listen
-from mcuedit.federated.server import Server, shared_delta
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Outcome, Rounds, simulate
 
 __all__ = [
@@ -13,10 +11,6 @@ __all__ = [
     "Aggregate",
     "Outcome",
     "Rounds",
-    "Server",
     "aggregate",
-    "gradient",
-    "listen",
-    "shared_delta",
     "simulate",
 ]

@@ -15,9 +15,9 @@ from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated.devices import Devices
-from mcuedit.federated.server import shared_delta
 from mcuedit.federated.simulate import Int8Array, Outcome, Rounds, clients, simulate
 from mcuedit.oracle import Reader
+from mcuedit.training.frozen import shared_delta
 from mcuedit.training.gate import whitening
 
 

@@ -18,8 +18,7 @@ from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import Edit
 from mcuedit.errors import McueditError
 from mcuedit.federated import secure
-from mcuedit.federated.client import Says, gradient, listen
-from mcuedit.federated.server import Server
+from mcuedit.training.frozen import Masters, Says, gradient, listen
 
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]
@@ -130,8 +129,8 @@ def simulate(
         McueditError: as `secure.total`.
     """
     began = time.perf_counter()
-    rng, noise = np.random.default_rng(rounds.seed), privacy.seeded(rounds.seed)
-    server, compared, differing, dropped = Server(start, rounds.count), 0, 0, 0
+    rng, noise = np.random.default_rng(rounds.seed), privacy.seeded_bits(rounds.seed)
+    server, compared, differing, dropped = Masters(start, rounds.count), 0, 0, 0
     every = list(dict.fromkeys(e.prompt for owned in fleet for e in owned))
     row = {prompt: i for i, prompt in enumerate(every)}
     tapped, logits = read(every)
@@ -150,8 +149,7 @@ def simulate(
             secret = secure.total([secure.Client(i, members) for i in range(len(fleet))], flat, members, number)
             compared, differing = compared + plain.size, differing + int((secret != plain.ravel()).sum())
         if rounds.sigma:
-            draws = [privacy.discrete_gaussian(noise, rounds.sigma) for _ in range(plain.size)]
-            plain = plain + np.array(draws).reshape(plain.shape)
+            plain = plain + privacy.discrete_gaussians(noise, rounds.sigma, plain.size).reshape(plain.shape)
         server.step(number, plain)
         advance(1)
     made = Adapter("federated", "1.0.0", base_sha256, (server.delta,), labels, {"federated": {"clients": len(fleet)}})

@@ -40,6 +40,64 @@ class Schedule:
         """Noise multiplier: sigma over the sensitivity."""
         return self.sigma / self.clip
 
+    @property
+    def q(self) -> int:
+        """The rate in units of 2^-32, as `sampled` takes it: never more than `rate`."""
+        return min(int(self.rate * (1 << 32)), (1 << 32) - 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule and what it gives away.
+
+    Attributes:
+        examples: that are protected, each from being known to be among them or not.
+        epsilon, delta: of adding or removing one example.
+    """
+
+    schedule: Schedule
+    examples: int
+    epsilon: float
+    delta: float
+
+    def flat(self) -> dict[str, float | int]:
+        """Keys and values for --json and for what an adapter remembers."""
+        s = self.schedule
+        values = {"epsilon": round(self.epsilon, 4), "delta": self.delta, "sigma": s.sigma, "clip": s.clip}
+        return {**values, "steps": s.steps, "rate": s.rate, "private_examples": self.examples}
+
+    def __str__(self) -> str:
+        s = self.schedule
+        how = f"sigma {s.sigma}, clip {s.clip}, {s.steps} steps, rate {s.rate:g}"
+        return f"epsilon {self.epsilon:.2f} at delta {self.delta:.1e} for each of {self.examples:,} examples ({how})"
+
+
+def level(examples: int) -> float:
+    """The delta that we state: examples^-1.1, well below one in `examples`."""
+    return 1 / float(max(examples, 2) ** 1.1)
+
+
+def plan(text: str, rate: float, examples: int, delta: float | None = None) -> Plan:
+    """Reads "sigma,clip,steps" as --dp takes it, and says what that gives away.
+
+    Args:
+        rate: probability that an example takes part in a step.
+        examples: how many are protected.
+        delta: None: `level`.
+
+    Raises:
+        McueditError: these are not three integers in range, or there is nothing to protect.
+    """
+    parts = text.split(",")
+    if len(parts) != 3 or not all(p.strip().isdecimal() for p in parts):
+        raise McueditError(f"--dp {text!r}", "three integers: SIGMA,CLIP,STEPS, such as 200,50,30")
+    if examples < 1:
+        raise McueditError("nothing to protect", "private training needs at least one example")
+    sigma, clip, steps = (int(p) for p in parts)
+    schedule = Schedule(sigma, clip, steps, rate)
+    delta = level(examples) if delta is None else delta
+    return Plan(schedule, examples, epsilon(schedule, delta), delta)
+
 
 def epsilon(schedule: Schedule, delta: float) -> float:
     """Epsilon at `delta` of the schedule with continuous Gaussian noise, by Renyi divergences: what we state.

@@ -3,12 +3,13 @@
  * A device's part of federated training: A is frozen and the same everywhere, B is learned (SPEC.md, section 12).
  *
  * In a round the device adds up the gradient of its own examples and sends the integers, masked or noisy; no example
- * leaves it. The same arithmetic as mcuedit/federated/client.py, to the byte.
+ * leaves it. The same arithmetic as mcuedit/training/frozen.py, to the byte.
  */
 #ifndef MCUEDIT_FEDERATE_H
 #define MCUEDIT_FEDERATE_H
 
 #include "mcuedit/mcuedit.h"
+#include "mcuedit/privacy.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +37,49 @@ int mcuedit_federate_example(const mcuedit_adapter *adapter, const int8_t *h, co
  * is written, if a value is -128. Must not be called while an inference uses the adapter.
  */
 int mcuedit_federate_replace(void *adapter_bytes, const int8_t *b);
+
+/*
+ * A schedule of training with differential privacy; mcuedit.privacy computes its epsilon on the host. A step:
+ *
+ * 1. for every private example: mcuedit_sampled(random, rate); if true, an inference and mcuedit_private_example;
+ * 2. for every public one, if there are any: an inference and mcuedit_private_keep;
+ * 3. mcuedit_private_step, and mcuedit_federate_replace.
+ *
+ * The schedule must be fixed before the first step, and one schedule is all that the same examples are used for: a
+ * second one adds its epsilon.
+ */
+typedef struct {
+    const mcuedit_random *random; /* of a true random number generator */
+    uint32_t rate;                /* an example takes part in a step with probability rate / 2^32 */
+    uint16_t sigma;               /* of the noise on every element of a step's sum, 1..MCUEDIT_SIGMA_MAX */
+    uint16_t clip;                /* L2 norm that the gradient of one example has at most, 1..MCUEDIT_CLIP_MAX */
+    uint16_t steps;
+} mcuedit_private;
+
+/* MCUEDIT_E_FIELD if a value of the schedule is out of range. */
+int mcuedit_private_check(const mcuedit_private *schedule);
+
+/*
+ * Clips one private example's gradient and adds it to `sum`; `own` is room for it. Both are int32 [n_rows][rank].
+ * Returns as mcuedit_federate_example.
+ */
+int mcuedit_private_example(const mcuedit_private *schedule, const mcuedit_adapter *adapter, const int8_t *h,
+                            const int8_t *logits, uint16_t classes, uint16_t wanted, int32_t *own, int32_t *sum);
+
+/*
+ * Adds the gradient of a public example, whose answer is to stay, to `sum`, as it is. Its rival is the largest logit of
+ * the delta's rows, as nothing else moves. Returns as mcuedit_federate_example.
+ */
+int mcuedit_private_keep(const mcuedit_adapter *adapter, const int8_t *h, const int8_t *logits, uint16_t classes,
+                         uint16_t answer, int32_t *sum);
+
+/*
+ * Ends step `number` (from 0): puts noise on `sum`, moves `masters` (B in 1/256) along it, writes `b`, and sets `sum`
+ * to zero. How far it moves depends on the noisy sum alone, never on how many examples there were. MCUEDIT_E_STATE, and
+ * nothing happens, after the last step of the schedule.
+ */
+int mcuedit_private_step(const mcuedit_private *schedule, uint16_t number, uint32_t size, int32_t *sum,
+                         int32_t *masters, int8_t *b);
 
 #ifdef __cplusplus
 }

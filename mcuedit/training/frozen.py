@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server's part: a shared A, and steps of B from sums of gradients (SPEC.md, section 12)."""
+"""Deltas whose A is random and frozen, so that only B is learned (SPEC.md, section 12; FFA-LoRA, Sun et al., 2024).
+
+With A the same for everybody the mean of B is the mean of BA, and a gradient is a handful of integers: what federated
+and private training need. firmware/src/federate.c does the same to the byte.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mcuedit.carrier import carrier
-from mcuedit.delta import Delta
+from mcuedit.delta import Delta, add
 from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import Model
@@ -19,6 +24,7 @@ Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 
+MARGIN = 8  # logits by which the wanted class is to lead
 ONE = 256  # master units per int8 unit of B
 OPEN = 0.2  # share of the keep set that a gate of the shared A is open on
 _FULL = 100  # h that a gate reaches on its widest input
@@ -34,6 +40,7 @@ def shared_delta(
     white: FloatArray,
     *,
     step: float = 0.02,
+    share: float = OPEN,
 ) -> Delta:
     """A delta with random gates, frozen from here on, and B = 0.
 
@@ -44,6 +51,7 @@ def shared_delta(
         tapped: int8[n, n_in], tap inputs of a keep set that server and devices share; it places the gates.
         white: float32[n_in, n_in], coordinates in which rewording is white.
         step: logits that one unit of B times one unit of h adds.
+        share: of the keep set that a gate is open on.
 
     Raises:
         McueditError: no rows, or more than the target has.
@@ -56,7 +64,7 @@ def shared_delta(
     direction = rng.standard_normal((rank, tap.n_in)).astype(np.float32) @ white
     a = np.round(direction / np.abs(direction).max(axis=1, keepdims=True) * 127).astype(np.int8)
     sums = tapped.astype(np.int64) @ a.T.astype(np.int64)
-    c = -np.quantile(sums, 1 - OPEN, axis=0).astype(np.int64)
+    c = -np.quantile(sums, 1 - share, axis=0).astype(np.int64)
     m, s = quantize_multiplier(_FULL / max(float((sums + c).max()), 1.0))
     M, S = quantize_multiplier(step)
     one = np.ones(rank, np.int64)
@@ -64,8 +72,56 @@ def shared_delta(
     return Delta(*pair, a, c, m * one, s * one, b, index, M, S, True, 8, tap.zx, target.act_lo, target.act_hi)
 
 
-class Server:
-    """Masters of B, and how they move."""
+@dataclass(frozen=True)
+class Says:
+    """What examples say in a round.
+
+    Attributes:
+        wanted, top: int64[n], the class each is to get, and the largest other one.
+        late: bool[n], the first does not lead by the margin yet.
+    """
+
+    wanted: Int64Array
+    top: Int64Array
+    late: npt.NDArray[np.bool_]
+
+
+def listen(delta: Delta, h: Int64Array, logits: Int8Array, wanted: Int64Array, margin: int = MARGIN) -> Says:
+    """What examples say of a delta.
+
+    Args:
+        delta: A frozen, B as of this round, its target the op that makes the logits.
+        h: int64[n, r] at the tap. logits: int8[n, classes] of the base, without the delta.
+        wanted: int64[n], the class that each is to get.
+    """
+    now = add([delta], [h], logits).astype(np.int64)
+    row = np.arange(len(now))
+    own = now[row, wanted]
+    now[row, wanted] = -(1 << 15)
+    top = now.argmax(axis=1)
+    return Says(wanted, top, own - now[row, top] < margin)
+
+
+def gradient(delta: Delta, h: Int64Array, says: Says) -> Int64Array:
+    """The sum of the gradients of B over some examples: int64[n_rows, r]; h as in `listen`."""
+    total = np.zeros((len(delta.b), delta.rank), np.int64)
+    late = np.flatnonzero(says.late)
+    for sign, classes in ((1, says.wanted[late]), (-1, says.top[late])):
+        at, stored = places(delta, classes)
+        np.add.at(total, at[stored], sign * h[late][stored])
+    return total
+
+
+def places(delta: Delta, classes: Int64Array) -> tuple[Int64Array, npt.NDArray[Any]]:
+    """Stored row of each class, and whether there is one."""
+    if delta.rows is None:
+        return classes, np.ones(len(classes), bool)
+    at = np.minimum(np.searchsorted(delta.rows, classes), len(delta.rows) - 1)
+    return at, delta.rows[at] == classes
+
+
+class Masters:
+    """B in finer steps than it is sent out in, and how it moves."""
 
     def __init__(self, delta: Delta, rounds: int, fastest: int = 30) -> None:
         """`fastest`: int8 units by which the largest element moves in the first round; it falls to 1."""

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training with differential privacy: what an adapter tells of any one prompt of its edits is bounded.
+
+DP-SGD (Abadi et al., 2016) on the B of a delta with a frozen random A, in integers: the norm of a gradient is bounded
+after rounding, noise is discrete, and sampling is Poisson's, as the accountant assumes. firmware/src/private.c takes
+the same steps.
+
+Private is which prompts the edits have. Public are the keep set, which places the gates and whose gradient has no noise
+on it; the classes and their names, those that answer today (`ground_truth`) included; and how many prompts there are.
+Nothing else may be taken from the private prompts: not the base's answers to them, and not the keep set's overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuedit import privacy
+from mcuedit.delta import Adapter, Delta
+from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
+from mcuedit.errors import McueditError
+from mcuedit.evaluation.outputs import answers, logits_tensor
+from mcuedit.oracle import Reader
+from mcuedit.training import placement
+from mcuedit.training.frozen import Int8Array, Int64Array, Masters, gradient, listen, places, shared_delta
+from mcuedit.training.gate import whitening
+from mcuedit.training.kept import Kept
+
+FASTEST = 8  # int8 units of the first step: firmware/src/private.c
+RANK, OPEN = 128, 0.3
+
+
+@dataclass(frozen=True)
+class Private:
+    """An adapter and what it gives away; edits and keep set as they were given."""
+
+    adapter: Adapter
+    edits: EditSet
+    keep: KeepSet
+    plan: privacy.Plan
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Prompts at the tap.
+
+    Attributes:
+        h: int64[n, r]. logits: int8[n, classes] of the base. wanted: int64[n], the class that each is to get.
+    """
+
+    h: Int64Array
+    logits: Int8Array
+    wanted: Int64Array
+
+    def __getitem__(self, at: slice | Int64Array) -> Examples:
+        return Examples(self.h[at], self.logits[at], self.wanted[at])
+
+
+def private_prompts(edits: EditSet) -> list[str]:
+    """The prompts that are protected: every wording once."""
+    return list(dict.fromkeys(p for edit in edits.edits for p in edit.prompts))
+
+
+def train_private(
+    read: Reader,
+    edits: EditSet,
+    keep: KeepSet,
+    plan: privacy.Plan,
+    *,
+    pair: tuple[int, int] | None = None,
+    rank: int = RANK,
+    seed: int = 0,
+    name: str = "private",
+    version: str = "1.0.0",
+    random: privacy.Random | None = None,
+    progress: Callable[[int], None] = lambda n: None,
+) -> Private:
+    """Trains one adapter for all edits, with what each of their prompts adds to it hidden in noise.
+
+    Args:
+        pair: tap and target, the target being what makes the logits; None: the op before it reads.
+        seed: draws the frozen A. The noise does not come from it.
+        random: uniform bits of the sampling and of the noise for tests; None: the system's.
+
+    Raises:
+        McueditError: the edits contradict each other, or an answer is no label.
+    """
+    base = read.base
+    check_edits(edits)
+    found = resolve_answers(edits, base.labels, base.model.output.size)
+    pair = pair or _pair(read)
+    prompts = private_prompts(edits)
+    classes = {p: c for edit, c in zip(edits.edits, found.classes, strict=True) for p in edit.prompts}
+    seen = read([*prompts, *keep.prompts])
+    tensors = base.model.ops[pair[0]].inputs[0], logits_tensor(base.model)
+    tapped, logits = (seen[t].reshape(len(prompts) + len(keep.prompts), -1) for t in tensors)
+    n = len(prompts)
+    white = whitening(np.array(keep.lines), tapped[n:].astype(np.float32))
+    rows = sorted({*found.classes, *_today(edits, base.labels or ())})
+    start = shared_delta(base.model, pair, rank, rows, seed, tapped[n:], white, share=OPEN)
+    h, wanted = start.project(tapped), np.array([classes[p] for p in prompts], np.int64)
+    hidden = Examples(h[:n], logits[:n], wanted)
+    public = Kept.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
+    delta = _descend(start, hidden, public, plan.schedule, random, progress)
+    labels = {k: v for k, v in found.labels.items() if k in found.classes}
+    info = {"private": plan.flat()}
+    return Private(Adapter(name, version, base.model.sha256, (delta,), labels, info), edits, keep, plan)
+
+
+def _pair(read: Reader) -> tuple[int, int]:
+    last = placement.logits_op(read.base.model)
+    if last is None:
+        raise McueditError("no op that makes the logits can carry a delta", "private training needs one")
+    able = {i for i, _ in placement.pairs(read.base.model, placement.AUTO, str(last))}
+    return max((i for i in able if i < last), default=last), last
+
+
+def _today(edits: EditSet, labels: Sequence[str]) -> set[int]:
+    """Classes of the answers that the edits' file itself calls wrong."""
+    index = {label.casefold(): i for i, label in enumerate(labels)}
+    return {index[e.ground_truth.casefold()] for e in edits.edits if e.ground_truth.casefold() in index}
+
+
+def _descend(
+    delta: Delta,
+    hidden: Examples,
+    public: Kept,
+    schedule: privacy.Schedule,
+    random: privacy.Random | None,
+    progress: Callable[[int], None],
+) -> Delta:
+    masters = Masters(delta, schedule.steps, FASTEST)
+    bits = random or privacy.system_random
+    for number in range(schedule.steps):
+        taken = np.array([privacy.sampled(bits, schedule.q) for _ in range(len(hidden.h))], bool)
+        total = clipped_sum(masters.delta, hidden[np.flatnonzero(taken)], schedule.clip)
+        total += public.gradient(masters.delta)
+        masters.step(number, total + noise(total.shape, schedule.sigma, random))
+        progress(1)
+    return masters.delta
+
+
+def clipped_sum(delta: Delta, examples: Examples, clip: int) -> Int64Array:
+    """The sum of the examples' gradients, each of a norm of at most `clip`: int64, as B.
+
+    A gradient is h in one row and -h in another, so that its norm is that of h times the root of its rows: the integers
+    of `privacy.clip`, for all examples at once.
+    """
+    says = listen(delta, examples.h, examples.logits, examples.wanted)
+    rows = sum(places(delta, classes)[1].astype(np.int64) for classes in (says.wanted, says.top))
+    squares = np.square(examples.h).sum(axis=1) * rows
+    norm = np.sqrt(squares.astype(np.float64)).astype(np.int64)  # below 2^53, so off by less than one
+    norm -= norm * norm > squares
+    norm += norm * norm < squares
+    long = norm > clip
+    short = np.sign(examples.h) * (np.abs(examples.h) * clip // np.maximum(norm, 1)[:, None])
+    return gradient(delta, np.where(long[:, None], short, examples.h), says)
+
+
+def noise(shape: tuple[int, ...], sigma: int, random: privacy.Random | None) -> Int64Array:
+    """Independent draws of the discrete Gaussian: int64. None: from the system's bits; else as C draws them."""
+    size = int(np.prod(shape))
+    if random is None:
+        return privacy.discrete_gaussians(privacy.system_bits, sigma, size).reshape(shape)
+    return np.array([privacy.discrete_gaussian(random, sigma) for _ in range(size)], np.int64).reshape(shape)
