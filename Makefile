@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every target sets up .venv by itself; nothing outside this folder is touched.
+# Every target sets up .venv by itself; nothing outside this folder is touched but caches of the user.
 
 PYTHON ?= python3
 VENV := .venv
