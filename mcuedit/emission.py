@@ -7,23 +7,39 @@ from collections.abc import Sequence
 
 from mcuedit import codegen, package
 from mcuedit.base import Base
+from mcuedit.codegen import FactorSetup, TrainSetup
 from mcuedit.delta import Adapter
+from mcuedit.errors import McueditError
+from mcuedit.learning import GateStatistics
 
 
 def emit(
-    base: Base, adapters: Sequence[Adapter] = (), *, project: str = "cmake", runtime: str = "bare"
+    base: Base,
+    adapters: Sequence[Adapter] = (),
+    *,
+    project: str = "cmake",
+    runtime: str = "bare",
+    gate: tuple[GateStatistics, TrainSetup] | None = None,
+    factors: FactorSetup | None = None,
 ) -> dict[str, bytes]:
     """{relative path: content}; the same arguments give the same bytes. Touches no disk.
 
     Args:
         project: one of codegen.PROJECTS.
         runtime: "bare", the base as C calls, or "tflm", for a firmware with TensorFlow Lite Micro.
+        gate, factors: what the device is to train; "bare" only.
 
     Raises:
         McueditError: the runtime does not support the model, an adapter does not fit it, or names collide.
     """
-    render = codegen.render_tflm_project if runtime == "tflm" else codegen.render_project
-    rendered = codegen.arrange(render(base, adapters), base, project)
+    if (gate or factors) and runtime != "bare":
+        raise McueditError(f"training beside runtime {runtime}", "--runtime bare, or write the descriptors by hand")
+    if gate or factors:
+        own = codegen.render_trainable(base, gate, factors)
+        rendered = codegen.arrange(codegen.render_project(base, adapters, own), base, project)
+    else:
+        render = codegen.render_tflm_project if runtime == "tflm" else codegen.render_project
+        rendered = codegen.arrange(render(base, adapters), base, project)
     files = {path: text.encode() for path, text in rendered.items()}
     for adapter in adapters:
         files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = package.encode(

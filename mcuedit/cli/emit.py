@@ -9,9 +9,11 @@ import click
 
 from mcuedit import adapter_dir, base, codegen
 from mcuedit.atomic import write_folder
-from mcuedit.cli._common import example, json_option, print_json, stdout, table
+from mcuedit.base import Base
+from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import zoo_base
 from mcuedit.emission import emit
+from mcuedit.learning import GateStatistics
 
 
 @click.command(
@@ -26,6 +28,8 @@ from mcuedit.emission import emit
 @click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--project", type=click.Choice(codegen.PROJECTS), default="cmake", show_default=True, help="See below.")
 @click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
+@click.option("--train", "train", metavar="K.jsonl", type=click.Path(path_type=Path), help="Train gates; see below.")
+@click.option("--train-op", "train_op", metavar="OP", type=int, help="Train factors of that FULLY_CONNECTED op.")
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
 @json_option
 def command(
@@ -34,6 +38,8 @@ def command(
     output: Path,
     project: str,
     runtime: str,
+    train: Path | None,
+    train_op: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -41,12 +47,15 @@ def command(
 
     --runtime bare compiles the base ahead of time; tflm writes what a firmware with TensorFlow Lite Micro needs: model
     array, op resolver, wrapped kernels, an example main. --project adds the build files and metadata of that kind of
-    project; README.md in DIR says how it is used. DIR is written whole or not at all. The same input gives the same
+    project; README.md in DIR says how it is used. --train chooses, from a keep set, what a device carries to learn
+    corrections by itself: BASE_train.h. DIR is written whole or not at all. The same input gives the same
     bytes.
     """
     loaded = [adapter_dir.load(path) for path in adapters]
     found = base.load(base_path) if base_path is not None else zoo_base(loaded)
-    files = emit(found, loaded, project=project, runtime=runtime)
+    gate = _gate(found, train) if train is not None else None
+    factors = codegen.FactorSetup(train_op) if train_op is not None else None
+    files = emit(found, loaded, project=project, runtime=runtime, gate=gate, factors=factors)
     write_folder(output, files, force=force)
     device = {name: len(data) for name, data in files.items() if name.endswith(".bin")}
     if as_json:
@@ -54,3 +63,16 @@ def command(
         return
     own = [(name, f"{len(data):,}") for name, data in files.items() if "/" not in name]
     stdout().print(table(str(output), ("file", "bytes"), own))
+
+
+def _gate(found: Base, path: Path) -> tuple[GateStatistics, codegen.TrainSetup]:
+    from mcuedit import protocol
+    from mcuedit.edits import load_keep
+    from mcuedit.emulate.runner import best_oracle
+    from mcuedit.learning import lessons
+
+    keep = load_keep(path)
+    with working("running the base"):
+        read = protocol.reader(found, best_oracle(found.model))
+        pair = lessons.choose_pair(read, keep)
+        return lessons.statistics_for(read, keep, pair[0]), codegen.TrainSetup(*pair)

@@ -77,14 +77,19 @@ def render_model_header(base: Base) -> dict[str, str]:
     return {"model.h": render_text("model.h.j2", context)}
 
 
-def render_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
+def render_project(
+    base: Base, adapters: Sequence[Adapter] = (), rendered: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """A folder that builds by itself: base, adapters, the runtime's sources, CMakeLists.txt and a README.
+
+    Args:
+        rendered: files of the base in place of its plain ones, and others beside them.
 
     Raises:
         McueditError: the bare runtime does not support the model, an adapter does not fit it, or names collide.
     """
     names = distinct_names(base.name, adapters)
-    files = render_base(base)
+    files = dict(rendered) if rendered else render_base(base)
     for adapter in adapters:
         files |= render_adapter(adapter, base)
     made = plan(base.model)

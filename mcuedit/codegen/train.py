@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,16 +44,40 @@ class TrainSetup:
         return base.model.ops[self.tap].inputs[0]
 
 
-def render_train(base: Base, statistics: GateStatistics, setup: TrainSetup, *, bare: bool = True) -> dict[str, str]:
-    """Header and source of what training needs beside a base.
+def render_trainable(
+    base: Base, gate: tuple[GateStatistics, TrainSetup] | None, factors: FactorSetup | None
+) -> dict[str, str]:
+    """A base and what it takes to train beside it: header and source of each.
+
+    Raises:
+        McueditError: as `codegen.render_base` and `render_factors`.
+    """
+    model, keep, exported = base.model, list[int](), tuple[int, ...]()
+    if gate:
+        keep.append(gate[1].tap_tensor(base))
+    if factors:
+        keep.append(model.ops[factors.op].inputs[0])
+        exported = (factors.op, *(link.index for link in links(model, factors.op)))
+    files = render_base(base, keep=keep, exported=exported)
+    if gate:
+        files |= render_train(base, *gate, keep=keep)
+    if factors:
+        files |= render_factors(base, factors, keep=keep)
+    return files
+
+
+def render_train(
+    base: Base, statistics: GateStatistics, setup: TrainSetup, *, keep: Sequence[int] = ()
+) -> dict[str, str]:
+    """Header and source of what training a gate needs beside a base.
 
     Args:
-        bare: the base is that of `codegen.render_base` with `keep=(setup.tap_tensor(base),)`.
+        keep: what `codegen.render_base` was told to keep; the tap's input alone if not given.
 
     Raises:
         McueditError: the bare runtime does not support the model.
     """
-    made = plan(base.model, keep=(setup.tap_tensor(base),)) if bare else None
+    made = plan(base.model, keep=keep or (setup.tap_tensor(base),))
     s = statistics
     context: dict[str, Any] = {
         **banner(base),
@@ -60,7 +85,7 @@ def render_train(base: Base, statistics: GateStatistics, setup: TrainSetup, *, b
         "statistics": s,
         **vars(setup),
         "n_in": carrier(base.model, setup.tap).n_in,
-        "tap_offset": made.places[setup.tap_tensor(base)].offset if made else None,
+        "tap_offset": made.places[setup.tap_tensor(base)].offset,
         "arrays": [
             _array("centre", s.centre),
             _array("directions", s.directions),
@@ -89,15 +114,18 @@ class FactorSetup:
         return render_base(base, keep=(base.model.ops[self.op].inputs[0],), exported=found)
 
 
-def render_factors(base: Base, setup: FactorSetup) -> dict[str, str]:
-    """Header and source of what training needs beside the base that `setup.render_base` gives.
+def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) -> dict[str, str]:
+    """Header and source of what training factors needs beside the base that `setup.render_base` gives.
+
+    Args:
+        keep: as for `render_train`.
 
     Raises:
         McueditError: the bare runtime does not support the model, or an op behind has no gradient on the device.
     """
     model = base.model
     behind = links(model, setup.op)
-    made = plan(model, keep=(model.ops[setup.op].inputs[0],))
+    made = plan(model, keep=keep or (model.ops[setup.op].inputs[0],))
     chain = [_link(made, setup.op), *(_link(made, link.index) for link in behind)]
     geometry = carrier(model, setup.op)
     context: dict[str, Any] = {
