@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nordic NVMC: nRF52840 Product Specification v1.7, 4.3 NVMC, of which 4.3.1 writes and 4.3.2 erases. */
+/* Nordic NVMC: nRF52840 Product Specification, NVMC: "Writing to flash", "Erasing a page in flash", "Registers". */
 #include "flash.h"
 
 #define REGISTER(offset) (*(volatile uint32_t *)(PORT_FLASH_CONTROLLER + (offset)))
-#define READY            REGISTER(0x400u) /* 4.3.9, Registers */
+#define READY            REGISTER(0x400u)
 #define CONFIG           REGISTER(0x504u)
 #define ERASEPAGE        REGISTER(0x508u)
 

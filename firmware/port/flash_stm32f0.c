@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STM32F0: RM0091, 3.2.2 Flash program and erase operations, 3.5 registers. Half-words; a page by its address. */
+/* STM32F0: RM0091, chapter 3: "Flash program and erase operations", registers. Half-words; a page by its address. */
 #include "flash.h"
 
 #define REGISTER(offset) (*(volatile uint32_t *)(PORT_FLASH_CONTROLLER + (offset)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * STM32F4 and F7 with one bank: RM0090, 3.6 Erase and program operations, 3.9 registers; RM0385, 3.3 and 3.7.
+ * STM32F4 and F7 with one bank: RM0090 and RM0385, chapter 3: "Erase and program operations", registers.
  *
  * Sectors 0..3 and 4 are smaller than the others and together as large as one of those; hence the sector of an address
  * behind them is the number of the erase page plus 4. Words (PSIZE x32) need a supply of 2.7 V, as the boards have.

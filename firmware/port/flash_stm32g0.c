@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STM32G0 with one bank: RM0444, 3.3.6 to 3.3.8 (unlock, erase, program), 3.7 registers. */
+/* STM32G0 with one bank: RM0444, chapter 3: "FLASH program and erase operations" and what follows, registers. */
 #include <stdint.h>
 
 #define KEYR     0x08u

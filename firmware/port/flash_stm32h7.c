@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * STM32H7 with two banks: RM0433, 4.3.9 FLASH program operations, 4.3.10 FLASH erase operations, 4.9 registers.
+ * STM32H7 with two banks: RM0433, chapter 4: "FLASH program operations", "FLASH erase operations", registers.
  *
  * A flash word has 256 bits, which its ten bits of ECC allow to be written once. Each bank has registers of its own.
  */

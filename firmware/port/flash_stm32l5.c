@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STM32L5 with two banks (DBANK, as delivered): RM0438, 6.3.5 to 6.3.7 (unlock, erase, program), 6.9 registers. */
+/* STM32L5 with two banks (DBANK, as delivered): RM0438, chapter 6: "Flash program and erase", registers. */
 #include <stdint.h>
 
 #define KEYR           0x08u      /* NSKEYR */
