@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from mcuedit import adapter_dir, atomic, base, package, protocol
-from mcuedit.cli import _merged
+from mcuedit.cli import _merged, _private
 from mcuedit.cli._common import example, json_option, notes, print_json, stdout, working
 from mcuedit.cli._files import (
     PATH,
@@ -86,6 +86,8 @@ def training_options(function: _F) -> _F:
 @click.option("--adapter-version", default=Options.version, show_default=True, help="Of the adapter.")
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
 @click.option("--merged", is_flag=True, help="Change weights of one op instead: DIR is the .tflite to write.")
+@click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With differential privacy, such as 200,50,30.")
+@click.option("--dp-rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step.")
 @training_options
 @json_option
 def command(
@@ -99,6 +101,8 @@ def command(
     adapter_version: str,
     force: bool,
     merged: bool,
+    private: str | None,
+    dp_rate: float,
     as_json: bool,
     **training: Any,
 ) -> int:
@@ -106,7 +110,14 @@ def command(
 
     Training reads only the edits' prompts and locality lists and the keep file's prompts. Everything else of the edits,
     and facts.jsonl in BASE, serves the measurement alone.
+
+    With --dp, an adapter tells little of whether any one prompt was among the edits': noise of SIGMA on sums of
+    gradients of a norm of at most CLIP, in STEPS steps. The keep set and the answers are public.
     """
+    if private is not None:
+        _refuse_beside_dp(merged or bool(beside) or onto is not None)
+    elif is_given("dp_rate"):
+        raise McueditError("--dp-rate without --dp", "add --dp SIGMA,CLIP,STEPS")
     if merged:
         if beside or onto:
             raise McueditError("--merged beside an adapter", "merge all edits into one file, without --with and --onto")
@@ -117,6 +128,11 @@ def command(
     found = base.load(base_path)
     active = [read_adapter(path, found) for path in beside]
     options = read_options(training, name=name or output.resolve().name, version=adapter_version)
+    if private is not None:
+        rank = options.rank if is_given("rank") else None
+        return _private.run(
+            found, edit_paths, keep_path, output, options, private, dp_rate, rank=rank, force=force, as_json=as_json
+        )
     measured: Metrics | TensorMetrics
     with working("training") as _:
         read = protocol.reader(found, best_oracle(found.model))
@@ -150,6 +166,16 @@ def read_options(training: dict[str, Any], **more: Any) -> Options:
 def is_given(option: str) -> bool:
     """Whether the user gave that option, rather than its default."""
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def _refuse_beside_dp(other: bool) -> None:
+    """What private training has no way to do."""
+    if other:
+        raise McueditError("--dp beside --merged, --with or --onto", "train one adapter for all private edits")
+    for option in ("gated", "bits", "gate_place", "new_labels"):
+        if is_given(option):
+            name = "--" + option.replace("_", "-")
+            raise McueditError(f"--dp with {name}", "private training has random gates of 8 bits: leave it away")
 
 
 def _from_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from math import ceil
 
 from mcuedit.errors import McueditError
 from mcuedit.privacy.noise import CLIP_MAX, SIGMA_MAX
@@ -63,7 +64,7 @@ class Plan:
     def flat(self) -> dict[str, float | int]:
         """Keys and values for --json and for what an adapter remembers."""
         s = self.schedule
-        values = {"epsilon": round(self.epsilon, 4), "delta": self.delta, "sigma": s.sigma, "clip": s.clip}
+        values = {"epsilon": ceil(self.epsilon * 1e4) / 1e4, "delta": self.delta, "sigma": s.sigma, "clip": s.clip}
         return {**values, "steps": s.steps, "rate": s.rate, "private_examples": self.examples}
 
     def __str__(self) -> str:
