@@ -42,7 +42,7 @@ VERBS = {
     "confirm": "Keep the trial of a device.",
     "rollback": "Return a device to what it ran before.",
     "log": "Read a device's audit log and verify it.",
-    "learn": "Let a virtual device learn corrections, and measure what comes of it.",
+    "learn": "Let a virtual device learn corrections, and measure it.",
     "federate": "Make one adapter of those that many devices learned.",
     "registry": "Show what was packed, and where it went.",
     "boards": "List the boards.",

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device that is corrected over its UART: it learns, keeps what was confirmed, and survives a reset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcuedit import base as bases
+from mcuedit import board, package, protocol
+from mcuedit.base import Base
+from mcuedit.codegen import TrainSetup
+from mcuedit.edits import EditSet, KeepSet, load_facts
+from mcuedit.emulate.learner import Learner, Refused
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.learning import GateStatistics, lessons
+from mcuedit.learning.lessons import Lesson
+from mcuedit.oracle import Reader
+
+SETUP = TrainSetup(3, 4, replay=8)
+CODE = 6 * 1024  # of the trainer, at -Os on M4
+
+
+@pytest.fixture(scope="module")
+def base(facts: Path) -> Base:
+    return bases.load(facts)
+
+
+@pytest.fixture(scope="module")
+def read(base: Base) -> Reader:
+    return protocol.reader(base, best_oracle(base.model))
+
+
+@pytest.fixture(scope="module")
+def lesson(base: Base, facts: Path) -> Lesson:
+    known = load_facts(facts / "facts.jsonl").edits
+    edit = next(f for f in known if (f.subject, f.relation) == ("kazakhstan", "capital"))
+    keep = [f for f in known[::9] if f.subject != "kazakhstan"]
+    prompts = KeepSet(tuple(p for f in keep for p in f.prompts[:1]), tuple(range(len(keep))))
+    edits = EditSet((edit.__class__(edit.subject, edit.prompts, "astana", edit.relation),))
+    return lessons.lessons(base, edits, prompts, 2, 8, 3)[0]
+
+
+@pytest.fixture(scope="module")
+def statistics(read: Reader, facts: Path) -> GateStatistics:
+    keep = [f for f in load_facts(facts / "facts.jsonl").edits[::9] if f.subject != "kazakhstan"]
+    lines = [(p, i) for i, f in enumerate(keep) for p in f.prompts[:6]]
+    return lessons.statistics_for(read, KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines)), 3)
+
+
+@pytest.fixture(scope="module")
+def device(base: Base, statistics: GateStatistics):
+    with Learner(base, statistics, SETUP, "unicorn", board.load("virt-m4")) as made:
+        yield made
+
+
+def test_it_learns_what_the_twin_does(
+    base: Base, read: Reader, statistics: GateStatistics, lesson: Lesson, device: Learner
+) -> None:
+    before = device.ask(lesson.confirmed)
+    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"nur-sultan"}
+    data = device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, "astana")
+    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"astana"}
+    assert device.ask(lesson.confirmed) == before
+    (made,) = package.decode(data, base.model).deltas
+    wanted = lessons.learn(read, lesson, statistics, (3, 4))
+    for name in ("a", "c", "m", "s", "b", "rows"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
+    device.say("drop")
+    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"nur-sultan"}
+
+
+def test_a_reset_in_the_middle(lesson: Lesson, device: Learner) -> None:
+    def tell() -> None:
+        device.say("drop")
+        for prompt in lesson.confirmed:
+            device.say(f"yes {prompt}")
+        for prompt in lesson.edit.prompts:
+            device.say(f"fix {lesson.wanted} {prompt}")
+
+    tell()
+    device.say("train 0")
+    straight = device.say("adopt")
+    tell()
+    assert device.say("train 300000").startswith("more ")
+    kept = device.say("dump")
+    device.say("drop")  # all zeros but for the seed: what a reset leaves of the workspace
+    device.say(f"load {kept}")
+    device.say("train 0")
+    assert device.say("adopt") == straight
+
+
+def test_what_it_refuses(lesson: Lesson, device: Learner) -> None:
+    device.say("drop")
+    for command, name in (
+        (f"fix 9999 {lesson.edit.prompts[0]}", "E_CLASS"),
+        ("fix what", "E_COMMAND"),
+        ("train", "E_COMMAND"),
+        ("train 0", "E_STATE"),
+        ("adopt", "E_STATE"),
+        ("load 00", "E_SIZE"),
+    ):
+        with pytest.raises(Refused, match=name):
+            device.say(command)
+    device.say(f"fix 3 {lesson.edit.prompts[0]}")
+    for command, name in (
+        (f"yes {lesson.edit.prompts[0]}", "E_CONTRADICTION"),
+        (f"fix 4 {lesson.edit.prompts[1]}", "E_CONTRADICTION"),
+        ("train 0", "E_REPLAY"),
+    ):
+        with pytest.raises(Refused, match=name):
+            device.say(command)
+    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"nur-sultan"}
+
+
+def test_nothing_of_the_inputs_is_left(lesson: Lesson, device: Learner) -> None:
+    device.say("drop")
+    empty = device.say("dump")
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed)
+    assert device.say("dump") == empty
