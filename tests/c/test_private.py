@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private training: C against numpy, the end of a schedule, and an attack that noise and clipping must withstand."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import exp, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.deltas import adapter, delta
+from helpers.native import WARNINGS, core_sources, includes
+from helpers.tiny import classifier
+
+from mcuedit import privacy, resources, toolchain
+from mcuedit.delta import Adapter, Delta, add
+from mcuedit.fixedpoint import quantize_multiplier
+from mcuedit.model import Model, parse
+from mcuedit.package import encode
+from mcuedit.training.frozen import Masters
+from mcuedit.training.kept import Kept
+from mcuedit.training.private import FASTEST, Examples, clipped_sum, noise
+
+CLASSES, RANK, STATE = 12, 6, -20
+SCHEDULE = privacy.Schedule(60, 50, 20, 0.5)
+CORE = "crc32.c delta.c dot.c federate.c privacy.c window.c".split()
+DRAW = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
+
+
+class _Random(ctypes.Structure):
+    _fields_ = (("context", ctypes.c_void_p), ("draw", DRAW))
+
+
+class _Schedule(ctypes.Structure):
+    _fields_ = (
+        ("random", ctypes.POINTER(_Random)),
+        ("rate", ctypes.c_uint32),
+        ("sigma", ctypes.c_uint16),
+        ("clip", ctypes.c_uint16),
+        ("steps", ctypes.c_uint16),
+    )
+
+
+class _Adapter(ctypes.Structure):
+    """mcuedit_adapter; its `deltas` is all that training reads."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("deltas", ctypes.c_void_p), ("rest", ctypes.c_void_p * 8))
+
+
+class Device:
+    """The C side: one delta, a schedule, random bits."""
+
+    def __init__(
+        self, lib: ctypes.CDLL, made: Adapter, model: Model, schedule: privacy.Schedule, draw: privacy.Random
+    ) -> None:
+        self.lib = lib
+        self.bits = _Random(None, DRAW(lambda context: draw()))
+        self.schedule = _Schedule(ctypes.pointer(self.bits), schedule.q, schedule.sigma, schedule.clip, schedule.steps)
+        self.bytes = ctypes.create_string_buffer(encode(made, model))
+        self.adapter = _Adapter(None, ctypes.addressof(self.bytes) + 20)  # behind the header
+        shape = made.deltas[0].b.shape
+        self.own, self.sum, self.masters = (np.zeros(shape, np.int32) for _ in range(3))
+        self.b = np.zeros(shape, np.int8)
+
+    def sampled(self) -> bool:
+        return bool(self.lib.mcuedit_sampled(self.schedule.random, ctypes.c_uint32(self.schedule.rate)))
+
+    def example(self, h: np.ndarray, logits: np.ndarray, wanted: int) -> int:
+        h, logits = h.astype(np.int8), logits.astype(np.int8)
+        at = (ctypes.byref(self.schedule), ctypes.byref(self.adapter), _p(h), _p(logits), CLASSES, wanted)
+        return int(self.lib.mcuedit_private_example(*at, _p(self.own), _p(self.sum)))
+
+    def keep(self, h: np.ndarray, logits: np.ndarray, answer: int) -> int:
+        h, logits = h.astype(np.int8), logits.astype(np.int8)
+        at = (ctypes.byref(self.adapter), _p(h), _p(logits), CLASSES, answer, _p(self.sum))
+        return int(self.lib.mcuedit_private_keep(*at))
+
+    def step(self, number: int) -> int:
+        at = (ctypes.byref(self.schedule), number, self.b.size, _p(self.sum), _p(self.masters), _p(self.b))
+        return int(self.lib.mcuedit_private_step(*at))
+
+
+def _p(array: np.ndarray) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def _build(folder: Path, change: Callable[[str], str] = lambda text: text) -> ctypes.CDLL:
+    """The core as a library, its private.c changed."""
+    changed = folder / "private.c"
+    changed.write_text(change((resources.path("firmware") / "src" / "private.c").read_text()))
+    others = [p for p in core_sources() if p.name in CORE]
+    flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), str(changed), *map(str, others), "-o", "private.so"]
+    toolchain.find_host_compiler().run(flags, folder)
+    lib = ctypes.CDLL(str(folder / "private.so"))
+    lib.mcuedit_sampled.restype = ctypes.c_bool
+    return lib
+
+
+@pytest.fixture(scope="module")
+def lib(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    return _build(tmp_path_factory.mktemp("private"))
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return parse(classifier((24, 16, CLASSES)), "tiny")
+
+
+def _start(model: Model, rows: list[int] | None) -> Delta:
+    """A delta with B = 0 whose factors add a few logits each."""
+    made = delta(model, 1, 1, rank=RANK, rows=len(rows) if rows else None, seed=3)
+    M, S = quantize_multiplier(0.02)
+    return replace(made, b=np.zeros_like(made.b), rows=np.array(rows) if rows else None, M=M, S=S)
+
+
+@pytest.fixture(params=[[0, 3, 4, 9], None], ids=["four rows", "all rows"])
+def start(request: pytest.FixtureRequest, model: Model) -> Delta:
+    return _start(model, request.param)
+
+
+def _examples(seed: int, n: int) -> Examples:
+    rng = np.random.default_rng(seed)
+    h = rng.integers(0, 128, (n, RANK)) * (rng.random((n, RANK)) < 0.4)
+    return Examples(h, rng.integers(-40, 40, (n, CLASSES)).astype(np.int8), rng.integers(0, CLASSES, n))
+
+
+def test_training_equals_the_twins(lib: ctypes.CDLL, model: Model, start: Delta) -> None:
+    device = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7))
+    random, hidden, public = privacy.seeded(7), _examples(1, 30), _examples(2, 40)
+    kept = Kept.of(start, public.h, public.logits, public.wanted)
+    twin = Masters(start, SCHEDULE.steps, FASTEST)
+    assert lib.mcuedit_private_check(ctypes.byref(device.schedule)) == 0
+    for number in range(SCHEDULE.steps):
+        taken = np.array([privacy.sampled(random, SCHEDULE.q) for _ in hidden.h])
+        assert taken.tolist() == [device.sampled() for _ in hidden.h]
+        for part, take in ((hidden, taken), (public, np.ones(len(public.h), bool))):
+            now = add([twin.delta], [part.h], part.logits)
+            put = device.example if part is hidden else device.keep
+            for i in np.flatnonzero(take):
+                assert put(part.h[i], now[i], int(part.wanted[i])) in (0, 1)
+        total = clipped_sum(twin.delta, hidden[np.flatnonzero(taken)], SCHEDULE.clip) + kept.gradient(twin.delta)
+        assert (device.sum == total).all()
+        twin.step(number, total + noise(total.shape, SCHEDULE.sigma, random))
+        assert device.step(number) == 0
+        assert device.masters.tolist() == twin.masters.tolist()
+        assert device.b.tobytes() == twin.delta.b.tobytes()
+        assert not device.sum.any()
+    assert np.abs(device.b).max() > 20
+
+
+def test_a_schedule_ends(lib: ctypes.CDLL, model: Model, start: Delta) -> None:
+    device = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7))
+    device.sum[:] = 5
+    assert device.step(SCHEDULE.steps) == STATE
+    assert (device.sum == 5).all()
+    assert not device.masters.any()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("sigma", 0), ("sigma", 4097), ("clip", 0), ("clip", 32768), ("steps", 0)]
+)
+def test_impossible_schedules_are_refused(lib: ctypes.CDLL, model: Model, start: Delta, field: str, value: int) -> None:
+    device = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7))
+    setattr(device.schedule, field, value)
+    assert lib.mcuedit_private_check(ctypes.byref(device.schedule)) < 0
+
+
+def test_a_class_that_is_none_is_refused(lib: ctypes.CDLL, model: Model, start: Delta) -> None:
+    device, part = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7)), _examples(1, 1)
+    assert device.example(part.h[0], part.logits[0], CLASSES) < 0
+    assert device.keep(part.h[0], part.logits[0], CLASSES) < 0
+    assert not device.sum.any()
+
+
+# The attack. Somebody who knows everything but whether one example took part looks along its gradient, the direction in
+# which it shows most. Its norm is 16 times the clipping norm.
+
+TRIES, SIGMA, CLIP, LEVEL = 500, 32, 16, 1e-3
+PLANTED, WANTED = np.array([127, 127, 0, 0, 0, 0]), 3
+NO_CLIP = ("mcuedit_clip(own, size, schedule->clip);", "(void)schedule;")
+NO_NOISE = ("mcuedit_discrete_gaussian(schedule->random, schedule->sigma)", "0")
+
+
+@pytest.fixture(scope="module")
+def two_rows(model: Model) -> Delta:
+    return _start(model, [0, WANTED])
+
+
+def _leak(step: Callable[[bool], np.ndarray]) -> float:
+    """By how much the best threshold's true positives exceed what (epsilon, delta) allows: 0 or less if private.
+
+    Four standard deviations of the counts are in favour of the mechanism.
+    """
+    way = np.concatenate([-PLANTED, PLANTED])  # class 0 is the rival
+    seen = [np.array([float(step(there).ravel() @ way) for _ in range(TRIES)]) for there in (True, False)]
+    most = exp(privacy.epsilon(privacy.Schedule(SIGMA, CLIP, 1, 1.0), LEVEL))
+    worst = -1.0
+    for threshold in np.quantile(np.concatenate(seen), np.linspace(0.01, 0.99, 99)):
+        above = [int((values > threshold).sum()) for values in seen]
+        for hits, false in (above, above[::-1], [TRIES - n for n in above], [TRIES - n for n in above[::-1]]):
+            least, largest = hits - 4 * sqrt(hits + 4), false + 4 * sqrt(false + 4)
+            worst = max(worst, (least - most * largest) / TRIES - LEVEL)
+    return worst
+
+
+def _twin_step(start: Delta, clip: int, noisy: bool) -> Callable[[bool], np.ndarray]:
+    bits, masters = privacy.seeded_bits(5), Masters(start, 1, FASTEST)
+    planted = Examples(PLANTED[None], np.full((1, CLASSES), -9, np.int8), np.array([WANTED]))
+
+    def step(there: bool) -> np.ndarray:
+        masters.masters[:] = 0
+        total = clipped_sum(start, planted, clip) if there else np.zeros(start.b.shape, np.int64)
+        masters.step(0, total + noisy * privacy.discrete_gaussians(bits, SIGMA, total.size).reshape(total.shape))
+        return masters.masters
+
+    return step
+
+
+def _many_bits(seed: int) -> Iterator[int]:
+    rng = np.random.default_rng(seed)
+    while True:
+        yield from rng.integers(0, 1 << 32, 1 << 14).tolist()
+
+
+def _c_step(lib: ctypes.CDLL, model: Model, start: Delta) -> Callable[[bool], np.ndarray]:
+    schedule = privacy.Schedule(SIGMA, CLIP, 1, 1.0)
+    device = Device(lib, adapter(model, start), model, schedule, _many_bits(5).__next__)
+    logits = np.full(CLASSES, -9)
+
+    def step(there: bool) -> np.ndarray:
+        device.masters[:] = 0
+        if there:
+            assert device.example(PLANTED, logits, WANTED) == 1
+        assert device.step(0) == 0
+        return device.masters
+
+    return step
+
+
+def test_an_attack_gains_no_more_than_epsilon_allows(lib: ctypes.CDLL, model: Model, two_rows: Delta) -> None:
+    assert _leak(_twin_step(two_rows, CLIP, True)) <= 0
+    assert _leak(_c_step(lib, model, two_rows)) <= 0
+
+
+@pytest.mark.parametrize("removed", [NO_CLIP, NO_NOISE], ids=["no clipping", "no noise"])
+def test_the_attack_wins_without(removed: tuple[str, str], model: Model, two_rows: Delta, tmp_path: Path) -> None:
+    def change(text: str) -> str:
+        assert removed[0] in text
+        return text.replace(*removed)
+
+    assert _leak(_c_step(_build(tmp_path, change), model, two_rows)) > 0.3
+    clip, noisy = (1000, True) if removed is NO_CLIP else (CLIP, False)
+    assert _leak(_twin_step(two_rows, clip, noisy)) > 0.3
