@@ -144,7 +144,7 @@ class Device:
             make: gives it anew, so that the answer to an earlier try is not taken for it.
             patience: how many times longer than usual a silent device is waited for; one that refuses is not.
         """
-        silent = refused = 0
+        silent = refused = others = 0
         while True:
             try:
                 return self._answered(self._once(make()))
@@ -154,13 +154,14 @@ class Device:
                     raise
             except (TimeoutError, Garbage) as found:
                 silent += 1
+                others += self._wire.garbage + isinstance(found, Garbage)
                 if silent >= self._tries * patience:
-                    raise self._gave_up(found) from found
+                    raise self._gave_up(found, others) from found
                 continue
             except OSError as found:
                 refused += 1
                 if refused == self._tries:
-                    raise self._gave_up(found) from found
+                    raise self._gave_up(found, others) from found
                 self._disconnect()
             self._sleep(min(0.1 * 2**refused, 2.0))
 
@@ -177,7 +178,7 @@ class Device:
                 if now.log != before:
                     return int(now.mask)
                 if tries + 1 == self._tries:
-                    raise self._gave_up(found) from found
+                    raise self._gave_up(found, 0) from found
         raise AssertionError("no try")
 
     def _once(self, request: Any) -> Any:
@@ -216,9 +217,10 @@ class Device:
         hint = "another program may listen there, or another firmware run: check the address"
         return LinkError(GARBAGE, f"{self.address}: no answer of an mcuedit device ({what})", hint)
 
-    def _gave_up(self, found: Exception) -> LinkError:
-        if isinstance(found, Garbage) or self._wire.garbage:
-            return self._garbage(str(found) if isinstance(found, Garbage) else f"{self._wire.garbage} other messages")
+    def _gave_up(self, found: Exception, others: int) -> LinkError:
+        """Why; `others` messages came that were no answers."""
+        if isinstance(found, Garbage) or others:
+            return self._garbage(str(found) if isinstance(found, Garbage) else f"{others} other messages")
         why = f"no answer in {self._tries} tries of {self._timeout:g} s"
         if isinstance(found, OSError) and not isinstance(found, TimeoutError):
             why = found.strerror or str(found) or type(found).__name__

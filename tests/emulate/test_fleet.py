@@ -15,7 +15,7 @@ from mcuedit.fleet import inventory
 from mcuedit.package import parse
 from mcuedit.transport import Address, Device, upload
 
-QUICK = ("--timeout", "0.5", "--tries", "3")
+QUICK = ("--timeout", "1", "--tries", "4")
 PACKAGE = packages.package(version="2.0.0", counter=5)
 OLD, NEWER = packages.package(version="1.0.0", counter=2), packages.package(version="3.0.0", counter=9)
 NAMES = [f"d{i:02}" for i in range(24)]

@@ -18,7 +18,7 @@ from mcuedit.emulate.serve import serve
 from mcuedit.emulate.updatable import build_device
 from mcuedit.transport import Device
 
-QUICK = ("--timeout", "0.5", "--tries", "3")
+QUICK = ("--timeout", "1", "--tries", "4")
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +144,9 @@ def test_a_push_goes_on_after_the_link_broke(verb, package, device):
     path, to = package(counter=1, **big()), ("--to", device.address)
     device.stop()
     device.start(Faults(lose_after=12))
-    assert "unreachable" in json.dumps(verb("push", path, *to, "--confirm", code=1))
+    assert "unreachable" in json.dumps(
+        verb("push", path, *to, "--confirm", code=1, quick=("--timeout", "0.4", "--tries", "3"))
+    )
     device.stop()
     device.start()
     assert verb("push", path, *to, "--confirm")["state"] == "confirmed"
@@ -161,8 +163,7 @@ def test_a_push_goes_on_after_power_failed_at_any_step(verb, package, device, mo
         flash.write_bytes(before)
         monkeypatch.setenv("MCUEDIT_REGISTRY", str(tmp_path / f"registry-{cut}"))
         device.start(Faults(cut=cut, cut_mode=mode))
-        quick = ("--timeout", "0.2", "--tries", "2")
-        if cli.invoke(["push", str(path), "--to", device.address, "--confirm", *quick]) == 0:
+        if cli.invoke(["push", str(path), "--to", device.address, "--confirm", "--timeout", "1", "--tries", "2"]) == 0:
             break
         assert device.wait() == POWER_CUT
         device.stop()

@@ -30,11 +30,11 @@ def plan(goal="confirmed", data=b"", **options) -> Plan:
 
 
 def connect(member: Member) -> Device:
-    return Device(member.address, timeout=0.3, tries=3, sleep=lambda seconds: None)
+    return Device(member.address, timeout=2.0, tries=3, sleep=lambda seconds: None)
 
 
 def deliver(address: str, wanted: Plan):
-    with Device(address, timeout=0.3, tries=3, sleep=lambda seconds: None) as device:
+    with Device(address, timeout=2.0, tries=3, sleep=lambda seconds: None) as device:
         return Delivery(device, wanted).run()
 
 

@@ -16,7 +16,7 @@ from helpers.standin import Served, Standin
 
 from mcuedit import cli
 
-QUICK = ["--timeout", "0.3", "--tries", "2"]
+QUICK = ["--timeout", "1", "--tries", "4"]
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from mcuedit.transport import Device, Limits, LinkError, Refused, parse, reasons
 
 def quick(address: str, **options) -> Device:
     """A device that is not waited for."""
-    return Device(address, **{"timeout": 0.3, "tries": 3, "sleep": lambda seconds: None, **options})
+    return Device(address, **{"timeout": 2.0, "tries": 3, "sleep": lambda seconds: None, **options})
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_no_such_port():
 )
 def test_another_program_answers(other):
     with Served(other) as (address,), pytest.raises(LinkError, match="no answer of an mcuedit device") as caught:
-        quick(address, timeout=0.05).__enter__()
+        quick(address, timeout=1.0, tries=1).__enter__()
     assert caught.value.reason == reasons.GARBAGE
     assert "address" in caught.value.hint
 
@@ -123,7 +123,7 @@ def test_another_program_answers(other):
 def test_a_device_whose_name_would_write_on_the_terminal():
     with (
         Served(Standin(name="\x1b[2J")) as (address,),
-        quick(address, timeout=0.05) as link,
+        quick(address, timeout=10.0, tries=1) as link,
         pytest.raises(LinkError, match="no answer of an mcuedit device"),
     ):
         link.status()
@@ -145,7 +145,7 @@ def test_a_late_answer_is_not_taken_for_another():
 def test_answers_that_get_lost_cost_a_try_each():
     numbers = count()
     device = Standin(lose=lambda group, command, asked: next(numbers) % 2 == 0)
-    with Served(device) as (address,), quick(address, timeout=0.05) as link:
+    with Served(device) as (address,), quick(address, timeout=0.2, tries=20) as link:
         assert list(upload(link, packages.package()))[-1] == len(packages.package())
         assert link.status().slots[0].state == "staged"
 
@@ -162,7 +162,7 @@ def test_a_change_whose_answer_gets_lost_is_made_once(command):
         device.handle((64, 1), True, {"mask": 0})
     lost = iter([True])
     device.lose = lambda group, number, asked: (group, number) == (64, command) and next(lost, False)
-    with Served(device) as (address,), quick(address, timeout=0.05) as link:
+    with Served(device) as (address,), quick(address, timeout=0.5, tries=20) as link:
         mask = {1: lambda: link.activate(0), 2: link.confirm, 3: link.rollback}[command]()
     assert mask == 0
     assert device.asked.count((64, command)) == 1
