@@ -207,13 +207,15 @@ def _leak(step: Callable[[bool], np.ndarray]) -> float:
 
 
 def _twin_step(start: Delta, clip: int, noisy: bool) -> Callable[[bool], np.ndarray]:
-    bits, masters = privacy.seeded_bits(5), Masters(start, 1, FASTEST)
+    masters = Masters(start, 1, FASTEST)
+    draws = privacy.discrete_gaussians(privacy.seeded_bits(5), SIGMA, 2 * TRIES * start.b.size)
+    noises = iter(draws.reshape(-1, *start.b.shape) * noisy)
     planted = Examples(PLANTED[None], np.full((1, CLASSES), -9, np.int8), np.array([WANTED]))
 
     def step(there: bool) -> np.ndarray:
         masters.masters[:] = 0
         total = clipped_sum(start, planted, clip) if there else np.zeros(start.b.shape, np.int64)
-        masters.step(0, total + noisy * privacy.discrete_gaussians(bits, SIGMA, total.size).reshape(total.shape))
+        masters.step(0, total + next(noises))
         return masters.masters
 
     return step
