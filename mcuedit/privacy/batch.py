@@ -20,7 +20,7 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Bits = Callable[[int], np.ndarray[Any, np.dtype[np.uint64]]]
 """Gives n words of 64 uniform bits."""
 
-_FAR = 128  # multiples of t beyond which products would leave 63 bits; drawn with probability below exp(-127)
+_FAR = 128  # what random bits reach with probability below exp(-127), and what keeps products within 63 bits
 
 
 def system_bits(n: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
@@ -70,6 +70,8 @@ def _decays_once(bits: Bits, numerator: IntArray, denominator: IntArray) -> np.n
     while len(alive := alive[_uniform(bits, denominator[alive] * k) < numerator[alive]]):
         odd[alive] ^= True
         k += 1
+        if k > _FAR:  # after successes of probability 1, 1/2, 1/3, ...
+            raise _not_random()
     return odd
 
 
@@ -94,10 +96,14 @@ def _laplace(bits: Bits, t: int, n: int) -> IntArray:
         while len(more := more[_decays_once(bits, one[more], one[more])]):
             rest[more] += t
             if int(rest.max()) >= _FAR * t:
-                raise McueditError("bits that are not random", "check the machine's source of random numbers")
+                raise _not_random()
         negative = _uniform(bits, 2 * one) != 0
         good = (rest != 0) | ~negative  # 0 has one sign
         at = left[fine][good]
         found[at] = np.where(negative, -rest, rest)[good]
         left = np.setdiff1d(left, at, assume_unique=True)
     return found
+
+
+def _not_random() -> McueditError:
+    return McueditError("bits that are not random", "check the machine's source of random numbers")

@@ -19,7 +19,10 @@ extern "C" {
 #define MCUEDIT_SIGMA_MAX 4096u
 #define MCUEDIT_CLIP_MAX  32767u
 
-/* Uniform bits, 32 at a time: a true random number generator where privacy is meant. */
+/*
+ * Uniform bits, 32 at a time: a true random number generator where privacy is meant. Check it before: with a generator
+ * that is stuck, a draw may never end.
+ */
 typedef struct {
     void *context;
     uint32_t (*draw)(void *context);
