@@ -7,18 +7,24 @@
 #include "train_factors.h"
 #include "train_math.h"
 
+/* A whole number of int8 steps. */
+static int16_t rounded(int32_t master)
+{
+    return (int16_t)((master + 64) & ~((1 << FACTOR_Q) - 1));
+}
+
 static void round_masters(const mcuedit_train_f *train)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
         int16_t *a = train->a + k * train->pitch;
         train->sum[k] = 0;
         for (uint32_t j = 0; j < train->n; j++) {
-            a[j] = (int16_t)((a[j] + 64) >> FACTOR_Q << FACTOR_Q);
+            a[j] = rounded(a[j]);
             train->sum[k] += a[j];
         }
     }
     for (uint32_t i = 0; i < train->rank * train->n_out; i++) {
-        train->b[i] = (int16_t)((train->b[i] + 64) >> FACTOR_Q << FACTOR_Q);
+        train->b[i] = rounded(train->b[i]);
     }
 }
 

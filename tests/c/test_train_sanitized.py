@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The address and undefined-behaviour sanitizers while a gate and factors are trained."""
+
+from __future__ import annotations
+
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+from helpers.native import core_sources, includes
+from helpers.training_cases import factors_case, gate_case
+
+from mcuedit import resources, toolchain
+from mcuedit.errors import McueditError
+
+FLAGS = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+PORT = """#include <stdio.h>
+#include <stdlib.h>
+#include "port.h"
+uint8_t port_uart_read(void) { exit(0); }
+void port_print(const char *text) { printf("%s", text); }
+void port_print_hex(uint32_t value, uint32_t digits) { printf("%0*x", (int)digits, (unsigned)value); }
+"""
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> toolchain.Compiler:
+    """The host's compiler, if a program with sanitizers links and starts."""
+    found = toolchain.find_host_compiler()
+    (tmp_path / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    try:
+        found.run([*FLAGS, "probe.c", "-o", "probe"], tmp_path)
+        subprocess.run([tmp_path / "probe"], check=True)
+    except (McueditError, subprocess.CalledProcessError):
+        pytest.skip(f"{found.name} has no sanitizers here")
+    return found
+
+
+def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path) -> list[str]:
+    """Lines of the program, which must end without a complaint."""
+    for name, text in (files | {"port.c": PORT}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    sources = [*(name for name in files if name.endswith(".c")), "port.c", *map(str, core_sources())]
+    port = f"-I{resources.path('firmware') / 'port'}"
+    compiler.run([*FLAGS, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
+    done = subprocess.run([folder / "trained"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_gate(compiler: toolchain.Compiler, tmp_path: Path) -> None:
+    _, _, twin, files = gate_case(40)
+    lines = said(compiler, files, tmp_path)
+    twin.run()
+    assert lines[-2] == f"{zlib.crc32(twin.w.astype('<i2').tobytes()):08x}"
+    assert lines[-1].startswith("adapter ")
+
+
+def test_factors(compiler: toolchain.Compiler, tmp_path: Path) -> None:
+    twin, files = factors_case(200)
+    lines = said(compiler, files, tmp_path)
+    twin.run()
+    factors = twin.a.astype("<i2").tobytes() + twin.b.astype("<i2").tobytes()
+    assert lines[-2] == f"{zlib.crc32(factors):08x}"
