@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from mcuedit.cli.bench import bytes, edits, federated, speed
+from mcuedit.cli.bench import bytes, edits, federated, privacy, speed
 
 
 @click.group()
@@ -16,4 +16,5 @@ def command() -> None:
 command.add_command(edits.command)
 command.add_command(bytes.command)
 command.add_command(federated.command)
+command.add_command(privacy.command)
 command.add_command(speed.command)
