@@ -186,8 +186,8 @@ def _sent(total: Int64Array, clip: int | None) -> Int64Array:
 
 
 def _epsilon(rounds: Rounds, n: int) -> float | None:
-    """The clients that answer are a random draw of all: Poisson sampling."""
+    """Each client answers or does not by a coin of its own: Poisson sampling, if nobody learns how they fell."""
     if not rounds.sigma or rounds.clip is None:
         return None
     schedule = privacy.Schedule(rounds.sigma, rounds.clip, rounds.count, 1 - rounds.dropouts)
-    return privacy.epsilon(schedule, float(n) ** -1.1)
+    return privacy.epsilon(schedule, privacy.level(n))

@@ -45,7 +45,7 @@ from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Outcome, Rounds
 @click.option("--devices", type=click.IntRange(0), default=0, show_default=True, help="Clients on virtual Cortex-M4.")
 @click.option("--secure", type=click.IntRange(0), default=1, show_default=True, help="Rounds with masked sums.")
 @click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm of a client's sum.")
-@click.option("--sigma", type=click.IntRange(0), default=0, show_default=True, help="Noise on every sum.")
+@click.option("--sigma", type=click.IntRange(0), default=0, show_default=True, help="Noise on a sum; needs --clip.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("-o", "--output", type=PATH, metavar="DIR", help="Write the adapter there.")
 @json_option
@@ -71,7 +71,12 @@ def command(
 
     A comes from a seed and is frozen; only sums of the gradients of B reach the server. In the first rounds the sum is
     also taken under pairwise masks with clients dropping out, and clients are executed as firmware: both must give
-    the same integers. With --clip and --sigma the sums are differentially private for a client's whole data.
+    the same integers.
+
+    With --clip and --sigma, sums are differentially private for all that a client has. The epsilon that is printed
+    takes who answers for Poisson sampling. That is so in the simulation, and in the field if the server lets each
+    client take part by a coin of its own, kept secret, and counts nobody in for being online. Else the rate is 1:
+    --dropouts 0 prints that epsilon.
 
     Exit code 1 if an integer differs.
     """
