@@ -20,7 +20,6 @@ from mcuedit.learning.lessons import Lesson
 from mcuedit.oracle import Reader
 
 SETUP = TrainSetup(3, 4, replay=8)
-CODE = 6 * 1024  # of the trainer, at -Os on M4
 
 
 @pytest.fixture(scope="module")

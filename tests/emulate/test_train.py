@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from helpers.native import includes
 from helpers.training_cases import gate_case
 from helpers.virtual import needs_qemu
 
-from mcuedit import board, toolchain
+from mcuedit import board, resources, toolchain
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import gate_macs
 from mcuedit.package import decode
 
 STEPS = 500
+CODE = 6 * 1024  # bytes of the trainer at -Os on M4
 PER_MAC = 4.0  # instructions of a step per multiply-accumulate
 CORES = [
     ("unicorn", "virt-m0"),
@@ -52,3 +56,25 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
     ticks = int(lines[-1].removeprefix("ticks "))
     print(f"{ticks} instructions, {gate_macs(twin)} MACs, {ticks / gate_macs(twin):.2f} each")
     assert 0.5 < ticks / gate_macs(twin) <= PER_MAC
+
+
+@pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("train", "train_bytes", "train_gate", "train_math", "train_result"),
+        ("train_bytes", "train_factors", "train_factors_step", "train_factors_result", "train_links", "train_math"),
+    ],
+    ids=["gate", "factors"],
+)
+def test_code(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    gcc, size = toolchain.gcc(), 0
+    assert gcc is not None
+    for part in parts:
+        flags = [*gcc.target(board.load("virt-m4")), "-Os", "-ffreestanding", *includes()]
+        source = resources.path("firmware") / "src" / f"{part}.c"
+        gcc.run([*flags, "-c", str(source), "-o", "part.o"], tmp_path)
+        with (tmp_path / "part.o").open("rb") as file:
+            size += sum(s["sh_size"] for s in ELFFile(file).iter_sections() if s["sh_flags"] & SH_FLAGS.SHF_ALLOC)
+    print(f"{size} bytes")
+    assert 0 < size <= CODE
