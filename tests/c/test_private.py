@@ -5,26 +5,24 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from math import exp, sqrt
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.deltas import adapter, delta
+from helpers.deltas import adapter
 from helpers.native import WARNINGS, core_sources, includes
+from helpers.private_case import CLASSES, Twin, examples, frozen
 from helpers.tiny import classifier
 
 from mcuedit import privacy, resources, toolchain
-from mcuedit.delta import Adapter, Delta, add
-from mcuedit.fixedpoint import quantize_multiplier
+from mcuedit.delta import Adapter, Delta
 from mcuedit.model import Model, parse
 from mcuedit.package import encode
 from mcuedit.training.frozen import Masters
-from mcuedit.training.kept import Kept
-from mcuedit.training.private import FASTEST, Examples, clipped_sum, noise
+from mcuedit.training.private import FASTEST, Examples, clipped_sum
 
-CLASSES, RANK, STATE = 12, 6, -20
+STATE = -20
 SCHEDULE = privacy.Schedule(60, 50, 20, 0.5)
 CORE = "crc32.c delta.c dot.c federate.c privacy.c window.c".split()
 DRAW = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
@@ -109,43 +107,28 @@ def model() -> Model:
     return parse(classifier((24, 16, CLASSES)), "tiny")
 
 
-def _start(model: Model, rows: list[int] | None) -> Delta:
-    """A delta with B = 0 whose factors add a few logits each."""
-    made = delta(model, 1, 1, rank=RANK, rows=len(rows) if rows else None, seed=3)
-    M, S = quantize_multiplier(0.02)
-    return replace(made, b=np.zeros_like(made.b), rows=np.array(rows) if rows else None, M=M, S=S)
-
-
 @pytest.fixture(params=[[0, 3, 4, 9], None], ids=["four rows", "all rows"])
 def start(request: pytest.FixtureRequest, model: Model) -> Delta:
-    return _start(model, request.param)
-
-
-def _examples(seed: int, n: int) -> Examples:
-    rng = np.random.default_rng(seed)
-    h = rng.integers(0, 128, (n, RANK)) * (rng.random((n, RANK)) < 0.4)
-    return Examples(h, rng.integers(-40, 40, (n, CLASSES)).astype(np.int8), rng.integers(0, CLASSES, n))
+    return frozen(model, request.param)
 
 
 def test_training_equals_the_twins(lib: ctypes.CDLL, model: Model, start: Delta) -> None:
     device = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7))
-    random, hidden, public = privacy.seeded(7), _examples(1, 30), _examples(2, 40)
-    kept = Kept.of(start, public.h, public.logits, public.wanted)
-    twin = Masters(start, SCHEDULE.steps, FASTEST)
+    twin = Twin(start, examples(1, 30), examples(2, 40), SCHEDULE, privacy.seeded(7))
     assert lib.mcuedit_private_check(ctypes.byref(device.schedule)) == 0
     for number in range(SCHEDULE.steps):
-        taken = np.array([privacy.sampled(random, SCHEDULE.q) for _ in hidden.h])
-        assert taken.tolist() == [device.sampled() for _ in hidden.h]
-        for part, take in ((hidden, taken), (public, np.ones(len(public.h), bool))):
-            now = add([twin.delta], [part.h], part.logits)
-            put = device.example if part is hidden else device.keep
-            for i in np.flatnonzero(take):
-                assert put(part.h[i], now[i], int(part.wanted[i])) in (0, 1)
-        total = clipped_sum(twin.delta, hidden[np.flatnonzero(taken)], SCHEDULE.clip) + kept.gradient(twin.delta)
-        assert (device.sum == total).all()
-        twin.step(number, total + noise(total.shape, SCHEDULE.sigma, random))
+        hidden, public = twin.logits()
+        taken = [device.sampled() for _ in hidden]
+        for i in np.flatnonzero(taken):
+            assert device.example(twin.hidden.h[i], hidden[i], int(twin.hidden.wanted[i])) in (0, 1)
+        for h, logits, answer in zip(twin.public.h, public, twin.public.wanted, strict=True):
+            assert device.keep(h, logits, int(answer)) in (0, 1)
+        total = device.sum.copy()
         assert device.step(number) == 0
-        assert device.masters.tolist() == twin.masters.tolist()
+        twin.step()
+        assert taken == twin.taken.tolist()
+        assert (total == twin.total).all()
+        assert device.masters.tolist() == twin.masters.masters.tolist()
         assert device.b.tobytes() == twin.delta.b.tobytes()
         assert not device.sum.any()
     assert np.abs(device.b).max() > 20
@@ -169,7 +152,7 @@ def test_impossible_schedules_are_refused(lib: ctypes.CDLL, model: Model, start:
 
 
 def test_a_class_that_is_none_is_refused(lib: ctypes.CDLL, model: Model, start: Delta) -> None:
-    device, part = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7)), _examples(1, 1)
+    device, part = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7)), examples(1, 1)
     assert device.example(part.h[0], part.logits[0], CLASSES) < 0
     assert device.keep(part.h[0], part.logits[0], CLASSES) < 0
     assert not device.sum.any()
@@ -186,7 +169,7 @@ NO_NOISE = ("mcuedit_discrete_gaussian(schedule->random, schedule->sigma)", "0")
 
 @pytest.fixture(scope="module")
 def two_rows(model: Model) -> Delta:
-    return _start(model, [0, WANTED])
+    return frozen(model, [0, WANTED])
 
 
 def _leak(step: Callable[[bool], np.ndarray]) -> float:
