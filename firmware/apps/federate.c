@@ -3,8 +3,14 @@
  * A client of federated training: the line protocol (SPEC.md, section 5) and what a round takes (section 12).
  *
  * The adapter compiled in is copied to RAM, where each round replaces its B.
+ *
+ * With APP_RANDOM, the name of a function `uint32_t name(void)` that gives 32 bits of the board's true random number
+ * generator, there is the command `noise`. Virtual boards have no such generator: tests define APP_TEST_RANDOM, the
+ * seed of a pseudorandom one, which hides nothing from whoever knows it.
  */
 #include "mcuedit/federate.h"
+
+#include <stddef.h>
 
 #include "app.h"
 #include "line.h"
@@ -26,10 +32,33 @@ static struct {
     int8_t h[APP_RANK];
     int8_t b[GRADIENT_MAX];
     int32_t gradient[GRADIENT_MAX];
-    uint32_t size; /* elements of B */
-    uint32_t late; /* examples that had something to say */
+    uint32_t size;        /* elements of B */
+    uint32_t late;        /* examples that had something to say */
+    uint32_t clip, sigma; /* of what `sum` gives; sigma 0: as it is */
     int error;
 } app;
+
+#if defined(APP_RANDOM)
+#define NOISE 1
+extern uint32_t APP_RANDOM(void);
+static uint32_t draw(void *context)
+{
+    (void)context;
+    return APP_RANDOM();
+}
+#elif defined(APP_TEST_RANDOM)
+#define NOISE 1
+/* xorshift32 (Marsaglia, 2003) */
+static uint32_t draw(void *context)
+{
+    static uint32_t x = APP_TEST_RANDOM;
+    (void)context;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return x;
+}
+#endif
 
 int app_infer(void)
 {
@@ -84,20 +113,26 @@ static int replace(void)
     return err;
 }
 
+/* A number, and the byte behind it. */
+static int number(uint32_t *value)
+{
+    int byte = line_byte();
+    for (*value = 0; byte >= '0' && byte <= '9' && *value < UINT16_MAX; byte = line_byte()) {
+        *value = *value * 10u + (uint32_t)(byte - '0');
+    }
+    return byte;
+}
+
 /* `fix CLASS TEXT`: an example of the device's own. */
 static int fix(void)
 {
 #if MODEL_FEATURES > 0
-    uint32_t wanted = 0, length = 0;
-    int byte = line_byte();
-    for (; byte >= '0' && byte <= '9' && wanted < UINT16_MAX; byte = line_byte()) {
-        wanted = wanted * 10u + (uint32_t)(byte - '0');
-    }
-    if (byte != ' ') {
+    uint32_t wanted, length = 0;
+    if (number(&wanted) != ' ') {
         return MCUEDIT_E_COMMAND;
     }
     char text[TEXT_MAX];
-    for (byte = line_byte(); byte != LINE_END; byte = line_byte()) {
+    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
         if (length == TEXT_MAX) {
             return MCUEDIT_E_SIZE;
         }
@@ -122,9 +157,46 @@ static int fix(void)
 #endif
 }
 
+#ifdef NOISE
+/* `noise CLIP SIGMA`: from here on a sum is clipped to an L2 norm and has noise on it. Nothing but a reset takes it
+ * back. */
+static int noise(void)
+{
+    uint32_t clip, sigma;
+    if (number(&clip) != ' ' || number(&sigma) != LINE_END) {
+        return MCUEDIT_E_COMMAND;
+    }
+    if (app.sigma != 0) {
+        return MCUEDIT_E_STATE;
+    }
+    if (clip == 0 || clip > MCUEDIT_CLIP_MAX || sigma == 0 || sigma > MCUEDIT_SIGMA_MAX) {
+        return MCUEDIT_E_FIELD;
+    }
+    app.clip = clip;
+    app.sigma = sigma;
+    port_print("ok\n");
+    return MCUEDIT_OK;
+}
+
+static void hide(void)
+{
+    const mcuedit_random random = {NULL, draw};
+    mcuedit_clip(app.gradient, app.size, app.clip);
+    for (uint32_t i = 0; i < app.size; i++) {
+        app.gradient[i] += mcuedit_discrete_gaussian(&random, app.sigma);
+    }
+    app.late = 0; /* an exact count would tell, too */
+}
+#endif
+
 /* `sum`: how many examples had something to say, and the gradient, which is then 0 again. */
 static int sum(void)
 {
+#ifdef NOISE
+    if (app.sigma) {
+        hide();
+    }
+#endif
     port_print("sum ");
     port_print_unsigned(app.late);
     port_print(" ");
@@ -137,7 +209,13 @@ static int sum(void)
     return MCUEDIT_OK;
 }
 
-static const line_command commands[] = {LINE_COMMANDS, {"b", replace}, {"fix", fix}, {"sum", sum}, LINE_COMMANDS_END};
+#ifdef NOISE
+#define COMMANDS_OF_NOISE {"noise", noise},
+#else
+#define COMMANDS_OF_NOISE
+#endif
+static const line_command commands[] = {
+    LINE_COMMANDS, {"b", replace}, {"fix", fix}, {"sum", sum}, COMMANDS_OF_NOISE LINE_COMMANDS_END};
 
 int main(void)
 {

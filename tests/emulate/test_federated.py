@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from helpers.private_case import xorshift
 
 from mcuedit import base as bases
-from mcuedit import protocol, zoo
+from mcuedit import board, privacy, protocol, zoo
+from mcuedit.delta import Adapter
 from mcuedit.edits import load_edits, load_facts, load_keep
+from mcuedit.emulate import open_session
+from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, bench
+from mcuedit.training.frozen import gradient, listen, shared_delta
 from mcuedit.zoo import facts_data
 
 ROUNDS = Rounds(12, examples=8, secure=1)
@@ -44,3 +53,42 @@ def test_masked_sums_equal_plain_ones(made: Bench) -> None:
 def test_the_fleet_learns(made: Bench) -> None:
     assert made.metrics.efficacy > 0.5
     assert made.outcome.adapter.deltas[0].b.any()
+
+
+ASKED = ("what is the capital of france", "what money is used in japan", "which language is spoken in brazil")
+WANTED, SEED, CLIP, SIGMA = (3, 5, 7), 2463534242, 40, 30
+
+
+def test_a_board_hides_its_sum(tmp_path: Path) -> None:
+    base = bases.load(zoo.folder("facts"))
+    read = protocol.reader(base, best_oracle(base.model))
+    tap, logits = (
+        read(ASKED)[t].reshape(len(ASKED), -1) for t in (base.model.ops[3].inputs[0], logits_tensor(base.model))
+    )
+    start: Delta = shared_delta(
+        base.model, (3, 4), 8, WANTED, 0, tap, np.eye(tap.shape[1], dtype=np.float32), share=0.9
+    )
+    h = start.project(tap)
+    exact = gradient(start, h, listen(start, h, logits, np.array(WANTED))).ravel()
+    assert np.linalg.norm(exact) > CLIP
+    random = xorshift(SEED)
+    hidden = privacy.clip(exact, CLIP) + [privacy.discrete_gaussian(random, SIGMA) for _ in exact]
+    machine = board.load("virt-m4")
+    adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))
+    built = build_app("federate", base, [adapter], machine, tmp_path, defines=(f"APP_TEST_RANDOM={SEED}u",))
+    with open_session("unicorn", machine, built.elf) as session:
+
+        def say(line: str) -> str:
+            session.write(f"{line}\n".encode())
+            return session.read_line()
+
+        assert session.read_line() == "mcuedit ready"
+        for command in (f"noise 0 {SIGMA}", f"noise {CLIP} 4097", "noise 9"):
+            assert say(command).startswith("error")
+        assert say(f"noise {CLIP} {SIGMA}") == "ok"
+        assert say(f"noise {CLIP} 1").startswith("error")
+        for asked, wanted in zip(ASKED, WANTED, strict=True):
+            assert say(f"fix {wanted} {asked}") == "ok"
+        word, late, values = say("sum").split()
+        assert (word, late) == ("sum", "0")
+        assert np.frombuffer(bytes.fromhex(values), ">i4").tolist() == hidden.tolist()
