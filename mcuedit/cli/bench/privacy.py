@@ -120,6 +120,7 @@ def _plot(points: Sequence[_Point], path: Path) -> bool:
             axes.annotate(f"sigma {p.plan.schedule.sigma}", (p.plan.epsilon, 0.02), ha="center", fontsize=8)
         axes.set(xscale="log", ylim=(0, 1.02), ylabel="share")
         axes.set_xlabel(f"epsilon of a prompt at delta {points[0].plan.delta:.1e}")
+        axes.margins(x=0.1)
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 0.1))
         try:
