@@ -23,10 +23,16 @@ from mcuedit.training.gate import whitening
 
 @dataclass(frozen=True)
 class Bench:
-    """What the fleet learned, and what its virtual boards computed otherwise than the twin: integers that differ."""
+    """What the fleet learned, and what its virtual boards computed otherwise than the twin.
+
+    Attributes:
+        edits_known: edits whose fact some client has; of the others the fleet cannot know.
+        device_compared, device_differing: integers of gradients.
+    """
 
     outcome: Outcome
     metrics: Metrics
+    edits_known: int
     devices: int
     device_compared: int
     device_differing: int
@@ -85,4 +91,6 @@ def bench(
         outcome = simulate(base.model.sha256, start, fleet, values, rounds, found.labels, advance=advance, **watch)
         compared, differing = (running.compared, running.differing) if running else (0, 0)
     metrics, _ = protocol.evaluate(read, [outcome.adapter], edits, replace(keep, notes=()), facts)
-    return Bench(outcome, metrics, devices, compared, differing)
+    asked = {example.prompt for owned in fleet for example in owned}
+    known = sum(not asked.isdisjoint(edit.prompts) for edit in edits.edits)
+    return Bench(outcome, metrics, known, devices, compared, differing)

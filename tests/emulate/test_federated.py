@@ -52,6 +52,7 @@ def test_masked_sums_equal_plain_ones(made: Bench) -> None:
 
 def test_the_fleet_learns(made: Bench) -> None:
     assert made.metrics.efficacy > 0.5
+    assert made.edits_known == 3
     assert made.outcome.adapter.deltas[0].b.any()
 
 
@@ -62,12 +63,9 @@ WANTED, SEED, CLIP, SIGMA = (3, 5, 7), 2463534242, 40, 30
 def test_a_board_hides_its_sum(tmp_path: Path) -> None:
     base = bases.load(zoo.folder("facts"))
     read = protocol.reader(base, best_oracle(base.model))
-    tap, logits = (
-        read(ASKED)[t].reshape(len(ASKED), -1) for t in (base.model.ops[3].inputs[0], logits_tensor(base.model))
-    )
-    start: Delta = shared_delta(
-        base.model, (3, 4), 8, WANTED, 0, tap, np.eye(tap.shape[1], dtype=np.float32), share=0.9
-    )
+    seen, white = read(ASKED), np.eye(128, dtype=np.float32)
+    tap, logits = (seen[t].reshape(len(ASKED), -1) for t in (base.model.ops[3].inputs[0], logits_tensor(base.model)))
+    start = shared_delta(base.model, (3, 4), 8, WANTED, 0, tap, white, share=0.9)
     h = start.project(tap)
     exact = gradient(start, h, listen(start, h, logits, np.array(WANTED))).ravel()
     assert np.linalg.norm(exact) > CLIP

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,10 @@ from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
-from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Outcome, Rounds
+from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds
+
+if TYPE_CHECKING:
+    from mcuedit.federated.bench import Bench
 
 
 @click.command(
@@ -111,16 +114,18 @@ def command(
     outcome = {k: v for k, v in vars(made.outcome).items() if k != "adapter"}
     compared = {"device_compared": made.device_compared, "device_differing": made.device_differing}
     if as_json:
-        print_json(outcome | {"devices": devices} | compared | asdict(made.metrics))
+        print_json(outcome | {"edits_known": made.edits_known, "devices": devices} | compared | asdict(made.metrics))
     else:
         stdout().print(metrics_table(made.metrics))
-        stdout().print(table("", ("fleet", ""), _rows(made.outcome, devices, compared)))
+        stdout().print(table("", ("fleet", ""), _rows(made, compared)))
     return 1 if made.outcome.differing or made.device_differing else 0
 
 
-def _rows(outcome: Outcome, devices: int, compared: dict[str, int]) -> list[tuple[str, Any]]:
+def _rows(made: Bench, compared: dict[str, int]) -> list[tuple[str, Any]]:
+    outcome, devices = made.outcome, made.devices
     rows: list[tuple[str, Any]] = [
         ("clients", f"{outcome.clients:,}"),
+        ("edits that a client knows", f"{made.edits_known} of {made.metrics.edits}"),
         ("rounds", outcome.rounds),
         ("did not answer", f"{outcome.dropped:,} of {outcome.clients * outcome.rounds:,}"),
         ("bytes a client sends in a round", f"{outcome.bytes_up:,}"),
