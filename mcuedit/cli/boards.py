@@ -30,7 +30,14 @@ def command(as_json: bool) -> None:
         print_json(values)
         return
     rows = [
-        (b.name, b.cpu, *map(_size, (b.flash, b.ram, b.store)), ", ".join(b.emulators), ", ".join(_runners(b)), b.description)
+        (
+            b.name,
+            b.cpu,
+            *map(_size, (b.flash, b.ram, b.store)),
+            ", ".join(b.emulators),
+            ", ".join(_runners(b)),
+            b.description,
+        )
         for b in boards
     ]
     columns = ("board", "cpu", "flash", "RAM", "store", "emulator", "flashed by", "description")
