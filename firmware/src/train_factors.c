@@ -19,6 +19,7 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
     train.op = &factors->base->ops[factors->op];
     train.n = train.op->n_in;
     train.n_out = train.op->n_out;
+    train.inputs = train.op->rows;
     train.rank = rank;
     train.pitch = (train.n + 1u) & ~1u;
     train.least = factors->gated ? 0 : -127;
@@ -26,22 +27,21 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
     train.threshold = train.sum + rank;
     train.m = train.threshold + rank;
     train.s = train.m + rank;
-    train.h = train.s + rank;
-    train.at_h = train.h + rank;
+    train.at_h = train.s + rank;
     train.g = train.at_h + rank;
     train.acc = train.g + factors->width;
     train.a = (int16_t *)(train.acc + factors->width);
     train.b = train.a + rank * train.pitch;
-    train.d = train.b + rank * train.n_out;
-    train.classes = (uint16_t *)(train.d + train.n_out);
-    train.values = (int8_t *)(train.classes + rows + ((rank * train.n_out + train.n_out + rows) & 1u));
-    train.rows = train.values + factors->values;
+    train.classes = (uint16_t *)(train.b + rank * train.n_out);
+    train.values = (int8_t *)(train.classes + rows + ((rank * train.n_out + rows) & 1u));
+    train.h = train.values + factors->values;
+    train.rows = train.h + train.inputs * rank;
     return train;
 }
 
 const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t index)
 {
-    return train->rows + index * train->n;
+    return train->rows + index * train->inputs * train->n;
 }
 
 uint32_t mcuedit_train_draw(uint32_t *state)
@@ -60,7 +60,7 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *works
         return MCUEDIT_E_GEOMETRY;
     }
     const mcuedit_op *op = &factors->base->ops[factors->op];
-    if (op->n_in == 0 || op->rows != 1 || op->window != NULL) {
+    if (op->n_in == 0 || op->rows > MCUEDIT_TRAIN_INPUTS || op->window != NULL) {
         return MCUEDIT_E_GEOMETRY;
     }
     if (op->n_in > MCUEDIT_TRAIN_WIDTH || factors->rank == 0 || factors->rank > MCUEDIT_TRAIN_RANK ||
@@ -70,9 +70,9 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *works
     if (((uintptr_t)workspace & 3u) != 0) {
         return MCUEDIT_E_ALIGN;
     }
-    uint32_t needed =
-        (uint32_t)MCUEDIT_TRAIN_FACTORS_SIZE(op->n_in, op->n_out, factors->rank, factors->width, factors->values,
-                                             (uint32_t)factors->correction_count, (uint32_t)factors->replay_count);
+    uint32_t needed = (uint32_t)MCUEDIT_TRAIN_FACTORS_SIZE(op->rows, op->n_in, op->n_out, factors->rank, factors->width,
+                                                           factors->values, (uint32_t)factors->correction_count,
+                                                           (uint32_t)factors->replay_count);
     if (size < needed) {
         return MCUEDIT_E_ROOM;
     }
@@ -89,10 +89,10 @@ static uint32_t find(const mcuedit_train_f *train, uint32_t first, uint32_t coun
     for (uint32_t i = 0; i < count; i++) {
         const int8_t *row = mcuedit_train_factors_row(train, first + i);
         uint32_t same = 0;
-        while (same < train->n && row[same] == x[same]) {
+        while (same < train->inputs * train->n && row[same] == x[same]) {
             same++;
         }
-        if (same == train->n) {
+        if (same == train->inputs * train->n) {
             return i;
         }
     }
@@ -123,8 +123,9 @@ static int refuse(const mcuedit_train_f *train, const int8_t *x, uint32_t class)
 
 static void put_row(const mcuedit_train_f *train, uint32_t index, const int8_t *x, uint32_t class)
 {
-    for (uint32_t j = 0; j < train->n; j++) {
-        train->rows[index * train->n + j] = x[j];
+    uint32_t size = train->inputs * train->n;
+    for (uint32_t j = 0; j < size; j++) {
+        train->rows[index * size + j] = x[j];
     }
     train->classes[index] = (uint16_t)class;
 }
@@ -170,18 +171,50 @@ int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, void 
 /* Mean of the confirmed inputs at element j. */
 static int32_t centre(const mcuedit_train_f *train, uint32_t j)
 {
-    uint32_t sum = 0, count = train->state->replay, first = train->factors->correction_count;
-    for (uint32_t i = 0; i < count; i++) {
-        sum += (uint32_t)(mcuedit_train_factors_row(train, first + i)[j] + 128);
+    uint32_t sum = 0, count = train->state->replay * train->inputs;
+    const int8_t *x = mcuedit_train_factors_row(train, train->factors->correction_count) + j;
+    for (uint32_t i = count; i != 0; i--, x += train->n) {
+        sum += (uint32_t)(*x + 128);
     }
     return (int32_t)(sum / count) - 128;
+}
+
+/* The row of an input that is farthest from that mean. */
+static const int8_t *farthest(const mcuedit_train_f *train, const int8_t *x)
+{
+    const int8_t *found = x;
+    int32_t most = -1;
+    for (uint32_t row = train->inputs; row != 0; row--, x += train->n) {
+        int32_t apart = 0;
+        for (uint32_t j = 0; j < train->n && train->inputs > 1; j++) {
+            int32_t away = x[j] - centre(train, j);
+            apart += away < 0 ? -away : away;
+        }
+        if (apart > most) {
+            most = apart;
+            found = x;
+        }
+    }
+    return found;
+}
+
+/* The largest reach of an input's rows. */
+static int32_t reach_of(const mcuedit_train_f *train, uint32_t index, uint32_t k)
+{
+    const int8_t *x = mcuedit_train_factors_row(train, index);
+    int32_t most = INT32_MIN;
+    for (uint32_t row = train->inputs; row != 0; row--, x += train->n) {
+        int32_t reach = mcuedit_train_factors_reach(train, x, k);
+        most = reach > most ? reach : most;
+    }
+    return most;
 }
 
 /* A row of A: from the mean of what must stay to a correction; a further one to the same correction is shaken. */
 static int32_t first_row(const mcuedit_train_f *train, uint32_t k)
 {
     uint32_t p = train->state->corrections, turn = k / p;
-    const int8_t *x = mcuedit_train_factors_row(train, k % p);
+    const int8_t *x = farthest(train, mcuedit_train_factors_row(train, k % p));
     int16_t *a = train->a + k * train->pitch;
     int32_t peak = 0;
     for (uint32_t j = 0; j < train->n; j++) {
@@ -229,14 +262,13 @@ static void place(const mcuedit_train_f *train, uint32_t k)
     int32_t missed = INT32_MAX, most = INT32_MIN, strays = INT32_MIN;
     for (uint32_t i = 0; i < train->state->corrections; i++) {
         if (belongs(train, i, k)) {
-            int32_t reach = mcuedit_train_factors_reach(train, mcuedit_train_factors_row(train, i), k);
+            int32_t reach = reach_of(train, i, k);
             missed = reach < missed ? reach : missed;
             most = reach > most ? reach : most;
         }
     }
     for (uint32_t i = 0; i < train->state->replay; i++) {
-        const int8_t *x = mcuedit_train_factors_row(train, factors->correction_count + i);
-        int32_t reach = mcuedit_train_factors_reach(train, x, k);
+        int32_t reach = reach_of(train, factors->correction_count + i, k);
         strays = reach > strays ? reach : strays;
     }
     int32_t room = missed - strays, at = 0;

@@ -16,17 +16,17 @@ typedef struct {
     int32_t *threshold; /* [rank] */
     int32_t *m;         /* [rank] */
     int32_t *s;         /* [rank] */
-    int32_t *h;         /* [rank]: of the sample at hand */
     int32_t *at_h;      /* [rank] */
     int32_t *g;         /* [width] */
     int32_t *acc;       /* [width] */
     int16_t *a;         /* [rank][pitch] */
     int16_t *b;         /* [n_out][rank] */
-    int16_t *d;         /* [n_out]: of the sample at hand */
     uint16_t *classes;  /* [corrections + replay] */
     int8_t *values;     /* outputs of all links */
-    int8_t *rows;       /* [corrections + replay][n_in] */
+    int8_t *h;          /* [inputs][rank]: of the sample at hand */
+    int8_t *rows;       /* [corrections + replay][inputs][n_in] */
     uint32_t n;
+    uint32_t inputs; /* rows of the op's input */
     uint32_t n_out;
     uint32_t rank;
     uint32_t pitch;
@@ -38,7 +38,7 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
 /* Row `index` of the corrections, or of the replay from correction_count on. */
 const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t index);
 
-/* A . (x - zx) of factor k. */
+/* A . (x - zx) of factor k, for one row of the op's input. */
 int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *x, uint32_t k);
 
 /* Link `index` of the sample x: its output, with the delta for the first. */

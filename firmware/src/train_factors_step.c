@@ -17,31 +17,43 @@ int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *
     return (sum - train->op->input_zero_point * train->sum[k]) >> FACTOR_Q;
 }
 
-static void project(const mcuedit_train_f *train, const int8_t *x)
+static void project(const mcuedit_train_f *train, const int8_t *x, int8_t *h)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
         int32_t reach = mcuedit_train_factors_reach(train, x, k) - train->threshold[k];
-        train->h[k] = mcuedit_clamp(mcuedit_mbqm(reach, train->m[k], train->s[k]), train->least, 127);
+        h[k] = (int8_t)mcuedit_clamp(mcuedit_mbqm(reach, train->m[k], train->s[k]), train->least, 127);
     }
 }
 
-static void add(const mcuedit_train_f *train, int8_t *y)
+/* What is added to element i of an output row. */
+static inline int32_t amount(const mcuedit_train_f *train, const int8_t *h, uint32_t i)
 {
-    const int16_t *b = train->b;
-    int32_t any = 0;
+    const int16_t *b = train->b + i * train->rank;
+    int32_t sum = 0;
     for (uint32_t k = 0; k < train->rank; k++) {
-        any |= train->h[k];
+        sum += b[k] * h[k];
     }
-    for (uint32_t i = 0; i < train->n_out; i++) {
-        int32_t sum = 0;
-        for (uint32_t k = 0; k < train->rank; k++) {
-            sum += *b++ * train->h[k];
+    sum = mcuedit_mbqm(sum >> FACTOR_Q, train->factors->multiplier, train->factors->shift);
+    return mcuedit_clamp(sum, -D_MAX, D_MAX);
+}
+
+static bool is_open(const mcuedit_train_f *train, const int8_t *h)
+{
+    for (uint32_t k = 0; k < train->rank; k++) {
+        if (h[k] != 0) {
+            return true;
         }
-        int32_t d = mcuedit_mbqm(sum >> FACTOR_Q, train->factors->multiplier, train->factors->shift);
-        d = mcuedit_clamp(d, -D_MAX, D_MAX);
-        train->d[i] = (int16_t)d;
-        if (any != 0) {
-            y[i] = (int8_t)mcuedit_clamp(y[i] + d, train->op->act_lo, train->op->act_hi);
+    }
+    return false;
+}
+
+static void add(const mcuedit_train_f *train, const int8_t *x, int8_t *y)
+{
+    int8_t *h = train->h;
+    for (uint32_t row = train->inputs; row != 0; row--, x += train->n, y += train->n_out, h += train->rank) {
+        project(train, x, h);
+        for (uint32_t i = is_open(train, h) ? 0 : train->n_out; i < train->n_out; i++) {
+            y[i] = (int8_t)mcuedit_clamp(y[i] + amount(train, h, i), train->op->act_lo, train->op->act_hi);
         }
     }
 }
@@ -56,8 +68,7 @@ void mcuedit_train_factors_forward(const mcuedit_train_f *train, const int8_t *x
     }
     link->forward(link->op, x, y);
     if (link == train->factors->links) {
-        project(train, x);
-        add(train, y);
+        add(train, x, y);
     }
 }
 
@@ -86,42 +97,51 @@ static int32_t to_peak(const int32_t *values, uint32_t n)
     return peak == 0 ? 0 : (127 << 16) / peak;
 }
 
-/* The gradient at the op's output, and from it that at h. Returns false if nothing passes. */
+/* The gradient at the op's output, its largest element 127. Returns false if nothing passes. */
 static bool gather(const mcuedit_train_f *train)
 {
-    int32_t *g = train->g;
-    for (uint32_t i = 0; i < train->n_out; i++) {
-        int32_t d = train->d[i];
-        g[i] = d == D_MAX || d == -D_MAX
-                   ? 0
-                   : mcuedit_train_unclamped(g[i], train->values[i], train->op->act_lo, train->op->act_hi);
+    uint32_t size = train->inputs * train->n_out;
+    int32_t lo = train->op->act_lo, hi = train->op->act_hi;
+    for (uint32_t at = 0; at < size; at++) {
+        train->g[at] = mcuedit_train_unclamped(train->g[at], train->values[at], lo, hi);
     }
-    mcuedit_train_fold(g, train->n_out, FOLD);
-    int32_t unit = to_peak(g, train->n_out);
+    mcuedit_train_fold(train->g, size, FOLD);
+    int32_t unit = to_peak(train->g, size);
+    for (uint32_t at = 0; at < size; at++) {
+        train->g[at] = (train->g[at] * unit) >> 16;
+    }
+    return unit != 0;
+}
+
+/* The gradient at h of one row, from that at its output. */
+static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h)
+{
+    const int16_t *b = train->b;
     for (uint32_t k = 0; k < train->rank; k++) {
         train->at_h[k] = 0;
     }
-    const int16_t *b = train->b;
     for (uint32_t i = 0; i < train->n_out; i++) {
-        g[i] = (g[i] * unit) >> 16;
         for (uint32_t k = 0; k < train->rank; k++) {
             train->at_h[k] += g[i] * (*b++ >> FACTOR_Q);
         }
     }
     for (uint32_t k = 0; k < train->rank; k++) {
-        if (train->h[k] <= train->least || train->h[k] >= 127) {
+        if (h[k] <= train->least || h[k] >= 127) {
             train->at_h[k] = 0;
         }
     }
-    return unit != 0;
 }
 
 static void move_b(const mcuedit_train_f *train, int32_t rate)
 {
-    int32_t unit = to_peak(train->h, train->rank), h[MCUEDIT_TRAIN_RANK];
+    int32_t h[MCUEDIT_TRAIN_RANK];
     int16_t *b = train->b;
     for (uint32_t k = 0; k < train->rank; k++) {
-        h[k] = (train->h[k] * unit) >> 16;
+        h[k] = train->h[k];
+    }
+    int32_t unit = to_peak(h, train->rank);
+    for (uint32_t k = 0; k < train->rank; k++) {
+        h[k] = (h[k] * unit) >> 16;
     }
     for (uint32_t i = 0; unit != 0 && i < train->n_out; i++) {
         int32_t step = rate * train->g[i];
@@ -145,6 +165,81 @@ static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
         int32_t c = rate * ((train->at_h[k] * unit) >> 16) * 512 / most;
         train->sum[k] = mcuedit_train_move(train->a + k * train->pitch, x, c, zx, FACTOR_MOST, train->n);
     }
+}
+
+/* Sums over all rows of the input, in `acc`: first those of B, then those of A. */
+static void sum_rows(const mcuedit_train_f *train, const int8_t *x)
+{
+    uint32_t of_b = train->n_out * train->rank, down = 0;
+    int32_t *sums = train->acc, zx = train->op->input_zero_point;
+    while (UINT32_C(1) << down < train->n_out) {
+        down++;
+    }
+    for (uint32_t i = 0; i < of_b + train->n * train->rank; i++) {
+        sums[i] = 0;
+    }
+    const int32_t *g = train->g;
+    const int8_t *h = train->h;
+    for (uint32_t row = train->inputs; row != 0; row--, x += train->n, g += train->n_out, h += train->rank) {
+        to_h(train, g, h);
+        for (uint32_t i = 0; i < of_b; i++) {
+            sums[i] += g[i / train->rank] * h[i % train->rank];
+        }
+        for (uint32_t k = 0; k < train->rank; k++) {
+            for (uint32_t j = 0; j < train->n; j++) {
+                sums[of_b + k * train->n + j] += (train->at_h[k] >> down) * (x[j] - zx);
+            }
+        }
+    }
+}
+
+/* How far a master moves whose gradient is `sum`. */
+static int32_t step_of(int32_t sum, int32_t unit, int32_t rate)
+{
+    return (rate * ((sum * unit) >> 16) + 64) >> 7;
+}
+
+/* The change of several rows together. */
+static void move_rows(const mcuedit_train_f *train, const int8_t *x, int32_t rate_a, int32_t rate_b)
+{
+    uint32_t of_b = train->n_out * train->rank;
+    sum_rows(train, x);
+    int32_t *sums = train->acc;
+    mcuedit_train_fold(sums, of_b, FOLD);
+    int32_t unit = to_peak(sums, of_b);
+    for (uint32_t i = 0; i < of_b; i++) {
+        int32_t to = train->b[i] - step_of(sums[i], unit, rate_b);
+        train->b[i] = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
+        train->state->saturated |= to != train->b[i];
+    }
+    sums += of_b;
+    mcuedit_train_fold(sums, train->rank * train->n, FOLD);
+    unit = to_peak(sums, train->rank * train->n);
+    for (uint32_t k = 0; k < train->rank; k++) {
+        int16_t *a = train->a + k * train->pitch;
+        train->sum[k] = 0;
+        for (uint32_t j = 0; j < train->n; j++) {
+            int16_t *at = &a[MCUEDIT_AT(j, train->n)];
+            int32_t to = *at - step_of(*sums++, unit, rate_a);
+            *at = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
+            train->sum[k] += *at;
+        }
+    }
+}
+
+/* The change of A and B. */
+static void move(const mcuedit_train_f *train, const int8_t *x)
+{
+    const mcuedit_train_factors *factors = train->factors;
+    int32_t left = factors->steps - train->state->step;
+    int32_t rate_a = factors->rate_a * left / factors->steps, rate_b = factors->rate_b * left / factors->steps;
+    if (train->inputs > 1) {
+        move_rows(train, x, rate_a, rate_b);
+        return;
+    }
+    to_h(train, train->g, train->h);
+    move_b(train, rate_b);
+    move_a(train, x, rate_a);
 }
 
 /* The sample of this step. */
@@ -212,7 +307,7 @@ static uint32_t piece(const mcuedit_train_f *train)
     mcuedit_train_factors_state *state = train->state;
     const mcuedit_train_factors *factors = train->factors;
     const int8_t *x = mcuedit_train_factors_row(train, sample(train));
-    uint32_t index = state->index, delta = train->rank * (train->n + train->n_out);
+    uint32_t index = state->index, delta = train->inputs * train->rank * (train->n + train->n_out);
     if (state->phase == FACTOR_FORWARD) {
         mcuedit_train_factors_forward(train, x, index);
         state->index++;
@@ -223,10 +318,8 @@ static uint32_t piece(const mcuedit_train_f *train)
         backward(train, index);
         state->index--;
     } else {
-        int32_t left = factors->steps - state->step;
         if (gather(train)) {
-            move_b(train, factors->rate_b * left / factors->steps);
-            move_a(train, x, factors->rate_a * left / factors->steps);
+            move(train, x);
         }
         next(train);
         return 2u * delta;

@@ -33,7 +33,7 @@ void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *
     for (uint32_t i = 0; to->per_channel && i < matrix->n_out; i++) {
         top = to->shifts[i] > top ? to->shifts[i] : top;
     }
-    for (uint32_t i = 0; i < matrix->n_out; i++) {
+    for (uint32_t i = 0, row = ((const mcuedit_fully_connected *)op)->rows; row != 0;) {
         int32_t c = mcuedit_train_unclamped(g[i], y[i], to->act_lo, to->act_hi);
         if (to->per_channel) {
             int32_t down = 15 + top - to->shifts[i];
@@ -41,6 +41,13 @@ void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *
         }
         if (c != 0) {
             mcuedit_train_add(acc, matrix->weights + i * matrix->n_in, c, matrix->n_in);
+        }
+        if (++i == matrix->n_out) {
+            i = 0;
+            row--;
+            acc += matrix->n_in;
+            g += matrix->n_out;
+            y += matrix->n_out;
         }
     }
 }

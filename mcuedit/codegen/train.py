@@ -19,6 +19,7 @@ from mcuedit.codegen.render import banner, render_base, render_text
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.factors import FactorOptions, output_scale
 from mcuedit.learning.links import links
+from mcuedit.learning.plan import factors_width
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
         "n_out": geometry.n_out,
         "rank": setup.options.rank,
         "links": chain,
-        "width": max(link["n_out"] for link in chain),
+        "rows": geometry.rows,
+        "width": factors_width([link["n_out"] for link in chain], geometry, setup.options.rank),
         "values": sum(link["n_out"] for link in chain),
         "output": output_scale(bool(behind)),
         "tap_offset": made.places[model.ops[setup.op].inputs[0]].offset,
@@ -148,14 +150,15 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
 def _link(made: Plan, index: int) -> dict[str, Any]:
     op = made.model.ops[index]
     n_in, n_out = made.model.tensors[op.inputs[0]].size, made.model.tensors[op.outputs[0]].size
-    rows = op.kind == "FULLY_CONNECTED"
+    way = {"AVERAGE_POOL_2D": "average", "MAX_POOL_2D": "max", "FULLY_CONNECTED": "rows", "CONV_2D": "rows"}
+    width = carrier(made.model, index).n_in if way.get(op.kind) == "rows" else 1
     return {
         "index": index,
         "type": made.lowered[index].params_type,
-        "way": "rows" if rows else "lookup",
+        "way": way.get(op.kind, "lookup"),
         "n_in": n_in,
         "n_out": n_out,
-        "macs": n_in * n_out if rows else n_out,
+        "macs": width * n_out,
     }
 
 

@@ -87,11 +87,12 @@ class FactorTrainer:
 
     def _begin(self) -> None:
         p, rank, n_in = len(self.corrections), self.options.rank, self._geometry.n_in
-        rows = self.replay.astype(np.int64)
+        rows = self._rows(self.replay).reshape(-1, n_in)
         centre = (rows.sum(axis=0) + 128 * len(rows)) // len(rows) - 128
         self.a = np.zeros((rank, n_in), np.int64)
         for k in range(rank):
-            u = self.corrections[k % p].astype(np.int64) - centre
+            away = self._rows(self.corrections[k % p]) - centre
+            u = away[np.abs(away).sum(axis=1).argmax()]
             if k >= p:
                 u += np.array([((self._draw() >> 27) - 16) * (k // p) for _ in range(n_in)], np.int64)
             peak = int(np.abs(u).max())
@@ -110,24 +111,30 @@ class FactorTrainer:
             over = max(int(np.abs(mine - self.threshold[k]).max()), 1)
             self.m[k], self.s[k] = _scale(over)
 
-    def _reach(self, rows: Int8Array) -> IntArray:
-        """A . (x - zx): int64[m, rank]."""
-        x = rows.astype(np.int64)
-        reach: IntArray = (x @ self.a.T - self._geometry.zx * self.a.sum(axis=1)) >> Q
+    def _rows(self, x: Int8Array) -> IntArray:
+        """int64[..., rows, n_in]."""
+        return x.astype(np.int64).reshape(*x.shape[:-1], self._geometry.rows, self._geometry.n_in)
+
+    def _at_rows(self, x: Int8Array) -> IntArray:
+        """A . (x - zx) of every row of the op's input: int64[..., rows, rank]."""
+        reach: IntArray = (self._rows(x) @ self.a.T - self._geometry.zx * self.a.sum(axis=1)) >> Q
         return reach
 
-    def _forward(self, x: Int8Array) -> tuple[IntArray, IntArray, list[Int8Array]]:
-        """h, d, and the tensors from the op's output to the logits."""
+    def _reach(self, x: Int8Array) -> IntArray:
+        """The largest of an input's rows: int64[m, rank]."""
+        return np.asarray(self._at_rows(x).max(axis=1))
+
+    def _forward(self, x: Int8Array) -> tuple[IntArray, list[Int8Array]]:
+        """h of every row, and the tensors from the op's output to the logits."""
         g = self._geometry
         y = self._target.forward(x)
-        h = np.clip(mbqm(self._reach(x[None])[0] - self.threshold, self.m, self.s), self._least, 127)
-        d = np.clip(mbqm((self.b @ h) >> Q, *self.output), -D_MAX, D_MAX)
-        if h.any():
-            y = np.clip(y + d, g.act_lo, g.act_hi).astype(np.int8)
-        values = [y]
+        h = np.clip(mbqm(self._at_rows(x) - self.threshold, self.m, self.s), self._least, 127)
+        d = np.clip(mbqm((h @ self.b.T) >> Q, *self.output), -D_MAX, D_MAX)
+        moved = np.clip(y.reshape(d.shape) + d, g.act_lo, g.act_hi)
+        values = [np.where(h.any(axis=1, keepdims=True), moved, y.reshape(d.shape)).astype(np.int8).reshape(-1)]
         for link in self._links:
             values.append(link.forward(values[-1]))
-        return h, d, values
+        return h, values
 
     @property
     def _least(self) -> int:
@@ -135,7 +142,7 @@ class FactorTrainer:
 
     def answer(self, x: Int8Array) -> tuple[int, int]:
         """The class, and by how much it leads."""
-        logits = self._forward(x)[2][-1].astype(np.int64)
+        logits = self._forward(x)[1][-1].astype(np.int64)
         best = int(logits.argmax())
         return best, int(logits[best] - np.delete(logits, best).max())
 
@@ -149,7 +156,7 @@ class FactorTrainer:
         turn, is_edit = self.step >> 1, self.step % 2 == 0
         rows, classes = (self.corrections, self.wanted) if is_edit else (self.replay, self.answers)
         x, wanted = rows[turn % len(rows)], classes[turn % len(rows)]
-        h, d, values = self._forward(x)
+        h, values = self._forward(x)
         logits = values[-1].astype(np.int64)
         others = np.where(np.arange(len(logits)) == wanted, -1000, logits)
         rival = int(others.argmax())
@@ -162,21 +169,24 @@ class FactorTrainer:
             for i in range(len(self._links) - 1, -1, -1):
                 g, _ = fold(g, limit(len(g)))
                 g = self._links[i].backward(values[i], values[i + 1], g)
-            self._move(x, h, d, values[0], g)
+            self._move(x, h, values[0], g)
         self.step += 1
         self.done = self.calm >= 2 * max(len(self.corrections), len(self.replay))
 
-    def _move(self, x: Int8Array, h: IntArray, d: IntArray, y: Int8Array, g: IntArray) -> None:
+    def _move(self, x: Int8Array, h: IntArray, y: Int8Array, g: IntArray) -> None:
         o, geometry = self.options, self._geometry
-        g = np.where(np.abs(d) == D_MAX, 0, unclamped(g, y, geometry.act_lo, geometry.act_hi))
-        g, _ = fold(g, 1 << 14)
+        g, _ = fold(unclamped(g, y, geometry.act_lo, geometry.act_hi), 1 << 14)
         if not g.any():
             return
-        g = _to_peak(g)
+        g = _to_peak(g).reshape(len(h), -1)
         left = o.steps - self.step
         rate_a, rate_b = o.rate_a * left // o.steps, o.rate_b * left // o.steps
         free = (h > self._least) & (h < 127)
         at_h = np.where(free, g @ (self.b >> Q), 0)
+        if len(h) > 1:
+            self._move_rows(x, h, g, at_h, rate_a, rate_b)
+            return
+        g, h, at_h = g[0], h[0], at_h[0]
         if h.any():
             step = (rate_b * g[:, None] * _to_peak(h)[None] + 8192) >> 14
             self.b = np.clip(self.b - step, -MOST, MOST)
@@ -186,6 +196,15 @@ class FactorTrainer:
             c = (rate_a * _to_peak(at_h)) << 9
             c = np.sign(c) * (np.abs(c) // max(int(np.abs(away).max()), 1))
             self.a = np.clip(self.a - ((c[:, None] * away[None] + 32768) >> 16), -MOST, MOST)
+
+    def _move_rows(self, x: Int8Array, h: IntArray, g: IntArray, at_h: IntArray, rate_a: int, rate_b: int) -> None:
+        """Of several rows: sums of their gradients."""
+        small = at_h >> (self._geometry.n_out - 1).bit_length()
+        for name, sums, rate in (("b", g.T @ h, rate_b), ("a", small.T @ (self._rows(x) - self._geometry.zx), rate_a)):
+            sums, _ = fold(sums, 1 << 14)
+            if sums.any():
+                step = (rate * _to_peak(sums) + 64) >> 7
+                setattr(self, name, np.clip(getattr(self, name) - step, -MOST, MOST))
 
     def round(self) -> None:
         """Masters become what the adapter holds."""

@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
-from mcuedit.carrier import carrier
+from mcuedit.carrier import carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, Op
 from mcuedit.ops import linear
 from mcuedit.ops.common import limits
 from mcuedit.ops.table import Table
+from mcuedit.window import window
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
@@ -48,27 +49,28 @@ def unclamped(g: IntArray, y: Int8Array, lo: int, hi: int) -> IntArray:
 
 
 class FullyConnected:
-    """FULLY_CONNECTED of one row."""
+    """FULLY_CONNECTED, and CONV_2D whose windows are single pixels."""
 
     kind = "FULLY_CONNECTED"
 
     def __init__(self, model: Model, op: Op) -> None:
         self.index, self._op = op.index, ops.operator(model, op)
         geometry = carrier(model, op.index)
-        if geometry.rows != 1:
-            raise _no_way(op, f"it has {geometry.rows} rows")
+        if geometry.window is not None:
+            raise _no_way(op, "its windows have more than one pixel")
+        self._n_out = geometry.n_out
         weights, data = linear.int8_weights(model, op, 0)
         x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
         self._shape = x.shape
         self.w = data.reshape(geometry.n_out, -1).astype(np.int64) - (weights.zero if weights.scale.size == 1 else 0)
         self._lo, self._hi = limits(op, y)
-        self._scales = np.array(linear.multipliers(x, weights, y), np.int64)
+        self._scales = np.array(linear.multipliers(model, op), np.int64)
 
     def forward(self, x: Int8Array) -> Int8Array:
         return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
 
     def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
-        return self.coefficients(y, g) @ self.w
+        return (self.coefficients(y, g).reshape(-1, self._n_out) @ self.w).reshape(-1)
 
     def coefficients(self, y: Int8Array, g: IntArray) -> IntArray:
         """What every row of weights counts for."""
@@ -76,8 +78,8 @@ class FullyConnected:
         if len(self._scales) == 1:
             return g
         m, s = self._scales.T
-        coefficients: IntArray = (g * (m >> 16)) >> np.minimum(15 + s.max() - s, 31)
-        return coefficients
+        coefficients: IntArray = (g.reshape(-1, self._n_out) * (m >> 16)) >> np.minimum(15 + s.max() - s, 31)
+        return coefficients.reshape(-1)
 
 
 class Lookup:
@@ -95,6 +97,34 @@ class Lookup:
         return g * (table[np.minimum(at + 1, 255)] - table[np.maximum(at - 1, 0)])
 
 
+class Pool:
+    """AVERAGE_POOL_2D and MAX_POOL_2D: shares for all under a window, or all for the first largest."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        self.kind, self.index, self._op = op.kind, op.index, ops.operator(model, op)
+        x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
+        over = window(model, op)
+        self._shape, (self._lo, self._hi) = x.shape, limits(op, y)
+        places = np.arange(x.size).reshape(1, over.batches, over.in_h, over.in_w, over.in_c)
+        self._at = over.patches(places, -1).reshape(over.rows, -1, over.in_c)  # type: ignore[arg-type]
+
+    def forward(self, x: Int8Array) -> Int8Array:
+        return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
+
+    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
+        g = unclamped(g, y, self._lo, self._hi).reshape(self._at.shape[0], 1, -1)
+        acc, inside = np.zeros(x.size, np.int64), self._at >= 0
+        if self.kind == "AVERAGE_POOL_2D":
+            count = inside.sum(axis=1, keepdims=True)
+            share = np.sign(g) * (np.abs(g) * 64 // count)
+            np.add.at(acc, self._at[inside], np.broadcast_to(share, self._at.shape)[inside])
+            return acc
+        values = np.where(inside, x.astype(np.int64)[self._at], -129)
+        best = values.argmax(axis=1)[:, None]
+        np.add.at(acc, np.take_along_axis(self._at, best, axis=1), g)
+        return acc
+
+
 def links(model: Model, target: int) -> list[Link]:
     """The ops from the target's output to the logits, RESHAPE left out.
 
@@ -108,7 +138,9 @@ def links(model: Model, target: int) -> list[Link]:
             break
         if now not in op.inputs or model.computes_shape(op):
             continue
-        if op.kind == "FULLY_CONNECTED":
+        if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+            found.append(Pool(model, op))
+        elif op.kind == "FULLY_CONNECTED" or (op.kind == "CONV_2D" and carries(model, op)):
             found.append(FullyConnected(model, op))
         elif op.kind in _LOOKUPS:
             found.append(Lookup(model, op))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuedit.carrier import carrier
+from mcuedit.carrier import Carrier, carrier
 from mcuedit.learning.gate import GateTrainer
 from mcuedit.learning.statistics import GateStatistics
 from mcuedit.model import Model
@@ -36,16 +36,22 @@ def gate_macs(twin: GateTrainer) -> int:
 FACTORS_STATE = 24  # bytes of mcuedit_train_factors_state
 
 
-def factors_workspace(n_in: int, n_out: int, rank: int, width: int, values: int, corrections: int, replay: int) -> int:
+def factors_width(sizes: Sequence[int], geometry: Carrier, rank: int) -> int:
+    """Elements that gradients take: `sizes` are those of the outputs of the trained op and of those behind it."""
+    return max(*sizes, rank * (geometry.n_in + geometry.n_out) if geometry.rows > 1 else 0)
+
+
+def factors_workspace(geometry: Carrier, rank: int, width: int, values: int, corrections: int, replay: int) -> int:
     """MCUEDIT_TRAIN_FACTORS_SIZE: bytes of workspace for `rank` factors of an op.
 
     Args:
-        width, values: largest and summed output sizes of the op and those behind it, up to the logits.
+        width: from `factors_width`. values: summed output sizes of the op and those behind it, up to the logits.
         corrections, replay: inputs that there is room for.
     """
-    rows = corrections + replay
-    masters = 2 * rank * (n_in + 1 & ~1) + (2 * (n_out * (rank + 1) + rows) + 3 & ~3)
-    return FACTORS_STATE + 24 * rank + 8 * width + masters + (values + rows * n_in + 3 & ~3)
+    samples, n_in = corrections + replay, geometry.n_in
+    masters = 2 * rank * (n_in + 1 & ~1) + (2 * (geometry.n_out * rank + samples) + 3 & ~3)
+    held = values + geometry.rows * (rank + samples * n_in)
+    return FACTORS_STATE + 20 * rank + 8 * width + masters + (held + 3 & ~3)
 
 
 def factors_macs(shapes: Sequence[tuple[int, int]], rank: int) -> int:

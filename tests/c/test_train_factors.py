@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,17 @@ import pytest
 from helpers import tiny
 from helpers.trainer import MORE, FactorsInC
 
+from mcuedit import base as bases
 from mcuedit.base import Base
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.model import Model, parse
 from mcuedit.ops import operator
 from mcuedit.package import decode
+from mcuedit.zoo import digits_data
 
 WIDTHS = (12, 24, 17, 10)
 OP, ROOM = 1, (3, 8)
+DIGITS_OP = 2  # CONV_2D over single pixels, with a MAX_POOL_2D and a FULLY_CONNECTED behind
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +141,35 @@ def test_a_layer_that_cannot_be_passed(tmp_path: Path) -> None:
     assert [link.kind for link in links(model, 0)] == ["FULLY_CONNECTED"]
     with pytest.raises(McueditError, match="does not lead"):
         links(model, len(model.ops) - 1)
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_convolution_with_a_pool_behind(tmp_path: Path, gated: bool) -> None:
+    base = dataclasses.replace(bases.load(digits_data.DATA), name="net")
+    data, model = digits_data.load(), base.model
+    options = FactorOptions(rank=4, steps=300, gated=gated)
+    x = data["x_train"][:11].reshape(11, *model.input.shape)
+    for op in model.ops[:DIGITS_OP]:
+        x = operator(model, op).forward(x)
+    x, own = x.reshape(11, -1), data["y_train"][:11].tolist()
+    wanted = [(c + 1) % 10 for c in own[:3]]
+    twin = FactorTrainer(model, DIGITS_OP, options, x[:3], tuple(wanted), x[3:], tuple(own[3:]))
+    made = FactorsInC(base, DIGITS_OP, options, ROOM, tmp_path)
+    give(made, twin)
+    while twin.step < options.steps and not twin.done:
+        twin.train_step()
+        while made.steps < twin.step:
+            assert made.step(1) in (0, MORE)
+        np.testing.assert_array_equal(made.a, twin.a)
+        np.testing.assert_array_equal(made.b, twin.b)
+    assert np.abs(twin.b).max() > 128
+    adapter = made.result()
+    twin.round()
+    if gated:  # one place for all pixels and no time: the device says so
+        assert adapter == "E_UNLEARNED"
+        return
+    assert isinstance(adapter, bytes), adapter
+    (delta,) = decode(adapter, model).deltas
+    np.testing.assert_array_equal(delta.a, twin.delta().a)
+    np.testing.assert_array_equal(delta.b, twin.delta().b)
+    assert [twin.answer(row)[0] for row in twin.corrections] == wanted

@@ -12,6 +12,7 @@ from helpers.virtual import needs_qemu
 
 from mcuedit import board, toolchain
 from mcuedit.build import build
+from mcuedit.carrier import Carrier
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import factors_macs, factors_workspace
 
@@ -53,4 +54,4 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
 
 
 def test_workspace() -> None:
-    assert factors_workspace(128, 64, 4, 64, 64 + 10, 4, 32) <= WORKSPACE
+    assert factors_workspace(Carrier(128, 64, 1, 0, -128, 127), 4, 64, 64 + 10, 4, 32) <= WORKSPACE

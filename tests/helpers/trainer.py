@@ -18,7 +18,8 @@ from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup
 from mcuedit.learning import GateStatistics, gate_statistics
 from mcuedit.learning.factors import FactorOptions
-from mcuedit.learning.plan import FACTORS_STATE, STATE, factors_workspace, gate_workspace
+from mcuedit.learning.links import links
+from mcuedit.learning.plan import FACTORS_STATE, STATE, factors_width, factors_workspace, gate_workspace
 
 MORE = 1
 
@@ -164,9 +165,10 @@ class FactorsInC:
         self.size = c_uint32.in_dll(self._lib, "size").value
         geometry = carrier(base.model, op)
         self._n, self._n_out, self._rank = geometry.n_in, geometry.n_out, options.rank
-        sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in range(op, len(base.model.ops) - 1)]
-        assert self.size == factors_workspace(self._n, self._n_out, self._rank, max(sizes), sum(sizes), *room)
-        self._width = max(sizes)
+        chain = [op, *(link.index for link in links(base.model, op))]
+        sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in chain]
+        self._width = factors_width(sizes, geometry, options.rank)
+        assert self.size == factors_workspace(geometry, self._rank, self._width, sum(sizes), *room)
         self._workspace = (c_uint32 * (self.size // 4))()
 
     def call(self, name: str, *arguments: Any) -> str | int:
@@ -205,14 +207,14 @@ class FactorsInC:
     @property
     def a(self) -> npt.NDArray[np.int64]:
         """Masters: int64[rank, n_in]."""
-        pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 24 * self._rank + 8 * self._width
+        pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 20 * self._rank + 8 * self._width
         found = np.frombuffer(bytes(self._workspace), np.int16, self._rank * pitch, start)
         return found.reshape(self._rank, pitch)[:, : self._n].astype(np.int64)
 
     @property
     def b(self) -> npt.NDArray[np.int64]:
         """Masters: int64[n_out, rank]."""
-        pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 24 * self._rank + 8 * self._width
+        pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 20 * self._rank + 8 * self._width
         start += 2 * self._rank * pitch
         found = np.frombuffer(bytes(self._workspace), np.int16, self._n_out * self._rank, start)
         return found.reshape(self._n_out, self._rank).astype(np.int64)

@@ -14,7 +14,9 @@
 extern "C" {
 #endif
 
-#define MCUEDIT_TRAIN_RANK 8 /* most factors */
+#define MCUEDIT_TRAIN_RANK   8   /* most factors */
+#define MCUEDIT_TRAIN_POOL   256 /* most pixels under the window of a pool */
+#define MCUEDIT_TRAIN_INPUTS 256 /* most rows of the trained op's input */
 
 /* One op on flat arrays: how it runs, and how a gradient comes back through it. Generated code fills it. */
 typedef struct {
@@ -27,18 +29,23 @@ typedef struct {
     uint32_t macs;
 } mcuedit_train_link;
 
-/* For mcuedit_train_link: FULLY_CONNECTED of one row; ops that are a table. */
+/* For mcuedit_train_link: FULLY_CONNECTED and CONV_2D over single pixels; ops that are a table; pools. */
 void mcuedit_train_rows_forward(const void *op, const int8_t *x, int8_t *y);
 void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
 void mcuedit_train_lookup_forward(const void *op, const int8_t *x, int8_t *y);
 void mcuedit_train_lookup_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+
+void mcuedit_train_average_forward(const void *op, const int8_t *x, int8_t *y);
+void mcuedit_train_average_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+void mcuedit_train_max_forward(const void *op, const int8_t *x, int8_t *y);
+void mcuedit_train_max_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
 
 typedef struct {
     const mcuedit_base *base;
     const mcuedit_train_link *links; /* the trained op, then those behind it up to the logits */
     uint16_t op;                     /* of the base: tap and target */
     uint16_t link_count;
-    uint16_t width;  /* the largest n_out of all links */
+    uint16_t width;  /* the largest n_out of all links; of several rows also rank * (n_in + n_out) */
     uint16_t values; /* sum of their n_out */
     uint16_t steps;  /* at most */
     uint16_t rate_a; /* 128ths of an int8 step, falling to 0 */
@@ -69,11 +76,11 @@ typedef struct {
     uint16_t wanted; /* of the sample at hand */
 } mcuedit_train_factors_state;
 
-/* Bytes of workspace; `width` and `values` as in the configuration. */
-#define MCUEDIT_TRAIN_FACTORS_SIZE(n_in, n_out, rank, width, values, corrections, replay)                      \
-    (sizeof(mcuedit_train_factors_state) + 24u * (rank) + 8u * (width) + 2u * (rank) * (((n_in) + 1u) & ~1u) + \
-     ((2u * ((n_out) * ((rank) + 1u) + (corrections) + (replay)) + 3u) & ~3u) +                                \
-     (((values) + ((corrections) + (replay)) * (n_in) + 3u) & ~3u))
+/* Bytes of workspace for an op with `rows` rows of input; `width` and `values` as in the configuration. */
+#define MCUEDIT_TRAIN_FACTORS_SIZE(rows, n_in, n_out, rank, width, values, corrections, replay)                \
+    (sizeof(mcuedit_train_factors_state) + 20u * (rank) + 8u * (width) + 2u * (rank) * (((n_in) + 1u) & ~1u) + \
+     ((2u * ((n_out) * (rank) + (corrections) + (replay)) + 3u) & ~3u) +                                       \
+     (((values) + (rows) * (rank) + ((corrections) + (replay)) * (rows) * (n_in) + 3u) & ~3u))
 
 #define MCUEDIT_TRAIN_FACTORS_ADAPTER(n_in, n_out, rank, label) \
     (20u + 20u + (rank) * (9u + (n_in) + (n_out)) + 3u + 6u + (label))
