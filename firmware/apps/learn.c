@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A device that learns from corrections: the line protocol (SPEC.md, sections 5 and 7) and
+ * A device that learns from corrections: the line protocol (SPEC.md, sections 5 and 13) and
  *
  *     fix CLASS INPUT   what was asked is to be answered with CLASS       -> ok
  *     yes INPUT         what was asked was answered right                 -> ok
@@ -16,13 +16,12 @@
 #include "line.h"
 #include "mcuedit/engine.h"
 #include "port.h"
+#include "teach.h"
 #ifdef MCUEDIT_PROBE
 #include "probe.h"
 #endif
 
-#define TEXT_MAX    255u
-#define LABEL_MAX   32u
-#define ADAPTER_MAX ((uint32_t)BASE_TRAIN_ADAPTER(LABEL_MAX))
+#define ADAPTER_MAX ((uint32_t)BASE_TRAIN_ADAPTER(TEACH_LABEL))
 #ifndef LEARN_ADAPTERS
 #define LEARN_ADAPTERS 4u /* learned one after the other, all in force */
 #endif
@@ -72,80 +71,27 @@ static int start(void)
     return err ? err : begin();
 }
 
-static int ended(int err)
-{
-    if (!err) {
-        port_print("ok\n");
-    }
-    return err;
-}
-
-/* A number up to the next space or the end; negative: there is none. */
-static int32_t number(void)
-{
-    int32_t value = -1;
-    int byte = line_byte();
-    for (; byte >= '0' && byte <= '9' && value < 100000000; byte = line_byte()) {
-        value = (value < 0 ? 0 : value * 10) + (byte - '0');
-    }
-    return byte == ' ' || byte == LINE_END ? value : -1;
-}
-
-static int read_hex(int8_t *to, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        int high = line_digit(), low = high < 0 ? high : line_digit();
-        if (low < 0) {
-            return low == LINE_END ? MCUEDIT_E_SIZE : low;
-        }
-        to[i] = (int8_t)(high << 4 | low);
-    }
-    return line_byte() == LINE_END ? MCUEDIT_OK : MCUEDIT_E_SIZE;
-}
-
-/* The rest of the line as an input, and an inference. */
-static int infer_line(void)
-{
-#if MODEL_FEATURES > 0
-    char text[TEXT_MAX];
-    uint32_t length = 0;
-    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (length == TEXT_MAX) {
-            return MCUEDIT_E_SIZE;
-        }
-        text[length++] = (char)byte;
-    }
-    mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
-#else
-    int err = read_hex(APP_INPUT, MODEL_INPUT_SIZE);
-    if (err) {
-        return err;
-    }
-#endif
-    return app_infer();
-}
-
 static int fix(void)
 {
-    int32_t wanted = number();
+    int32_t wanted = teach_number();
     if (wanted < 0) {
         return MCUEDIT_E_COMMAND;
     }
-    int err = wanted < MODEL_LOGITS_SIZE ? infer_line() : MCUEDIT_E_CLASS;
-    return ended(err ? err
-                     : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
-                                                    MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
+    int err = wanted < MODEL_LOGITS_SIZE ? teach_infer() : MCUEDIT_E_CLASS;
+    return teach_done(err ? err
+                          : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
+                                                         MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
 }
 
 static int yes(void)
 {
-    int err = infer_line();
-    return ended(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
+    int err = teach_infer();
+    return teach_done(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
 }
 
 static int train(void)
 {
-    int32_t budget = number();
+    int32_t budget = teach_number();
     if (budget < 0) {
         return MCUEDIT_E_COMMAND;
     }
@@ -165,34 +111,21 @@ static int train(void)
     return MCUEDIT_OK;
 }
 
-static void print_bytes(const void *bytes, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        port_print_hex(((const uint8_t *)bytes)[i], 2);
-    }
-    port_print("\n");
-}
-
 /* Whatever is refused leaves in force what was. */
 static int adopt(void)
 {
-    char label[LABEL_MAX];
-    uint8_t length = 0, count = app.set.count;
-    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (length == LABEL_MAX) {
-            return MCUEDIT_E_SIZE;
-        }
-        label[length++] = (char)byte;
-    }
-    if (count == LEARN_ADAPTERS) {
-        return MCUEDIT_E_FULL;
+    char label[TEACH_LABEL];
+    uint8_t length, count = app.set.count;
+    int err = teach_label(label, &length);
+    if (err || count == LEARN_ADAPTERS) {
+        return err ? err : MCUEDIT_E_FULL;
     }
     void *bytes = app.bytes[count];
     int size = mcuedit_train_result(&base_train, app.workspace, length ? label : 0, length, bytes, ADAPTER_MAX);
     if (size < 0) {
         return size;
     }
-    int err = mcuedit_adapter_open(&app.adapters[count], &MODEL_BASE, bytes, (uint32_t)size);
+    err = mcuedit_adapter_open(&app.adapters[count], &MODEL_BASE, bytes, (uint32_t)size);
     app.active[count] = &app.adapters[count];
     mcuedit_set more = {app.active, (uint8_t)(count + 1u)};
     if (!err) {
@@ -206,7 +139,7 @@ static int adopt(void)
     (void)mcuedit_stack_set(&app.stack, &app.set);
     (void)begin();
     port_print("adapter ");
-    print_bytes(bytes, (uint32_t)size);
+    teach_print(bytes, (uint32_t)size);
     return MCUEDIT_OK;
 }
 
@@ -214,19 +147,19 @@ static int drop(void)
 {
     app.set.count = 0;
     (void)mcuedit_stack_set(&app.stack, 0);
-    return ended(begin());
+    return teach_done(begin());
 }
 
 static int dump(void)
 {
     port_print("workspace ");
-    print_bytes(app.workspace, sizeof(app.workspace));
+    teach_print(app.workspace, sizeof(app.workspace));
     return MCUEDIT_OK;
 }
 
 static int load(void)
 {
-    return ended(read_hex((int8_t *)app.workspace, sizeof(app.workspace)));
+    return teach_done(teach_hex((int8_t *)app.workspace, sizeof(app.workspace)));
 }
 
 static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"yes", yes},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ops behind a trained one, with their gradients (SPEC.md, section 7). Only the direction of a gradient matters. The
+ * Ops behind a trained one, with their gradients (SPEC.md, section 13). Only the direction of a gradient matters. The
  * numpy twin is mcuedit/learning/links.py.
  */
 #include "train_factors.h"

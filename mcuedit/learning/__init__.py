@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on the device: what it carries, its numpy twin, its sizes (SPEC.md, section 7)."""
+"""Training on the device: what it carries, its numpy twin, its sizes (SPEC.md, section 13)."""
 
 from mcuedit.learning.gate import GateTrainer
 from mcuedit.learning.statistics import GateStatistics, gate_statistics

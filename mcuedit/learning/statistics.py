@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device carries to train a gate: chosen on the host from the rows of a keep set (SPEC.md, section 7).
+"""What a device carries to train a gate: chosen on the host from the rows of a keep set (SPEC.md, section 13).
 
 Rows of one group are wordings of one question. How they differ says along which directions of the tap a new wording
 moves; the trainer gives those little weight. Rows that lie far apart stand for the keep set, and centres of clusters

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Training on the device, in integers, beside a frozen base (SPEC.md, section 7). One workspace of the caller's holds
+ * Training on the device, in integers, beside a frozen base (SPEC.md, section 13). One workspace of the caller's holds
  * all that changes: it has no pointers, so that its bytes can be written away at any time and put back after a reset.
  * Functions give a negative mcuedit_error, and leave the workspace as it was.
  *

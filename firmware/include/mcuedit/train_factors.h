@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Training of factors by gradient, for any correction that a gate alone cannot make: A and B of one op, through the ops
- * behind it with the base's own weights (SPEC.md, section 7). As in train.h, the workspace has no pointers, and can be
+ * behind it with the base's own weights (SPEC.md, section 13). As in train.h, the workspace has no pointers, and can be
  * written away and put back at any time.
  */
 #ifndef MCUEDIT_TRAIN_FACTORS_H
