@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mcuedit import base, board, package, protocol
+from mcuedit import base, board, package, privacy, protocol
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
@@ -19,6 +19,7 @@ from mcuedit.delta import Delta
 from mcuedit.edits import KeepSet, load_edits, load_keep
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.learning import GateStatistics, lessons
@@ -48,6 +49,8 @@ EMULATORS = ("unicorn", "qemu", "renode")
 @click.option("--replay", type=click.IntRange(1, 255), default=32, show_default=True, help="Confirmed inputs in RAM.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws wordings and confirmed inputs.")
 @click.option("--plan", is_flag=True, help="Say what training takes, and train nothing.")
+@click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With --plan: what that schedule gives away.")
+@click.option("--dp-rate", default=1.0, show_default=True, help="Probability that an input takes part in a step.")
 @click.option(
     "--board", "board_name", metavar="NAME", help="Train on this virtual board; on the numpy twin if not given."
 )
@@ -66,6 +69,8 @@ def command(
     replay: int,
     seed: int,
     plan: bool,
+    private: str | None,
+    dp_rate: float,
     board_name: str | None,
     as_json: bool,
     **running: Any,
@@ -79,6 +84,8 @@ def command(
     """
     if edit_path is None and not plan:
         raise click.UsageError("Missing option '--edits'.")
+    if private is not None and not plan:
+        raise McueditError("--dp without --plan", "plan it here; 'mcuedit edit --dp' trains with differential privacy")
     found, keep = base.load(base_path), load_keep(keep_path)
     with working("running the base"):
         read = protocol.reader(found, best_oracle(found.model))
@@ -86,7 +93,8 @@ def command(
         statistics = lessons.statistics_for(read, keep, pair[0])
     setup = TrainSetup(*pair, corrections=wordings, replay=replay)
     if plan:
-        return _show_plan(found, statistics, setup, as_json)
+        away = privacy.plan(private, dp_rate, wordings + replay) if private is not None else None
+        return _show_plan(found, statistics, setup, away, as_json)
     assert edit_path is not None
     edits = load_edits(edit_path)
     told = lessons.lessons(found, edits, keep, wordings, replay, seed)
@@ -156,11 +164,13 @@ def _report(
     return 0 if metrics.efficacy == 1.0 else 1
 
 
-def _show_plan(found: Base, statistics: GateStatistics, setup: TrainSetup, as_json: bool) -> int:
+def _show_plan(
+    found: Base, statistics: GateStatistics, setup: TrainSetup, away: privacy.Plan | None, as_json: bool
+) -> int:
     values = gate_plan(found.model, statistics, setup.tap, setup.corrections, setup.replay)
     values = {"tap": setup.tap, "target": setup.target, **values}
     if as_json:
-        print_json(values)
+        print_json({**values, **(away.flat() if away else {})})
         return 0
     names = {
         "tap": "tap op",
@@ -172,4 +182,6 @@ def _show_plan(found: Base, statistics: GateStatistics, setup: TrainSetup, as_js
         "macs_per_step": "multiply-accumulates of a step at most",
     }
     stdout().print(table("training on the device", ("", ""), [(names[k], f"{v:,}") for k, v in values.items()]))
+    if away is not None:
+        stdout().print(f"\n{away}")
     return 0
