@@ -78,6 +78,8 @@ class Model:
 
     Attributes:
         data: the file's bytes; never modified.
+        float_scales: kinds of ops whose ratios of scales are taken in float32, as some versions of TFLM do, and not in
+            double, as the pinned `tflite_micro` runtime does (SPEC.md, section 1).
     """
 
     data: bytes
@@ -85,6 +87,7 @@ class Model:
     ops: tuple[Op, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    float_scales: frozenset[str] = frozenset()
 
     @cached_property
     def sha256(self) -> str:

@@ -27,6 +27,48 @@ _HEADER = "tensorflow/lite/micro/micro_interpreter.h"
 _DOWNLOADS = "tensorflow/lite/micro/tools/make/downloads"  # what the Makefile fetches
 _INCLUDES = ("flatbuffers/include", "gemmlowp", "ruy")  # of it, what TFLM's headers include
 _INT8_SYMBOL = b"_ZN6tflite29Register_FULLY_CONNECTED_INT8Ev"
+_KERNELS = "tensorflow/lite/micro/kernels"
+_IN, _OUT = "input->params.scale", "output->params.scale"
+_RATIOS = {  # where ratios of scales are taken: the file, what it says without spaces if in float, and if in double
+    "FULLY_CONNECTED": (
+        "tensorflow/lite/kernels/kernel_util.cc",
+        f"double>({_IN}*filter->params.scale)",
+        f"double>({_IN})*static_cast<double>(filter->params.scale)",
+    ),
+    "HARD_SWISH": (
+        f"{_KERNELS}/hard_swish_common.cc",
+        "double>(hires_input_scale/output_scale)",
+        "constdoublehires_input_scale=",
+    ),
+    "LEAKY_RELU": (
+        f"{_KERNELS}/leaky_relu_common.cc",
+        f"double>({_IN}/{_OUT})",
+        f"double>({_IN})/static_cast<double>({_OUT})",
+    ),
+    "RELU": (
+        f"{_KERNELS}/activations_common.cc",
+        f"double>({_IN}/{_OUT})",
+        f"double>({_IN})/static_cast<double>({_OUT})",
+    ),
+    "SUB": (f"{_KERNELS}/sub_common.cc", "constfloattwice_max_input_scale=", "constdoubletwice_max_input_scale="),
+}
+
+
+@dataclass(frozen=True)
+class Scales:
+    """How the kernels of a tree take ratios of scales, by kind of op.
+
+    Attributes:
+        floats: in float (mcuedit.model.Model.float_scales).
+        unknown: the source says neither in a form that is known; they count as double, as all others.
+    """
+
+    floats: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        said = f"in float for {', '.join(sorted(self.floats))}" if self.floats else "all in double"
+        return said + (f"; taken as double, of unknown form: {', '.join(self.unknown)}" if self.unknown else "")
 
 
 @dataclass(frozen=True)
@@ -35,11 +77,13 @@ class Library:
 
     Attributes:
         int8: the library has registrations of int8 kernels alone, as those of CMSIS-NN.
+        scales: how its kernels take ratios of scales.
     """
 
     root: Path
     path: Path
     int8: bool
+    scales: Scales = Scales()
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -83,6 +127,22 @@ def is_newer(tree: Path) -> bool:
     return re.search(r"namespace (tflite::)?micro", text) is not None
 
 
+def scales(tree: Path) -> Scales:
+    """How the kernels of a tree take ratios of scales, by what its source says."""
+    floats, unknown = set(), []
+    for kind, (file, in_float, in_double) in _RATIOS.items():
+        try:
+            text = (tree / file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = ""
+        text = re.sub(r"\s+", "", re.sub(r"//.*", "", text))
+        if in_float in text:
+            floats.add(kind)
+        elif in_double not in text:
+            unknown.append(kind)
+    return Scales(frozenset(floats), tuple(unknown))
+
+
 def commit(tree: Path) -> str | None:
     """The commit of a tree that is a git checkout."""
     if not (tree / ".git").exists():
@@ -115,7 +175,7 @@ def find(board: Board) -> Library:
     """
     tree, known = root(), libraries()
     if os.environ.get(LIB) and Path(os.environ[LIB]).is_file():
-        return Library(tree, known[0], has_int8(known[0]))
+        return Library(tree, known[0], has_int8(known[0]), scales(tree))
     for arch in archs(board):
         found = [
             path
@@ -124,7 +184,7 @@ def find(board: Board) -> Library:
         ]
         if found:
             path = min(found, key=lambda path: ("cmsis_nn" not in str(path), str(path)))
-            return Library(tree, path, has_int8(path))
+            return Library(tree, path, has_int8(path), scales(tree))
     where = os.environ.get(LIB) or f"{ROOT}/gen"
     raise McueditError(
         f"no {_LIBRARY} for {archs(board)[0]} in {where} (found {len(known)} for other cores)",

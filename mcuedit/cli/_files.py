@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from mcuedit.training.placement import Candidate
 
 PATH = click.Path(path_type=Path)
+scales_option = click.option(
+    "--tflm-scales",
+    "scales",
+    type=click.Choice(["double", "float", "auto"]),
+    default="double",
+    show_default=True,
+    help="How the bare runtime takes ratios of scales; auto: as TFLM_ROOT does.",
+)
 FACTS = "facts.jsonl"
 
 
@@ -38,6 +46,26 @@ def read_adapter(path: Path, base: Base) -> Adapter:
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
     return package.decode(data, base.model, path.name)
+
+
+def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:
+    """A base with --tflm-scales.
+
+    Raises:
+        McueditError: the option does not go with the runtime, or TFLM_ROOT names no tree.
+    """
+    from mcuedit import tflm
+    from mcuedit.emulate.runner import with_scales
+    from mcuedit.ops.scales import FLOAT_KINDS
+
+    if scales == "double":
+        return base
+    if runtime != "bare":
+        raise McueditError(
+            f"--tflm-scales {scales} beside runtime {runtime}, which has kernels of its own",
+            "leave it out: what is expected of that firmware follows TFLM_ROOT",
+        )
+    return with_scales(base, FLOAT_KINDS if scales == "float" else tflm.scales(tflm.root()).floats)
 
 
 def zoo_base(adapters: Sequence[Adapter]) -> Base:

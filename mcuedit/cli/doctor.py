@@ -40,15 +40,18 @@ def command(as_json: bool) -> int:
 
     Exit code 1 if something is missing that mcuedit cannot do without.
     """
-    found = checks()
+    found, scales = checks(), _tflm_scales()
     missing = [check for check in found if check.version is None]
     usable = not any(check.needed for check in missing) and _can_build(found)
     if as_json:
         values: dict[str, object] = {check.name.replace("-", "_"): check.version for check in found}
-        print_json(values | {"oracle": oracle(found), "missing": [check.name for check in missing], "usable": usable})
+        values |= {"oracle": oracle(found), "tflm_scales": scales}
+        print_json(values | {"missing": [check.name for check in missing], "usable": usable})
     else:
         rows = [(c.name, c.version or "missing", c.use, "" if c.version else c.install) for c in found]
         stdout().print(table("", ("what", "found", "for", "to get it"), rows, left=("found", "for", "to get it")))
+        if scales is not None:
+            stdout().print(f"TFLM_ROOT's ratios of scales: {scales}")
         stdout().print(f"oracle: {oracle(found)}", "usable" if usable else "not usable yet", sep="\n")
     return 0 if usable else 1
 
@@ -113,6 +116,14 @@ def _tflm_root() -> str | None:
     except McueditError as error:
         return None if tflm.ROOT not in os.environ else f"not usable: {error.message}"
     return tflm.commit(tree) or "no git checkout: unknown commit"
+
+
+def _tflm_scales() -> str | None:
+    """How its kernels take ratios of scales; None without a usable tree."""
+    try:
+        return str(tflm.scales(tflm.root()))
+    except McueditError:
+        return None
 
 
 def _tflm_libraries() -> str | None:

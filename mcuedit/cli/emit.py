@@ -11,7 +11,7 @@ from mcuedit import adapter_dir, base, codegen
 from mcuedit.atomic import write_folder
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
-from mcuedit.cli._files import zoo_base
+from mcuedit.cli._files import scaled, scales_option, zoo_base
 from mcuedit.emission import emit
 from mcuedit.learning import GateStatistics
 
@@ -28,6 +28,7 @@ from mcuedit.learning import GateStatistics
 @click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--project", type=click.Choice(codegen.PROJECTS), default="cmake", show_default=True, help="See below.")
 @click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
+@scales_option
 @click.option("--train", "train", metavar="K.jsonl", type=click.Path(path_type=Path), help="Train gates; see below.")
 @click.option("--train-op", "train_op", metavar="OP", type=int, help="Train factors of that FULLY_CONNECTED op.")
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
@@ -38,6 +39,7 @@ def command(
     output: Path,
     project: str,
     runtime: str,
+    scales: str,
     train: Path | None,
     train_op: int | None,
     force: bool,
@@ -48,11 +50,12 @@ def command(
     --runtime bare compiles the base ahead of time; tflm writes what a firmware with TensorFlow Lite Micro needs: model
     array, op resolver, wrapped kernels, an example main. --project adds the build files and metadata of that kind of
     project; README.md in DIR says how it is used. --train chooses, from a keep set, what a device carries to learn
-    corrections by itself: BASE_train.h. DIR is written whole or not at all. The same input gives the same
-    bytes.
+    corrections by itself: BASE_train.h. --tflm-scales float, or auto with TFLM_ROOT set, gives the bytes of versions
+    of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR is written whole or not at all.
+    The same input gives the same bytes.
     """
     loaded = [adapter_dir.load(path) for path in adapters]
-    found = base.load(base_path) if base_path is not None else zoo_base(loaded)
+    found = scaled(base.load(base_path) if base_path is not None else zoo_base(loaded), scales, runtime)
     gate = _gate(found, train) if train is not None else None
     factors = codegen.FactorSetup(train_op) if train_op is not None else None
     files = emit(found, loaded, project=project, runtime=runtime, gate=gate, factors=factors)

@@ -14,12 +14,13 @@ import numpy as np
 from mcuedit import atomic, base, board, resources
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, note, notes, print_json, stdout, table, working
-from mcuedit.cli._files import PATH, read_adapter
+from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import robot, runner
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.errors import McueditError
+from mcuedit.oracle import Tflm
 
 
 @click.command(
@@ -33,6 +34,7 @@ from mcuedit.errors import McueditError
 @click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=PATH, help="Compiled in; several stack.")
 @click.option("--emulator", type=click.Choice(runner.EMULATORS), default="unicorn", show_default=True)
 @click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
+@scales_option
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", metavar="TEXT", multiple=True, help="A question; may be given again.")
 @click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: array x, int8 or float.")
@@ -52,6 +54,7 @@ def command(
     adapters: tuple[Path, ...],
     emulator: str,
     runtime: str,
+    scales: str,
     board_name: str | None,
     prompts: tuple[str, ...],
     inputs: Path | None,
@@ -74,7 +77,7 @@ def command(
     code_total is the firmware without weights, labels, tables and adapters: those are model_bytes. ram is all that is
     taken: the arena, in which input and output lie, other data, and the peak stack.
     """
-    found = base.load(base_path)
+    found = scaled(base.load(base_path), scales, "tflm" if emulator == "tflm" else runtime)
     loaded = [read_adapter(path, found) for path in adapters]
     tensors = _tensors(found, inputs, count_random, seed)
     if not prompts and tensors is None:
@@ -96,7 +99,8 @@ def command(
             toolchain=toolchain,
             opt=opt,
         )
-        differing, oracle = _compare(found, loaded, result) if check else (None, None)
+        computes = runner.as_firmware(found, runtime) if emulator in runner.DEFAULT_BOARDS else found
+        differing, oracle = _compare(computes, loaded, result) if check else (None, None)
     if dump is not None:
         _dump(dump, result)
     values = _values(found, result, emulator, runtime)
@@ -149,9 +153,11 @@ def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int
 
 def _compare(found: Base, adapters: list[Adapter], result: runner.Result) -> tuple[int, str]:
     """Bytes that differ from the oracle's, and its name."""
+    oracle = runner.best_oracle(found.model)
     if find_spec("tflite_micro") is None:
         note("tflite-micro is not installed (it has wheels for Linux x86-64 only): the host engine is the oracle")
-    oracle = runner.best_oracle(found.model)
+    elif oracle.name != Tflm.name:
+        note("ratios of scales are in float here and in double in tflite_micro: the host engine is the oracle")
     wanted = runner.expected(found, adapters, oracle, result.inputs)
     return int((wanted != result.outputs).sum()), oracle.name
 

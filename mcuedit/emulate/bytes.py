@@ -20,7 +20,7 @@ from mcuedit.board import Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate import BOARD_EMULATORS, qemu, renode
 from mcuedit.emulate.device import Int8Array, check_inputs
-from mcuedit.emulate.runner import best_oracle, expected, open_device
+from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters as random_adapters
 from mcuedit.errors import McueditError
@@ -65,7 +65,7 @@ class Sweep:
         stacks: how many of them are active together.
         emulators, board_names: which to compare; None: all boards.
         runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`; boards without a TFLM library are skipped.
-        oracle: None: the best there is.
+        oracle: None: the best there is; for firmware with TensorFlow Lite Micro, one with TFLM_ROOT's scales.
 
     Attributes:
         total: inferences to run, the oracle's among them.
@@ -113,13 +113,11 @@ class Sweep:
         Raises:
             McueditError: a firmware cannot be built or run, or reports an error.
         """
-        oracle = self._oracle or best_oracle(self._base.model)
-        wanted = {}
-        for n in self._stacks:
-            wanted[n] = expected(self._base, self._adapters[:n], oracle, self._inputs)
-            advance(len(self._inputs))
+        firmware = self._firmware()
+        wanted = self._wanted(self._base if self._host else firmware, advance)
         if self._host:
             yield from self._on_host(wanted, advance)
+            wanted = wanted if firmware is self._base else self._wanted(firmware)
         self._stop.clear()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
@@ -129,6 +127,19 @@ class Sweep:
             finally:
                 self._stop.set()  # what runs ends with its chunk
                 pool.shutdown(cancel_futures=True)
+
+    def _firmware(self) -> Base:
+        """The base as boards compute it."""
+        runs = any(not self._missing(*place) for place in self._places)
+        return as_firmware(self._base, self._runtime) if runs else self._base
+
+    def _wanted(self, base: Base, advance: Callable[[int], None] = lambda n: None) -> dict[int, Int8Array]:
+        """int8[n, output size] by the number of adapters."""
+        oracle, wanted = self._oracle or best_oracle(base.model), {}
+        for n in self._stacks:
+            wanted[n] = expected(base, self._adapters[:n], oracle, self._inputs)
+            advance(len(self._inputs))
+        return wanted
 
     def _active(self, n: int) -> list[bool]:
         return [i < n for i in range(len(self._adapters))]

@@ -28,7 +28,9 @@ _HEADERS = ("mcuedit.h", "engine.h")
 
 
 class Engine:
-    """A model on the host's engine, without adapters; an `Oracle`, where tflite-micro cannot be installed.
+    """A model on the host's engine, without adapters.
+
+    An `Oracle` where tflite-micro cannot be installed, or takes other ratios of scales than the model.
 
     Raises:
         McueditError: no compiler for this machine, or the bare runtime does not support the model.
@@ -37,6 +39,8 @@ class Engine:
     name = "host engine"
 
     def __init__(self, model: Model) -> None:
+        if model.float_scales:
+            self.name = "host engine, scales in float"
         self._model, self._base = model, Base("model", model)
         self._plain = _Program(codegen.plan(model))
 

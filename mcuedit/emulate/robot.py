@@ -14,7 +14,7 @@ from mcuedit.board import Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.firmware import build_app
-from mcuedit.emulate.runner import best_oracle
+from mcuedit.emulate.runner import as_firmware, best_oracle
 from mcuedit.emulate.tflm import OracleDevice
 from mcuedit.errors import McueditError
 
@@ -84,10 +84,10 @@ def write(
     """Writes a folder with the ELF file and the variables of boards/<board>/<board>.robot.
 
     Raises:
-        McueditError: as `dialogues`, `build_app` and `mcuedit.atomic.write_folder`.
+        McueditError: as `as_firmware`, `dialogues`, `build_app` and `mcuedit.atomic.write_folder`.
     """
     atomic.require_free(folder, force)
-    found = dialogues(base, adapters, prompts, inputs)
+    found = dialogues(as_firmware(base, runtime), adapters, prompts, inputs)
     with tempfile.TemporaryDirectory(prefix="mcuedit-") as build:
         options = {"runtime": runtime, "toolchain": toolchain, "opt": opt}
         elf = build_app("server", base, adapters, board, Path(build), **options).elf.read_bytes()

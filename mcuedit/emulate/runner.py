@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mcuedit import board as boards
+from mcuedit import tflm
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.delta import Adapter
@@ -21,6 +22,7 @@ from mcuedit.emulate.firmware import build_app
 from mcuedit.errors import McueditError
 from mcuedit.link import Footprint
 from mcuedit.model import Model
+from mcuedit.ops.scales import matter
 from mcuedit.oracle import Oracle
 
 DEFAULT_BOARDS = {"unicorn": "virt-m4", "qemu": "mps2-an386", "renode": "stm32f4_discovery"}
@@ -179,14 +181,34 @@ def open_device(
 
 
 def best_oracle(model: Model) -> Oracle:
-    """TFLM where tflite-micro is installed, else the host engine; its `name` says which."""
-    if find_spec("tflite_micro") is not None:
+    """TFLM where tflite-micro is installed and takes scales as the model does, else the host engine; see its `name`.
+
+    Raises:
+        McueditError: as `Tflm` or `Engine`.
+    """
+    if find_spec("tflite_micro") is not None and not matter(model):
         from mcuedit.oracle import Tflm
 
         return Tflm(model)
     from mcuedit.emulate.engine import Engine
 
     return Engine(model)
+
+
+def as_firmware(base: Base, runtime: str) -> Base:
+    """The base as firmware computes it: with TensorFlow Lite Micro in it, with the scales of TFLM_ROOT's kernels.
+
+    Raises:
+        McueditError: runtime "tflm" without TFLM_ROOT.
+    """
+    return with_scales(base, tflm.scales(tflm.root()).floats) if runtime == "tflm" else base
+
+
+def with_scales(base: Base, floats: Iterable[str]) -> Base:
+    """The base with ratios of scales in float for ops of some kinds (`Model.float_scales`)."""
+    chosen = frozenset(floats)
+    same = chosen == base.model.float_scales
+    return base if same else replace(base, model=replace(base.model, float_scales=chosen))
 
 
 def expected(base: Base, adapters: Sequence[Adapter], oracle: Oracle, inputs: Int8Array) -> Int8Array:

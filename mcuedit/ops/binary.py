@@ -12,18 +12,17 @@ from mcuedit.fixedpoint import mbqm, quantize_multiplier, requantize
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array
 from mcuedit.ops.common import limits, multiplier, operand, require, summed_to, unclamped
+from mcuedit.ops.scales import LEFT_SHIFT, ratios
 
-_LEFT_SHIFT = 20  # of an operand before it is rescaled
 _MOST_AXES = 6
 
 
-def sum_multipliers(op: Op, scales: tuple[np.float32, np.float32], y: np.float32) -> tuple[tuple[int, int], ...]:
-    """(m, s) of both operands and of the output; ratios are taken in double."""
-    a, b, out = (float(scale) for scale in (*scales, y))
-    twice = 2 * max(a, b)
-    ratios = (a / twice, b / twice, twice / ((1 << _LEFT_SHIFT) * out))
-    require(all(0 < ratio < 1 for ratio in ratios), op, f"scales {a}, {b} and {out} are too far apart")
-    return tuple(quantize_multiplier(ratio) for ratio in ratios)
+def sum_multipliers(model: Model, op: Op) -> tuple[tuple[int, int], ...]:
+    """(m, s) of both operands and of the output."""
+    found = ratios(model, op)
+    a, b, out = (float(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
+    require(all(0 < ratio < 1 for ratio in found), op, f"scales {a}, {b} and {out} are too far apart")
+    return tuple(quantize_multiplier(ratio) for ratio in found)
 
 
 class _Binary:
@@ -65,8 +64,7 @@ class Sum(_Binary):
     def __init__(self, model: Model, op: Op) -> None:
         super().__init__(model, op)
         self._sign = -1 if op.kind == "SUB" else 1
-        scales = (self._sides[0].scale[0], self._sides[1].scale[0])
-        *own, self._scaling = sum_multipliers(op, scales, self._y.scale[0])
+        *own, self._scaling = sum_multipliers(model, op)
         self._tables = [_rescaled(side, *scaling) for side, scaling in zip(self._sides, own, strict=True)]
 
     def forward(self, *xs: Int8Array) -> Int8Array:
@@ -111,4 +109,4 @@ class Mul(_Binary):
 def _rescaled(side: Tensor, m: int, s: int) -> npt.NDArray[np.int32]:
     """What each byte of an operand adds: int32[256] by its unsigned value."""
     values = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
-    return mbqm((values - side.zero) << _LEFT_SHIFT, m, s).astype(np.int32)
+    return mbqm((values - side.zero) << LEFT_SHIFT, m, s).astype(np.int32)

@@ -23,13 +23,13 @@ class Conv:
     def __init__(self, model: Model, op: Op) -> None:
         x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
         self._window = window(model, op)
-        weights, data = linear.int8_weights(model, op, 0)
+        _, data = linear.int8_weights(model, op, 0)
         require(len(data) == y.shape[3], op, f"{len(data)} filters for {y.shape[3]} channels")
         w = _dense(op, data, x.shape[3]).reshape(len(data), -1).T
         self._zx, self._shape = x.zero, y.shape
         self._w = w.astype(linear.exact_type(w))
         bias = linear.bias(model, op, len(data))
-        self._out = linear.Requantization(op, x, y, w, bias, linear.multipliers(x, weights, y))
+        self._out = linear.Requantization(op, x, y, w, bias, linear.multipliers(model, op))
         self._step = max(1, _PIECE // (self._window.rows * self._window.taps))
 
     def forward(self, *xs: Int8Array) -> Int8Array:

@@ -20,7 +20,7 @@ class Depthwise:
     def __init__(self, model: Model, op: Op) -> None:
         x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
         self._window = window(model, op)
-        weights, data = linear.int8_weights(model, op, 3)
+        _, data = linear.int8_weights(model, op, 3)
         self._times = int(op.options.get("depthMultiplier", 0))
         channels = x.shape[3] * self._times
         fits = data.shape[0] == 1 and data.shape[3] == y.shape[3] == channels > 0
@@ -30,7 +30,7 @@ class Depthwise:
         self._zx, self._shape = x.zero, y.shape
         self._w = w.astype(linear.exact_type(w.reshape(-1, channels)))
         bias, flat = linear.bias(model, op, channels), w.reshape(-1, channels)
-        self._out = linear.Requantization(op, x, y, flat, bias, linear.multipliers(x, weights, y))
+        self._out = linear.Requantization(op, x, y, flat, bias, linear.multipliers(model, op))
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, batches, h, w, c] -> int8[n, batches, h', w', c * multiplier]."""

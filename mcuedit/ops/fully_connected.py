@@ -29,7 +29,7 @@ class FullyConnected:
         w = data.astype(np.int64).T - (weights.zero if weights.scale.size == 1 else 0)
         self._w = w.astype(linear.exact_type(w))
         bias = linear.bias(model, op, geometry.n_out)
-        self._out = linear.Requantization(op, x, y, w, bias, linear.multipliers(x, weights, y))
+        self._out = linear.Requantization(op, x, y, w, bias, linear.multipliers(model, op))
 
     @staticmethod
     def _require_bias_scale(model: Model, op: Op, x: Tensor, weights: Tensor, y: Tensor) -> None:

@@ -12,15 +12,16 @@ from mcuedit.fixedpoint import quantize_multiplier, requantize
 from mcuedit.model import INT32, Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array
 from mcuedit.ops.common import constant, limits, operand, require, unclamped
+from mcuedit.ops.scales import ratios
 
 Int64Array = npt.NDArray[np.int64]
 
 _FLOAT32_EXACT = 1 << 24  # whole numbers below are exact in a float32, in any order of summation
 
 
-def multipliers(x: Tensor, weights: Tensor, y: Tensor) -> list[tuple[int, int]]:
-    """(m, s) of each scale of a convolution's weights; the product of scales is taken in double, as TFLM does."""
-    return [quantize_multiplier(float(x.scale[0]) * float(scale) / float(y.scale[0])) for scale in weights.scale]
+def multipliers(model: Model, op: Op) -> list[tuple[int, int]]:
+    """(m, s) of each scale of the weights of a convolution or a FULLY_CONNECTED."""
+    return [quantize_multiplier(ratio) for ratio in ratios(model, op)]
 
 
 def int8_weights(model: Model, op: Op, axis: int) -> tuple[Tensor, npt.NDArray[Any]]:

@@ -13,9 +13,11 @@ from mcuedit.fixedpoint import mbqm
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array, gemmlowp
 from mcuedit.ops.common import multiplier, require, unclamped
+from mcuedit.ops.scales import ratios
 
 Int64Array = npt.NDArray[np.int64]
-Make = Callable[[Op, Tensor, Tensor], tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]]
+Made = tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]  # values, slope, limits
+Make = Callable[[Model, Op, Tensor, Tensor], Made]
 
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
 _INTEGER_BITS = 4  # of the argument of LOGISTIC and TANH
@@ -33,7 +35,7 @@ class Table:
     def __init__(self, model: Model, op: Op) -> None:
         x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
         require(len(op.inputs) == 1 and x.size == y.size, op, f"{list(x.shape)} does not become {list(y.shape)}")
-        values, slope, self._limits = _MAKERS[op.kind](op, x, y)
+        values, slope, self._limits = _MAKERS[op.kind](model, op, x, y)
         self.table: Int8Array = np.clip(values, *self._limits).astype(np.int8)
         self._by_byte = np.roll(self.table, 128)
         self._slope = np.roll(slope, 128).astype(np.float32)
@@ -49,27 +51,26 @@ class Table:
         return (unclamped(grad, y, *self._limits).reshape(x.shape) * self._slope[x.view(np.uint8)],)
 
 
-def _quantize(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
+def _quantize(_: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     ratio = float(x.scale[0]) / float(y.scale[0])
     return mbqm(_INPUTS - x.zero, *multiplier(op, ratio)) + y.zero, np.full(256, ratio), (-128, 127)
 
 
-def _relu(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
-    ratio = float(x.scale[0]) / float(y.scale[0])
+def _relu(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
+    (ratio,) = ratios(model, op)
     return mbqm(_INPUTS - x.zero, *multiplier(op, ratio)) + y.zero, np.full(256, ratio), (y.zero, 127)
 
 
-def _relu6(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
+def _relu6(_: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     """Clamps bytes by the input's quantization and takes no notice of the output's."""
     require(float(x.scale[0]) > _LEAST_SCALE, op, f"steps of {x.scale[0]}")
     top = math.floor(float(np.float32(6) / x.scale[0]) + 0.5) + x.zero
     return _INPUTS, np.ones(256), (x.zero, min(127, top))
 
 
-def _leaky_relu(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
+def _leaky_relu(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     alpha = np.float32(op.options.get("alpha", 0))
-    above = float(x.scale[0]) / float(y.scale[0])
-    below = float(x.scale[0]) * float(alpha) / float(y.scale[0])
+    above, below = ratios(model, op)
     require(math.isfinite(below), op, f"alpha {alpha}")
     values = _INPUTS - x.zero
     negative = mbqm(values, *(multiplier(op, abs(below)) if below else (0, 0))) * (-1 if below < 0 else 1)
@@ -88,7 +89,7 @@ def _argument(op: Op, x: Tensor) -> tuple[Int64Array, Int64Array]:
     return mbqm(inside, round(fraction * (1 << 31)), min(shift, _MOST_SHIFT - 1)), beyond
 
 
-def _logistic(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
+def _logistic(_: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     require(y.zero == -128, op, f"an output with zero point {y.zero}")
     argument, beyond = _argument(op, x)
     found = gemmlowp.rounding_shift(gemmlowp.logistic(argument, _INTEGER_BITS), 31 - 8) - 128
@@ -96,7 +97,7 @@ def _logistic(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.
     return np.choose(beyond + 1, [-128, found, 127]), p * (1 - p) * float(x.scale[0]) * 256, (-128, 127)
 
 
-def _tanh(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
+def _tanh(_: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     argument, beyond = _argument(op, x)
     found = gemmlowp.rounding_shift(gemmlowp.tanh(argument, _INTEGER_BITS), 31 - 7)
     slope = 1 - np.tanh((_INPUTS - x.zero) * float(x.scale[0])) ** 2
@@ -115,11 +116,9 @@ def _int16_shift(x: Int64Array, exponent: int) -> Int64Array:
     return rounded
 
 
-def _hard_swish(op: Op, x: Tensor, y: Tensor) -> tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]:
+def _hard_swish(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     """x * clamp(x + 3, 0, 6) / 6 in int16 arithmetic, each product cut to its upper half."""
-    fine = float(x.scale[0]) / 128
-    m, exponent = multiplier(op, fine / float(y.scale[0]))
-    m_gate, gate_exponent = multiplier(op, fine * 32768 / 3)
+    (m, exponent), (m_gate, gate_exponent) = (multiplier(op, ratio) for ratio in ratios(model, op))
     require(exponent <= 0 and gate_exponent <= _MOST_SHIFT, op, f"scales {x.scale[0]} and {y.scale[0]}")
     top = (1 << 15) - 1
     values = (_INPUTS - x.zero) << 7

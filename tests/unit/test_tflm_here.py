@@ -71,3 +71,36 @@ def test_downloads_are_missing(tree: Path) -> None:
     with pytest.raises(McueditError, match="no ruy in") as caught:
         tflm.root()
     assert "third_party_downloads" in caught.value.hint
+
+
+FLOAT = {
+    "lite/kernels/kernel_util.cc": """
+        // static_cast<double>(input->params.scale) * static_cast<double>(filter->params.scale)
+        const double input_product_scale =
+            static_cast<double>(input->params.scale * filter->params.scale);""",
+    "lite/micro/kernels/activations_common.cc": "static_cast<double>(input->params.scale / output->params.scale)",
+    "lite/micro/kernels/sub_common.cc": "const float twice_max_input_scale =",
+}
+DOUBLE = {
+    "lite/kernels/kernel_util.cc": """
+        const double input_product_scale = static_cast<double>(input->params.scale) *
+                                           static_cast<double>(filter->params.scale);""",
+    "lite/micro/kernels/leaky_relu_common.cc": """
+        static_cast<double>(input->params.scale) / static_cast<double>(output->params.scale)""",
+}
+
+
+def test_ratios_of_scales(tree: Path) -> None:
+    """What each kernel's source says; what it says in other words counts as double, and is named."""
+    library(tree / GEN.format("cortex-m55", "cmsis_nn"))
+    for files, said in (
+        ({}, "all in double; taken as double, of unknown form: FULLY_CONNECTED, HARD_SWISH, LEAKY_RELU, RELU, SUB"),
+        (DOUBLE, "all in double; taken as double, of unknown form: HARD_SWISH, RELU, SUB"),
+        (FLOAT, "in float for FULLY_CONNECTED, RELU, SUB; taken as double, of unknown form: HARD_SWISH"),
+    ):
+        for name, text in files.items():
+            file = tree / "tensorflow" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert str(tflm.scales(tree)) == said
+    assert tflm.find(board.load("mps3-an547")).scales.floats == {"FULLY_CONNECTED", "RELU", "SUB"}

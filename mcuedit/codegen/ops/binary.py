@@ -22,7 +22,7 @@ def lower(model: Model, op: Op) -> Lowered:
     operator(model, op)  # proves that types and shapes fit
     a, b, y = (model.tensors[i] for i in (*op.inputs, *op.outputs))
     walk = loops(op, _repeated(a, y), _repeated(b, y))
-    function, params = _product(walk, a, b, y) if op.kind == "MUL" else _sum(op, walk, a, b, y)
+    function, params = _product(walk, a, b, y) if op.kind == "MUL" else _sum(model, op, walk)
     lo, hi = limits(op, y)
     params |= {"count": walk.inner[0], "zero_point": y.zero, "act_lo": lo, "act_hi": hi, **walk.params()}
     live = iter(("input0", "input1"))
@@ -40,8 +40,8 @@ def _repeated(x: Tensor, y: Tensor) -> npt.NDArray[np.int8]:
     return np.broadcast_to(whole(x.shape), out)
 
 
-def _sum(op: Op, walk: Loops, a: Tensor, b: Tensor, y: Tensor) -> tuple[str, dict[str, str | int]]:
-    scalings = sum_multipliers(op, (a.scale[0], b.scale[0]), y.scale[0])
+def _sum(model: Model, op: Op, walk: Loops) -> tuple[str, dict[str, str | int]]:
+    scalings, (a, b) = sum_multipliers(model, op), (model.tensors[i] for i in op.inputs)
     params: dict[str, str | int] = {}
     for name, tensor, (m, s), step in zip("ab", (a, b), scalings, walk.inner[1:], strict=False):
         params |= {f"{name}.multiplier": m, f"{name}.shift": s, f"{name}.zero_point": tensor.zero, f"{name}.step": step}

@@ -71,10 +71,7 @@ def requantization(model: Model, op: Op, reach: npt.NDArray[np.int64], prefix: s
     Raises:
         McueditError: a sum could overflow.
     """
-    inputs, (y,) = model.op_tensors(op)
-    x, weights = inputs[0], inputs[1]
-    assert x is not None
-    assert weights is not None
+    y = model.tensors[op.outputs[0]]
     worst = int(reach.argmax())
     require(
         int(reach[worst]) < _ACCUMULATOR,
@@ -82,7 +79,7 @@ def requantization(model: Model, op: Op, reach: npt.NDArray[np.int64], prefix: s
         f"the accumulator of output {worst} could overflow",
         "scale its weights down",
     )
-    scales = multipliers(x, weights, y)
+    scales = multipliers(model, op)
     low, high = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
     quick = int(reach[worst]) < _QUICK and all(-31 <= shift <= -1 for _, shift in scales) and (low, high) == (-128, 127)
     stored = scales if len(scales) > 1 else 4 * scales  # four channels are loaded at once

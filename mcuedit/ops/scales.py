@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ratios of scales where versions of TFLM differ: some take them in float, the pinned runtime in double.
+
+Products and quotients stand in the order of TFLM's source, because float32 rounds after each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from mcuedit.model import Model, Op
+from mcuedit.ops.common import require
+
+Real = type[float] | type[np.float32]
+
+LEFT_SHIFT = 20  # of an operand of a sum before it is rescaled
+
+
+def ratios(model: Model, op: Op) -> tuple[float, ...]:
+    """The real factors that an op's multipliers are made of, as its model takes them (`Model.float_scales`).
+
+    Returns:
+        One for each scale of the weights of a FULLY_CONNECTED or a convolution. RELU: input by output. LEAKY_RELU: the
+        same, and that of negative values. HARD_SWISH: of the output, and of the gate. ADD and SUB: of both operands,
+        and of the output.
+
+    Raises:
+        McueditError: float32 cannot hold one.
+    """
+    real: Real = np.float32 if op.kind in model.float_scales else float
+    with np.errstate(all="ignore"):
+        found = tuple(float(ratio) for ratio in _RATIOS[op.kind](model, op, real))
+    require(real is float or all(map(math.isfinite, found)), op, "a ratio of scales that float32 cannot hold")
+    return found
+
+
+def matter(model: Model) -> bool:
+    """Whether a ratio of the model is another one than in double."""
+    plain = replace(model, float_scales=frozenset())
+    return any(ratios(model, op) != ratios(plain, op) for op in model.ops if op.kind in model.float_scales)
+
+
+def _weighted(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, weights, y = (model.tensors[i] for i in (*op.inputs[:2], op.outputs[0]))
+    if weights.scale.size > 1:  # a scale for each channel: always in double
+        real = float
+    return (float(real(x.scale[0]) * real(scale)) / float(y.scale[0]) for scale in weights.scale)
+
+
+def _relu(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, y = (real(model.tensors[i].scale[0]) for i in (op.inputs[0], op.outputs[0]))
+    return (x / y,)
+
+
+def _leaky_relu(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, y = (real(model.tensors[i].scale[0]) for i in (op.inputs[0], op.outputs[0]))
+    return x / y, x * real(np.float32(op.options.get("alpha", 0))) / y
+
+
+def _hard_swish(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, y = (real(model.tensors[i].scale[0]) for i in (op.inputs[0], op.outputs[0]))
+    fine = real(1 / 128) * x
+    return fine / y, fine / real(3 / 32768)
+
+
+def _sum(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
+    twice = real(2) * max(a, b)
+    return a / twice, b / twice, twice / (real(1 << LEFT_SHIFT) * y)
+
+
+_RATIOS: dict[str, Callable[[Model, Op, Real], Iterable[float | np.float32]]] = {
+    "ADD": _sum,
+    "CONV_2D": _weighted,
+    "DEPTHWISE_CONV_2D": _weighted,
+    "FULLY_CONNECTED": _weighted,
+    "HARD_SWISH": _hard_swish,
+    "LEAKY_RELU": _leaky_relu,
+    "RELU": _relu,
+    "SUB": _sum,
+}
+FLOAT_KINDS = frozenset({"FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "RELU", "SUB"})  # in some versions of TFLM

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ratios of scales in float and in double: models on which the two give other bytes, and who takes which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcuedit import ops, tflm
+from mcuedit.base import Base
+from mcuedit.cli import invoke
+from mcuedit.emulate import runner
+from mcuedit.emulate.engine import Engine
+from mcuedit.emulate.host import HostDevice
+from mcuedit.emulate.synthetic import adapters
+from mcuedit.errors import McueditError
+from mcuedit.model import Model, parse
+from mcuedit.netbuilder import NetBuilder
+from mcuedit.ops.scales import FLOAT_KINDS, matter, ratios
+from mcuedit.oracle import Tflm
+
+KINDS = sorted(FLOAT_KINDS)
+WIDTH = 4
+X = np.repeat(np.arange(-128, 128, dtype=np.int8), WIDTH).reshape(256, 1, WIDTH)  # every byte
+
+
+def net(kind: str, seed: int) -> bytes:
+    """One op that gives a tie between two bytes for some input, as far as float32 scales allow."""
+    rng = np.random.default_rng(seed)
+    a, b = (np.float32(2.0 ** rng.uniform(-6, -3)) for _ in range(2))
+    tie = float(rng.integers(1, 100) + 0.5) / float(rng.integers(100, 128))
+    build = NetBuilder()
+    x = build.tensor("x", [1, WIDTH], a, 0)
+    if kind == "FULLY_CONNECTED":
+        w = build.constant("w", np.eye(WIDTH, dtype=np.int8), b)
+        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) * float(b) / tie)), 0)
+        build.op(kind, [x, w, -1], y)
+    elif kind == "SUB":
+        other = build.constant("other", np.zeros((1, WIDTH), np.int8), a)
+        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / tie)), 0)
+        build.op(kind, [x, other], y)
+    elif kind == "HARD_SWISH":  # its multipliers have 15 bits
+        cut = float(rng.integers(1 << 14, 1 << 15) + 0.5) * 2.0 ** -int(rng.integers(14, 16))
+        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / cut)), 0)
+        build.op(kind, [x], y)
+    else:
+        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / tie)), -128 if kind == "RELU" else 0)
+        build.op(kind, [x], y, **({"alpha": 0.3} if kind == "LEAKY_RELU" else {}))
+    return build.pack(x, y)
+
+
+def outputs(model: Model) -> np.ndarray:
+    return ops.operator(model, model.ops[0]).forward(X)
+
+
+def in_float(model: Model, kinds: Iterable[str] = FLOAT_KINDS) -> Model:
+    return replace(model, float_scales=frozenset(kinds))
+
+
+@cache
+def telling(kind: str) -> Model:
+    """A model of one op on which it matters."""
+    models = (parse(net(kind, seed)) for seed in range(500))
+    return next(model for model in models if (outputs(model) != outputs(in_float(model))).any())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_engine_follows_numpy(kind: str) -> None:
+    double, single = telling(kind), in_float(telling(kind))
+    for model in double, single:
+        assert Engine(model).run(X).tolist() == outputs(model).reshape(256, -1).tolist()
+    assert matter(single)
+    assert not matter(double)
+    assert not matter(in_float(double, FLOAT_KINDS - {kind}))
+
+
+@pytest.mark.skipif(find_spec("tflite_micro") is None, reason="tflite-micro has no wheel for this platform")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_pinned_runtime_takes_doubles(kind: str) -> None:
+    model = telling(kind)
+    y = model.outputs[0]
+    assert Tflm(model).activations(X, [y])[y].tolist() == outputs(model).tolist()
+    assert isinstance(runner.best_oracle(model), Tflm)
+    assert runner.best_oracle(in_float(model)).name == "host engine, scales in float"
+
+
+def test_emitted_c_follows_numpy() -> None:
+    model = in_float(telling("FULLY_CONNECTED"))
+    base = Base("net", model)
+    edits = adapters(model, 1)
+    with HostDevice(base, edits) as device:
+        for n in (0, 1):
+            device.use([n > 0])
+            expected = runner.expected(base, edits[:n], runner.best_oracle(model), X)
+            assert device.run(X).tolist() == expected.tolist()
+        assert (expected != runner.expected(runner.with_scales(base, ()), edits, Engine(telling(KINDS[0])), X)).any()
+
+
+def test_a_scale_for_each_channel_is_taken_in_double() -> None:
+    build = NetBuilder()
+    x = build.tensor("x", [1, WIDTH], 0.1, 0)
+    w = build.constant("w", np.eye(WIDTH, dtype=np.int8), np.array([0.1, 0.2, 0.3, 0.7], np.float32))
+    y = build.tensor("y", [1, WIDTH], 0.3, 0)
+    build.op("FULLY_CONNECTED", [x, w, -1], y)
+    model = parse(build.pack(x, y))
+    assert ratios(in_float(model), model.ops[0]) == ratios(model, model.ops[0])
+
+
+def test_what_float_cannot_hold_is_named() -> None:
+    build = NetBuilder()
+    x = build.tensor("x", [1, WIDTH], 1e30, 0)
+    w = build.constant("w", np.eye(WIDTH, dtype=np.int8), np.array([1e30], np.float32))
+    y = build.tensor("y", [1, WIDTH], 1e38, 0)
+    build.op("FULLY_CONNECTED", [x, w, -1], y)
+    model = in_float(parse(build.pack(x, y)))
+    with pytest.raises(McueditError, match="op 0 FULLY_CONNECTED: a ratio of scales that float32 cannot hold"):
+        ops.operator(model, model.ops[0])
+
+
+def test_the_option_of_emit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "net.tflite"
+    file.write_bytes(telling("FULLY_CONNECTED").data)
+    monkeypatch.setattr(tflm, "root", lambda: tmp_path)
+    monkeypatch.setattr(tflm, "scales", lambda _: tflm.Scales(frozenset({"FULLY_CONNECTED"})))
+    emit, written = ["emit", "--base", str(file), "-o"], []
+    for given in ((), ("--tflm-scales", "double"), ("--tflm-scales", "float"), ("--tflm-scales", "auto")):
+        out = tmp_path / str(len(written))
+        assert invoke([*emit, str(out), *given]) == 0
+        written.append((out / "net.c").read_text(encoding="utf-8"))
+    plain, double, single, auto = written
+    assert plain == double != single == auto
+    out = tmp_path / "no"
+    assert invoke([*emit, str(out), "--runtime", "tflm", "--tflm-scales", "float"]) == 2
+    assert "--tflm-scales float beside runtime tflm" in capsys.readouterr().err
+    assert not out.exists()
