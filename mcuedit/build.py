@@ -24,7 +24,7 @@ _APPS = {
     "selftest": ("app.c", "selftest.c"),
     "host": ("app.c", "host.c"),
     "federate": ("line.c", "federate.c"),
-    "learn": ("line.c", "learn.c"),
+    "learn": ("line.c", "teach.c", "learn.c"),
     "device": ("node.c", "line.c", "device.c"),
     "udp": ("node.c", "udp.c", "udp_flash.c"),
 }
