@@ -170,7 +170,7 @@ def _show_plan(
     values = gate_plan(found.model, statistics, setup.tap, setup.corrections, setup.replay)
     values = {"tap": setup.tap, "target": setup.target, **values}
     if as_json:
-        print_json({**values, **(away.flat() if away else {})})
+        print_json({**values, **{f"dp_{k}": v for k, v in (away.flat() if away else {}).items()}})
         return 0
     names = {
         "tap": "tap op",
