@@ -19,16 +19,25 @@ from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_h
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
+PARTS = ("src", "engine", "store", "train", "learn", "federate")  # of firmware/: folders of the library
 _APPS = {
     "server": ("app.c", "line.c", "server.c"),
     "selftest": ("app.c", "selftest.c"),
     "host": ("app.c", "host.c"),
     "federate": ("line.c", "federate.c"),
     "learn": ("line.c", "teach.c", "learn.c"),
+    "learner": ("node.c", "line.c", "teach.c", "lesson.c", "device.c"),
     "device": ("node.c", "line.c", "device.c"),
     "udp": ("node.c", "udp.c", "udp_flash.c"),
 }
-_UPDATABLE = ("device", "udp")  # those with a store, a transport and cryptography
+_PARTS_OF = {  # beside src and engine
+    "device": ("store",),
+    "federate": ("federate",),
+    "learn": ("train",),
+    "learner": ("store", "train", "learn"),
+    "udp": ("store",),
+}
+_UPDATABLE = ("device", "learner", "udp")  # those with a store, a transport and cryptography
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,9 @@ def build(
     probes = "MCUEDIT_PROBE" in defines
     defines = (*defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
     defines = (*defines, *(("MCUEDIT_CORE_ERRORS_ONLY",) if app == "server" else ()))
+    defines = (*defines, *(("NODE_LEARNS",) if app == "learner" else ()))
     external, external_flags = _external(app)
-    hand_written = [*(_apps(app) if app else []), *_core(), *_port(board, probes, tflm), *external]
+    hand_written = [*(_apps(app) if app else []), *_core(app), *_port(board, probes, tflm), *external]
     if tflm:
         hand_written += [*_folder("tflm", "*.cc"), *_folder("apps", "tflm.cc")]
     arm = None if tflm else cmsis_nn.find()
@@ -94,7 +104,7 @@ def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[s
     Raises:
         McueditError: as `build`.
     """
-    return _shared([*_apps("host"), *_core()], sources, out_dir, defines)
+    return _shared([*_apps("host"), *_core("host")], sources, out_dir, defines)
 
 
 def build_plugin(
@@ -110,7 +120,7 @@ def build_plugin(
     Raises:
         McueditError: as `build`.
     """
-    hand_written = [*_apps("host"), *_core(), *_folder("tflm", "*.cc"), *_folder("apps", "plugin.cc")]
+    hand_written = [*_apps("host"), *_core("host"), *_folder("tflm", "*.cc"), *_folder("apps", "plugin.cc")]
     compiler = find_host_cxx_compiler(tflm_root)
     defines = (f"MCUEDIT_REGISTERER={registerer}", *(("MCUEDIT_TFLM_NEWER",) if newer else ()))
     return _shared(hand_written, sources, out_dir, defines, compiler)
@@ -126,7 +136,7 @@ def build_process(sources: Mapping[str, str], out_dir: Path, *, defines: Sequenc
     compiler = find_host_compiler()
     external, external_flags = _external("udp")
     flags = (*_flags("2", defines), *external_flags)
-    objects = _compile(compiler, [*_apps("udp"), *_core(), *external], sources, out_dir, flags)
+    objects = _compile(compiler, [*_apps("udp"), *_core("udp"), *external], sources, out_dir, flags)
     program = out_dir / "device"
     compiler.run([*objects, "-o", program.name], out_dir)
     return program
@@ -138,7 +148,7 @@ def build_engine(out_dir: Path) -> Path:
     Raises:
         McueditError: as `build`.
     """
-    return _shared(_core(), {}, out_dir, ())
+    return _shared(_core("host"), {}, out_dir, ())
 
 
 def _shared(
@@ -178,8 +188,10 @@ def _freestanding(app: str | None) -> tuple[str, ...]:
     return ("-isystem", str(resources.path("firmware") / "smp" / "libc")) if app in _UPDATABLE else ()
 
 
-def _core() -> list[Path]:
-    return [source for folder in ("src", "engine") for source in _folder(folder, "*.c")]
+def _core(app: str | None) -> list[Path]:
+    """The library, as much of it as an app needs; all of it for a main of unknown wants."""
+    parts = ("src", "engine", *_PARTS_OF.get(app, ())) if app else PARTS
+    return [source for folder in parts for source in _folder(folder, "*.c")]
 
 
 def _folder(name: str, pattern: str) -> list[Path]:
@@ -199,7 +211,7 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     if opt not in _OPTIMIZATIONS:
         raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
-    includes = (f"-I{firmware / folder}" for folder in ("include", "src", "engine", "port", "apps", "smp", "tflm"))
+    includes = (f"-I{firmware / folder}" for folder in ("include", *PARTS, "port", "apps", "smp", "tflm"))
     sections = ("-ffunction-sections", "-fdata-sections")
     return ("-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 

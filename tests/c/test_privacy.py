@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.native import WARNINGS, includes
+from helpers.native import WARNINGS, includes, source
 
-from mcuedit import privacy, resources, toolchain
+from mcuedit import privacy, toolchain
 
 DRAW = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
 
@@ -25,8 +25,8 @@ class _Random(ctypes.Structure):
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder = tmp_path_factory.mktemp("privacy")
-    source = str(resources.path("firmware") / "src" / "privacy.c")
-    flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), source, "-o", "privacy.so"]
+    file = str(source("privacy"))
+    flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), file, "-o", "privacy.so"]
     toolchain.find_host_compiler().run(flags, folder)
     found = ctypes.CDLL(str(Path(folder) / "privacy.so"))
     found.mcuedit_sampled.restype = ctypes.c_bool

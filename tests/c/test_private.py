@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.deltas import adapter
-from helpers.native import WARNINGS, core_sources, includes
+from helpers.native import WARNINGS, includes, source
 from helpers.private_case import CLASSES, Twin, examples, frozen
 from helpers.tiny import classifier
 
-from mcuedit import privacy, resources, toolchain
+from mcuedit import privacy, toolchain
 from mcuedit.delta import Adapter, Delta
 from mcuedit.model import Model, parse
 from mcuedit.package import encode
@@ -24,7 +24,7 @@ from mcuedit.training.private import FASTEST, Examples, clipped_sum
 
 STATE = -20
 SCHEDULE = privacy.Schedule(60, 50, 20, 0.5)
-CORE = "crc32.c delta.c dot.c federate.c privacy.c window.c".split()
+CORE = "crc32 delta dot federate privacy window".split()
 DRAW = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
 
 
@@ -88,8 +88,8 @@ def _p(array: np.ndarray) -> ctypes.c_void_p:
 def _build(folder: Path, change: Callable[[str], str] = lambda text: text) -> ctypes.CDLL:
     """The core as a library, its private.c changed."""
     changed = folder / "private.c"
-    changed.write_text(change((resources.path("firmware") / "src" / "private.c").read_text()))
-    others = [p for p in core_sources() if p.name in CORE]
+    changed.write_text(change(source("private").read_text()))
+    others = [source(name) for name in CORE]
     flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), str(changed), *map(str, others), "-o", "private.so"]
     toolchain.find_host_compiler().run(flags, folder)
     lib = ctypes.CDLL(str(folder / "private.so"))

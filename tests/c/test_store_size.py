@@ -10,9 +10,9 @@ import pytest
 import unicorn
 import unicorn.arm_const
 from elftools.elf.elffile import ELFFile
-from helpers.native import includes
+from helpers.native import includes, source
 
-from mcuedit import resources, toolchain
+from mcuedit import toolchain
 
 CODE, RAM = 4096, 512  # bytes: store and check of packages on M4, without cryptography; the store of 8 slots
 GCC = toolchain.gcc()
@@ -24,9 +24,7 @@ needs_gcc = pytest.mark.skipif(
 
 @needs_gcc
 def test_code_and_ram(tmp_path: Path) -> None:
-    firmware = resources.path("firmware")
-    files = [*sorted((firmware / "src").glob("store*.c")), firmware / "src" / "journal.c"]
-    files.append(firmware / "src" / "package.c")
+    files = [source(name) for name in ("store", "store_slots", "journal", "package")]
     assert code(files, tmp_path) <= CODE
     (tmp_path / "ram.c").write_text('#include "mcuedit/store.h"\nchar ram[sizeof(mcuedit_store)];\n')
     run_gcc("-c", "ram.c", folder=tmp_path)
@@ -87,8 +85,7 @@ void stop(void) {}
 @needs_gcc
 def test_a_swap_takes_few_instructions(tmp_path: Path) -> None:
     (tmp_path / "swap.c").write_text(SWAP)
-    firmware = resources.path("firmware") / "src"
-    files = [str(firmware / f"{name}.c") for name in ("store", "stack")]
+    files = [str(source(name)) for name in ("store", "stack")]
     link = ("-nostdlib", "-Wl,-Ttext=0x10000,-Tdata=0x20000,-Tbss=0x20000,--gc-sections,-e,swap,-u,prepare,-u,stop")
     run_gcc(*link, "swap.c", *files, "-lgcc", "-o", "swap.elf", folder=tmp_path)
     with (tmp_path / "swap.elf").open("rb") as file:

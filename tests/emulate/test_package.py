@@ -10,10 +10,11 @@ from helpers import packages, tamper
 from helpers.bare import Bare
 from helpers.checked import HERE, base_in_c, sources
 from helpers.crypto import crypto_sources, needs_monocypher
+from helpers.native import source
 from helpers.packages import model, package, public
 from helpers.virtual import needs_gcc
 
-from mcuedit import monocypher, resources, toolchain
+from mcuedit import monocypher, toolchain
 
 pytestmark = [needs_gcc, needs_monocypher]
 
@@ -69,18 +70,15 @@ STACK = 2_300
 
 @pytest.mark.skipif(GCC is None or not GCC.version().startswith("12."), reason="figures are those of gcc 12")
 def test_budgets(tmp_path: Path) -> None:
-    source = resources.path("firmware") / "src"
     files = {
-        "mcuedit_package_check": [source / "package.c"],
+        "mcuedit_package_check": [source("package")],
         "mcuedit_sha256_of": crypto_sources(signatures=False),
         "mcuedit_ed25519_check": crypto_sources(),
     }
     sizes = {root: measure(root, files[root], tmp_path) for root in CODE}
     assert all(it.ram == 0 for it in sizes.values())
     assert {root: it.code for root, it in sizes.items() if it.code > CODE[root]} == {}
-    probes = Bare(
-        "virt-m4", ["mcuedit_probe_read", "mcuedit_probe_expand"], [source / "package_probe.c"], tmp_path / "p"
-    )
+    probes = Bare("virt-m4", ["mcuedit_probe_read", "mcuedit_probe_expand"], [source("package_probe")], tmp_path / "p")
     data = package()
     taken = device("virt-m4", tmp_path / "whole").call("checked", KEY, 1, data, len(data), count=True)
     assert taken.result == 0

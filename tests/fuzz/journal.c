@@ -7,7 +7,7 @@
 #include "mcuedit/crypto.h"
 #include "packages.h"
 
-#include "../../firmware/src/journal.c" /* for the CRC of its records */
+#include "../../firmware/store/journal.c" /* for the CRC of its records */
 
 typedef struct {
     const uint8_t *at, *end;

@@ -23,6 +23,7 @@ from helpers.native import WARNINGS
 
 from mcuedit import codegen, emission, resources, tflm, toolchain
 from mcuedit.atomic import write_folder
+from mcuedit.build import PARTS
 from mcuedit.codegen import projects, render
 from mcuedit.errors import McueditError
 
@@ -74,9 +75,14 @@ def test_the_metadata_of_firmware(request: pytest.FixtureRequest) -> None:
 
 
 def test_the_sources_of_firmware_are_all_built() -> None:
-    text = (FIRMWARE / "CMakeLists.txt").read_text(encoding="utf-8")
-    for path in [*FIRMWARE.glob("src/*.c"), *FIRMWARE.glob("engine/*.c")]:
-        assert f"{path.relative_to(FIRMWARE)}" in text
+    cmake, make, zephyr = (
+        (FIRMWARE / name).read_text(encoding="utf-8")
+        for name in ("CMakeLists.txt", "mcuedit.mk", "zephyr/CMakeLists.txt")
+    )
+    for part in PARTS:
+        assert f" {part}" in cmake.split("mcuedit_parts", 1)[1].splitlines()[0]
+        assert f" {part}" in make.split("MCUEDIT_PARTS", 1)[1].splitlines()[0]
+        assert all(f"{path.relative_to(FIRMWARE)}" in zephyr for path in FIRMWARE.glob(f"{part}/*.c"))
 
 
 def test_kinds_and_names_that_do_not_go() -> None:

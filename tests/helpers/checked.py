@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from helpers.crypto import crypto_sources
-from helpers.native import WARNINGS, includes
-from mcuedit import monocypher, resources, toolchain
+from helpers.native import WARNINGS, includes, source
+from mcuedit import monocypher, toolchain
 from mcuedit.carrier import carrier, carries
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
@@ -25,8 +25,7 @@ _CORE = ("package", "package_probe", "adapter", "crc32", "delta", "dot", "error"
 
 def sources() -> list[Path]:
     """What checks a package."""
-    firmware = resources.path("firmware")
-    return [*(firmware / "src" / f"{name}.c" for name in _CORE), *crypto_sources()]
+    return [*(source(name) for name in _CORE), *crypto_sources()]
 
 
 def base_in_c(model: Model) -> str:

@@ -20,8 +20,10 @@ import cbor2
 
 from helpers import packages
 from helpers.crypto import crypto_sources
+from helpers.native import source
 from mcuedit import codegen, resources, zcbor
 from mcuedit.base import Base
+from mcuedit.build import PARTS
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"
 TARGETS = ("package", "adapter", "journal", "smp")
@@ -70,16 +72,16 @@ class Fuzzers:
         folder.mkdir(parents=True, exist_ok=True)
         self._generate()
         firmware = resources.path("firmware")
-        self._core = self._objects([firmware / "src" / "crc32.c"], _UNSEEN)
-        self._core += self._objects(firmware / "src" / f"{name}.c" for name in _CORE)
+        self._core = self._objects([source("crc32")], _UNSEEN)
+        self._core += self._objects(source(name) for name in _CORE)
         self._core += self._objects([*firmware.glob("engine/*.c"), HERE / "common.c"])
         self._core += self._objects(folder.glob("base*.c"))
         found = zcbor.find()
         for target in targets:
             more = []
             if target not in _ALONE:
-                more += self._objects(firmware.glob("src/store*.c"))
-                more += [] if target == "journal" else self._objects([firmware / "src" / "journal.c"])  # it includes it
+                more += self._objects(firmware.glob("store/store*.c"))
+                more += [] if target == "journal" else self._objects([source("journal")])  # it includes it
                 more += self._objects([HERE / "flash.c"], _UNSEEN)
                 more += self._objects(crypto_sources(signatures=False), _UNSEEN)
             if target == "smp":
@@ -106,7 +108,7 @@ class Fuzzers:
     def _objects(self, sources: Any, *flags: str) -> list[str]:
         """Compiles what is not there yet."""
         firmware = resources.path("firmware")
-        includes = [f"-I{firmware / name}" for name in ("include", "src", "engine", "smp")]
+        includes = [f"-I{firmware / name}" for name in ("include", *PARTS, "smp")]
         command = [CLANG, *(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes, f"-I{HERE}", "-I."]
 
         def compile_one(source: Path) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mcuedit import codegen, resources, toolchain
 from mcuedit.base import Base
+from mcuedit.build import PARTS
 from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, add
 from mcuedit.model import Model
@@ -29,10 +30,15 @@ def core_sources() -> list[Path]:
     return sorted((firmware / "src").glob("*.c")) + sorted((firmware / "engine").glob("*.c"))
 
 
+def source(name: str) -> Path:
+    """A hand-written C file of the library, without its suffix, in whichever folder it lies."""
+    (found,) = (p for folder in PARTS for p in resources.path("firmware").glob(f"{folder}/{name}.c"))
+    return found
+
+
 def includes() -> list[str]:
-    """Include paths of the runtime."""
-    firmware = resources.path("firmware")
-    return [f"-I{firmware / 'include'}", f"-I{firmware / 'src'}"]
+    """Include paths of the library."""
+    return [f"-I{resources.path('firmware') / folder}" for folder in ("include", *PARTS)]
 
 
 class Native:

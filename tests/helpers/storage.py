@@ -9,7 +9,7 @@ from pathlib import Path
 from helpers import packages
 from helpers.checked import base_in_c
 from helpers.crypto import crypto_sources
-from helpers.native import WARNINGS, includes
+from helpers.native import WARNINGS, includes, source
 from mcuedit import resources, toolchain
 
 POWERLOSS = Path(__file__).resolve().parents[1] / "powerloss"
@@ -44,8 +44,8 @@ def package(index: int) -> bytes:
 def sources() -> list[Path]:
     """The C of store, flash model and device."""
     firmware = resources.path("firmware")
-    core = [firmware / "src" / f"{name}.c" for name in _CORE]
-    store = sorted((firmware / "src").glob("store*.c"))
+    core = [source(name) for name in _CORE]
+    store = sorted((firmware / "store").glob("store*.c"))
     return [*core, *store, *crypto_sources(signatures=False), POWERLOSS / "flash.c", POWERLOSS / "device.c"]
 
 
