@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of firmware/src/privacy.c: the same draws from the same bits (SPEC.md, section 11)."""
+"""The twin of firmware/federate/privacy.c: the same draws from the same bits (SPEC.md, section 11)."""
 
 from __future__ import annotations
 

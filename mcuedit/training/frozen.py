@@ -2,7 +2,7 @@
 """Deltas whose A is random and frozen, so that only B is learned (SPEC.md, section 12; FFA-LoRA, Sun et al., 2024).
 
 With A the same for everybody the mean of B is the mean of BA, and a gradient is a handful of integers: what federated
-and private training need. firmware/src/federate.c does the same to the byte.
+and private training need. firmware/federate/federate.c does the same to the byte.
 """
 
 from __future__ import annotations

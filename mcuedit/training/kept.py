@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples whose answer must stay, beside a delta with a frozen A: firmware/src/private.c, all of them at once."""
+"""Examples whose answer must stay, beside a delta with a frozen A: firmware/federate/private.c, all of them at once."""
 
 from __future__ import annotations
 

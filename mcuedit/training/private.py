@@ -2,7 +2,7 @@
 """Training with differential privacy: what an adapter tells of any one prompt of its edits is bounded.
 
 DP-SGD (Abadi et al., 2016) on the B of a delta with a frozen random A, in integers: the norm of a gradient is bounded
-after rounding, noise is discrete, and sampling is Poisson's, as the accountant assumes. firmware/src/private.c takes
+after rounding, noise is discrete, and sampling is Poisson's, as the accountant assumes. firmware/federate/private.c takes
 the same steps.
 
 Private is which prompts the edits have. Public are the keep set, which places the gates and whose gradient has no noise
@@ -28,7 +28,7 @@ from mcuedit.training.frozen import Int8Array, Int64Array, Masters, gradient, li
 from mcuedit.training.gate import whitening
 from mcuedit.training.kept import Kept
 
-FASTEST = 8  # int8 units of the first step: firmware/src/private.c
+FASTEST = 8  # int8 units of the first step: firmware/federate/private.c
 RANK, OPEN = 128, 0.3
 
 
