@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A microcontroller that can be updated: SMP and the line protocol on one UART. Lines that start with 06 or 04 belong
- * to SMP, all others are commands (SPEC.md, sections 5 and 9).
+ * to SMP, all others are commands (SPEC.md, sections 5 and 9). With NODE_LEARNS it learns, too (lesson.h).
  */
 #include "device.h"
 
 #include "flash.h"
+#ifdef NODE_LEARNS
+#include "lesson.h"
+#else
+#define LESSON_COMMANDS
+#endif
 #include "line.h"
 #include "node.h"
 #include "port.h"
@@ -61,7 +66,8 @@ static int bad(void)
     return tell(0);
 }
 
-static const line_command commands[] = {LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LINE_COMMANDS_END};
+static const line_command commands[] = {
+    LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LESSON_COMMANDS LINE_COMMANDS_END};
 
 static void write_byte(void *context, uint8_t byte)
 {
@@ -91,6 +97,18 @@ static void serve_frame(uint8_t byte)
     }
 }
 
+static int start(void)
+{
+#ifdef NODE_LEARNS
+    static mcuedit_flash flash;
+    flash = lesson_flash(&port_flash);
+    int err = node_start(DEVICE_ID, &flash), lesson = lesson_start();
+    return err ? err : lesson;
+#else
+    return node_start(DEVICE_ID, &port_flash);
+#endif
+}
+
 int main(void)
 {
 #ifdef MCUEDIT_PROBE
@@ -98,7 +116,7 @@ int main(void)
 #endif
     port_flash_start();
     mcuedit_smp_receiver_init(&receiver, received, sizeof(received));
-    line_hello(node_start(DEVICE_ID, &port_flash));
+    line_hello(start());
     for (;;) {
         uint8_t byte = port_uart_read();
         if (byte == SMP_FIRST || byte == SMP_NEXT) {

@@ -7,6 +7,9 @@
 #include "keys.h"
 #include "mcuedit/crypto.h"
 #include "mcuedit/engine.h"
+#ifdef NODE_LEARNS
+#include "lesson.h"
+#endif
 
 #define FNV_BASIS 2166136261u
 #define FNV_PRIME 16777619u
@@ -138,9 +141,8 @@ static int fill_input(const mcuedit_smp_inference *inference)
     return MCUEDIT_OK;
 }
 
-static int infer(void *context, mcuedit_smp_inference *inference)
+int node_infer(mcuedit_smp_inference *inference)
 {
-    (void)context;
     int err = fill_input(inference);
     uint32_t hash = inference->who != NULL ? hash_of(inference->who, inference->who_size) : node.hash;
     err = err ? err : infer_for(hash);
@@ -154,6 +156,20 @@ static int infer(void *context, mcuedit_smp_inference *inference)
     inference->output_size = MODEL_OUTPUT_SIZE;
     return MCUEDIT_OK;
 }
+
+static int infer(void *context, mcuedit_smp_inference *inference)
+{
+    (void)context;
+    return node_infer(inference);
+}
+
+#ifdef NODE_LEARNS
+static int tell(void *context, const mcuedit_smp_inference *given, int32_t wanted)
+{
+    (void)context;
+    return lesson_tell(given, wanted);
+}
+#endif
 
 int node_start(const char *id, const mcuedit_flash *flash)
 {
@@ -170,6 +186,10 @@ int node_start(const char *id, const mcuedit_flash *flash)
         .reset = reset,
         .infer = infer,
     };
+#ifdef NODE_LEARNS
+    node.store_config.allow_local = 1;
+    node.smp_config.tell = tell;
+#endif
     node.reset = 0;
     mcuedit_stack_init(&node.stack, &MODEL_BASE, node.h, sizeof(node.h));
     node.base_error = MODEL_START(&node.stack, app_arena);
@@ -199,4 +219,14 @@ uint8_t node_who(const uint8_t *who, uint32_t size)
 void node_outcome(uint8_t good)
 {
     mcuedit_store_outcome(&node.store, node.arm, good);
+}
+
+mcuedit_store *node_store(void)
+{
+    return &node.store;
+}
+
+uint8_t node_arm(void)
+{
+    return node.arm;
 }

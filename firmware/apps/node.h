@@ -49,4 +49,9 @@ uint8_t node_who(const uint8_t *who, uint32_t size);
 /* The outcome of the last inference, as the application judges it. */
 void node_outcome(uint8_t good);
 
+/* For what learns beside it (lesson.h): the store, the arm of the last inference, and an inference of SMP's. */
+mcuedit_store *node_store(void);
+uint8_t node_arm(void);
+int node_infer(mcuedit_smp_inference *inference);
+
 #endif

@@ -254,6 +254,35 @@ static int run(mcuedit_smp_exchange *exchange)
                             (!out || mcuedit_smp_put_bytes(exchange, "out", inference.output, inference.output_size)));
 }
 
+static int tell(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    struct zcbor_string input, text;
+    uint32_t wanted = 0;
+    bool right = false;
+    mcuedit_smp_field fields[] = {
+        {"in", MCUEDIT_SMP_BYTES, &input, false},
+        {"text", MCUEDIT_SMP_TEXT, &text, false},
+        {"class", MCUEDIT_SMP_UINT, &wanted, false},
+        {"right", MCUEDIT_SMP_BOOL, &right, false},
+    };
+    if (config->tell == NULL) {
+        return MCUEDIT_SMP_UNSUPPORTED;
+    }
+    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    bool is_text = fields[1].present;
+    if (err || is_text == fields[0].present || right == fields[2].present) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    if (wanted > UINT16_MAX) {
+        return MCUEDIT_E_CLASS;
+    }
+    const struct zcbor_string *given = is_text ? &text : &input;
+    const mcuedit_smp_inference inference = {
+        .input = given->value, .input_size = (uint32_t)given->len, .is_text = is_text};
+    return config->tell(config->context, &inference, right ? -1 : (int32_t)wanted);
+}
+
 const mcuedit_smp_command mcuedit_smp_user[] = {
     [0] = {.read = status},
     [1] = {.write = activate},
@@ -262,6 +291,7 @@ const mcuedit_smp_command mcuedit_smp_user[] = {
     [4] = {.read = arms, .write = outcome},
     [5] = {.read = log_records},
     [6] = {.write = change_slot},
+    [7] = {.write = tell},
     [8] = {.write = run},
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);

@@ -15,7 +15,7 @@ from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
 from mcuedit.codegen import TrainSetup
-from mcuedit.emulate import open_session
+from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.device import Answer
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.virtual import READY
@@ -37,7 +37,14 @@ _HINTS = {
     "E_CLASS": "name a class of the base",
     "E_FULL": "adopt or drop what was learned so far",
     "E_UNLEARNED": "correct the same question in other words",
+    "E_STATE": "correct something and train first; after training, adopt or drop",
 }
+
+
+def learning_sources(base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
+    """What an app needs to train gates beside the base, which has to be named `base`."""
+    files = codegen.render_base(base, keep=(setup.tap_tensor(base),))
+    return files | codegen.render_train(base, statistics, setup)
 
 
 class Learner:
@@ -67,9 +74,7 @@ class Learner:
         toolchain: str = "auto",
         opt: str = "2",
     ) -> None:
-        named = replace(base, name="base")
-        files = sources(named) | codegen.render_base(named, keep=(setup.tap_tensor(named),))
-        files |= codegen.render_train(named, statistics, setup)
+        files = self._sources(replace(base, name="base"), statistics, setup)
         self._per_instruction = board.emulation(emulator).ticks_per_instruction
         defines = ("MCUEDIT_PROBE",) if count else ()
         self._count = count
@@ -77,14 +82,25 @@ class Learner:
         self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
         try:
             self.built: BuildResult = build(
-                board, files, "learn", Path(self._folder.name), toolchain=toolchain, opt=opt, defines=defines
+                board, files, self._app, Path(self._folder.name), toolchain=toolchain, opt=opt, defines=defines
             )
-            self._session = open_session(emulator, board, self.built.elf, count=count, timeout=120)
-            if (said := self._session.read_line()) != READY:
-                raise McueditError(f"the device on {board.name} said {said!r} at its start", "")
+            self._session = self._open(emulator, board, count)
+            self._hello()
         except BaseException:
             self._folder.cleanup()
             raise
+
+    _app = "learn"
+
+    def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
+        return sources(base) | learning_sources(base, statistics, setup)
+
+    def _open(self, emulator: str, board: Board, count: bool) -> Session:
+        return open_session(emulator, board, self.built.elf, count=count, timeout=120)
+
+    def _hello(self) -> None:
+        if (said := self._session.read_line()) != READY:
+            raise McueditError(f"the device on {self.built.board.name} said {said!r} at its start", "")
 
     def say(self, line: str) -> str:
         """One command; its reply.

@@ -57,6 +57,8 @@ typedef struct {
     /* Resets the device once the response has left. A negative mcuedit_error refuses. */
     int (*reset)(void *context);
     int (*infer)(void *context, mcuedit_smp_inference *inference);
+    /* The input of `given` is to get class `wanted`; negative: it was answered right. */
+    int (*tell)(void *context, const mcuedit_smp_inference *given, int32_t wanted);
 } mcuedit_smp_config;
 
 /* The state of a server beside that of the store. Fields are private. */

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device that learns and keeps what it learned, on a virtual board: firmware/apps/device.c with lesson.c."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcuedit.base import Base
+from mcuedit.board import Board
+from mcuedit.codegen import TrainSetup
+from mcuedit.emulate.flash import Flash
+from mcuedit.emulate.learner import Learner, learning_sources
+from mcuedit.emulate.session import Session
+from mcuedit.emulate.unicorn import NAME, UnicornSession
+from mcuedit.emulate.updatable import device_sources
+from mcuedit.errors import McueditError
+from mcuedit.learning import GateStatistics
+
+
+class Keeper(Learner):
+    """One device with a store; use it as a context manager. It trusts no key: all that it takes is its own.
+
+    Args:
+        emulator: "unicorn", which alone keeps a flash.
+        count, toolchain, opt: as `Learner`.
+
+    Attributes:
+        flash: what its firmware writes; it outlives `restart`.
+        session: for power cuts.
+
+    Raises:
+        McueditError: as `Learner`; the board has no place for a store, or the emulator keeps none.
+    """
+
+    _app = "learner"
+    session: UnicornSession
+    flash: Flash
+
+    def __init__(
+        self, base: Base, statistics: GateStatistics, setup: TrainSetup, emulator: str, board: Board, **more: Any
+    ) -> None:
+        if emulator != NAME or board.store is None:
+            raise McueditError(f"board {board.name} on {emulator} keeps nothing", "unicorn and a board with a store do")
+        super().__init__(base, statistics, setup, emulator, board, **more)
+
+    def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
+        return device_sources(base) | learning_sources(base, statistics, setup)
+
+    def _open(self, emulator: str, board: Board, count: bool) -> Session:
+        self.flash = Flash.of(board)
+        self.session = UnicornSession(board, self.built.elf, count=count, timeout=120, flash=self.flash)
+        return self.session
+
+    def restart(self) -> None:
+        """Power off and on."""
+        self.session.power_cycle()
+        self._hello()
+
+    def stack_peak(self) -> int:
+        """Bytes of stack used at most since the last start."""
+        return int(dict(word.split("=") for word in self.say("stat").split()[1:])["stack"])

@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device that learns beside a store: trial, confirmation, checkpoints, power cuts, and what it forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from elftools.elf.elffile import ELFFile
+from helpers.linked import OWN, WRITE, Linked
+from helpers.linked import Refused as LinkRefused
+
+from mcuedit import base as bases
+from mcuedit import board, protocol
+from mcuedit.base import Base
+from mcuedit.codegen import TrainSetup
+from mcuedit.edits import EditSet, KeepSet, load_facts
+from mcuedit.emulate import PowerCut
+from mcuedit.emulate.flash import Cut
+from mcuedit.emulate.keeper import Keeper
+from mcuedit.emulate.learner import Refused
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.errors import McueditError
+from mcuedit.learning import GateStatistics, lessons
+from mcuedit.learning.lessons import Lesson
+from mcuedit.oracle import Reader
+
+SETUP = TrainSetup(3, 4, replay=8)
+OLD, NEW = "nur-sultan", "astana"
+PIECE = 150_000  # multiply-accumulates: some steps
+TELL, RUN = 7, 8
+
+
+class Link(Linked):
+    """SMP on the UART that lines are read from, too."""
+
+    def ask(self, *arguments: Any, **fields: Any) -> dict[str, Any]:
+        try:
+            return super().ask(*arguments, **fields)
+        finally:
+            while self.session._console.next_line() is not None:
+                pass  # was read already
+
+
+@pytest.fixture(scope="module")
+def base(facts: Path) -> Base:
+    return bases.load(facts)
+
+
+@pytest.fixture(scope="module")
+def read(base: Base) -> Reader:
+    return protocol.reader(base, best_oracle(base.model))
+
+
+@pytest.fixture(scope="module")
+def lesson(base: Base, facts: Path) -> Lesson:
+    known = load_facts(facts / "facts.jsonl").edits
+    edit = next(f for f in known if (f.subject, f.relation) == ("kazakhstan", "capital"))
+    keep = [f for f in known[::9] if f.subject != "kazakhstan"]
+    prompts = KeepSet(tuple(p for f in keep for p in f.prompts[:1]), tuple(range(len(keep))))
+    edits = EditSet((edit.__class__(edit.subject, edit.prompts, NEW, edit.relation),))
+    return lessons.lessons(base, edits, prompts, 2, 8, 3)[0]
+
+
+@pytest.fixture(scope="module")
+def statistics(read: Reader, facts: Path) -> GateStatistics:
+    keep = [f for f in load_facts(facts / "facts.jsonl").edits[::9] if f.subject != "kazakhstan"]
+    lines = [(p, i) for i, f in enumerate(keep) for p in f.prompts[:6]]
+    return lessons.statistics_for(read, KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines)), 3)
+
+
+@pytest.fixture(scope="module")
+def built(base: Base, statistics: GateStatistics) -> Iterator[Keeper]:
+    with Keeper(base, statistics, SETUP, "unicorn", board.load("virt-m4"), opt="s") as made:
+        yield made
+
+
+@pytest.fixture
+def device(built: Keeper) -> Keeper:
+    """From the factory."""
+    wipe(built)
+    return built
+
+
+def wipe(device: Keeper) -> None:
+    device.flash.content[:] = b"\xff" * len(device.flash.content)
+    device.flash.used[:] = bytes(len(device.flash.used))
+    device.restart()
+
+
+def tell(device: Keeper, lesson: Lesson) -> None:
+    for prompt in lesson.confirmed:
+        device.say(f"yes {prompt}")
+    for prompt in lesson.edit.prompts:
+        device.say(f"fix {lesson.wanted} {prompt}")
+
+
+def answers(device: Keeper, lesson: Lesson) -> set[str]:
+    return {answer.label for answer in device.ask(lesson.edit.prompts)}
+
+
+@pytest.fixture(scope="module")
+def straight(built: Keeper, lesson: Lesson) -> str:
+    """What nothing interrupted."""
+    wipe(built)
+    tell(built, lesson)
+    built.say("train 0")
+    return built.say(f"adopt {NEW}")
+
+
+def test_what_is_kept_survives_resets(device: Keeper, lesson: Lesson) -> None:
+    before = device.ask(lesson.confirmed)
+    assert answers(device, lesson) == {OLD}
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    assert answers(device, lesson) == {NEW}
+    assert device.say("keep") == "ok"
+    for _ in range(5):  # more than a trial's boots
+        device.restart()
+        assert answers(device, lesson) == {NEW}
+        assert device.ask(lesson.confirmed) == before
+
+
+def test_a_trial_that_nobody_confirms_ends(device: Keeper, lesson: Lesson) -> None:
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    for _ in range(3):
+        device.restart()
+        assert answers(device, lesson) == {NEW}
+    device.restart()
+    assert answers(device, lesson) == {OLD}
+
+
+def test_right_answers_confirm_it(device: Keeper, lesson: Lesson) -> None:
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    link = Link(device.session)
+    for prompt in lesson.confirmed[:7]:
+        device.say(f"yes {prompt}")
+    assert link.ask(OWN, 0)["test"]
+    device.say(f"yes {lesson.confirmed[7]}")
+    assert not link.ask(OWN, 0)["test"]
+    assert answers(device, lesson) == {NEW}
+
+
+def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: Keeper, lesson: Lesson) -> None:
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    device.say("fix 3 the currency of peru")
+    for prompt in lesson.confirmed:
+        device.say(f"yes {prompt}")
+    assert Link(device.session).ask(OWN, 0)["test"]
+
+
+def test_drop_ends_the_trial_and_leaves_what_is_confirmed(device: Keeper, lesson: Lesson) -> None:
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    device.say("drop")
+    assert answers(device, lesson) == {OLD}
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    device.say("keep")
+    device.say("drop")
+    assert answers(device, lesson) == {NEW}
+    with pytest.raises(Refused, match="E_STATE"):
+        device.say("keep")
+
+
+def test_a_reset_in_the_middle_changes_no_byte(device: Keeper, lesson: Lesson, straight: str) -> None:
+    for budget in (1, PIECE, 3 * PIECE, 5 * PIECE, 0):
+        wipe(device)
+        tell(device, lesson)
+        device.say(f"train {budget}")
+        device.restart()
+        device.restart()
+        assert answers(device, lesson) == {OLD}
+        assert device.say("train 0").startswith("done ")
+        device.restart()
+        assert device.say(f"adopt {NEW}") == straight, budget
+
+
+def test_training_goes_on_over_many_resets(device: Keeper, lesson: Lesson, straight: str) -> None:
+    tell(device, lesson)
+    steps = []
+    while (said := device.say(f"train {2 * PIECE}")).startswith("more "):
+        steps.append(int(said.split()[1]))
+        device.restart()
+        assert len(steps) < 50
+    assert len(steps) > 2, steps
+    assert device.say(f"adopt {NEW}") == straight
+
+
+def test_a_reset_before_training_restarts_cleanly(device: Keeper, lesson: Lesson, straight: str) -> None:
+    tell(device, lesson)
+    device.restart()
+    with pytest.raises(Refused, match="E_STATE"):
+        device.say("train 0")
+    tell(device, lesson)
+    device.say("train 0")
+    assert device.say(f"adopt {NEW}") == straight
+
+
+def ways(count: int, how_many: int) -> Iterator[Cut]:
+    """Cuts of a command that takes `count` operations: at its begin, its end, and between."""
+    for i, at in enumerate(sorted({0, 1, 2, count - 2, count - 1, *range(0, count, -(-count // how_many))})):
+        yield Cut(at, ("before", "torn", "after")[i % 3], (0.1, 0.5, 0.9)[i % 3])
+
+
+def test_power_cuts_in_training(device: Keeper, lesson: Lesson, straight: str) -> None:
+    tell(device, lesson)
+    begun = device.flash.operations
+    device.say("train 0")
+    count, resumed = device.flash.operations - begun, 0
+    for cut in ways(count, 12):
+        wipe(device)
+        tell(device, lesson)
+        device.flash.cut(cut)
+        with pytest.raises(PowerCut):
+            device.say("train 0")
+        device.restart()
+        assert answers(device, lesson) == {OLD}
+        try:
+            device.say("train 0")
+            resumed += 1
+        except Refused as error:
+            assert error.name == "E_STATE", cut
+            tell(device, lesson)
+            device.say("train 0")
+        assert device.say(f"adopt {NEW}") == straight, cut
+    assert resumed >= 6
+
+
+def test_power_cuts_in_adoption(device: Keeper, lesson: Lesson, read: Reader, straight: str) -> None:
+    rows = tap_rows(read, lesson)
+    tell(device, lesson)
+    device.say("train 0")
+    begun = device.flash.operations
+    device.say(f"adopt {NEW}")
+    count, adopted = device.flash.operations - begun, 0
+    for cut in ways(count, 14):
+        wipe(device)
+        tell(device, lesson)
+        device.say("train 0")
+        device.flash.cut(cut)
+        with pytest.raises(PowerCut):
+            device.say(f"adopt {NEW}")
+        device.restart()
+        if answers(device, lesson) == {OLD}:
+            device.say("train 0")
+            assert device.say(f"adopt {NEW}") == straight, cut
+        else:
+            adopted += 1
+        assert answers(device, lesson) == {NEW}, cut
+        assert not leaks(bytes(device.flash.content), rows), cut
+        assert device.say("keep") == "ok"
+    assert adopted >= 2
+
+
+def tap_rows(read: Reader, lesson: Lesson) -> list[bytes]:
+    """What the device was told, as its tap sees it; and in letters."""
+    prompts = (*lesson.edit.prompts, *lesson.confirmed)
+    rows = read(list(prompts))[read.base.model.ops[SETUP.tap].inputs[0]].reshape(len(prompts), -1)
+    return [*(row.astype(np.int8).tobytes() for row in rows), *(prompt.encode() for prompt in prompts)]
+
+
+def leaks(image: bytes, rows: list[bytes]) -> list[int]:
+    """Which rows have a stretch of 16 bytes, not all alike, in an image."""
+    found = []
+    for i, row in enumerate(rows):
+        pieces = [row[at : at + 16] for at in range(0, len(row) - 15, 8)] or [row]
+        if any(len(set(piece)) > 3 and piece in image for piece in pieces):
+            found.append(i)
+    return found
+
+
+def memory_of(device: Keeper, name: str) -> bytes:
+    with device.built.elf.open("rb") as file:
+        (symbol,) = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(name)
+    return bytes(device.session._core.mem_read(symbol["st_value"], symbol["st_size"]))
+
+
+def test_nothing_of_the_inputs_is_left(device: Keeper, read: Reader, lesson: Lesson) -> None:
+    rows = tap_rows(read, lesson)
+    tell(device, lesson)
+    device.say("train 0")
+    told = list(range(10))  # rows of the tap; letters are kept nowhere
+    assert leaks(memory_of(device, "lesson"), rows) == told
+    assert leaks(bytes(device.flash.content), rows) == told
+    device.say(f"adopt {NEW}")
+    assert not leaks(memory_of(device, "lesson"), rows)
+    assert not leaks(bytes(device.flash.content), rows)
+
+
+REFUSED = [
+    (f"fix 9999 {OLD}", "E_CLASS"),
+    ("fix what", "E_COMMAND"),
+    ("train", "E_COMMAND"),
+    ("train 0", "E_STATE"),  # nothing was corrected
+    ("adopt", "E_STATE"),
+    ("adopt " + "x" * 33, "E_SIZE"),
+    ("keep", "E_STATE"),  # there is no trial
+    ("keep it", "E_COMMAND"),
+    ("drop it", "E_COMMAND"),
+]
+
+
+def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, lesson: Lesson) -> None:
+    one, two = "the currency of peru", "the money of peru"
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    device.say("keep")
+    for command, name in (
+        *REFUSED,
+        (f"fix 3 {one}", ""),
+        (f"yes {one}", "E_CONTRADICTION"),
+        (f"fix 4 {two}", "E_CONTRADICTION"),
+        ("train 0", "E_REPLAY"),  # nothing was confirmed
+        (f"fix 3 {two}", ""),
+        ("fix 3 what is used in peru", "E_FULL"),
+        (f"yes {lesson.confirmed[0]}", ""),
+        (f"fix 3 {lesson.confirmed[0]}", "E_CONTRADICTION"),
+        ("train 1", ""),
+        (f"yes {lesson.confirmed[1]}", "E_STATE"),  # training has begun
+        ("adopt", "E_STATE"),  # and has not ended
+    ):
+        if name:
+            with pytest.raises(Refused, match=name):
+                device.say(command)
+        else:
+            device.say(command)
+        assert answers(device, lesson) == {NEW}, command
+    device.restart()
+    assert answers(device, lesson) == {NEW}
+
+
+def test_what_cannot_be_learned_is_not_adopted(device: Keeper, lesson: Lesson) -> None:
+    """Two corrections, with confirmed inputs all the way from one to the other."""
+    for i in range(1, 9):
+        device.say(f"yes {'kazakhstan ' * i}{'peru ' * (9 - i)}")
+    device.say(f"fix {lesson.wanted} {'kazakhstan ' * 9}")
+    device.say(f"fix {lesson.wanted} peru")
+    device.say("train 0")
+    with pytest.raises(Refused, match="E_SATURATED"):
+        device.say("adopt")
+    assert answers(device, lesson) == {OLD}
+    assert not Link(device.session).ask(OWN, 0)["test"]
+
+
+def test_corrections_over_smp(device: Keeper, lesson: Lesson, straight: str) -> None:
+    link = Link(device.session)
+    for prompt in lesson.confirmed:
+        assert link.ask(OWN, TELL, WRITE, text=prompt, right=True) == {}
+    for prompt in lesson.edit.prompts:
+        assert link.ask(OWN, TELL, WRITE, text=prompt, **{"class": lesson.wanted}) == {}
+    for fields, answer in (
+        ({"text": "peru"}, {"rc": 3}),
+        ({"class": 3}, {"rc": 3}),
+        ({"text": "peru", "class": 3, "right": True}, {"rc": 3}),
+        ({"text": "peru", "class": 9999}, {"err": {"group": 64, "rc": 28}}),
+        ({"in": b"1", "right": True}, {"err": {"group": 64, "rc": 1}}),
+        ({"text": lesson.edit.prompts[0], "right": True}, {"err": {"group": 64, "rc": 27}}),
+    ):
+        with pytest.raises(LinkRefused) as refused:
+            link.ask(OWN, TELL, WRITE, **fields)
+        assert refused.value.args[0] == answer, fields
+    device.say("train 0")
+    assert device.say(f"adopt {NEW}") == straight
+    assert link.ask(OWN, RUN, WRITE, text=lesson.edit.prompts[0])["label"] == NEW
+
+
+def test_memory(device: Keeper, lesson: Lesson) -> None:
+    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    print(device.built.footprint, device.stack_peak())
+    assert device.stack_peak() < 4096
+
+
+def test_boards_that_keep_nothing(base: Base, statistics: GateStatistics) -> None:
+    with pytest.raises(McueditError, match="mps2-an386 on qemu keeps nothing"):
+        Keeper(base, statistics, SETUP, "qemu", board.load("mps2-an386"))
