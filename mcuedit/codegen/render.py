@@ -108,7 +108,7 @@ def render_project(
         "README.md": render_text("README.md.j2", context),
     }
     files["mcuedit/CMakeLists.txt"] = (resources.path("firmware") / "CMakeLists.txt").read_text(encoding="utf-8")
-    return files | runtime(_RUNTIME)
+    return files | runtime((*_RUNTIME, "train") if rendered else _RUNTIME)
 
 
 def runtime(folders: Sequence[str]) -> dict[str, str]:

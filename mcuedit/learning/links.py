@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops after a trained one, with gradients in integers: the twin of firmware/src/train_links.c (SPEC.md, section 13).
+"""Ops after a trained one, with gradients in integers: the twin of firmware/train/train_links.c (SPEC.md, section 13).
 
 Only the direction of a gradient matters, because a step is as long as its rate says. Hence a gradient is int16 up to a
 common factor, and halved whenever it would grow beyond what its next sum can bear.

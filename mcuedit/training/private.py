@@ -2,8 +2,8 @@
 """Training with differential privacy: what an adapter tells of any one prompt of its edits is bounded.
 
 DP-SGD (Abadi et al., 2016) on the B of a delta with a frozen random A, in integers: the norm of a gradient is bounded
-after rounding, noise is discrete, and sampling is Poisson's, as the accountant assumes. firmware/federate/private.c takes
-the same steps.
+after rounding, noise is discrete, and sampling is Poisson's, as the accountant assumes. The same steps are taken by
+firmware/federate/private.c.
 
 Private is which prompts the edits have. Public are the keep set, which places the gates and whose gradient has no noise
 on it; the classes and their names, those that answer today (`ground_truth`) included; and how many prompts there are.

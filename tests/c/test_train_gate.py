@@ -27,7 +27,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Native]:
 
 
 def _net(n: int, folder: Path) -> Native:
-    return Native(Base("net", parse(tiny.classifier((12, n, CLASSES)), "net")), folder)
+    return Native(Base("net", parse(tiny.classifier((12, n, CLASSES)), "net")), folder, "train")
 
 
 def prepared(native: Native, n: int, seed: int, replay: int = 8, **more: int) -> tuple[Trainer, GateTrainer]:

@@ -41,7 +41,7 @@ def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path) -> l
     """Lines of the program, which must end without a complaint."""
     for name, text in (files | {"port.c": PORT}).items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [*(name for name in files if name.endswith(".c")), "port.c", *map(str, core_sources())]
+    sources = [*(name for name in files if name.endswith(".c")), "port.c", *map(str, core_sources("train"))]
     port = f"-I{resources.path('firmware') / 'port'}"
     compiler.run([*FLAGS, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
     done = subprocess.run([folder / "trained"], capture_output=True, text=True, check=False)

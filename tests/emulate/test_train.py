@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
-from helpers.native import includes
+from helpers.native import includes, source
 from helpers.training_cases import gate_case
 from helpers.virtual import needs_qemu
 
-from mcuedit import board, resources, toolchain
+from mcuedit import board, toolchain
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import gate_macs
@@ -72,8 +72,7 @@ def test_code(tmp_path: Path, parts: tuple[str, ...]) -> None:
     assert gcc is not None
     for part in parts:
         flags = [*gcc.target(board.load("virt-m4")), "-Os", "-ffreestanding", *includes()]
-        source = resources.path("firmware") / "src" / f"{part}.c"
-        gcc.run([*flags, "-c", str(source), "-o", "part.o"], tmp_path)
+        gcc.run([*flags, "-c", str(source(part)), "-o", "part.o"], tmp_path)
         with (tmp_path / "part.o").open("rb") as file:
             size += sum(s["sh_size"] for s in ELFFile(file).iter_sections() if s["sh_flags"] & SH_FLAGS.SHF_ALLOC)
     print(f"{size} bytes")

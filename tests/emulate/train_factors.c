@@ -8,7 +8,7 @@
 #include "net_factors.h"
 #include "port.h"
 #include "rows.h"
-#include "train_factors.h"
+#include "factors.h"
 #include "train_math.h"
 #ifdef MCUEDIT_PROBE
 #include "probe.h"

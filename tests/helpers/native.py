@@ -24,10 +24,10 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
 H_SIZE = 4096
 
 
-def core_sources() -> list[Path]:
-    """The hand-written C of the runtime."""
+def core_sources(*more: str) -> list[Path]:
+    """The hand-written C of the runtime, and of more folders."""
     firmware = resources.path("firmware")
-    return sorted((firmware / "src").glob("*.c")) + sorted((firmware / "engine").glob("*.c"))
+    return [path for folder in ("src", "engine", *more) for path in sorted((firmware / folder).glob("*.c"))]
 
 
 def source(name: str) -> Path:
@@ -46,15 +46,16 @@ class Native:
 
     Args:
         folder: where it is compiled.
+        more: folders of the library beside its core and engine.
         preserve: as for `codegen.render_base`.
     """
 
-    def __init__(self, base: Base, folder: Path, *, preserve: bool = False) -> None:
+    def __init__(self, base: Base, folder: Path, *more: str, preserve: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         files = codegen.render_base(base, preserve=preserve)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in [*core_sources(), SHIM]]
+        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in [*core_sources(*more), SHIM]]
         arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "base.so"]
         toolchain.find_host_compiler().run(arguments, folder)
         self.lib = ctypes.CDLL(str(folder / "base.so"))

@@ -156,7 +156,7 @@ class FactorsInC:
         files["size.c"] = _SIZES
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in core_sources()]
+        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in core_sources("train")]
         arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "factors.so"]
         toolchain.find_host_compiler().run(arguments, folder)
         self._lib = ctypes.CDLL(str(folder / "factors.so"))

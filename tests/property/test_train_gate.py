@@ -24,7 +24,9 @@ CLASSES = 5
 
 @lru_cache
 def net(n: int) -> Native:
-    return Native(Base("net", parse(tiny.classifier((4, n, CLASSES)), "net")), Path(mkdtemp(prefix="mcuedit-test-")))
+    return Native(
+        Base("net", parse(tiny.classifier((4, n, CLASSES)), "net")), Path(mkdtemp(prefix="mcuedit-test-")), "train"
+    )
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "fixedpoint.h"
-#include "train_factors.h"
+#include "factors.h"
 #include "train_math.h"
 
 enum { D_MAX = 255, MARGIN = 8, CALM = 2, FOLD = 1 << 14 };

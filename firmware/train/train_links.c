@@ -3,7 +3,7 @@
  * Ops behind a trained one, with their gradients (SPEC.md, section 13). Only the direction of a gradient matters. The
  * numpy twin is mcuedit/learning/links.py.
  */
-#include "train_factors.h"
+#include "factors.h"
 #include "train_math.h"
 
 enum { LEAK = 3 };

@@ -4,7 +4,7 @@
 
 #include "delta.h"
 #include "train_bytes.h"
-#include "train_factors.h"
+#include "factors.h"
 #include "train_math.h"
 
 /* A whole number of int8 steps. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The workspace of factors in training, its rows, and where factors start. */
-#include "train_factors.h"
+#include "factors.h"
 
 #include <stdbool.h>
 #include <stddef.h>
