@@ -7,13 +7,11 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.padding import Padding
 
@@ -21,11 +19,12 @@ from mcuedit import base as bases
 from mcuedit import package, zoo
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
+from mcuedit.cli import _learning_demo
 from mcuedit.cli._common import example, json_option, print_json, stderr, stdout, table, working
+from mcuedit.cli._demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.delta import Adapter
-from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
+from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emission import emit
-from mcuedit.emulate.device import Answer, Int8Array
 from mcuedit.emulate.runner import best_oracle, open_device
 from mcuedit.protocol import SINGLE, bench, reader
 from mcuedit.training import Options
@@ -33,61 +32,37 @@ from mcuedit.training import Options
 BOARD = "virt-m4"
 SUBJECT, RELATION = "burundi", "capital"
 NEAR = ("rwanda", "tanzania", "uganda", "kenya", "zambia", "malawi", "ethiopia", "somalia", "angola")  # shown first
-SHOWN = 5  # neighbours with their answers; all of them are compared
 
 
-@dataclass(frozen=True)
-class Case:
-    """A repair and what must not change: half of the other facts is kept, the other half is only looked at."""
-
-    edits: EditSet
-    keep: KeepSet
-    facts: tuple[Edit, ...]
-    neighbours: tuple[str, ...]
-    shown: tuple[int, ...]
-    year: int
-    source: str
-
-    @property
-    def edit(self) -> Edit:
-        return self.edits.edits[0]
-
-    @property
-    def question(self) -> str:
-        return f"{self.edit.prompts[0]}?"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a device said: answers and output bytes for the neighbours, and its answer to the question."""
-
-    answer: Answer
-    answers: list[Answer]
-    outputs: Int8Array
-
-
-@click.command(epilog=example("mcuedit demo", "mcuedit demo --json"))
+@click.command(epilog=example("mcuedit demo", "mcuedit demo --json", "mcuedit demo learn"))
+@click.argument("story", type=click.Choice(["repair", "learn"]), default="repair")
 @click.option("--seed", default=0, show_default=True, help="Draws the half of the facts that is kept.")
 @json_option
-def command(seed: int, as_json: bool) -> int:
+def command(story: str, seed: int, as_json: bool) -> int:
     """Repair a real fact on a virtual Cortex-M4, end to end.
 
     Burundi moved its capital in 2019; the model on the device does not know. Everything runs here: the firmware is
     built and executed instruction by instruction.
+
+    With "learn" no host repairs it: the device is corrected twice over its UART, trains and keeps what it learned.
     """
     out = stderr() if as_json else stdout()
     start = time.perf_counter()
     base = bases.load(zoo.folder("facts"))
     case = draw(zoo.folder("facts"), seed)
-    values = _story(base, case, out)
+    values = (_learning_demo.tell if story == "learn" else _story)(base, case, out)
     values["seconds_total"] = round(time.perf_counter() - start, 1)
-    good = values["answer_after"] == case.edit.target_new and values["neighbours_identical"] == values["neighbours"]
+    good = (_learning_demo.is_good if story == "learn" else _is_good)(values, case.edit.target_new)
     out.print(
         f"\n{'Repaired' if good else 'Not repaired as it should be'}, in {values['seconds_total']:.0f} s.", style="bold"
     )
     if as_json:
         print_json(values)
     return 0 if good else 1
+
+
+def _is_good(values: dict[str, Any], wanted: str) -> bool:
+    return bool(values["answer_after"] == wanted and values["neighbours_identical"] == values["neighbours"])
 
 
 def draw(folder: Path, seed: int) -> Case:
@@ -121,27 +96,27 @@ def draw(folder: Path, seed: int) -> Case:
 
 def _story(base: Base, case: Case, out: Console) -> dict[str, Any]:
     """Tells the four parts on `out`; returns the figures."""
-    _headline(out, 1, "Ask the device")
+    headline(out, 1, "Ask the device")
     before, built = _ask(base, [], case)
     out.print(f"   {BOARD}: a Cortex-M4 that executes the real firmware; built by {built.toolchain}", style="dim")
-    _dialogue(out, case.question, before.answer.label, "red")
+    dialogue(out, case.question, before.answer.label, "red")
     out.print(f"   That held until {case.year} ({case.source}).", style="dim")
 
-    _headline(out, 2, "Train the repair")
+    headline(out, 2, "Train the repair")
     adapter, metrics = _train(base, case)
     out.print(f"   In {metrics['seconds']:.1f} s, from {len(case.edit.prompts)} wordings.", style="dim")
     _show_metrics(out, metrics)
 
-    _headline(out, 3, "Emit C, build, ask again")
+    headline(out, 3, "Emit C, build, ask again")
     files, update = emit(base, [adapter]), package.encode(adapter, base.model)
     after, _ = _ask(base, [adapter], case)
     names = ", ".join(name for name in files if name.startswith(adapter.name))
     out.print(f"   {len(files)} files, among them {names}", style="dim")
-    _dialogue(out, case.question, after.answer.label, "green")
+    dialogue(out, case.question, after.answer.label, "green")
 
-    _headline(out, 4, "What it cost, and what it left alone")
+    headline(out, 4, "What it cost, and what it left alone")
     same = (before.outputs == after.outputs).all(axis=1)
-    _show_neighbours(out, case, before, after, same)
+    show_neighbours(out, case, before, after, same)
     plain, closed, opened = _count(base, adapter, case)
     _show_costs(out, len(update), adapter.factor_bytes, len(base.model.data), plain, closed, opened)
     return {
@@ -192,14 +167,6 @@ def _count(base: Base, adapter: Adapter, case: Case) -> tuple[int, int, int]:
         return plain.total, closed.delta - plain.delta, opened.delta - plain.delta
 
 
-def _headline(out: Console, number: int, text: str) -> None:
-    out.print(f"\n[bold cyan]{number}[/]  [bold]{text}[/]")
-
-
-def _dialogue(out: Console, question: str, answer: str, colour: str) -> None:
-    out.print(f"   {question}  [bold {colour}]{answer}[/]")
-
-
 def _show_metrics(out: Console, metrics: dict[str, Any]) -> None:
     meaning = {
         "efficacy": "the edited wordings get the new answer",
@@ -211,16 +178,6 @@ def _show_metrics(out: Console, metrics: dict[str, Any]) -> None:
     }
     rows = [(text, f"{100 * metrics[name]:.1f} %") for name, text in meaning.items() if metrics[name] is not None]
     out.print(Padding.indent(table("", ("measure", "share"), rows), 3))
-
-
-def _show_neighbours(out: Console, case: Case, before: Seen, after: Seen, same: npt.NDArray[np.bool_]) -> None:
-    rows = [
-        (f"{case.neighbours[i]}?", before.answers[i].label, after.answers[i].label, "same" if same[i] else "differ")
-        for i in case.shown
-    ]
-    columns = ("neighbour", "before", "after", "output bytes")
-    out.print(Padding.indent(table("", columns, rows, left=columns), 3))
-    out.print(f"   {same.sum()} of {len(same)} such questions: every output byte as before")
 
 
 def _show_costs(out: Console, update: int, factors: int, model: int, plain: int, closed: int, opened: int) -> None:

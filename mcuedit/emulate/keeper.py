@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.codegen import TrainSetup
+from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.learner import Learner, learning_sources
 from mcuedit.emulate.session import Session
@@ -22,7 +26,8 @@ class Keeper(Learner):
 
     Args:
         emulator: "unicorn", which alone keeps a flash.
-        count, toolchain, opt: as `Learner`.
+        count: build so that `count` can.
+        toolchain, opt: as `Learner`.
 
     Attributes:
         flash: what its firmware writes; it outlives `restart`.
@@ -41,6 +46,7 @@ class Keeper(Learner):
     ) -> None:
         if emulator != NAME or board.store is None:
             raise McueditError(f"board {board.name} on {emulator} keeps nothing", "unicorn and a board with a store do")
+        self._base = base
         super().__init__(base, statistics, setup, emulator, board, **more)
 
     def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
@@ -48,14 +54,36 @@ class Keeper(Learner):
 
     def _open(self, emulator: str, board: Board, count: bool) -> Session:
         self.flash = Flash.of(board)
-        self.session = UnicornSession(board, self.built.elf, count=count, timeout=120, flash=self.flash)
+        self.session = UnicornSession(board, self.built.elf, timeout=120, flash=self.flash)
         return self.session
+
+    def count(self, told: Sequence[str]) -> int | None:
+        """Instructions of a whole training of a device that was told this much, in commands; None without `count`.
+
+        It runs on a device of its own: counting makes all else slow.
+        """
+        used = self._session
+        board = self.built.board
+        with UnicornSession(board, self.built.elf, count=True, timeout=120) as self._session:
+            try:
+                self._hello()
+                for line in (*told, "train 0"):
+                    self.say(line)
+                return self.instructions()
+            finally:
+                self._session = used
+
+    def run(self, inputs: Int8Array) -> Int8Array:
+        """int8[n, *input] -> int8[n, output size]"""
+        rows = check_inputs(self._base, inputs)
+        replies = [self.say(f"run {row.tobytes().hex()}").split()[1] for row in rows]
+        return np.frombuffer(bytes.fromhex("".join(replies)), np.int8).reshape(len(rows), -1)
 
     def restart(self) -> None:
         """Power off and on."""
         self.session.power_cycle()
         self._hello()
 
-    def stack_peak(self) -> int:
-        """Bytes of stack used at most since the last start."""
-        return int(dict(word.split("=") for word in self.say("stat").split()[1:])["stack"])
+    def stat(self, word: str) -> int:
+        """Bytes: "stack", used at most since the last start, or "arena"."""
+        return int(dict(part.split("=") for part in self.say("stat").split()[1:])[word])

@@ -176,15 +176,24 @@ def test_a_reset_in_the_middle_changes_no_byte(device: Keeper, lesson: Lesson, s
         assert device.say(f"adopt {NEW}") == straight, budget
 
 
-def test_training_goes_on_over_many_resets(device: Keeper, lesson: Lesson, straight: str) -> None:
-    tell(device, lesson)
+def test_training_goes_on_over_many_resets(device: Keeper, lesson: Lesson) -> None:
+    def tell_close_ones() -> None:
+        for letter in "abcde":
+            device.say(f"yes capital city of kazakhstan {letter}")
+        device.say(f"fix {lesson.wanted} capital city of kazakhstan x")
+
+    tell_close_ones()
+    assert device.say("train 0") == "done 64"  # never separated by as much as is wanted
+    straight = device.say("adopt")
+    wipe(device)
+    tell_close_ones()
     steps = []
-    while (said := device.say(f"train {2 * PIECE}")).startswith("more "):
+    while (said := device.say(f"train {4 * PIECE}")).startswith("more "):
         steps.append(int(said.split()[1]))
         device.restart()
-        assert len(steps) < 50
-    assert len(steps) > 2, steps
-    assert device.say(f"adopt {NEW}") == straight
+        assert len(steps) < 10, steps
+    assert len(steps) >= 3, steps
+    assert device.say("adopt") == straight
 
 
 def test_a_reset_before_training_restarts_cleanly(device: Keeper, lesson: Lesson, straight: str) -> None:
@@ -366,8 +375,9 @@ def test_corrections_over_smp(device: Keeper, lesson: Lesson, straight: str) -> 
 
 def test_memory(device: Keeper, lesson: Lesson) -> None:
     device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
-    print(device.built.footprint, device.stack_peak())
-    assert device.stack_peak() < 4096
+    stack = device.stat("stack")
+    print(device.built.footprint, stack)
+    assert stack < 2048
 
 
 def test_boards_that_keep_nothing(base: Base, statistics: GateStatistics) -> None:

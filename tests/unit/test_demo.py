@@ -56,3 +56,30 @@ def test_tells_the_story_beside_the_json(told):
     assert parts == sorted(parts)
     assert err.index("bujumbura") < err.index("gitega")
     assert err.rstrip().splitlines()[-1].startswith("Repaired")
+
+
+@pytest.fixture(scope="module")
+def learned() -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.invoke(["demo", "learn", "--json"])
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_a_device_learns_and_keeps_it(learned):
+    code, out, err = learned
+    values = json.loads(out)
+    assert code == 0
+    answers = [values[f"answer_{when}"] for when in ("before", "after", "after_reset")]
+    assert answers == ["bujumbura", "gitega", "gitega"]
+    assert (values["told"], values["confirmed"]) == (2, 32)
+    assert values["untold_right"] >= 0.9 * values["untold"] > 20
+    assert values["neighbours_identical"] >= 0.985 * values["neighbours"] > 100
+    assert values["workspace_bytes"] <= 6 * 1024
+    assert values["statistics_bytes"] <= 16 * 1024
+    assert values["instructions"] < 10_000_000
+    assert err.rstrip().splitlines()[-1].startswith("Repaired")
+
+
+def test_there_is_no_other_story():
+    assert cli.invoke(["demo", "nothing"]) == 2
