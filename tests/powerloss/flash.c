@@ -126,6 +126,7 @@ int flash_program(void *context, uint32_t offset, const void *bytes, uint32_t si
 /* Every page that was being erased must be erased again. */
 static void tear_erase(flash_model *flash, uint32_t offset, uint32_t size)
 {
+    flash->smeared = 1;
     uint32_t seed = flash->cut_seed, amount = flash->cut_amount < size ? flash->cut_amount : size - 1;
     uint32_t page = amount / flash->page * flash->page;
     for (uint32_t i = 0; i < size; i++) {

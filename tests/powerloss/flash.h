@@ -36,6 +36,7 @@ typedef struct {
     uint32_t cut_at, cut_kind, cut_amount, cut_seed; /* cut_at: number of an operation */
     uint32_t exits;                                  /* 1: a cut ends the process, else everything fails from then on */
     uint32_t dead;
+    uint32_t smeared; /* an erase was cut: anything may lie anywhere */
     uint32_t violations;
     char violation[128]; /* the first */
     flash_operation log[FLASH_LOG];

@@ -314,16 +314,17 @@ static int child(void (*task)(const void *), const void *argument)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* What can differ from a blank part: the journal, and as much of each slot as a package takes. */
+/* What can differ from a blank part: the journal, and of each slot what a package takes, or all after a torn erase. */
 static void copy(flash_model *to, const flash_model *from)
 {
     const device_geometry *g = &here->geometry;
     uint32_t slots = device_region(g) - g->slot_size * g->slots;
+    uint32_t most = to->smeared || from->smeared ? g->slot_size : 1024;
     memcpy(to, from, offsetof(flash_model, log));
     for (uint32_t i = 0; i <= g->slots; i++) {
         uint32_t at = i == 0 ? 0 : slots + (i - 1) * g->slot_size, size = i == 0 ? slots : g->slot_size;
         memcpy(to->spent + at / g->unit, from->spent + at / g->unit, size / g->unit);
-        memcpy(to->bytes + at, from->bytes + at, i == 0 ? size : 1024);
+        memcpy(to->bytes + at, from->bytes + at, i == 0 || size < most ? size : most);
     }
 }
 
