@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
-from helpers.tflm_here import BOARDS, needs_m4, stock
+from helpers.scales import X, telling
+from helpers.tflm_here import BOARDS, needs_m4, needs_runtime, stock
 
 from mcuedit import base as bases
 from mcuedit import board, codegen
@@ -39,6 +40,28 @@ def test_bytes(base: str, name: str, emulator: str) -> None:
     found = bases.load(DATA / base)
     rows = Sweep(found, random_inputs(found, 50), emulators=[emulator], board_names=[name], runtime="tflm").rows()
     assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 50, 0), (1, 50, 0), (10, 50, 0)]
+
+
+@pytest.mark.parametrize(("name", "emulator"), BOARDS)
+def test_scales_of_the_tree(name: str, emulator: str) -> None:
+    """A base on which it shows whether the tree takes ratios of scales in float: expected is what its source says."""
+    found = Base("net", telling("FULLY_CONNECTED"))
+    rows = Sweep(found, X, emulators=[emulator], board_names=[name], runtime="tflm").rows()
+    assert [row.differing_bytes for row in rows] == [0, 0, 0]
+    firmware = runner.as_firmware(found, "tflm")
+    rows = Sweep(firmware, X, emulators=["unicorn"], board_names=["virt-m4"]).rows()
+    assert [row.differing_bytes for row in rows] == [0, 0, 0]
+
+
+@needs_m4
+@needs_runtime
+def test_host_and_board_may_take_other_scales() -> None:
+    """One sweep over both: the runtime on this machine computes in double whatever the tree does."""
+    found = Base("net", telling("FULLY_CONNECTED"))
+    sweep = Sweep(found, X, emulators=["host", "qemu"], board_names=["mps2-an386"], runtime="tflm", stacks=(0, 1))
+    assert [(row.emulator, row.skipped, row.differing_bytes) for row in sweep.rows()] == [
+        (emulator, "", 0) for emulator in ("host", "qemu") for _ in range(2)
+    ]
 
 
 @pytest.mark.parametrize(("name", "emulator"), BOARDS)

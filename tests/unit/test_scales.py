@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.scales import KINDS, WIDTH, X, in_float, outputs, telling
 
 from mcuedit import ops, tflm
 from mcuedit.base import Base
@@ -20,54 +18,10 @@ from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.errors import McueditError
-from mcuedit.model import Model, parse
+from mcuedit.model import parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.ops.scales import FLOAT_KINDS, matter, ratios
 from mcuedit.oracle import Tflm
-
-KINDS = sorted(FLOAT_KINDS)
-WIDTH = 4
-X = np.repeat(np.arange(-128, 128, dtype=np.int8), WIDTH).reshape(256, 1, WIDTH)  # every byte
-
-
-def net(kind: str, seed: int) -> bytes:
-    """One op that gives a tie between two bytes for some input, as far as float32 scales allow."""
-    rng = np.random.default_rng(seed)
-    a, b = (np.float32(2.0 ** rng.uniform(-6, -3)) for _ in range(2))
-    tie = float(rng.integers(1, 100) + 0.5) / float(rng.integers(100, 128))
-    build = NetBuilder()
-    x = build.tensor("x", [1, WIDTH], a, 0)
-    if kind == "FULLY_CONNECTED":
-        w = build.constant("w", np.eye(WIDTH, dtype=np.int8), b)
-        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) * float(b) / tie)), 0)
-        build.op(kind, [x, w, -1], y)
-    elif kind == "SUB":
-        other = build.constant("other", np.zeros((1, WIDTH), np.int8), a)
-        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / tie)), 0)
-        build.op(kind, [x, other], y)
-    elif kind == "HARD_SWISH":  # its multipliers have 15 bits
-        cut = float(rng.integers(1 << 14, 1 << 15) + 0.5) * 2.0 ** -int(rng.integers(14, 16))
-        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / cut)), 0)
-        build.op(kind, [x], y)
-    else:
-        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / tie)), -128 if kind == "RELU" else 0)
-        build.op(kind, [x], y, **({"alpha": 0.3} if kind == "LEAKY_RELU" else {}))
-    return build.pack(x, y)
-
-
-def outputs(model: Model) -> np.ndarray:
-    return ops.operator(model, model.ops[0]).forward(X)
-
-
-def in_float(model: Model, kinds: Iterable[str] = FLOAT_KINDS) -> Model:
-    return replace(model, float_scales=frozenset(kinds))
-
-
-@cache
-def telling(kind: str) -> Model:
-    """A model of one op on which it matters."""
-    models = (parse(net(kind, seed)) for seed in range(500))
-    return next(model for model in models if (outputs(model) != outputs(in_float(model))).any())
 
 
 @pytest.mark.parametrize("kind", KINDS)
