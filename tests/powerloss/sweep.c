@@ -340,6 +340,8 @@ static void save(flash_model *to)
     copy(to, &shared->flash);
 }
 
+#define WAYS_MAX 2048 /* of a package programmed at once, byte by byte: three for each byte */
+
 /* The ways to cut one operation. */
 typedef struct {
     uint32_t kind, amount, seed;
@@ -350,6 +352,10 @@ static uint32_t ways(const flash_operation *operation, uint32_t unit, int depth,
     static const uint32_t dense[] = {1, 4, 27, 28, 31, 32, 60, 64, 95};
     uint32_t count = 0, size = operation->size;
     int program = operation->kind == FLASH_PROGRAM;
+    if (3u * size + 32 > WAYS_MAX && program && depth == 2) {
+        printf("%u bytes programmed at once have too many ways\n", (unsigned)size);
+        exit(1);
+    }
     into[count++] = (cut){CUT_BEFORE, 0, 0};
     into[count++] = (cut){CUT_AFTER, 0, 0};
     if (program && depth == 2) {
@@ -401,7 +407,7 @@ static _Noreturn void fail(const char *scenario, const char *phase, uint32_t k, 
 static void cut_recovery(const char *scenario, uint32_t k, const cut *one, uint32_t effort)
 {
     static flash_operation log[64];
-    static cut two[600];
+    static cut two[WAYS_MAX];
     cut none = {0, 0, 0};
     save(&after_cut);
     restore(&after_cut);
@@ -436,7 +442,7 @@ static void cut_recovery(const char *scenario, uint32_t k, const cut *one, uint3
 static void sweep(const char *scenario, const char *filled, uint32_t effort)
 {
     static flash_operation log[256];
-    static cut one[1200];
+    static cut one[WAYS_MAX];
     cut none = {0, 0, 0};
     const char *bar = strchr(scenario, '|');
     script before, steps;
