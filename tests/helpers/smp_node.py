@@ -44,7 +44,7 @@ class Node:
         own = [path for path in build._apps("udp") if path.name != "udp.c"]
         defines = (DEVELOPMENT,) if development else ()
         library = build._shared(
-            [*own, *build._core(), *external], device_sources(base, keys), folder, defines, more=flags
+            [*own, *build._core("udp"), *external], device_sources(base, keys), folder, defines, more=flags
         )
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)
