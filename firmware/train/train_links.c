@@ -3,7 +3,7 @@
  * Ops behind a trained one, with their gradients (SPEC.md, section 13). Only the direction of a gradient matters. The
  * numpy twin is mcuedit/learning/links.py.
  */
-#include "factors.h"
+#include "links.h"
 #include "train_math.h"
 
 enum { LEAK = 3 };
@@ -28,17 +28,10 @@ void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *
 {
     const mcuedit_rows *matrix = &((const mcuedit_fully_connected *)op)->matrix;
     const mcuedit_requant *to = &matrix->requant;
-    int32_t top = INT8_MIN;
+    int32_t top = mcuedit_train_top(to, matrix->n_out);
     (void)x;
-    for (uint32_t i = 0; to->per_channel && i < matrix->n_out; i++) {
-        top = to->shifts[i] > top ? to->shifts[i] : top;
-    }
     for (uint32_t i = 0, row = ((const mcuedit_fully_connected *)op)->rows; row != 0;) {
-        int32_t c = mcuedit_train_unclamped(g[i], y[i], to->act_lo, to->act_hi);
-        if (to->per_channel) {
-            int32_t down = 15 + top - to->shifts[i];
-            c = (c * (to->multipliers[i] >> 16)) >> (down < 31 ? down : 31);
-        }
+        int32_t c = mcuedit_train_at_sum(to, top, i, g[i], y[i]);
         if (c != 0) {
             mcuedit_train_add(acc, matrix->weights + i * matrix->n_in, c, matrix->n_in);
         }

@@ -16,10 +16,13 @@ from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names
 from mcuedit.codegen.plan import Plan, plan
 from mcuedit.codegen.render import banner, render_base, render_text
+from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.factors import FactorOptions, output_scale
 from mcuedit.learning.links import links
 from mcuedit.learning.plan import factors_width
+
+_MOST_VALUES = 0xFFFF  # of mcuedit_train_factors.values
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,19 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
         keep: as for `render_train`.
 
     Raises:
-        McueditError: the bare runtime does not support the model, or an op behind has no gradient on the device.
+        McueditError: the bare runtime does not support the model, an op behind has no gradient on the device, or
+            there is too much behind.
     """
     model = base.model
     behind = links(model, setup.op)
     made = plan(model, keep=keep or (model.ops[setup.op].inputs[0],))
     chain = [_link(made, setup.op), *(_link(made, link.index) for link in behind)]
-    geometry = carrier(model, setup.op)
+    geometry, values = carrier(model, setup.op), sum(link["n_out"] for link in chain)
+    if values > _MOST_VALUES:
+        raise McueditError(
+            f"op {setup.op} and those behind it have outputs of {values} elements, at most {_MOST_VALUES} can be",
+            "train a later op",
+        )
     context: dict[str, Any] = {
         **banner(base),
         "names": base_names(base.name),
@@ -139,7 +148,7 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
         "links": chain,
         "rows": geometry.rows,
         "width": factors_width([link["n_out"] for link in chain], geometry, setup.options.rank),
-        "values": sum(link["n_out"] for link in chain),
+        "values": values,
         "output": output_scale(bool(behind)),
         "tap_offset": made.places[model.ops[setup.op].inputs[0]].offset,
     }
@@ -147,18 +156,28 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
     return {f"{stem}_factors.{end}": render_text(f"factors.{end}.j2", context) for end in "hc"}
 
 
+_WAYS = {
+    "mcuedit_fully_connected": "rows",
+    "mcuedit_conv_2d": "conv",
+    "mcuedit_depthwise_conv_2d": "depthwise",
+    "mcuedit_lookup": "lookup",
+}
+_POOLS = {"AVERAGE_POOL_2D": "average", "MAX_POOL_2D": "max"}
+
+
 def _link(made: Plan, index: int) -> dict[str, Any]:
-    op = made.model.ops[index]
-    n_in, n_out = made.model.tensors[op.inputs[0]].size, made.model.tensors[op.outputs[0]].size
-    way = {"AVERAGE_POOL_2D": "average", "MAX_POOL_2D": "max", "FULLY_CONNECTED": "rows", "CONV_2D": "rows"}
-    width = carrier(made.model, index).n_in if way.get(op.kind) == "rows" else 1
+    model, op, lowered = made.model, made.model.ops[index], made.lowered[index]
+    x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
+    weights = lowered.constants.get("weights")
     return {
         "index": index,
-        "type": made.lowered[index].params_type,
-        "way": way.get(op.kind, "lookup"),
-        "n_in": n_in,
-        "n_out": n_out,
-        "macs": width * n_out,
+        "type": lowered.params_type,
+        "function": lowered.function,
+        "way": _POOLS.get(op.kind) or _WAYS[lowered.params_type],
+        "scratch": lowered.scratch,
+        "n_in": x.size,
+        "n_out": y.size,
+        "macs": y.size if weights is None else weights.size // y.shape[-1] * y.size,
     }
 
 

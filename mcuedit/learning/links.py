@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops after a trained one, with gradients in integers: the twin of firmware/train/train_links.c (SPEC.md, section 13).
+"""Ops after a trained one, with gradients in integers (SPEC.md, section 13): the twin of what is in firmware/train.
 
 Only the direction of a gradient matters, because a step is as long as its rate says. Hence a gradient is int16 up to a
 common factor, and halved whenever it would grow beyond what its next sum can bear.
@@ -19,6 +19,7 @@ from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, Op
 from mcuedit.ops import linear
 from mcuedit.ops.common import limits
+from mcuedit.ops.conv import dense
 from mcuedit.ops.table import Table
 from mcuedit.window import window
 
@@ -48,38 +49,64 @@ def unclamped(g: IntArray, y: Int8Array, lo: int, hi: int) -> IntArray:
     return np.where(blocked, 0, np.where(low | high, g >> LEAK, g)).astype(np.int64)
 
 
-class FullyConnected:
-    """FULLY_CONNECTED, and CONV_2D whose windows are single pixels."""
+class Weighted:
+    """What ops with weights have in common.
 
-    kind = "FULLY_CONNECTED"
+    Args:
+        weights: int64[n_out, n_in], as they meet a row of the input.
+    """
 
-    def __init__(self, model: Model, op: Op) -> None:
-        self.index, self._op = op.index, ops.operator(model, op)
-        geometry = carrier(model, op.index)
-        if geometry.window is not None:
-            raise _no_way(op, "its windows have more than one pixel")
-        self._n_out = geometry.n_out
-        weights, data = linear.int8_weights(model, op, 0)
-        x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
-        self._shape = x.shape
-        self.w = data.reshape(geometry.n_out, -1).astype(np.int64) - (weights.zero if weights.scale.size == 1 else 0)
-        self._lo, self._hi = limits(op, y)
+    def __init__(self, model: Model, op: Op, weights: IntArray) -> None:
+        self.kind, self.index, self._op = op.kind, op.index, ops.operator(model, op)
+        self.w, self._shape = weights, model.tensors[op.inputs[0]].shape
+        self._lo, self._hi = limits(op, model.tensors[op.outputs[0]])
         self._scales = np.array(linear.multipliers(model, op), np.int64)
 
     def forward(self, x: Int8Array) -> Int8Array:
         return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
 
-    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
-        return (self.coefficients(y, g).reshape(-1, self._n_out) @ self.w).reshape(-1)
-
-    def coefficients(self, y: Int8Array, g: IntArray) -> IntArray:
-        """What every row of weights counts for."""
-        g = unclamped(g, y, self._lo, self._hi)
+    def at_sums(self, y: Int8Array, g: IntArray) -> IntArray:
+        """The gradient by every row's sums, int64[rows, n_out], up to a common factor."""
+        g = unclamped(g, y, self._lo, self._hi).reshape(-1, len(self.w))
         if len(self._scales) == 1:
             return g
         m, s = self._scales.T
-        coefficients: IntArray = (g.reshape(-1, self._n_out) * (m >> 16)) >> np.minimum(15 + s.max() - s, 31)
-        return coefficients.reshape(-1)
+        found: IntArray = (g * (m >> 16)) >> np.minimum(15 + s.max() - s, 31)
+        return found
+
+
+class FullyConnected(Weighted):
+    """FULLY_CONNECTED, and CONV_2D whose windows are single pixels."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        geometry = carrier(model, op.index)
+        if geometry.window is not None:
+            raise _no_way(op, "its windows have more than one pixel")
+        weights, data = linear.int8_weights(model, op, 0)
+        zero = weights.zero if weights.scale.size == 1 else 0
+        super().__init__(model, op, data.reshape(geometry.n_out, -1).astype(np.int64) - zero)
+
+    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
+        return (self.at_sums(y, g) @ self.w).reshape(-1)
+
+
+class Convolution(Weighted):
+    """CONV_2D of one group and DEPTHWISE_CONV_2D, whatever their windows are."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        x, over = model.tensors[op.inputs[0]], window(model, op)
+        if op.kind == "CONV_2D":
+            data = linear.int8_weights(model, op, 0)[1]
+        else:
+            data = linear.int8_weights(model, op, 3)[1].transpose(3, 1, 2, 0)
+        super().__init__(model, op, dense(op, data, over.in_c).reshape(len(data), -1))
+        places = np.arange(x.size).reshape(1, over.batches, over.in_h, over.in_w, over.in_c)
+        self._at = over.patches(places, -1)[0]  # type: ignore[arg-type]
+
+    def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
+        acc, inside = np.zeros(x.size, np.int64), self._at >= 0
+        np.add.at(acc, self._at[inside], (self.at_sums(y, g) @ self.w)[inside])
+        return acc
 
 
 class Lookup:
@@ -140,8 +167,10 @@ def links(model: Model, target: int) -> list[Link]:
             continue
         if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             found.append(Pool(model, op))
-        elif op.kind == "FULLY_CONNECTED" or (op.kind == "CONV_2D" and carries(model, op)):
+        elif op.kind == "FULLY_CONNECTED" or (carries(model, op) and window(model, op).is_rows):
             found.append(FullyConnected(model, op))
+        elif op.kind == "DEPTHWISE_CONV_2D" or carries(model, op):
+            found.append(Convolution(model, op))
         elif op.kind in _LOOKUPS:
             found.append(Lookup(model, op))
         elif op.kind != "RESHAPE":

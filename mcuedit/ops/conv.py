@@ -25,7 +25,7 @@ class Conv:
         self._window = window(model, op)
         _, data = linear.int8_weights(model, op, 0)
         require(len(data) == y.shape[3], op, f"{len(data)} filters for {y.shape[3]} channels")
-        w = _dense(op, data, x.shape[3]).reshape(len(data), -1).T
+        w = dense(op, data, x.shape[3]).reshape(len(data), -1).T
         self._zx, self._shape = x.zero, y.shape
         self._w = w.astype(linear.exact_type(w))
         bias = linear.bias(model, op, len(data))
@@ -54,7 +54,7 @@ class Conv:
         return (back,)
 
 
-def _dense(op: Op, data: npt.NDArray[Any], c_in: int) -> npt.NDArray[np.int64]:
+def dense(op: Op, data: npt.NDArray[Any], c_in: int) -> npt.NDArray[np.int64]:
     """Filters int64[c_out, kernel_h, kernel_w, c_in]: those of a group see zeros beside their own channels."""
     own = data.shape[3]
     groups = c_in // own

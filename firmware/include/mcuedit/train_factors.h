@@ -40,6 +40,11 @@ void mcuedit_train_average_backward(const void *op, const int8_t *x, const int8_
 void mcuedit_train_max_forward(const void *op, const int8_t *x, int8_t *y);
 void mcuedit_train_max_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
 
+/* Convolutions; the forward of a CONV_2D is generated, because it takes scratch. */
+void mcuedit_train_conv_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+void mcuedit_train_depthwise_forward(const void *op, const int8_t *x, int8_t *y);
+void mcuedit_train_depthwise_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+
 typedef struct {
     const mcuedit_base *base;
     const mcuedit_train_link *links; /* the trained op, then those behind it up to the logits */
