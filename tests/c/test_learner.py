@@ -155,7 +155,7 @@ def test_checkpoints_that_are_not_ones_own(device: Learner) -> None:
 def test_what_was_half_erased_is_erased_at_the_next_start(device: Learner) -> None:
     assert device.start() == 0
     tell(device)
-    assert device.learn("train", 5000) == MORE
+    assert device.learn("train", 1) == MORE
     device.lib.learner_cut(0, PREFIX, 64, 1)  # no more than the header is gone
     device.clear()
     assert device.lib.learner_power()
