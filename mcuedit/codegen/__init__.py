@@ -8,7 +8,14 @@ from mcuedit.codegen.plan import Place, Plan, Stage, plan
 from mcuedit.codegen.projects import PROJECTS, arrange
 from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
 from mcuedit.codegen.tflm import render_tflm_base, render_tflm_model_header, render_tflm_project
-from mcuedit.codegen.train import FactorSetup, TrainSetup, render_factors, render_train, render_trainable
+from mcuedit.codegen.train import (
+    FactorSetup,
+    TrainSetup,
+    render_factors,
+    render_tflm_trainable,
+    render_train,
+    render_trainable,
+)
 
 __all__ = [
     "PROJECTS",
@@ -29,6 +36,7 @@ __all__ = [
     "render_tflm_base",
     "render_tflm_model_header",
     "render_tflm_project",
+    "render_tflm_trainable",
     "render_train",
     "render_trainable",
 ]

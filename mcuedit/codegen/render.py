@@ -17,9 +17,10 @@ from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
+from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.codegen.plan import Place, Plan, plan, projects
 from mcuedit.delta import Adapter
-from mcuedit.model import Op
+from mcuedit.model import Model, Op
 from mcuedit.window import Window
 
 if TYPE_CHECKING:
@@ -44,9 +45,26 @@ def render_base(
     """
     context = _base_context(base, plan(base.model, preserve=preserve, keep=keep))
     for index in exported:
-        context["ops"][index] |= {"exported": True, "symbol": f"{context['names'].symbol}_op{index}"}
+        context["ops"][index] |= _exported(base, index)
     stem = context["names"].stem
     return {f"{stem}.h": render_text("base.h.j2", context), f"{stem}.c": render_text("base.c.j2", context)}
+
+
+def render_ops(base: Base, exported: Sequence[int]) -> str:
+    """Source of ops alone, as `render_base` exports them: for firmware that runs the base otherwise.
+
+    Raises:
+        McueditError: the engine does not support one.
+    """
+    ops = [
+        _parameters(base.model, base.model.ops[i], lower(base.model, base.model.ops[i])) | _exported(base, i)
+        for i in exported
+    ]
+    return render_text("ops.c.j2", {**banner(base), "names": base_names(base.name), "ops": ops})
+
+
+def _exported(base: Base, index: int) -> dict[str, Any]:
+    return {"exported": True, "symbol": f"{base_names(base.name).symbol}_op{index}"}
 
 
 def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
@@ -155,12 +173,10 @@ def _logits(made: Plan) -> Place:
     return place if place.where == "arena" else made.places[made.model.outputs[0]]
 
 
-def _op_context(made: Plan, op: Op) -> dict[str, Any]:
-    model, lowered, called = made.model, made.lowered[op.index], made.called(op)
+def _parameters(model: Model, op: Op, lowered: Lowered) -> dict[str, Any]:
+    """What op.c.j2 needs: an op's parameters and constants."""
     symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
     named = {**symbols, "window": f"&op{op.index}_window"}
-    pointers = _operands(made, op) if called else {}
-    geometry = carrier(model, op.index) if carries(model, op) else None
     return {
         "index": op.index,
         "symbol": f"op{op.index}",
@@ -184,6 +200,15 @@ def _op_context(made: Plan, op: Op) -> dict[str, Any]:
         "window": [(field.name, getattr(lowered.window, field.name)) for field in fields(Window)]
         if lowered.window
         else None,
+    }
+
+
+def _op_context(made: Plan, op: Op) -> dict[str, Any]:
+    model, lowered, called = made.model, made.lowered[op.index], made.called(op)
+    symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
+    pointers = _operands(made, op) if called else {}
+    geometry = carrier(model, op.index) if carries(model, op) else None
+    return _parameters(model, op, lowered) | {
         "carrier": geometry,
         "projects": projects(model, op),
         "windowed": getattr(geometry, "window", None) is not None,

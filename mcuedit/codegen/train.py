@@ -14,13 +14,15 @@ from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names
-from mcuedit.codegen.plan import Plan, plan
-from mcuedit.codegen.render import banner, render_base, render_text
+from mcuedit.codegen.ops import lower
+from mcuedit.codegen.plan import plan
+from mcuedit.codegen.render import banner, render_base, render_ops, render_text
 from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.factors import FactorOptions, output_scale
 from mcuedit.learning.links import links
 from mcuedit.learning.plan import factors_width
+from mcuedit.model import Model
 
 _MOST_VALUES = 0xFFFF  # of mcuedit_train_factors.values
 
@@ -70,18 +72,39 @@ def render_trainable(
     return files
 
 
+def render_tflm_trainable(
+    base: Base, gate: tuple[GateStatistics, TrainSetup] | None, factors: FactorSetup | None
+) -> dict[str, str]:
+    """What it takes to train beside a base of `codegen.render_tflm_base`: the ops behind the trained one, too.
+
+    Raises:
+        McueditError: as `render_factors`, or the engine does not support one of these ops.
+    """
+    files = render_train(base, *gate, runtime="tflm") if gate else {}
+    if factors:
+        found = (factors.op, *(link.index for link in links(base.model, factors.op)))
+        files |= render_factors(base, factors, runtime="tflm")
+        files[f"{base_names(base.name).stem}_ops.c"] = render_ops(base, found)
+    return files
+
+
 def render_train(
-    base: Base, statistics: GateStatistics, setup: TrainSetup, *, keep: Sequence[int] = ()
+    base: Base,
+    statistics: GateStatistics,
+    setup: TrainSetup,
+    *,
+    keep: Sequence[int] = (),
+    runtime: str = "bare",
 ) -> dict[str, str]:
     """Header and source of what training a gate needs beside a base.
 
     Args:
         keep: what `codegen.render_base` was told to keep; the tap's input alone if not given.
+        runtime: "bare", or "tflm", where a mcuedit_tflm_watch keeps the tap's input.
 
     Raises:
         McueditError: the bare runtime does not support the model.
     """
-    made = plan(base.model, keep=keep or (setup.tap_tensor(base),))
     s = statistics
     context: dict[str, Any] = {
         **banner(base),
@@ -89,7 +112,8 @@ def render_train(
         "statistics": s,
         **vars(setup),
         "n_in": carrier(base.model, setup.tap).n_in,
-        "tap_offset": made.places[setup.tap_tensor(base)].offset,
+        "kept": _kept(base, setup.tap_tensor(base), keep, runtime),
+        "logits_size": base.model.tensors[base.model.ops[setup.target].outputs[0]].size,
         "arrays": [
             _array("centre", s.centre),
             _array("directions", s.directions),
@@ -118,11 +142,13 @@ class FactorSetup:
         return render_base(base, keep=(base.model.ops[self.op].inputs[0],), exported=found)
 
 
-def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) -> dict[str, str]:
+def render_factors(
+    base: Base, setup: FactorSetup, *, keep: Sequence[int] = (), runtime: str = "bare"
+) -> dict[str, str]:
     """Header and source of what training factors needs beside the base that `setup.render_base` gives.
 
     Args:
-        keep: as for `render_train`.
+        keep, runtime: as for `render_train`.
 
     Raises:
         McueditError: the bare runtime does not support the model, an op behind has no gradient on the device, or
@@ -130,8 +156,7 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
     """
     model = base.model
     behind = links(model, setup.op)
-    made = plan(model, keep=keep or (model.ops[setup.op].inputs[0],))
-    chain = [_link(made, setup.op), *(_link(made, link.index) for link in behind)]
+    chain = [_link(model, setup.op), *(_link(model, link.index) for link in behind)]
     geometry, values = carrier(model, setup.op), sum(link["n_out"] for link in chain)
     if values > _MOST_VALUES:
         raise McueditError(
@@ -150,7 +175,7 @@ def render_factors(base: Base, setup: FactorSetup, *, keep: Sequence[int] = ()) 
         "width": factors_width([link["n_out"] for link in chain], geometry, setup.options.rank),
         "values": values,
         "output": output_scale(bool(behind)),
-        "tap_offset": made.places[model.ops[setup.op].inputs[0]].offset,
+        "kept": _kept(base, model.ops[setup.op].inputs[0], keep, runtime),
     }
     stem = context["names"].stem
     return {f"{stem}_factors.{end}": render_text(f"factors.{end}.j2", context) for end in "hc"}
@@ -165,8 +190,17 @@ _WAYS = {
 _POOLS = {"AVERAGE_POOL_2D": "average", "MAX_POOL_2D": "max"}
 
 
-def _link(made: Plan, index: int) -> dict[str, Any]:
-    model, op, lowered = made.model, made.model.ops[index], made.lowered[index]
+def _kept(base: Base, tensor: int, keep: Sequence[int], runtime: str) -> dict[str, Any]:
+    """Where a tensor is after an inference: in the arena, or where a watch put it."""
+    if runtime == "tflm":
+        return {"watched": True, "offset": 0, "size": base.model.tensors[tensor].size}
+    place = plan(base.model, keep=keep or (tensor,)).places[tensor]
+    return {"watched": False, "offset": place.offset, "size": place.size}
+
+
+def _link(model: Model, index: int) -> dict[str, Any]:
+    op = model.ops[index]
+    lowered = lower(model, op)
     x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
     weights = lowered.constants.get("weights")
     return {
