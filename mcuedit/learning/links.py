@@ -174,7 +174,7 @@ def links(model: Model, target: int) -> list[Link]:
         elif op.kind in _LOOKUPS:
             found.append(Lookup(model, op))
         elif op.kind != "RESHAPE":
-            raise _no_way(op, "the device has no gradient of it")
+            raise _no_way(op, "it is grouped" if op.kind == "CONV_2D" else "the device has no gradient of it")
         now = op.outputs[0]
     if now != end:
         raise McueditError(f"op {target} does not lead to the logits alone", "train a later op")

@@ -18,6 +18,7 @@ from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.model import Model, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.ops import operator
+from mcuedit.zoo import digits_data
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "emulate"
 RELU = 1
@@ -130,6 +131,27 @@ def nets() -> dict[str, Model]:
         .conv(6, (4, 4), stride=(3, 2))
         .dense(4),
     }
+
+
+def digits(seed: int = 3) -> Model:
+    """Random CONV_2Ds, the second over single pixels; logits by least squares on the digits of `mcuedit.zoo`."""
+    data = digits_data.load()
+
+    def grown(weights: npt.NDArray[Any] | None = None, bias: Any = 0.0) -> Model:
+        chain = Chain((1, 8, 8, 1), seed=seed).conv(8).conv(8, (1, 1)).conv(24).pool("MAX_POOL_2D")
+        return chain.dense(10, weights, bias)
+
+    model, wanted = grown(), np.eye(10)[data["y_train"]] * 8 - 4
+    x = (inputs_of(model, len(model.ops) - 1, inked(data["x_train"])) + 128.0) * SCALE
+    away = x - x.mean(axis=0)
+    ridge = away.T @ away + 30 * np.eye(x.shape[1])
+    weights = np.linalg.solve(ridge, away.T @ (wanted - wanted.mean(axis=0))).T
+    return grown(weights, wanted.mean(axis=0) - weights @ x.mean(axis=0))
+
+
+def inked(images: Int8Array) -> Int8Array:
+    """Digits as `digits` takes them, where paper is 0."""
+    return ((images.astype(np.int16) + 128) // 2).astype(np.int8)
 
 
 def inputs_of(model: Model, op: int, x: Int8Array) -> Int8Array:

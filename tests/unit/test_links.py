@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.chains import inputs_of, nets
+from helpers.chains import Chain, digits, inked, inputs_of, nets
 
+from mcuedit.base import Base
+from mcuedit.codegen import FactorSetup, render_factors
+from mcuedit.errors import McueditError
+from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.learning.gate import fold, limit
 from mcuedit.learning.links import links
 from mcuedit.model import Model
 from mcuedit.ops import operator
+from mcuedit.zoo import digits_data
 
 ALIKE = 0.95  # cosine
 
@@ -50,3 +55,36 @@ def test_direction(name: str, seed: int) -> None:
     cosine = found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted)
     print(f"{name} {seed}: cosine {cosine:.4f}")
     assert cosine > ALIKE
+
+
+def test_two_digits_through_a_convolution_of_3x3() -> None:
+    """Op 1 learns what the net got wrong; behind it are a CONV_2D of 3x3, a pool and the logits."""
+    model, data, op = digits(), digits_data.load(), 1
+    x, classes = inputs_of(model, op, inked(data["x_test"])), data["y_test"]
+    options = FactorOptions(rank=2, steps=512)
+    frozen = inputs_of(model, len(model.ops), inked(data["x_test"])).argmax(axis=1)
+    right, wrong = np.flatnonzero(frozen == classes), np.flatnonzero(frozen != classes)[:2]
+    assert len(right) > 0.97 * len(x)
+    replay, unseen = right[:32], right[32:232]
+    twin = FactorTrainer(
+        model, op, options, x[wrong], tuple(classes[wrong].tolist()), x[replay], tuple(classes[replay].tolist())
+    )
+    twin.run()
+    twin.round()
+    assert [twin.answer(row)[0] for row in x[wrong]] == list(twin.wanted)
+    assert [twin.answer(row)[0] for row in x[replay]] == list(twin.answers)
+    kept = np.mean([twin.answer(row)[0] == c for row, c in zip(x[unseen], classes[unseen], strict=True)])
+    print(f"{twin.step} steps; {kept:.3f} of the unseen stay")
+    assert kept >= 0.96
+
+
+def test_what_has_no_gradient() -> None:
+    grouped = Chain((1, 4, 4, 2)).conv(4, (1, 1)).conv(4, weights=np.ones((4, 3, 3, 2))).dense(3)
+    with pytest.raises(McueditError, match=r"op 1 CONV_2D lies .*: it is grouped"):
+        links(grouped, 0)
+
+
+def test_more_values_than_a_configuration_counts() -> None:
+    model = Chain((1, 96, 96, 1)).conv(4, (1, 1)).conv(4).dense(3)
+    with pytest.raises(McueditError, match="outputs of 73731 elements, at most 65535"):
+        render_factors(Base("net", model), FactorSetup(0))
