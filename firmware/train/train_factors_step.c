@@ -132,6 +132,20 @@ static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h
     }
 }
 
+/* A master within its bounds. Returns whether it met one. */
+static inline bool set(int16_t *master, int32_t to)
+{
+    *master = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
+    return to != *master;
+}
+
+/* What is added before `bits` bits are cut off. */
+static int32_t half_of(const mcuedit_train_f *train, uint32_t bits)
+{
+    return (int32_t)(train->factors->stochastic ? mcuedit_train_draw(&train->state->random) >> (32u - bits)
+                                                : UINT32_C(1) << (bits - 1u));
+}
+
 static void move_b(const mcuedit_train_f *train, int32_t rate)
 {
     int32_t h[MCUEDIT_TRAIN_RANK];
@@ -139,18 +153,29 @@ static void move_b(const mcuedit_train_f *train, int32_t rate)
     for (uint32_t k = 0; k < train->rank; k++) {
         h[k] = train->h[k];
     }
-    int32_t unit = to_peak(h, train->rank);
+    int32_t unit = to_peak(h, train->rank), half = 8192;
     for (uint32_t k = 0; k < train->rank; k++) {
         h[k] = (h[k] * unit) >> 16;
     }
     for (uint32_t i = 0; unit != 0 && i < train->n_out; i++) {
         int32_t step = rate * train->g[i];
         for (uint32_t k = 0; k < train->rank; k++, b++) {
-            int32_t to = *b - ((step * h[k] + 8192) >> 14);
-            *b = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
-            train->state->saturated |= to != *b;
+            half = train->factors->stochastic ? half_of(train, 14) : half;
+            train->state->saturated |= set(b, *b - ((step * h[k] + half) >> 14));
         }
     }
+}
+
+/* As mcuedit_train_move, by random bits. */
+static int32_t shaken(const mcuedit_train_f *train, int16_t *a, const int8_t *x, int32_t c)
+{
+    int32_t sum = 0;
+    for (uint32_t j = 0; j < train->n; j++) {
+        int16_t *at = &a[MCUEDIT_AT(j, train->n)];
+        (void)set(at, *at - ((c * (x[j] - train->op->input_zero_point) + half_of(train, 16)) >> 16));
+        sum += *at;
+    }
+    return sum;
 }
 
 static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
@@ -163,7 +188,9 @@ static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
     }
     for (uint32_t k = 0; unit != 0 && k < train->rank; k++) {
         int32_t c = rate * ((train->at_h[k] * unit) >> 16) * 512 / most;
-        train->sum[k] = mcuedit_train_move(train->a + k * train->pitch, x, c, zx, FACTOR_MOST, train->n);
+        int16_t *a = train->a + k * train->pitch;
+        train->sum[k] = train->factors->stochastic ? shaken(train, a, x, c)
+                                                   : mcuedit_train_move(a, x, c, zx, FACTOR_MOST, train->n);
     }
 }
 
@@ -193,12 +220,6 @@ static void sum_rows(const mcuedit_train_f *train, const int8_t *x)
     }
 }
 
-/* How far a master moves whose gradient is `sum`. */
-static int32_t step_of(int32_t sum, int32_t unit, int32_t rate)
-{
-    return (rate * ((sum * unit) >> 16) + 64) >> 7;
-}
-
 /* The change of several rows together. */
 static void move_rows(const mcuedit_train_f *train, const int8_t *x, int32_t rate_a, int32_t rate_b)
 {
@@ -207,21 +228,19 @@ static void move_rows(const mcuedit_train_f *train, const int8_t *x, int32_t rat
     int32_t *sums = train->acc;
     mcuedit_train_fold(sums, of_b, FOLD);
     int32_t unit = to_peak(sums, of_b);
-    for (uint32_t i = 0; i < of_b; i++) {
-        int32_t to = train->b[i] - step_of(sums[i], unit, rate_b);
-        train->b[i] = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
-        train->state->saturated |= to != train->b[i];
+    for (uint32_t i = 0; unit != 0 && i < of_b; i++) {
+        int32_t change = (rate_b * ((sums[i] * unit) >> 16) + half_of(train, 7)) >> 7;
+        train->state->saturated |= set(&train->b[i], train->b[i] - change);
     }
     sums += of_b;
     mcuedit_train_fold(sums, train->rank * train->n, FOLD);
     unit = to_peak(sums, train->rank * train->n);
-    for (uint32_t k = 0; k < train->rank; k++) {
+    for (uint32_t k = 0; unit != 0 && k < train->rank; k++) {
         int16_t *a = train->a + k * train->pitch;
         train->sum[k] = 0;
         for (uint32_t j = 0; j < train->n; j++) {
             int16_t *at = &a[MCUEDIT_AT(j, train->n)];
-            int32_t to = *at - step_of(*sums++, unit, rate_a);
-            *at = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
+            (void)set(at, *at - ((rate_a * ((*sums++ * unit) >> 16) + half_of(train, 7)) >> 7));
             train->sum[k] += *at;
         }
     }

@@ -30,7 +30,10 @@ REACH = 128  # what B = 127 adds at h = 100 where ops follow
 
 @dataclass(frozen=True)
 class FactorOptions:
-    """How factors are trained; `rate_a` and `rate_b` in 128ths of an int8 step, falling to 0 over `steps`."""
+    """How factors are trained; `rate_a` and `rate_b` in 128ths of an int8 step, falling to 0 over `steps`.
+
+    `stochastic`: changes of masters are rounded by random bits.
+    """
 
     rank: int = 4
     steps: int = 1024
@@ -38,6 +41,7 @@ class FactorOptions:
     rate_b: int = 384
     gated: bool = False
     place: int = 128
+    stochastic: bool = False
 
 
 @dataclass
@@ -84,6 +88,13 @@ class FactorTrainer:
         x ^= x << 5 & 0xFFFFFFFF
         self._random = x
         return x
+
+    def _lowered(self, masters: IntArray, change: IntArray, bits: int) -> IntArray:
+        """Masters less change / 2**bits."""
+        half: int | IntArray = 1 << (bits - 1)
+        if self.options.stochastic:
+            half = np.array([self._draw() >> (32 - bits) for _ in range(change.size)], np.int64).reshape(change.shape)
+        return np.clip(masters - ((change + half) >> bits), -MOST, MOST)
 
     def _begin(self) -> None:
         p, rank, n_in = len(self.corrections), self.options.rank, self._geometry.n_in
@@ -188,14 +199,13 @@ class FactorTrainer:
             return
         g, h, at_h = g[0], h[0], at_h[0]
         if h.any():
-            step = (rate_b * g[:, None] * _to_peak(h)[None] + 8192) >> 14
-            self.b = np.clip(self.b - step, -MOST, MOST)
+            self.b = self._lowered(self.b, rate_b * g[:, None] * _to_peak(h)[None], 14)
         at_h, _ = fold(at_h, 1 << 14)
         if at_h.any():
             away = x.astype(np.int64) - geometry.zx
             c = (rate_a * _to_peak(at_h)) << 9
             c = np.sign(c) * (np.abs(c) // max(int(np.abs(away).max()), 1))
-            self.a = np.clip(self.a - ((c[:, None] * away[None] + 32768) >> 16), -MOST, MOST)
+            self.a = self._lowered(self.a, c[:, None] * away[None], 16)
 
     def _move_rows(self, x: Int8Array, h: IntArray, g: IntArray, at_h: IntArray, rate_a: int, rate_b: int) -> None:
         """Of several rows: sums of their gradients."""
@@ -203,8 +213,7 @@ class FactorTrainer:
         for name, sums, rate in (("b", g.T @ h, rate_b), ("a", small.T @ (self._rows(x) - self._geometry.zx), rate_a)):
             sums, _ = fold(sums, 1 << 14)
             if sums.any():
-                step = (rate * _to_peak(sums) + 64) >> 7
-                setattr(self, name, np.clip(getattr(self, name) - step, -MOST, MOST))
+                setattr(self, name, self._lowered(getattr(self, name), rate * _to_peak(sums), 7))
 
     def round(self) -> None:
         """Masters become what the adapter holds."""

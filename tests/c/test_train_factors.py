@@ -29,9 +29,11 @@ def base() -> Base:
     return Base("net", parse(tiny.classifier(WIDTHS), "net"))
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "gated"])
+@pytest.fixture(
+    scope="module", params=[{}, {"gated": True}, {"stochastic": True}], ids=["plain", "gated", "stochastic"]
+)
 def options(request: pytest.FixtureRequest) -> FactorOptions:
-    return FactorOptions(rank=4, steps=400, gated=request.param)
+    return FactorOptions(rank=4, steps=400, **request.param)
 
 
 @pytest.fixture(scope="module")
@@ -143,11 +145,11 @@ def test_a_layer_that_cannot_be_passed(tmp_path: Path) -> None:
         links(model, len(model.ops) - 1)
 
 
-@pytest.mark.parametrize("gated", [False, True])
-def test_a_convolution_with_a_pool_behind(tmp_path: Path, gated: bool) -> None:
+@pytest.mark.parametrize(("gated", "stochastic"), [(False, False), (True, False), (False, True)])
+def test_a_convolution_with_a_pool_behind(tmp_path: Path, gated: bool, stochastic: bool) -> None:
     base = dataclasses.replace(bases.load(digits_data.DATA), name="net")
     data, model = digits_data.load(), base.model
-    options = FactorOptions(rank=4, steps=300, gated=gated)
+    options = FactorOptions(rank=4, steps=300, gated=gated, stochastic=stochastic)
     x = data["x_train"][:11].reshape(11, *model.input.shape)
     for op in model.ops[:DIGITS_OP]:
         x = operator(model, op).forward(x)

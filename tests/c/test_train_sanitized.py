@@ -57,8 +57,9 @@ def test_gate(compiler: toolchain.Compiler, tmp_path: Path) -> None:
     assert lines[-1].startswith("adapter ")
 
 
-def test_factors(compiler: toolchain.Compiler, tmp_path: Path) -> None:
-    twin, files = factors_case(200)
+@pytest.mark.parametrize("stochastic", [False, True])
+def test_factors(compiler: toolchain.Compiler, tmp_path: Path, stochastic: bool) -> None:
+    twin, files = factors_case(200, stochastic=stochastic)
     lines = said(compiler, files, tmp_path)
     twin.run()
     factors = twin.a.astype("<i2").tobytes() + twin.b.astype("<i2").tobytes()

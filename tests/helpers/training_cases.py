@@ -49,10 +49,10 @@ def gate_case(steps: int, replay: int = 8) -> tuple[Base, TrainSetup, GateTraine
     return base, setup, twin, files | {"main.c": main, "rows.h": "#include <stdint.h>\n" + "".join(lines)}
 
 
-def factors_case(steps: int) -> tuple[FactorTrainer, dict[str, str]]:
+def factors_case(steps: int, *, stochastic: bool = False) -> tuple[FactorTrainer, dict[str, str]]:
     """A twin with more to learn than it has steps for, and sources for firmware that trains it."""
     base = Base("net", parse(tiny.classifier(FACTOR_WIDTHS), "net"))
-    options = FactorOptions(steps=steps)
+    options = FactorOptions(steps=steps, stochastic=stochastic)
     setup = FactorSetup(FACTOR_OP, options, corrections=4, replay=32)
     x = np.random.default_rng(5).integers(-128, 128, (36, FACTOR_WIDTHS[FACTOR_OP]), dtype=np.int8)
     wanted = tuple(i % FACTOR_WIDTHS[-1] for i in range(36))

@@ -60,6 +60,7 @@ typedef struct {
     uint8_t rank;
     uint8_t gated;
     uint8_t place;            /* 256ths: where gates stand */
+    uint8_t stochastic;       /* changes of masters are rounded by random bits */
     uint8_t correction_count; /* room */
     uint8_t replay_count;
     uint8_t replay_least; /* at least 1 */
