@@ -9,11 +9,17 @@ from pathlib import Path
 import click
 
 from mcuedit import atomic, base, board
+from mcuedit.base import Base
 from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, note, print_json, stdout, working
 from mcuedit.cli._files import PATH
+from mcuedit.codegen import TrainSetup
+from mcuedit.edits import load_keep
+from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.updatable import build_device, build_program
 from mcuedit.errors import McueditError
+from mcuedit.learning import GateStatistics, lessons
+from mcuedit.protocol import reader
 
 
 @click.command(
@@ -21,6 +27,7 @@ from mcuedit.errors import McueditError
         "mcuedit firmware facts/ --key key.pub -o device",
         "./device --flash device.flash --port 1337",
         "mcuedit firmware facts/ --key key.pub --board nrf52840dk -o device.elf",
+        "mcuedit firmware facts/ --learn keep.jsonl --board nrf52840dk -o learner.elf",
     )
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
@@ -28,6 +35,7 @@ from mcuedit.errors import McueditError
     "--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Whose packages it takes; or several."
 )
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a process here if not given.")
+@click.option("--learn", "learn_path", type=PATH, metavar="K.jsonl", help="It learns, too; what must stay. On boards.")
 @click.option("--id", "device_id", default="device", show_default=True, help="What it calls itself; 1-16 characters.")
 @click.option("--development", is_flag=True, help="It takes packages of anybody, and says so.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
@@ -38,6 +46,7 @@ def command(
     base_path: Path,
     key_paths: tuple[Path, ...],
     board_name: str | None,
+    learn_path: Path | None,
     device_id: str,
     development: bool,
     toolchain: str,
@@ -48,9 +57,12 @@ def command(
     """Build a device that runs BASE and takes packages: for a board, an ELF; else a program of this machine.
 
     Both have a store of adapters in flash and speak SMP: the board on its UART, beside the line protocol, the program
-    over UDP. `mcuedit push` and its fellows manage either.
+    over UDP. `mcuedit push` and its fellows manage either. With --learn the board is corrected over its UART (`fix`,
+    `yes`, `train`, `adopt`, `keep`, `drop`) or SMP, and keeps what it learned.
     """
-    if not key_paths and not development:
+    if learn_path and board_name is None:
+        raise click.UsageError("--learn needs --board")
+    if not key_paths and not development and not learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
     of, keys = base.load(base_path), _packages.public_keys(key_paths)
     with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder, working("building"):
@@ -59,6 +71,7 @@ def command(
             code = ram = 0
         else:
             to = board.load(board_name)
+            learns = _lessons(of, learn_path) if learn_path else None
             result = build_device(
                 of,
                 keys,
@@ -68,6 +81,7 @@ def command(
                 development=development,
                 toolchain=toolchain,
                 opt=opt,
+                learns=learns,
             )
             sizes = result.footprint
             built, code, ram = result.elf, sizes.code_total + sizes.model + sizes.data, sizes.data + sizes.bss
@@ -93,3 +107,10 @@ def command(
     else:
         text = f"{output}: {code:,} bytes of flash and {ram:,} of RAM, the stack apart, on {board_name}"
         stdout().print(text, markup=False)
+
+
+def _lessons(of: Base, keep_path: Path) -> tuple[GateStatistics, TrainSetup]:
+    """What it takes to learn, with the tap and target that `mcuedit learn` chooses, and the room that it has."""
+    keep, read = load_keep(keep_path), reader(of, best_oracle(of.model))
+    pair = lessons.choose_pair(read, keep)
+    return lessons.statistics_for(read, keep, pair[0]), TrainSetup(*pair)

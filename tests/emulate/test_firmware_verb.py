@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from helpers import packages, tiny
 
-from mcuedit import cli
+from mcuedit import board, cli
+from mcuedit.edits import load_facts
+from mcuedit.emulate import open_session
 from mcuedit.emulate.device_process import DeviceProcess
 
 
@@ -37,6 +39,37 @@ def test_an_elf_for_a_board(given: list[str], tmp_path: Path, capsys: pytest.Cap
     assert "of flash and" in said.out
     assert "takes packages of anybody" in said.err
     assert (tmp_path / "device.elf").read_bytes()[:4] == b"\x7fELF"
+
+
+@pytest.fixture
+def learning(facts: Path, tmp_path: Path) -> list[str]:
+    """A verb that builds a device that learns facts, from a small keep set."""
+    known = load_facts(facts / "facts.jsonl").edits[::9]
+    lines = [{"prompt": prompt} for fact in known for prompt in fact.prompts[:4]]
+    (tmp_path / "keep.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return ["firmware", str(facts), "--learn", str(tmp_path / "keep.jsonl")]
+
+
+def test_an_elf_that_learns(learning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elf = tmp_path / "learner.elf"
+    assert cli.invoke([*learning, "--board", "virt-m4", "-o", str(elf), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["keys"] == []
+    with open_session("unicorn", board.load("virt-m4"), elf) as session:
+        assert session.read_line() == "mcuedit ready"
+        session.write(b"fix 9999 what is this\n")
+        assert session.read_line() == "error E_CLASS"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--board", "stm32f4_discovery"], "checkpoints take 2"), ([], "--learn needs --board")],
+)
+def test_where_nothing_can_learn(
+    learning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert cli.invoke([*learning, *arguments, "-o", str(tmp_path / "learner")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "learner").exists()
 
 
 @pytest.mark.parametrize(
