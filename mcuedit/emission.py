@@ -9,7 +9,6 @@ from mcuedit import codegen, package
 from mcuedit.base import Base
 from mcuedit.codegen import FactorSetup, TrainSetup
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 
 
@@ -27,19 +26,19 @@ def emit(
     Args:
         project: one of codegen.PROJECTS.
         runtime: "bare", the base as C calls, or "tflm", for a firmware with TensorFlow Lite Micro.
-        gate, factors: what the device is to train; "bare" only.
+        gate, factors: what the device is to train.
 
     Raises:
         McueditError: the runtime does not support the model, an adapter does not fit it, or names collide.
     """
-    if (gate or factors) and runtime != "bare":
-        raise McueditError(f"training beside runtime {runtime}", "--runtime bare, or write the descriptors by hand")
-    if gate or factors:
-        own = codegen.render_trainable(base, gate, factors)
-        rendered = codegen.arrange(codegen.render_project(base, adapters, own), base, project)
+    training = bool(gate or factors)
+    if runtime == "tflm":
+        trained = codegen.render_tflm_trainable(base, gate, factors) if training else None
+        rendered = codegen.render_tflm_project(base, adapters, trained)
     else:
-        render = codegen.render_tflm_project if runtime == "tflm" else codegen.render_project
-        rendered = codegen.arrange(render(base, adapters), base, project)
+        own = codegen.render_trainable(base, gate, factors) if training else None
+        rendered = codegen.render_project(base, adapters, own)
+    rendered = codegen.arrange(rendered, base, project)
     files = {path: text.encode() for path, text in rendered.items()}
     for adapter in adapters:
         files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = package.encode(

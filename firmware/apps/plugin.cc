@@ -20,6 +20,8 @@
 
 EXPORT void plugin_model(const void *data, uint32_t size);
 EXPORT int plugin_status(void);
+EXPORT int plugin_watch(uint16_t tap, uint16_t target, int8_t *bytes, uint32_t size);
+EXPORT int plugin_take(void);
 EXPORT bool MCUEDIT_REGISTERER(mcuedit::tflm::MicroOpResolver *resolver);
 
 int8_t *tflm_input;
@@ -34,6 +36,7 @@ struct {
     uint32_t size;
 } model;
 mcuedit_tflm deltas;
+mcuedit_tflm_watch watch;
 TFLMRegistration fully_connected, conv_2d;
 
 TFLMRegistration FullyConnected()
@@ -76,11 +79,21 @@ int plugin_status(void)
     return mcuedit_tflm_status(&deltas);
 }
 
+int plugin_watch(uint16_t tap, uint16_t target, int8_t *bytes, uint32_t size)
+{
+    return mcuedit_tflm_watch_start(&deltas, &watch, tap, target, bytes, size);
+}
+
+int plugin_take(void)
+{
+    return mcuedit_tflm_watch_take(&deltas, &watch);
+}
+
 bool MCUEDIT_REGISTERER(mcuedit::tflm::MicroOpResolver *resolver)
 {
     return Replace(resolver, BuiltinOperator_FULLY_CONNECTED, &fully_connected,
-                   mcuedit::Wrap<FullyConnected, Deltas>) &&
-           Replace(resolver, BuiltinOperator_CONV_2D, &conv_2d, mcuedit::WrapWindows<Conv2D, Deltas>);
+                   mcuedit::WrapWatched<FullyConnected, Deltas>) &&
+           Replace(resolver, BuiltinOperator_CONV_2D, &conv_2d, mcuedit::WrapWindowsWatched<Conv2D, Deltas>);
 }
 
 int tflm_start(mcuedit_stack *stack, int8_t *arena)

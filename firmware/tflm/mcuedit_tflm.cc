@@ -1,6 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mcuedit_tflm.h"
 
+#include <string.h>
+
+namespace
+{
+
+enum { WATCH_EMPTY, WATCH_HALF, WATCH_FULL }; /* HALF: the logits are yet to come */
+
+uint32_t InputSize(const mcuedit_op &op)
+{
+    const mcuedit_window *window = op.window;
+    return window == nullptr ? op.rows * op.n_in
+                             : static_cast<uint32_t>(window->batches) * window->in_h * window->in_w * window->in_c;
+}
+
+uint32_t OutputSize(const mcuedit_op &op)
+{
+    return op.rows * op.n_out;
+}
+
+} // namespace
+
 int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_stack *stack, const void *data,
                       uint32_t size)
 {
@@ -13,12 +34,43 @@ int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcued
     tflm->missing = model->carriers;
     tflm->error = size == model->size ? mcuedit_base_check(&given) : MCUEDIT_E_BASE;
     tflm->live = nullptr;
+    tflm->watches = nullptr;
     return tflm->error;
 }
 
 int mcuedit_tflm_status(const mcuedit_tflm *tflm)
 {
     return tflm->error == MCUEDIT_OK && tflm->missing != 0 ? MCUEDIT_E_GEOMETRY : tflm->error;
+}
+
+int mcuedit_tflm_watch_start(mcuedit_tflm *tflm, mcuedit_tflm_watch *watch, uint16_t tap, uint16_t target,
+                             int8_t *bytes, uint32_t size)
+{
+    const mcuedit_base *base = tflm->model->base;
+    const bool alone = target == MCUEDIT_TFLM_NONE;
+    if (tap >= base->op_count || base->ops[tap].n_in == 0 ||
+        (!alone && (target < tap || target >= base->op_count || base->ops[target].n_in == 0))) {
+        return MCUEDIT_E_GEOMETRY;
+    }
+    uint32_t x = InputSize(base->ops[tap]), logits = alone ? 0 : OutputSize(base->ops[target]);
+    if (size < x || size - x < logits) {
+        return MCUEDIT_E_ROOM;
+    }
+    mcuedit_tflm_watch **end = &tflm->watches;
+    while (*end != nullptr && *end != watch) {
+        end = &(*end)->next;
+    }
+    *watch = mcuedit_tflm_watch{*end == watch ? watch->next : nullptr, bytes, bytes + x, tap, target, WATCH_EMPTY};
+    *end = watch;
+    return MCUEDIT_OK;
+}
+
+int mcuedit_tflm_watch_take(const mcuedit_tflm *tflm, mcuedit_tflm_watch *watch)
+{
+    const int error = mcuedit_tflm_status(tflm);
+    const bool full = watch->state == WATCH_FULL;
+    watch->state = WATCH_EMPTY;
+    return error != MCUEDIT_OK || full ? error : MCUEDIT_E_STATE;
 }
 
 namespace mcuedit
@@ -67,13 +119,6 @@ bool IsInt8(const TfLiteEvalTensor *tensor, uint32_t size)
     return elements == size;
 }
 
-uint32_t InputSize(const mcuedit_op &op)
-{
-    const mcuedit_window *window = op.window;
-    return window == nullptr ? op.rows * op.n_in
-                             : static_cast<uint32_t>(window->batches) * window->in_h * window->in_w * window->in_c;
-}
-
 /* Index of the op that writes tensor `output`, if it can carry a delta; op_count if there is none. */
 uint16_t FindOp(const mcuedit_tflm_model *model, int output)
 {
@@ -98,7 +143,7 @@ void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *deltas
     const mcuedit_op &carrier = deltas->model->base->ops[index];
     op->input = Context(context)->GetEvalTensor(node->inputs->data[0]);
     op->output = Context(context)->GetEvalTensor(node->outputs->data[0]);
-    if (!IsInt8(op->input, InputSize(carrier)) || !IsInt8(op->output, carrier.rows * carrier.n_out)) {
+    if (!IsInt8(op->input, InputSize(carrier)) || !IsInt8(op->output, OutputSize(carrier))) {
         return;
     }
     op->deltas = deltas;
@@ -118,6 +163,42 @@ inline mcuedit_stack *Begin(const Op *op)
         mcuedit_stack_latch(stack);
     }
     return stack;
+}
+
+/* Before an op: watches get its input. */
+void KeepInput(const Op *op)
+{
+    for (mcuedit_tflm_watch *watch = op->deltas->watches; watch != nullptr; watch = watch->next) {
+        if (watch->tap == op->index) {
+            memcpy(watch->x, op->input->data.int8, InputSize(op->deltas->model->base->ops[op->index]));
+            watch->state = watch->target == MCUEDIT_TFLM_NONE ? WATCH_FULL : WATCH_HALF;
+        }
+    }
+}
+
+/* After it: its output. */
+void KeepOutput(const Op *op)
+{
+    for (mcuedit_tflm_watch *watch = op->deltas->watches; watch != nullptr; watch = watch->next) {
+        if (watch->target == op->index && watch->state == WATCH_HALF) {
+            memcpy(watch->logits, op->output->data.int8, OutputSize(op->deltas->model->base->ops[op->index]));
+            watch->state = WATCH_FULL;
+        }
+    }
+}
+
+TfLiteStatus RunWatched(TfLiteStatus (*wrapped)(TfLiteContext *, TfLiteNode *), TfLiteContext *context,
+                        TfLiteNode *node)
+{
+    const Op *op = static_cast<const Op *>(node->user_data);
+    if (op->deltas != nullptr) {
+        KeepInput(op);
+    }
+    TfLiteStatus status = wrapped(context, node);
+    if (status == kTfLiteOk && op->deltas != nullptr) {
+        KeepOutput(op);
+    }
+    return status;
 }
 
 } // namespace
@@ -191,6 +272,16 @@ TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node)
         mcuedit_stack_add_windows(stack, op->index, op->input->data.int8, op->output->data.int8, patch);
     }
     return status;
+}
+
+TfLiteStatus InvokeWatched(TfLiteContext *context, TfLiteNode *node)
+{
+    return RunWatched(Invoke, context, node);
+}
+
+TfLiteStatus InvokeWindowsWatched(TfLiteContext *context, TfLiteNode *node)
+{
+    return RunWatched(InvokeWindows, context, node);
 }
 
 void Free(TfLiteContext *context, void *buffer)

@@ -32,13 +32,26 @@ typedef struct {
     uint32_t size;           /* of the model, in bytes */
 } mcuedit_tflm_model;
 
+#define MCUEDIT_TFLM_NONE 0xffffu /* no op */
+
+/* Of an inference, what training needs. Fields are private. */
+typedef struct mcuedit_tflm_watch {
+    struct mcuedit_tflm_watch *next;
+    int8_t *x;      /* input of `tap` */
+    int8_t *logits; /* output of `target` */
+    uint16_t tap;
+    uint16_t target;
+    uint8_t state;
+} mcuedit_tflm_watch;
+
 /* One interpreter's deltas. Fields are private. */
 typedef struct {
     const mcuedit_tflm_model *model;
     mcuedit_stack *stack;
-    mcuedit_stack *live; /* the stack once mcuedit_tflm_status is MCUEDIT_OK, until then NULL */
-    int error;           /* of the model's bytes */
-    uint16_t missing;    /* ops that can carry a delta and were not prepared */
+    mcuedit_stack *live;         /* the stack once mcuedit_tflm_status is MCUEDIT_OK, until then NULL */
+    mcuedit_tflm_watch *watches; /* of watched kernels */
+    int error;                   /* of the model's bytes */
+    uint16_t missing;            /* ops that can carry a delta and were not prepared */
 } mcuedit_tflm;
 
 /*
@@ -54,6 +67,22 @@ int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcued
  * can carry a delta was not prepared by a wrapped kernel, or its tensors are not as they should be.
  */
 int mcuedit_tflm_status(const mcuedit_tflm *tflm);
+
+/*
+ * From the next Invoke on, copies what mcuedit/train.h and train_factors.h take: the whole input of op `tap`, then, if
+ * `target` is not MCUEDIT_TFLM_NONE, the whole output of op `target` with its deltas, which runs after the tap or is
+ * it. Both ops must have watched kernels (WrapWatched, WrapWindowsWatched); other kernels pay nothing for it. After
+ * mcuedit_tflm_init; any number of watches. MCUEDIT_E_GEOMETRY: no such op, or it can carry no delta. MCUEDIT_E_ROOM:
+ * `size` bytes are too few.
+ */
+int mcuedit_tflm_watch_start(mcuedit_tflm *tflm, mcuedit_tflm_watch *watch, uint16_t tap, uint16_t target,
+                             int8_t *bytes, uint32_t size);
+
+/*
+ * After an Invoke, once: MCUEDIT_OK if the bytes of `watch` are its. They stay until the next Invoke. MCUEDIT_E_STATE:
+ * there was none, it failed, or the kernels are not watched; MCUEDIT_E_BASE and MCUEDIT_E_GEOMETRY as the status.
+ */
+int mcuedit_tflm_watch_take(const mcuedit_tflm *tflm, mcuedit_tflm_watch *watch);
 
 #ifdef __cplusplus
 }
@@ -93,6 +122,8 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus InvokeWatched(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus InvokeWindowsWatched(TfLiteContext *context, TfLiteNode *node);
 void Free(TfLiteContext *context, void *buffer);
 void Reset(TfLiteContext *context, void *buffer);
 
@@ -120,6 +151,21 @@ template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapWindo
     TFLMRegistration wrapped = Wrap<kStock, kFind>();
     wrapped.prepare = internal::PrepareWindows;
     wrapped.invoke = internal::InvokeWindows;
+    return wrapped;
+}
+
+/* The same for firmware that trains: with what a mcuedit_tflm_watch wants. */
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapWatched()
+{
+    TFLMRegistration wrapped = Wrap<kStock, kFind>();
+    wrapped.invoke = internal::InvokeWatched;
+    return wrapped;
+}
+
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapWindowsWatched()
+{
+    TFLMRegistration wrapped = WrapWindows<kStock, kFind>();
+    wrapped.invoke = internal::InvokeWindowsWatched;
     return wrapped;
 }
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from mcuedit import resources
 from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
@@ -24,6 +24,7 @@ from mcuedit.model import Model, Op
 from mcuedit.window import Window
 
 _RUNTIME = ("include/mcuedit", "src", "tflm")  # of firmware/: what an emitted folder carries along
+_TRAINING = ("engine", "train")  # and one that trains
 _WRAPPERS = {"FULLY_CONNECTED": "Wrap", "CONV_2D": "WrapWindows"}
 
 # Kinds whose kernels TFLM also has for int8 alone, which takes less flash.
@@ -46,13 +47,16 @@ _OTHERS = (
 _NAMES = {"CUMSUM": "CumSum", "PADV2": "PadV2", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM"}
 
 
-def render_tflm_base(base: Base) -> dict[str, str]:
+def render_tflm_base(base: Base, *, watched: bool = False) -> dict[str, str]:
     """A base's model, header, op table and resolver.
+
+    Args:
+        watched: kernels serve a mcuedit_tflm_watch, for training.
 
     Raises:
         McueditError: TFLM has no such op, or an op that can carry a delta is malformed.
     """
-    names, context = base_names(base.name), _context(base)
+    names, context = base_names(base.name), _context(base, watched)
     files = {f"{names.stem}.h": "base.h", f"{names.stem}.c": "base.c", f"{names.stem}_model.c": "model.c"}
     files |= {f"{names.stem}_resolver.h": "resolver.h"}
     return {path: render_text(f"tflm/{template}.j2", context) for path, template in files.items()}
@@ -67,29 +71,38 @@ def render_tflm_model_header(base: Base) -> dict[str, str]:
     }
 
 
-def render_tflm_project(base: Base, adapters: Sequence[Adapter] = ()) -> dict[str, str]:
+def render_tflm_project(
+    base: Base, adapters: Sequence[Adapter] = (), trained: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """A folder for a firmware with TFLM: base, adapters, the wrapper and the delta core, an example main, a README.
+
+    Args:
+        trained: of `render_tflm_trainable`, for a firmware that trains.
 
     Raises:
         McueditError: as `render_tflm_base`; or an adapter does not fit the base, or names collide.
     """
     names = distinct_names(base.name, adapters)
-    files = render_tflm_base(base)
+    files = render_tflm_base(base, watched=bool(trained)) | dict(trained or {})
     for adapter in adapters:
         files |= render_adapter(adapter, base)
+    carried = (*_RUNTIME, *_TRAINING) if trained else _RUNTIME
+    own = runtime(carried)
     context = {
         **_context(base),
+        "trained": [stem for stem in ("train", "factors") if f"{base_names(base.name).stem}_{stem}.h" in files],
         "adapters": list(zip(names, adapters, strict=True)),
         "rank": max(sum(delta.rank for adapter in adapters for delta in adapter.deltas), 1),
         "sources": [path for path in files if path.endswith(".c")],
-        "core": [path.name for path in sorted((resources.path("firmware") / "src").glob("*.c"))],
+        "core": [path for path in own if path.endswith(".c")],
+        "private": sorted({str(PurePosixPath(path).parent) for path in own if path.endswith(".c")}),
     }
     for name in ("main.cc", "CMakeLists.txt", "README.md"):
         files[name] = render_text(f"tflm/{name}.j2", context)
-    return files | runtime(_RUNTIME)
+    return files | own
 
 
-def _context(base: Base) -> dict[str, Any]:
+def _context(base: Base, watched: bool = False) -> dict[str, Any]:
     model = base.model
     logits = logits_tensor(model)
     return {
@@ -97,7 +110,7 @@ def _context(base: Base) -> dict[str, Any]:
         "names": base_names(base.name),
         "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
         "ops": [_op_context(model, op) for op in model.ops],
-        "kinds": [_kind_context(model, kind) for kind in sorted({op.kind for op in model.ops})],
+        "kinds": [_kind_context(model, kind, watched) for kind in sorted({op.kind for op in model.ops})],
         "model_size": len(model.data),
         "model_crc": f"0x{zlib.crc32(model.data):08x}",
         "model_bytes": literals.array(np.frombuffer(model.data, np.uint8)),
@@ -124,7 +137,7 @@ def _op_context(model: Model, op: Op) -> dict[str, Any]:
     }
 
 
-def _kind_context(model: Model, kind: str) -> dict[str, str]:
+def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     """How the resolver gets a kind of op: its Add* function, and the registration if it is not the default."""
     if kind not in (*_INT8, *_OTHERS):
         index = next(op.index for op in model.ops if op.kind == kind)
@@ -134,7 +147,7 @@ def _kind_context(model: Model, kind: str) -> dict[str, str]:
     register = f"Register_{kind}{'_INT8' if kind in _INT8 and _is_int8(model, kind) else ''}"
     wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and carries(model, op) for op in model.ops) else None
     if wrapper:
-        return {"function": function, "argument": f"mcuedit::{wrapper}<{register}>()"}
+        return {"function": function, "argument": f"mcuedit::{wrapper}{'Watched' * watched}<{register}>()"}
     return {"function": function, "argument": f"{register}()" if register.endswith("_INT8") else ""}
 
 

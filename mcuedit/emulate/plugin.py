@@ -23,6 +23,7 @@ from mcuedit.emulate.host import HostDevice, load_library
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import answers, logits_tensor
 
+_NONE = 0xFFFF  # MCUEDIT_TFLM_NONE
 _NEWER = b"N6tflite5micro12MicroContextE"  # typeinfo of MicroContext
 
 
@@ -58,6 +59,22 @@ class PluginDevice(HostDevice):
     @property
     def status(self) -> str:
         return str(self._library.host_error(self._library.plugin_status()).decode())
+
+    def watch(self, tap: int, target: int | None, size: int) -> str:
+        """Keeps `size` bytes of every further inference: the tap's input, then the target's output.
+
+        Returns:
+            the wrapper's error by name, "OK" if there is none.
+        """
+        self._watched = np.zeros(size, np.int8)
+        to = ctypes.c_void_p(self._watched.ctypes.data)
+        error = self._library.plugin_watch(tap, _NONE if target is None else target, to, size)
+        return str(self._library.host_error(error).decode())
+
+    def take(self) -> Int8Array | str:
+        """What was kept of the last inference, once: int8[size], or the wrapper's error by name."""
+        error = self._library.plugin_take()
+        return str(self._library.host_error(error).decode()) if error else self._watched.copy()
 
     def _build(self, base: Base, adapters: Sequence[Adapter], folder: Path) -> Any:
         files = sources(base, adapters, "tflm")

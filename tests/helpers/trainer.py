@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 from ctypes import POINTER, c_int8, c_int16, c_int32, c_uint8, c_uint16, c_uint32
 from pathlib import Path
@@ -104,6 +105,10 @@ class Trainer:
         self.workspace = (c_uint32 * (self.size // 4))()
         self._native = native
 
+    def take_config(self, address: int) -> None:
+        """A configuration that was emitted, in place of the own one."""
+        self._gate = _Gate.from_address(address)
+
     def call(self, name: str, *arguments: Any) -> str | int:
         """The name of an error, or what is positive."""
         code = getattr(self._native.lib, f"mcuedit_train_{name}")(ctypes.byref(self._gate), self.workspace, *arguments)
@@ -171,6 +176,14 @@ class FactorsInC:
         assert self.size == factors_workspace(geometry, self._rank, self._width, sum(sizes), *room)
         self._workspace = (c_uint32 * (self.size // 4))()
 
+    def in_library(self, lib: ctypes.CDLL) -> FactorsInC:
+        """The same training by another library with these sources."""
+        other = copy.copy(self)
+        other._lib = lib
+        other._factors = ctypes.addressof(ctypes.c_char.in_dll(lib, "net_factors"))
+        other._workspace = (c_uint32 * len(self._workspace))()
+        return other
+
     def call(self, name: str, *arguments: Any) -> str | int:
         """The name of an error, or what is positive."""
         function = getattr(self._lib, f"mcuedit_train_factors_{name}")
@@ -188,6 +201,12 @@ class FactorsInC:
 
     def step(self, budget: int) -> str | int:
         return self.call("step", budget)
+
+    def gather(self, x: npt.NDArray[np.int8], size: int) -> npt.NDArray[np.int8]:
+        """A sample of `size` bytes from the op's input."""
+        sample = (c_int8 * size)()
+        self._lib.mcuedit_train_factors_gather(ctypes.c_void_p(self._factors), _bytes(x), sample)
+        return np.frombuffer(sample, np.int8)
 
     def result(self) -> bytes | str:
         """The adapter, or the name of an error."""
