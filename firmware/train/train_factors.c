@@ -60,7 +60,7 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *works
         return MCUEDIT_E_GEOMETRY;
     }
     const mcuedit_op *op = &factors->base->ops[factors->op];
-    if (op->n_in == 0 || op->rows > MCUEDIT_TRAIN_INPUTS || op->window != NULL) {
+    if (op->n_in == 0 || op->rows > MCUEDIT_TRAIN_INPUTS) {
         return MCUEDIT_E_GEOMETRY;
     }
     if (op->n_in > MCUEDIT_TRAIN_WIDTH || factors->rank == 0 || factors->rank > MCUEDIT_TRAIN_RANK ||

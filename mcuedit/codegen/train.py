@@ -24,7 +24,7 @@ from mcuedit.learning.links import links
 from mcuedit.learning.plan import factors_width
 from mcuedit.model import Model
 
-_MOST_VALUES = 0xFFFF  # of mcuedit_train_factors.values
+_MOST_VALUES = 0xFFFF  # of mcuedit_train_factors.values and a link's n_in
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,10 @@ def render_factors(
     behind = links(model, setup.op)
     chain = [_link(model, setup.op), *(_link(model, link.index) for link in behind)]
     geometry, values = carrier(model, setup.op), sum(link["n_out"] for link in chain)
-    if values > _MOST_VALUES:
-        raise McueditError(
-            f"op {setup.op} and those behind it have outputs of {values} elements, at most {_MOST_VALUES} can be",
-            "train a later op",
-        )
+    if geometry.window:
+        chain[0] |= {"way": "gathered", "scratch": 0, "n_in": geometry.rows * geometry.n_in}
+    _require_few(setup.op, "an input", chain[0]["n_in"])
+    _require_few(setup.op, "outputs, its own and those behind it,", values)
     context: dict[str, Any] = {
         **banner(base),
         "names": base_names(base.name),
@@ -175,10 +174,16 @@ def render_factors(
         "width": factors_width([link["n_out"] for link in chain], geometry, setup.options.rank),
         "values": values,
         "output": output_scale(bool(behind)),
+        "windowed": geometry.window is not None,
         "kept": _kept(base, model.ops[setup.op].inputs[0], keep, runtime),
     }
     stem = context["names"].stem
     return {f"{stem}_factors.{end}": render_text(f"factors.{end}.j2", context) for end in "hc"}
+
+
+def _require_few(op: int, what: str, elements: int) -> None:
+    if elements > _MOST_VALUES:
+        raise McueditError(f"op {op}: {what} of {elements} elements, at most {_MOST_VALUES} can be", "train a later op")
 
 
 _WAYS = {

@@ -16,7 +16,7 @@ from mcuedit.carrier import carrier
 from mcuedit.delta import D_MAX, Delta
 from mcuedit.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.learning.gate import fold, limit
-from mcuedit.learning.links import FullyConnected, links, unclamped
+from mcuedit.learning.links import links, target, unclamped
 from mcuedit.model import Model
 
 Int8Array = npt.NDArray[np.int8]
@@ -73,7 +73,7 @@ class FactorTrainer:
 
     def __post_init__(self) -> None:
         model, rank = self.model, self.options.rank
-        self._target = FullyConnected(model, model.ops[self.op])
+        self._target = target(model, model.ops[self.op])
         self._links = links(model, self.op)
         self._geometry = carrier(model, self.op)
         self.output = output_scale(bool(self._links))

@@ -80,14 +80,26 @@ class FullyConnected(Weighted):
 
     def __init__(self, model: Model, op: Op) -> None:
         geometry = carrier(model, op.index)
-        if geometry.window is not None:
-            raise _no_way(op, "its windows have more than one pixel")
         weights, data = linear.int8_weights(model, op, 0)
         zero = weights.zero if weights.scale.size == 1 else 0
         super().__init__(model, op, data.reshape(geometry.n_out, -1).astype(np.int64) - zero)
 
     def backward(self, x: Int8Array, y: Int8Array, g: IntArray) -> IntArray:
         return (self.at_sums(y, g) @ self.w).reshape(-1)
+
+
+class Gathered(Weighted):
+    """A CONV_2D as the trained op, on what lies under its windows: int8[rows * taps]."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        data = linear.int8_weights(model, op, 0)[1]
+        super().__init__(model, op, data.reshape(len(data), -1).astype(np.int64))
+        x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
+        bias, scales = linear.bias(model, op, len(data)), linear.multipliers(model, op)
+        self._out = linear.Requantization(op, x, y, self.w.T, bias, scales)
+
+    def forward(self, x: Int8Array) -> Int8Array:
+        return self._out(x.reshape(-1, self.w.shape[1]).astype(np.int64) @ self.w.T).reshape(-1)
 
 
 class Convolution(Weighted):
@@ -150,6 +162,11 @@ class Pool:
         best = values.argmax(axis=1)[:, None]
         np.add.at(acc, np.take_along_axis(self._at, best, axis=1), g)
         return acc
+
+
+def target(model: Model, op: Op) -> FullyConnected | Gathered:
+    """The trained op; its input is rows, gathered where it has windows (`Carrier.rows_of`)."""
+    return FullyConnected(model, op) if carrier(model, op.index).window is None else Gathered(model, op)
 
 
 def links(model: Model, target: int) -> list[Link]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mcuedit import codegen
 from mcuedit.base import Base
+from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup
 from mcuedit.codegen.literals import array
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
@@ -161,16 +162,26 @@ def inputs_of(model: Model, op: int, x: Int8Array) -> Int8Array:
     return x.reshape(len(x), -1)
 
 
+def samples_of(model: Model, op: int, x: Int8Array) -> Int8Array:
+    """What an op of a chain is trained with: its input, gathered where it has windows."""
+    shape = model.tensors[model.ops[op].inputs[0]].shape
+    return carrier(model, op).rows_of(inputs_of(model, op, x).reshape(len(x), *shape)).reshape(len(x), -1)
+
+
 def twin_of(
     model: Model, options: FactorOptions, op: int = 0, *, corrections: int = 3, replay: int = 8
 ) -> FactorTrainer:
     """Random inputs with random classes: there is something to do at every step."""
-    rng = np.random.default_rng(7)
+    x, p = images(model, corrections + replay), corrections
     classes = model.tensors[model.ops[-1].outputs[0]].size
-    x = rng.integers(-128, 128, (corrections + replay, *model.input.shape), dtype=np.int8)
-    wanted = [i % classes for i in range(corrections + replay)]
-    x, p = inputs_of(model, op, x), corrections
-    return FactorTrainer(model, op, options, x[:p], tuple(wanted[:p]), x[p:], tuple(wanted[p:]))
+    wanted = [i % classes for i in range(len(x))]
+    rows = samples_of(model, op, x)
+    return FactorTrainer(model, op, options, rows[:p], tuple(wanted[:p]), rows[p:], tuple(wanted[p:]))
+
+
+def images(model: Model, count: int) -> Int8Array:
+    """Random inputs: int8[count, *input]."""
+    return np.random.default_rng(7).integers(-128, 128, (count, *model.input.shape), dtype=np.int8)
 
 
 def firmware_of(twin: FactorTrainer) -> dict[str, str]:

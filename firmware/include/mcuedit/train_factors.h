@@ -44,6 +44,8 @@ void mcuedit_train_max_backward(const void *op, const int8_t *x, const int8_t *y
 void mcuedit_train_conv_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
 void mcuedit_train_depthwise_forward(const void *op, const int8_t *x, int8_t *y);
 void mcuedit_train_depthwise_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+/* A CONV_2D with windows as the trained op; there is no backward. */
+void mcuedit_train_gathered_forward(const void *op, const int8_t *x, int8_t *y);
 
 typedef struct {
     const mcuedit_base *base;
@@ -91,7 +93,10 @@ typedef struct {
 #define MCUEDIT_TRAIN_FACTORS_ADAPTER(n_in, n_out, rank, label) \
     (20u + 20u + (rank) * (9u + (n_in) + (n_out)) + 3u + 6u + (label))
 
-/* As their namesakes in train.h. `x` is the input of the op; `answer` is the class that is right. */
+/* Makes a sample of an op with windows: what lies under each of them, rows * n_in bytes. `x` is the op's input. */
+void mcuedit_train_factors_gather(const mcuedit_train_factors *factors, const int8_t *x, int8_t *sample);
+
+/* As their namesakes in train.h. `x` is the input of the op, or the sample made of it; `answer` is what is right. */
 int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *workspace, uint32_t size, uint32_t seed);
 int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
                                          uint16_t wanted);
