@@ -8,23 +8,30 @@
 
 enum { FACTOR_Q = 7, FACTOR_MOST = 127 << FACTOR_Q }; /* bits of a master below an int8 step */
 
+/* Where element j of n of a row of A is; see train_math.h. */
+#ifdef MCUEDIT_TRAIN_FLOAT
+#define FACTOR_AT(j, n) (j)
+#else
+#define FACTOR_AT(j, n) MCUEDIT_AT(j, n)
+#endif
+
 typedef struct {
     mcuedit_train_factors_state *state;
     const mcuedit_train_factors *factors;
     const mcuedit_op *op;
-    int32_t *sum;       /* [rank]: of a row of A */
-    int32_t *threshold; /* [rank] */
-    int32_t *m;         /* [rank] */
-    int32_t *s;         /* [rank] */
-    int32_t *at_h;      /* [rank] */
-    int32_t *g;         /* [width] */
-    int32_t *acc;       /* [width] */
-    int16_t *a;         /* [rank][pitch] */
-    int16_t *b;         /* [n_out][rank] */
-    uint16_t *classes;  /* [corrections + replay] */
-    int8_t *values;     /* outputs of all links */
-    int8_t *h;          /* [inputs][rank]: of the sample at hand */
-    int8_t *rows;       /* [corrections + replay][inputs][n_in] */
+    int32_t *sum;            /* [rank]: of a row of A */
+    int32_t *threshold;      /* [rank] */
+    int32_t *m;              /* [rank] */
+    int32_t *s;              /* [rank] */
+    int32_t *at_h;           /* [rank] */
+    int32_t *g;              /* [width] */
+    int32_t *acc;            /* [width] */
+    mcuedit_train_master *a; /* [rank][pitch] */
+    mcuedit_train_master *b; /* [n_out][rank] */
+    uint16_t *classes;       /* [corrections + replay] */
+    int8_t *values;          /* outputs of all links */
+    int8_t *h;               /* [inputs][rank]: of the sample at hand */
+    int8_t *rows;            /* [corrections + replay][inputs][n_in] */
     uint32_t n;
     uint32_t inputs; /* rows of the op's input */
     uint32_t n_out;

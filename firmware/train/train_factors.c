@@ -30,10 +30,10 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
     train.at_h = train.s + rank;
     train.g = train.at_h + rank;
     train.acc = train.g + factors->width;
-    train.a = (int16_t *)(train.acc + factors->width);
+    train.a = (mcuedit_train_master *)(train.acc + factors->width);
     train.b = train.a + rank * train.pitch;
     train.classes = (uint16_t *)(train.b + rank * train.n_out);
-    train.values = (int8_t *)(train.classes + rows + ((rank * train.n_out + rows) & 1u));
+    train.values = (int8_t *)(train.classes + rows + ((rank * train.n_out * (sizeof(*train.b) / 2u) + rows) & 1u));
     train.h = train.values + factors->values;
     train.rows = train.h + train.inputs * rank;
     return train;
@@ -42,6 +42,28 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
 const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t index)
 {
     return train->rows + index * train->inputs * train->n;
+}
+
+#ifdef MCUEDIT_TRAIN_FLOAT
+static int32_t dot(const int8_t *x, const float *a, uint32_t n)
+{
+    int32_t sum = 0;
+    for (; n != 0; n--) {
+        sum += *x++ * (int32_t)*a++;
+    }
+    return sum;
+}
+#else
+static int32_t dot(const int8_t *x, const int16_t *a, uint32_t n)
+{
+    return mcuedit_train_dot(x, a, n);
+}
+#endif
+
+int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *x, uint32_t k)
+{
+    int32_t sum = dot(x, train->a + k * train->pitch, train->n);
+    return (sum - train->op->input_zero_point * train->sum[k]) >> FACTOR_Q;
 }
 
 uint32_t mcuedit_train_draw(uint32_t *state)
@@ -215,20 +237,20 @@ static int32_t first_row(const mcuedit_train_f *train, uint32_t k)
 {
     uint32_t p = train->state->corrections, turn = k / p;
     const int8_t *x = farthest(train, mcuedit_train_factors_row(train, k % p));
-    int16_t *a = train->a + k * train->pitch;
+    mcuedit_train_master *a = train->a + k * train->pitch;
     int32_t peak = 0;
     for (uint32_t j = 0; j < train->n; j++) {
         int32_t u = x[j] - centre(train, j);
         if (turn != 0) {
             u += ((int32_t)(mcuedit_train_draw(&train->state->random) >> 27) - 16) * (int32_t)turn;
         }
-        a[MCUEDIT_AT(j, train->n)] = (int16_t)u;
+        a[FACTOR_AT(j, train->n)] = (mcuedit_train_master)u;
         peak = u > peak ? u : -u > peak ? -u : peak;
     }
     train->sum[k] = 0;
     for (uint32_t j = 0; peak != 0 && j < train->n; j++) {
-        a[j] = (int16_t)(a[j] * (START << FACTOR_Q) / peak);
-        train->sum[k] += a[j];
+        a[j] = (mcuedit_train_master)((int32_t)a[j] * (START << FACTOR_Q) / peak);
+        train->sum[k] += (int32_t)a[j];
     }
     return peak;
 }

@@ -8,19 +8,19 @@
 #include "train_math.h"
 
 /* A whole number of int8 steps. */
-static int16_t rounded(int32_t master)
+static mcuedit_train_master rounded(mcuedit_train_master master)
 {
-    return (int16_t)((master + 64) & ~((1 << FACTOR_Q) - 1));
+    return (mcuedit_train_master)(((int32_t)master + 64) & ~((1 << FACTOR_Q) - 1));
 }
 
 static void round_masters(const mcuedit_train_f *train)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
-        int16_t *a = train->a + k * train->pitch;
+        mcuedit_train_master *a = train->a + k * train->pitch;
         train->sum[k] = 0;
         for (uint32_t j = 0; j < train->n; j++) {
             a[j] = rounded(a[j]);
-            train->sum[k] += a[j];
+            train->sum[k] += (int32_t)a[j];
         }
     }
     for (uint32_t i = 0; i < train->rank * train->n_out; i++) {
@@ -62,16 +62,16 @@ static uint8_t *put_factors(const mcuedit_train_f *train, uint8_t *p)
     }
     p += 4u * train->rank;
     for (uint32_t k = 0; k < train->rank; k++) {
-        const int16_t *a = train->a + k * train->pitch;
+        const mcuedit_train_master *a = train->a + k * train->pitch;
         for (uint32_t j = 0; j < train->n; j++) {
-            *p++ = (uint8_t)(a[MCUEDIT_AT(j, train->n)] >> FACTOR_Q);
+            *p++ = (uint8_t)((int32_t)a[FACTOR_AT(j, train->n)] >> FACTOR_Q);
         }
     }
     for (uint32_t k = 0; k < train->rank; k++) {
         *p++ = (uint8_t)train->s[k];
     }
     for (uint32_t i = 0; i < train->rank * train->n_out; i++) {
-        *p++ = (uint8_t)(train->b[i] >> FACTOR_Q);
+        *p++ = (uint8_t)((int32_t)train->b[i] >> FACTOR_Q);
     }
     return p;
 }

@@ -11,11 +11,27 @@
 
 enum { D_MAX = 255, MARGIN = 8, CALM = 2, FOLD = 1 << 14 };
 
-int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *x, uint32_t k)
+#ifdef MCUEDIT_TRAIN_FLOAT
+
+typedef float wide; /* what masters are computed in */
+
+/* change / 2^bits. Exact once it is a float: with or without a fused multiply-add, a master becomes the same. */
+static inline wide cut(int32_t change, int32_t half, uint32_t bits)
 {
-    int32_t sum = mcuedit_train_dot(x, train->a + k * train->pitch, train->n);
-    return (sum - train->op->input_zero_point * train->sum[k]) >> FACTOR_Q;
+    (void)half;
+    return (float)change / (float)(UINT32_C(1) << bits);
 }
+
+#else
+
+typedef int32_t wide;
+
+static inline wide cut(int32_t change, int32_t half, uint32_t bits)
+{
+    return (change + half) >> bits;
+}
+
+#endif
 
 static void project(const mcuedit_train_f *train, const int8_t *x, int8_t *h)
 {
@@ -28,10 +44,10 @@ static void project(const mcuedit_train_f *train, const int8_t *x, int8_t *h)
 /* What is added to element i of an output row. */
 static inline int32_t amount(const mcuedit_train_f *train, const int8_t *h, uint32_t i)
 {
-    const int16_t *b = train->b + i * train->rank;
+    const mcuedit_train_master *b = train->b + i * train->rank;
     int32_t sum = 0;
     for (uint32_t k = 0; k < train->rank; k++) {
-        sum += b[k] * h[k];
+        sum += (int32_t)b[k] * h[k];
     }
     sum = mcuedit_mbqm(sum >> FACTOR_Q, train->factors->multiplier, train->factors->shift);
     return mcuedit_clamp(sum, -D_MAX, D_MAX);
@@ -116,13 +132,13 @@ static bool gather(const mcuedit_train_f *train)
 /* The gradient at h of one row, from that at its output. */
 static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h)
 {
-    const int16_t *b = train->b;
+    const mcuedit_train_master *b = train->b;
     for (uint32_t k = 0; k < train->rank; k++) {
         train->at_h[k] = 0;
     }
     for (uint32_t i = 0; i < train->n_out; i++) {
         for (uint32_t k = 0; k < train->rank; k++) {
-            train->at_h[k] += g[i] * (*b++ >> FACTOR_Q);
+            train->at_h[k] += g[i] * ((int32_t)*b++ >> FACTOR_Q);
         }
     }
     for (uint32_t k = 0; k < train->rank; k++) {
@@ -133,9 +149,10 @@ static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h
 }
 
 /* A master within its bounds. Returns whether it met one. */
-static inline bool set(int16_t *master, int32_t to)
+static inline bool set(mcuedit_train_master *master, wide to)
 {
-    *master = (int16_t)mcuedit_clamp(to, -FACTOR_MOST, FACTOR_MOST);
+    wide most = FACTOR_MOST;
+    *master = (mcuedit_train_master)(to > most ? most : to < -most ? -most : to);
     return to != *master;
 }
 
@@ -149,7 +166,7 @@ static int32_t half_of(const mcuedit_train_f *train, uint32_t bits)
 static void move_b(const mcuedit_train_f *train, int32_t rate)
 {
     int32_t h[MCUEDIT_TRAIN_RANK];
-    int16_t *b = train->b;
+    mcuedit_train_master *b = train->b;
     for (uint32_t k = 0; k < train->rank; k++) {
         h[k] = train->h[k];
     }
@@ -161,19 +178,19 @@ static void move_b(const mcuedit_train_f *train, int32_t rate)
         int32_t step = rate * train->g[i];
         for (uint32_t k = 0; k < train->rank; k++, b++) {
             half = train->factors->stochastic ? half_of(train, 14) : half;
-            train->state->saturated |= set(b, *b - ((step * h[k] + half) >> 14));
+            train->state->saturated |= set(b, *b - cut(step * h[k], half, 14));
         }
     }
 }
 
-/* As mcuedit_train_move, by random bits. */
-static int32_t shaken(const mcuedit_train_f *train, int16_t *a, const int8_t *x, int32_t c)
+/* As mcuedit_train_move, for what that does not do. */
+static int32_t move_row(const mcuedit_train_f *train, mcuedit_train_master *a, const int8_t *x, int32_t c)
 {
     int32_t sum = 0;
     for (uint32_t j = 0; j < train->n; j++) {
-        int16_t *at = &a[MCUEDIT_AT(j, train->n)];
-        (void)set(at, *at - ((c * (x[j] - train->op->input_zero_point) + half_of(train, 16)) >> 16));
-        sum += *at;
+        mcuedit_train_master *at = &a[FACTOR_AT(j, train->n)];
+        (void)set(at, *at - cut(c * (x[j] - train->op->input_zero_point), half_of(train, 16), 16));
+        sum += (int32_t)*at;
     }
     return sum;
 }
@@ -188,9 +205,13 @@ static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
     }
     for (uint32_t k = 0; unit != 0 && k < train->rank; k++) {
         int32_t c = rate * ((train->at_h[k] * unit) >> 16) * 512 / most;
-        int16_t *a = train->a + k * train->pitch;
-        train->sum[k] = train->factors->stochastic ? shaken(train, a, x, c)
+        mcuedit_train_master *a = train->a + k * train->pitch;
+#ifdef MCUEDIT_TRAIN_FLOAT
+        train->sum[k] = move_row(train, a, x, c);
+#else
+        train->sum[k] = train->factors->stochastic ? move_row(train, a, x, c)
                                                    : mcuedit_train_move(a, x, c, zx, FACTOR_MOST, train->n);
+#endif
     }
 }
 
@@ -229,19 +250,19 @@ static void move_rows(const mcuedit_train_f *train, const int8_t *x, int32_t rat
     mcuedit_train_fold(sums, of_b, FOLD);
     int32_t unit = to_peak(sums, of_b);
     for (uint32_t i = 0; unit != 0 && i < of_b; i++) {
-        int32_t change = (rate_b * ((sums[i] * unit) >> 16) + half_of(train, 7)) >> 7;
+        wide change = cut(rate_b * ((sums[i] * unit) >> 16), half_of(train, 7), 7);
         train->state->saturated |= set(&train->b[i], train->b[i] - change);
     }
     sums += of_b;
     mcuedit_train_fold(sums, train->rank * train->n, FOLD);
     unit = to_peak(sums, train->rank * train->n);
     for (uint32_t k = 0; unit != 0 && k < train->rank; k++) {
-        int16_t *a = train->a + k * train->pitch;
+        mcuedit_train_master *a = train->a + k * train->pitch;
         train->sum[k] = 0;
         for (uint32_t j = 0; j < train->n; j++) {
-            int16_t *at = &a[MCUEDIT_AT(j, train->n)];
-            (void)set(at, *at - ((rate_a * ((*sums++ * unit) >> 16) + half_of(train, 7)) >> 7));
-            train->sum[k] += *at;
+            mcuedit_train_master *at = &a[FACTOR_AT(j, train->n)];
+            (void)set(at, *at - cut(rate_a * ((*sums++ * unit) >> 16), half_of(train, 7), 7));
+            train->sum[k] += (int32_t)*at;
         }
     }
 }

@@ -21,6 +21,7 @@ from mcuedit.model import Model
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
+Masters = npt.NDArray[np.int64 | np.float32]
 
 Q, MOST = 7, 127 << 7
 MARGIN, CALM = 8, 2  # logit steps by which a correction and a confirmed input lead
@@ -32,7 +33,7 @@ REACH = 128  # what B = 127 adds at h = 100 where ops follow
 class FactorOptions:
     """How factors are trained; `rate_a` and `rate_b` in 128ths of an int8 step, falling to 0 over `steps`.
 
-    `stochastic`: changes of masters are rounded by random bits.
+    `stochastic`: changes of int16 masters are rounded by random bits.
     """
 
     rank: int = 4
@@ -51,9 +52,10 @@ class FactorTrainer:
     Args:
         corrections: int8[p, n_in], inputs of the op. wanted: their classes.
         replay: int8[r, n_in]. answers: their classes.
+        floats: masters are as firmware built with MCUEDIT_TRAIN_FLOAT has them.
 
     Attributes:
-        a, b: int64[rank, n_in] and [n_out, rank], int16 masters.
+        a, b: int64[rank, n_in] and [n_out, rank], int16 masters; float32 if `floats`, until `round`.
     """
 
     model: Model
@@ -64,8 +66,9 @@ class FactorTrainer:
     replay: Int8Array
     answers: tuple[int, ...]
     seed: int = 1
-    a: IntArray = field(init=False)
-    b: IntArray = field(init=False)
+    floats: bool = False
+    a: Masters = field(init=False)
+    b: Masters = field(init=False)
     step: int = 0
     calm: int = 0
     done: bool = False
@@ -77,7 +80,8 @@ class FactorTrainer:
         self._links = links(model, self.op)
         self._geometry = carrier(model, self.op)
         self.output = output_scale(bool(self._links))
-        self.b = np.zeros((self._geometry.n_out, rank), np.int64)
+        self._kind = np.float32 if self.floats else np.int64
+        self.b = np.zeros((self._geometry.n_out, rank), self._kind)
         self._random = self.seed
         self._begin()
 
@@ -89,8 +93,10 @@ class FactorTrainer:
         self._random = x
         return x
 
-    def _lowered(self, masters: IntArray, change: IntArray, bits: int) -> IntArray:
+    def _lowered(self, masters: Masters, change: IntArray, bits: int) -> Masters:
         """Masters less change / 2**bits."""
+        if self.floats:
+            return np.clip(masters - change.astype(np.float32) / np.float32(1 << bits), -MOST, MOST)
         half: int | IntArray = 1 << (bits - 1)
         if self.options.stochastic:
             half = np.array([self._draw() >> (32 - bits) for _ in range(change.size)], np.int64).reshape(change.shape)
@@ -100,7 +106,7 @@ class FactorTrainer:
         p, rank, n_in = len(self.corrections), self.options.rank, self._geometry.n_in
         rows = self._rows(self.replay).reshape(-1, n_in)
         centre = (rows.sum(axis=0) + 128 * len(rows)) // len(rows) - 128
-        self.a = np.zeros((rank, n_in), np.int64)
+        self.a = np.zeros((rank, n_in), self._kind)
         for k in range(rank):
             away = self._rows(self.corrections[k % p]) - centre
             u = away[np.abs(away).sum(axis=1).argmax()]
@@ -128,7 +134,8 @@ class FactorTrainer:
 
     def _at_rows(self, x: Int8Array) -> IntArray:
         """A . (x - zx) of every row of the op's input: int64[..., rows, rank]."""
-        reach: IntArray = (self._rows(x) @ self.a.T - self._geometry.zx * self.a.sum(axis=1)) >> Q
+        a = _whole(self.a)
+        reach: IntArray = (self._rows(x) @ a.T - self._geometry.zx * a.sum(axis=1)) >> Q
         return reach
 
     def _reach(self, x: Int8Array) -> IntArray:
@@ -140,7 +147,7 @@ class FactorTrainer:
         g = self._geometry
         y = self._target.forward(x)
         h = np.clip(mbqm(self._at_rows(x) - self.threshold, self.m, self.s), self._least, 127)
-        d = np.clip(mbqm((h @ self.b.T) >> Q, *self.output), -D_MAX, D_MAX)
+        d = np.clip(mbqm((h @ _whole(self.b).T) >> Q, *self.output), -D_MAX, D_MAX)
         moved = np.clip(y.reshape(d.shape) + d, g.act_lo, g.act_hi)
         values = [np.where(h.any(axis=1, keepdims=True), moved, y.reshape(d.shape)).astype(np.int8).reshape(-1)]
         for link in self._links:
@@ -193,7 +200,7 @@ class FactorTrainer:
         left = o.steps - self.step
         rate_a, rate_b = o.rate_a * left // o.steps, o.rate_b * left // o.steps
         free = (h > self._least) & (h < 127)
-        at_h = np.where(free, g @ (self.b >> Q), 0)
+        at_h = np.where(free, g @ (_whole(self.b) >> Q), 0)
         if len(h) > 1:
             self._move_rows(x, h, g, at_h, rate_a, rate_b)
             return
@@ -217,11 +224,11 @@ class FactorTrainer:
 
     def round(self) -> None:
         """Masters become what the adapter holds."""
-        self.a, self.b = ((v + 64 >> Q) << Q for v in (self.a, self.b))
+        self.a, self.b = ((_whole(v) + 64 >> Q) << Q for v in (self.a, self.b))
 
     def delta(self) -> Delta:
         """The factors, after `round`."""
-        g, a, b = self._geometry, self.a >> Q, self.b >> Q
+        g, a, b = self._geometry, _whole(self.a) >> Q, _whole(self.b) >> Q
         c = -g.zx * a.sum(axis=1) - self.threshold
         return Delta(
             self.op, self.op, a.astype(np.int8), c, self.m, self.s, b.astype(np.int8), None,
@@ -232,6 +239,11 @@ class FactorTrainer:
 def output_scale(ops_follow: bool) -> tuple[int, int]:
     """M and S of the delta: what B = 127 adds at h = 100."""
     return quantize_multiplier((REACH if ops_follow else D_MAX) / (127 * PEAK))
+
+
+def _whole(masters: Masters) -> IntArray:
+    """What reads masters does not see their fractions."""
+    return masters.astype(np.int64)
 
 
 def _to_peak(values: IntArray) -> IntArray:

@@ -41,15 +41,18 @@ def factors_width(sizes: Sequence[int], geometry: Carrier, rank: int) -> int:
     return max(*sizes, rank * (geometry.n_in + geometry.n_out) if geometry.rows > 1 else 0)
 
 
-def factors_workspace(geometry: Carrier, rank: int, width: int, values: int, corrections: int, replay: int) -> int:
+def factors_workspace(
+    geometry: Carrier, rank: int, width: int, values: int, corrections: int, replay: int, *, master: int = 2
+) -> int:
     """MCUEDIT_TRAIN_FACTORS_SIZE: bytes of workspace for `rank` factors of an op.
 
     Args:
         width: from `factors_width`. values: summed output sizes of the op and those behind it, up to the logits.
         corrections, replay: inputs that there is room for.
+        master: bytes of one, 4 with MCUEDIT_TRAIN_FLOAT.
     """
     samples, n_in = corrections + replay, geometry.n_in
-    masters = 2 * rank * (n_in + 1 & ~1) + (2 * (geometry.n_out * rank + samples) + 3 & ~3)
+    masters = master * rank * (n_in + 1 & ~1) + (master * geometry.n_out * rank + 2 * samples + 3 & ~3)
     held = values + geometry.rows * (rank + samples * n_in)
     return FACTORS_STATE + 20 * rank + 8 * width + masters + (held + 3 & ~3)
 

@@ -29,16 +29,19 @@ def base() -> Base:
     return Base("net", parse(tiny.classifier(WIDTHS), "net"))
 
 
-@pytest.fixture(
-    scope="module", params=[{}, {"gated": True}, {"stochastic": True}], ids=["plain", "gated", "stochastic"]
-)
-def options(request: pytest.FixtureRequest) -> FactorOptions:
-    return FactorOptions(rank=4, steps=400, **request.param)
+@pytest.fixture(scope="module", params=["plain", "gated", "stochastic", "floats"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def made(base: Base, options: FactorOptions, tmp_path_factory: pytest.TempPathFactory) -> FactorsInC:
-    return FactorsInC(base, OP, options, ROOM, tmp_path_factory.mktemp("factors"))
+def options(way: str) -> FactorOptions:
+    return FactorOptions(rank=4, steps=400, gated=way == "gated", stochastic=way == "stochastic")
+
+
+@pytest.fixture(scope="module")
+def made(base: Base, options: FactorOptions, way: str, tmp_path_factory: pytest.TempPathFactory) -> FactorsInC:
+    return FactorsInC(base, OP, options, ROOM, tmp_path_factory.mktemp("factors"), floats=way == "floats")
 
 
 def answers(model: Model, rows: np.ndarray) -> list[int]:
@@ -49,12 +52,12 @@ def answers(model: Model, rows: np.ndarray) -> list[int]:
     return values.reshape(len(rows), -1).argmax(axis=1).tolist()
 
 
-def twin_of(base: Base, options: FactorOptions, seed: int) -> FactorTrainer:
+def twin_of(base: Base, options: FactorOptions, seed: int, *, floats: bool = False) -> FactorTrainer:
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (11, WIDTHS[OP]), dtype=np.int8)
     own = answers(base.model, x)
     wanted = [(c + 1 + i) % WIDTHS[-1] for i, c in enumerate(own[:3])]
-    return FactorTrainer(base.model, OP, options, x[:3], tuple(wanted), x[3:], tuple(own[3:]))
+    return FactorTrainer(base.model, OP, options, x[:3], tuple(wanted), x[3:], tuple(own[3:]), floats=floats)
 
 
 def give(made: FactorsInC, twin: FactorTrainer) -> None:
@@ -67,7 +70,7 @@ def give(made: FactorsInC, twin: FactorTrainer) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_factors_after_every_step(base: Base, options: FactorOptions, made: FactorsInC, seed: int) -> None:
-    twin = twin_of(base, options, seed)
+    twin = twin_of(base, options, seed, floats=made.floats)
     give(made, twin)
     while twin.step < options.steps and not twin.done:
         twin.train_step()
@@ -145,18 +148,19 @@ def test_a_layer_that_cannot_be_passed(tmp_path: Path) -> None:
         links(model, len(model.ops) - 1)
 
 
-@pytest.mark.parametrize(("gated", "stochastic"), [(False, False), (True, False), (False, True)])
-def test_a_convolution_with_a_pool_behind(tmp_path: Path, gated: bool, stochastic: bool) -> None:
+@pytest.mark.parametrize("how", ["plain", "gated", "stochastic", "floats"])
+def test_a_convolution_with_a_pool_behind(tmp_path: Path, how: str) -> None:
     base = dataclasses.replace(bases.load(digits_data.DATA), name="net")
     data, model = digits_data.load(), base.model
-    options = FactorOptions(rank=4, steps=300, gated=gated, stochastic=stochastic)
+    options = FactorOptions(rank=4, steps=300, gated=how == "gated", stochastic=how == "stochastic")
     x = data["x_train"][:11].reshape(11, *model.input.shape)
     for op in model.ops[:DIGITS_OP]:
         x = operator(model, op).forward(x)
     x, own = x.reshape(11, -1), data["y_train"][:11].tolist()
     wanted = [(c + 1) % 10 for c in own[:3]]
-    twin = FactorTrainer(model, DIGITS_OP, options, x[:3], tuple(wanted), x[3:], tuple(own[3:]))
-    made = FactorsInC(base, DIGITS_OP, options, ROOM, tmp_path)
+    floats = how == "floats"
+    twin = FactorTrainer(model, DIGITS_OP, options, x[:3], tuple(wanted), x[3:], tuple(own[3:]), floats=floats)
+    made = FactorsInC(base, DIGITS_OP, options, ROOM, tmp_path, floats=floats)
     give(made, twin)
     while twin.step < options.steps and not twin.done:
         twin.train_step()
@@ -167,7 +171,7 @@ def test_a_convolution_with_a_pool_behind(tmp_path: Path, gated: bool, stochasti
     assert np.abs(twin.b).max() > 128
     adapter = made.result()
     twin.round()
-    if gated:  # one place for all pixels and no time: the device says so
+    if options.gated:  # one place for all pixels and no time: the device says so
         assert adapter == "E_UNLEARNED"
         return
     assert isinstance(adapter, bytes), adapter

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.native import core_sources, includes
-from helpers.training_cases import factors_case, gate_case
+from helpers.training_cases import factors_case, gate_case, master_bytes
 
 from mcuedit import resources, toolchain
 from mcuedit.errors import McueditError
@@ -37,13 +37,13 @@ def compiler(tmp_path: Path) -> toolchain.Compiler:
     return found
 
 
-def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path) -> list[str]:
+def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path, *flags: str) -> list[str]:
     """Lines of the program, which must end without a complaint."""
     for name, text in (files | {"port.c": PORT}).items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [*(name for name in files if name.endswith(".c")), "port.c", *map(str, core_sources("train"))]
     port = f"-I{resources.path('firmware') / 'port'}"
-    compiler.run([*FLAGS, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
+    compiler.run([*FLAGS, *flags, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
     done = subprocess.run([folder / "trained"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -57,10 +57,9 @@ def test_gate(compiler: toolchain.Compiler, tmp_path: Path) -> None:
     assert lines[-1].startswith("adapter ")
 
 
-@pytest.mark.parametrize("stochastic", [False, True])
-def test_factors(compiler: toolchain.Compiler, tmp_path: Path, stochastic: bool) -> None:
-    twin, files = factors_case(200, stochastic=stochastic)
-    lines = said(compiler, files, tmp_path)
+@pytest.mark.parametrize("way", ["", "stochastic", "floats"])
+def test_factors(compiler: toolchain.Compiler, tmp_path: Path, way: str) -> None:
+    twin, files = factors_case(200, **{way: True} if way else {})
+    lines = said(compiler, files, tmp_path, *(["-DMCUEDIT_TRAIN_FLOAT"] if twin.floats else []))
     twin.run()
-    factors = twin.a.astype("<i2").tobytes() + twin.b.astype("<i2").tobytes()
-    assert lines[-2] == f"{zlib.crc32(factors):08x}"
+    assert lines[-2] == f"{zlib.crc32(master_bytes(twin)):08x}"

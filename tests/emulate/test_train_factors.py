@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers.training_cases import FACTOR_OP, FACTOR_WIDTHS, factors_case
+from helpers.training_cases import FACTOR_OP, FACTOR_WIDTHS, factors_case, master_bytes
 from helpers.virtual import needs_qemu
 
 from mcuedit import board, toolchain
@@ -20,22 +20,22 @@ STEPS = 500
 PER_MAC = {"2": 4.0, "s": 5.0}  # instructions of a step per multiply-accumulate, by the compiler's -O
 WORKSPACE = 7 * 1024  # of 4 factors of 128x64 with 32 confirmed inputs
 CORES = [
-    ("unicorn", "virt-m0", False),
-    ("unicorn", "virt-m4", False),
-    ("unicorn", "virt-m4", True),
-    pytest.param("qemu", "mps3-an547", False, marks=needs_qemu),
+    ("unicorn", "virt-m0", ""),
+    ("unicorn", "virt-m4", ""),
+    ("unicorn", "virt-m4", "stochastic"),
+    ("unicorn", "virt-m4", "floats"),
+    pytest.param("qemu", "mps3-an547", "", marks=needs_qemu),
 ]
 
 
-@pytest.mark.parametrize(("emulator", "name", "stochastic"), CORES)
-def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str, stochastic: bool) -> None:
-    twin, files = factors_case(STEPS, stochastic=stochastic)
-    built = build(board.load(name), files, None, tmp_path)
+@pytest.mark.parametrize(("emulator", "name", "way"), CORES)
+def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str, way: str) -> None:
+    twin, files = factors_case(STEPS, **{way: True} if way else {})
+    built = build(board.load(name), files, None, tmp_path, defines=("MCUEDIT_TRAIN_FLOAT",) if twin.floats else ())
     with open_session(emulator, board.load(name), built.elf, timeout=120) as session:
         for _ in range(STEPS):
             twin.train_step()
-            factors = twin.a.astype("<i2").tobytes() + twin.b.astype("<i2").tobytes()
-            assert session.read_line() == f"{zlib.crc32(factors):08x}", twin.step
+            assert session.read_line() == f"{zlib.crc32(master_bytes(twin)):08x}", twin.step
         assert session.read_line().startswith("end ")
     assert not twin.done
 

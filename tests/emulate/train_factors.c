@@ -23,10 +23,11 @@ static void print_factors(void)
     uint32_t crc = 0;
     for (uint32_t k = 0; k < train.rank; k++) {
         for (uint32_t j = 0; j < train.n; j++) {
-            crc = mcuedit_crc32(crc, (const uint8_t *)&train.a[k * train.pitch + MCUEDIT_AT(j, train.n)], 2);
+            crc = mcuedit_crc32(crc, (const uint8_t *)&train.a[k * train.pitch + FACTOR_AT(j, train.n)],
+                                sizeof(*train.a));
         }
     }
-    crc = mcuedit_crc32(crc, (const uint8_t *)train.b, 2u * train.rank * train.n_out);
+    crc = mcuedit_crc32(crc, (const uint8_t *)train.b, sizeof(*train.b) * train.rank * train.n_out);
     port_print_hex(crc, 8);
     port_print("\n");
 }

@@ -18,7 +18,7 @@ from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup
 from mcuedit.learning import GateStatistics, gate_statistics
-from mcuedit.learning.factors import FactorOptions
+from mcuedit.learning.factors import FactorOptions, Masters
 from mcuedit.learning.links import links
 from mcuedit.learning.plan import FACTORS_STATE, STATE, factors_width, factors_workspace, gate_workspace
 
@@ -153,16 +153,22 @@ class FactorsInC:
 
     Args:
         room: corrections and confirmed inputs that the workspace holds.
+        floats: built with MCUEDIT_TRAIN_FLOAT.
     """
 
-    def __init__(self, base: Base, op: int, options: FactorOptions, room: tuple[int, int], folder: Path) -> None:
+    def __init__(
+        self, base: Base, op: int, options: FactorOptions, room: tuple[int, int], folder: Path, *, floats: bool = False
+    ) -> None:
+        self.floats = floats
+        self._master: np.dtype[Any] = np.dtype(np.float32 if floats else np.int16)
         setup = FactorSetup(op, options, *room)
         files = setup.render_base(base) | codegen.render_factors(base, setup)
         files["size.c"] = _SIZES
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         sources = [name for name in files if name.endswith(".c")] + [str(p) for p in core_sources("train")]
-        arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "factors.so"]
+        flags = [*WARNINGS, "-O1", *(["-DMCUEDIT_TRAIN_FLOAT"] if floats else [])]
+        arguments = [*flags, "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "factors.so"]
         toolchain.find_host_compiler().run(arguments, folder)
         self._lib = ctypes.CDLL(str(folder / "factors.so"))
         self._lib.mcuedit_error_name.restype = ctypes.c_char_p
@@ -173,7 +179,8 @@ class FactorsInC:
         chain = [op, *(link.index for link in links(base.model, op))]
         sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in chain]
         self._width = factors_width(sizes, geometry, options.rank)
-        assert self.size == factors_workspace(geometry, self._rank, self._width, sum(sizes), *room)
+        master = self._master.itemsize
+        assert self.size == factors_workspace(geometry, self._rank, self._width, sum(sizes), *room, master=master)
         self._workspace = (c_uint32 * (self.size // 4))()
 
     def in_library(self, lib: ctypes.CDLL) -> FactorsInC:
@@ -224,19 +231,19 @@ class FactorsInC:
         return int(np.frombuffer(self._workspace, np.uint16, 1, 12)[0])
 
     @property
-    def a(self) -> npt.NDArray[np.int64]:
-        """Masters: int64[rank, n_in]."""
+    def a(self) -> Masters:
+        """Masters: int64 or float32[rank, n_in]."""
         pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 20 * self._rank + 8 * self._width
-        found = np.frombuffer(bytes(self._workspace), np.int16, self._rank * pitch, start)
-        return found.reshape(self._rank, pitch)[:, : self._n].astype(np.int64)
+        found = np.frombuffer(bytes(self._workspace), self._master, self._rank * pitch, start)
+        return found.reshape(self._rank, pitch)[:, : self._n].astype(np.float32 if self.floats else np.int64)
 
     @property
-    def b(self) -> npt.NDArray[np.int64]:
-        """Masters: int64[n_out, rank]."""
+    def b(self) -> Masters:
+        """Masters: int64 or float32[n_out, rank]."""
         pitch, start = (self._n + 1) & ~1, FACTORS_STATE + 20 * self._rank + 8 * self._width
-        start += 2 * self._rank * pitch
-        found = np.frombuffer(bytes(self._workspace), np.int16, self._n_out * self._rank, start)
-        return found.reshape(self._n_out, self._rank).astype(np.int64)
+        start += self._master.itemsize * self._rank * pitch
+        found = np.frombuffer(bytes(self._workspace), self._master, self._n_out * self._rank, start)
+        return found.reshape(self._n_out, self._rank).astype(np.float32 if self.floats else np.int64)
 
 
 _SIZES = """#include "net_factors.h"

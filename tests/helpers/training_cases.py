@@ -49,14 +49,20 @@ def gate_case(steps: int, replay: int = 8) -> tuple[Base, TrainSetup, GateTraine
     return base, setup, twin, files | {"main.c": main, "rows.h": "#include <stdint.h>\n" + "".join(lines)}
 
 
-def factors_case(steps: int, *, stochastic: bool = False) -> tuple[FactorTrainer, dict[str, str]]:
+def master_bytes(twin: FactorTrainer) -> bytes:
+    """A and B as the firmware has them."""
+    kind = "<f4" if twin.floats else "<i2"
+    return twin.a.astype(kind).tobytes() + twin.b.astype(kind).tobytes()
+
+
+def factors_case(steps: int, *, stochastic: bool = False, floats: bool = False) -> tuple[FactorTrainer, dict[str, str]]:
     """A twin with more to learn than it has steps for, and sources for firmware that trains it."""
     base = Base("net", parse(tiny.classifier(FACTOR_WIDTHS), "net"))
     options = FactorOptions(steps=steps, stochastic=stochastic)
     setup = FactorSetup(FACTOR_OP, options, corrections=4, replay=32)
     x = np.random.default_rng(5).integers(-128, 128, (36, FACTOR_WIDTHS[FACTOR_OP]), dtype=np.int8)
     wanted = tuple(i % FACTOR_WIDTHS[-1] for i in range(36))
-    twin = FactorTrainer(base.model, FACTOR_OP, options, x[:4], wanted[:4], x[4:], wanted[4:])
+    twin = FactorTrainer(base.model, FACTOR_OP, options, x[:4], wanted[:4], x[4:], wanted[4:], floats=floats)
     arrays = {"corrections": x[:4], "replay": x[4:]}
     lines = [f"static const int8_t {name}[] = {{\n{array(a)}}};\n" for name, a in arrays.items()]
     classes = {"wanted": wanted[:4], "answers": wanted[4:]}

@@ -18,6 +18,16 @@ extern "C" {
 #define MCUEDIT_TRAIN_POOL   256 /* most pixels under the window of a pool */
 #define MCUEDIT_TRAIN_INPUTS 256 /* most rows of the trained op's input */
 
+/*
+ * A master, in 128ths of an int8 step. With MCUEDIT_TRAIN_FLOAT, which the library and whoever uses this header must
+ * then be built with, it keeps what lies below that; whatever reads a master takes its whole part.
+ */
+#ifdef MCUEDIT_TRAIN_FLOAT
+typedef float mcuedit_train_master;
+#else
+typedef int16_t mcuedit_train_master;
+#endif
+
 /* One op on flat arrays: how it runs, and how a gradient comes back through it. Generated code fills it. */
 typedef struct {
     const void *op; /* its parameters in the engine */
@@ -62,7 +72,7 @@ typedef struct {
     uint8_t rank;
     uint8_t gated;
     uint8_t place;            /* 256ths: where gates stand */
-    uint8_t stochastic;       /* changes of masters are rounded by random bits */
+    uint8_t stochastic;       /* int16 masters: changes are rounded by random bits */
     uint8_t correction_count; /* room */
     uint8_t replay_count;
     uint8_t replay_least; /* at least 1 */
@@ -85,9 +95,10 @@ typedef struct {
 } mcuedit_train_factors_state;
 
 /* Bytes of workspace for an op with `rows` rows of input; `width` and `values` as in the configuration. */
-#define MCUEDIT_TRAIN_FACTORS_SIZE(rows, n_in, n_out, rank, width, values, corrections, replay)                \
-    (sizeof(mcuedit_train_factors_state) + 20u * (rank) + 8u * (width) + 2u * (rank) * (((n_in) + 1u) & ~1u) + \
-     ((2u * ((n_out) * (rank) + (corrections) + (replay)) + 3u) & ~3u) +                                       \
+#define MCUEDIT_TRAIN_FACTORS_SIZE(rows, n_in, n_out, rank, width, values, corrections, replay)         \
+    (sizeof(mcuedit_train_factors_state) + 20u * (rank) + 8u * (width) +                                \
+     sizeof(mcuedit_train_master) * (rank) * (((n_in) + 1u) & ~1u) +                                    \
+     ((sizeof(mcuedit_train_master) * (n_out) * (rank) + 2u * ((corrections) + (replay)) + 3u) & ~3u) + \
      (((values) + (rows) * (rank) + ((corrections) + (replay)) * (rows) * (n_in) + 3u) & ~3u))
 
 #define MCUEDIT_TRAIN_FACTORS_ADAPTER(n_in, n_out, rank, label) \
