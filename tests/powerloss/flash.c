@@ -110,7 +110,8 @@ int flash_program(void *context, uint32_t offset, const void *bytes, uint32_t si
     }
     for (uint32_t i = 0; i < size; i++) {
         if (flash->spent[(offset + i) / flash->unit] != 0) {
-            return -1; /* it was torn and looks blank: nobody can know, but the part does not take it */
+            /* It was torn and looks blank: nobody can know, but the part does not take it. */
+            return cut ? power_fails(flash) : -1;
         }
     }
     if (cut && flash->cut_kind != CUT_BEFORE && flash->cut_kind != CUT_AFTER) {
