@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fuzzes the device's parsers, two at a time: `make fuzz`, or tests/fuzz/run.py --seconds 60 [--keep FOLDER]."""
+"""Fuzzes the device's parsers side by side: `make fuzz`, or tests/fuzz/run.py --seconds 60 [--keep FOLDER]."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> int:
 
 def _fuzz(folder: Path, targets: tuple[str, ...], seconds: int, runs: int) -> int:
     fuzzers = Fuzzers(folder.resolve(), targets)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda t: fuzzers.run(t, f"-max_total_time={seconds}", f"-runs={runs}"), targets))
     for outcome in found:
         _tell(outcome, fuzzers.folder)
