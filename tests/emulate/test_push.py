@@ -152,7 +152,7 @@ def test_a_push_goes_on_after_the_link_broke(verb, package, device):
     assert verb("push", path, *to, "--confirm")["state"] == "confirmed"
 
 
-@pytest.mark.parametrize(("mode", "step"), [("torn", 10), ("before", 18), ("after", 18)])
+@pytest.mark.parametrize(("mode", "step"), [("torn", 7), ("before", 12), ("after", 12)])
 def test_a_push_goes_on_after_power_failed_at_any_step(verb, package, device, mode, step, tmp_path, monkeypatch):
     """Power fails at one operation of the flash after the other; then the same command finishes what it began."""
     flash, path = tmp_path / "flash", package(counter=2)
