@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sysconfig
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,7 @@ def test_a_port_that_is_taken(program: Path, flash: Path, tmp_path: Path) -> Non
 
 def test_smpmgr_uploads(program: Path, flash: Path, tmp_path: Path) -> None:
     """The ecosystem's own command line, which knows nothing of mcuedit."""
-    smpmgr = shutil.which("smpmgr")
+    smpmgr = shutil.which("smpmgr", path=sysconfig.get_path("scripts")) or shutil.which("smpmgr")
     if smpmgr is None:
         pytest.skip("smpmgr is not installed")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
