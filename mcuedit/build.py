@@ -21,14 +21,14 @@ _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
 PARTS = ("src", "engine", "store", "train", "learn", "federate")  # of firmware/: folders of the library
 _APPS = {
-    "server": ("app.c", "line.c", "server.c"),
-    "selftest": ("app.c", "selftest.c"),
-    "host": ("app.c", "host.c"),
-    "federate": ("line.c", "federate.c"),
-    "learn": ("line.c", "teach.c", "learn.c"),
-    "learner": ("node.c", "line.c", "teach.c", "lesson.c", "device.c"),
-    "device": ("node.c", "line.c", "device.c"),
-    "udp": ("node.c", "udp.c", "udp_flash.c"),
+    "server": ("app.c", "answer.c", "line.c", "server.c"),
+    "selftest": ("app.c", "answer.c", "selftest.c"),
+    "host": ("app.c", "answer.c", "host.c"),
+    "federate": ("answer.c", "line.c", "federate.c"),
+    "learn": ("answer.c", "line.c", "teach.c", "learn.c"),
+    "learner": ("node.c", "answer.c", "line.c", "teach.c", "lesson.c", "device.c"),
+    "device": ("node.c", "answer.c", "line.c", "device.c"),
+    "udp": ("node.c", "answer.c", "udp.c", "udp_flash.c"),
 }
 _PARTS_OF = {  # beside src and engine
     "device": ("store",),

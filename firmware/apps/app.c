@@ -6,11 +6,11 @@
 #define SLOTS (APP_ADAPTERS > 0 ? APP_ADAPTERS : 1)
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+mcuedit_stack app_stack;
 
 /* The active set must outlive the inference after the one that replaces it: hence two, in turn. */
 static struct {
     int base_error;
-    mcuedit_stack stack;
     mcuedit_adapter adapters[SLOTS];
     int adapter_errors[SLOTS];
     const mcuedit_adapter *chosen[2][SLOTS];
@@ -21,8 +21,8 @@ static struct {
 
 int app_start(void)
 {
-    mcuedit_stack_init(&app.stack, &MODEL_BASE, app.h, sizeof(app.h));
-    app.base_error = MODEL_START(&app.stack, app_arena);
+    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
+    app.base_error = MODEL_START(&app_stack, app_arena);
     int first_error = app.base_error;
     uint8_t accepted[APP_MASK_SIZE] = {0};
     for (int i = 0; i < APP_ADAPTERS; i++) {
@@ -53,7 +53,7 @@ int app_use(const uint8_t *mask)
     }
     app.sets[turn].adapters = app.chosen[turn];
     app.sets[turn].count = count;
-    int err = mcuedit_stack_set(&app.stack, &app.sets[turn]);
+    int err = mcuedit_stack_set(&app_stack, &app.sets[turn]);
     if (!err) {
         app.turn = turn;
     }
@@ -62,23 +62,5 @@ int app_use(const uint8_t *mask)
 
 int app_infer(void)
 {
-    return app.base_error ? app.base_error : MODEL_INFER(&app.stack, APP_INPUT, APP_OUTPUT, app_arena);
-}
-
-uint16_t app_answer(void)
-{
-    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
-}
-
-const char *app_label(uint16_t answer, uint8_t *length)
-{
-    const char *label = mcuedit_stack_label(&app.stack, answer, length);
-    if (!label) {
-        label = MODEL_LABEL(answer);
-        *length = 0;
-        while (label && *length < UINT8_MAX && label[*length] != '\0') {
-            (*length)++;
-        }
-    }
-    return label;
+    return app.base_error ? app.base_error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
 }

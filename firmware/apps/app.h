@@ -15,6 +15,7 @@
 
 /* Input and output lie in the arena: an inference overwrites its input. */
 extern int8_t app_arena[MODEL_ARENA_SIZE];
+extern mcuedit_stack app_stack; /* what it runs with */
 #define APP_INPUT  MODEL_INPUT(app_arena)
 #define APP_OUTPUT MODEL_OUTPUT(app_arena)
 
@@ -30,7 +31,8 @@ int app_use(const uint8_t *mask);
 /* One inference, APP_INPUT to APP_OUTPUT. */
 int app_infer(void);
 
-/* The answer of the last inference, and its name: not terminated, `*length` bytes, none if it has no name. */
+/* In answer.c: the answer of the last inference, and its name: not terminated, `*length` bytes, none if it has no name.
+ */
 uint16_t app_answer(void);
 const char *app_label(uint16_t answer, uint8_t *length);
 

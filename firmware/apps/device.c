@@ -52,8 +52,7 @@ static int tell(uint8_t good)
         return MCUEDIT_E_COMMAND;
     }
     node_outcome(good);
-    port_print("ok\n");
-    return MCUEDIT_OK;
+    return line_ok(MCUEDIT_OK);
 }
 
 static int good(void)

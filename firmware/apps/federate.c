@@ -19,13 +19,12 @@
 
 #define ADAPTER_MAX  24576 /* bytes of the adapter */
 #define GRADIENT_MAX 8192  /* elements of B */
-#define TEXT_MAX     255u
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+mcuedit_stack app_stack;
 
 static struct {
     uint32_t bytes[ADAPTER_MAX / 4];
-    mcuedit_stack stack;
     mcuedit_adapter adapter;
     const mcuedit_adapter *active[1];
     mcuedit_set set;
@@ -62,23 +61,13 @@ static uint32_t draw(void *context)
 
 int app_infer(void)
 {
-    return app.error ? app.error : MODEL_INFER(&app.stack, APP_INPUT, APP_OUTPUT, app_arena);
-}
-
-uint16_t app_answer(void)
-{
-    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
-}
-
-const char *app_label(uint16_t answer, uint8_t *length)
-{
-    return mcuedit_stack_label(&app.stack, answer, length);
+    return app.error ? app.error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int start(void)
 {
-    mcuedit_stack_init(&app.stack, &MODEL_BASE, app.h, sizeof(app.h));
-    int err = MODEL_START(&app.stack, app_arena);
+    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
+    int err = MODEL_START(&app_stack, app_arena);
     const mcuedit_blob *blob = &app_adapters[0];
     if (err || blob->size > sizeof(app.bytes)) {
         return err ? err : MCUEDIT_E_SIZE;
@@ -93,24 +82,14 @@ static int start(void)
     }
     app.active[0] = &app.adapter;
     app.set = (mcuedit_set){app.active, 1};
-    return mcuedit_stack_set(&app.stack, &app.set);
+    return mcuedit_stack_set(&app_stack, &app.set);
 }
 
 /* `b HEX`: B of this round. */
 static int replace(void)
 {
-    for (uint32_t i = 0; i < app.size; i++) {
-        int high = line_digit(), low = high < 0 ? high : line_digit();
-        if (low < 0) {
-            return low == LINE_END ? MCUEDIT_E_SIZE : low;
-        }
-        app.b[i] = (int8_t)(high << 4 | low);
-    }
-    int err = line_byte() == LINE_END ? mcuedit_federate_replace(app.bytes, app.b) : MCUEDIT_E_SIZE;
-    if (!err) {
-        port_print("ok\n");
-    }
-    return err;
+    int err = line_hex(app.b, app.size);
+    return line_ok(err ? err : mcuedit_federate_replace(app.bytes, app.b));
 }
 
 /* A number, and the byte behind it. */
@@ -126,35 +105,25 @@ static int number(uint32_t *value)
 /* `fix CLASS TEXT`: an example of the device's own. */
 static int fix(void)
 {
-#if MODEL_FEATURES > 0
-    uint32_t wanted, length = 0;
+    uint32_t wanted;
     if (number(&wanted) != ' ') {
         return MCUEDIT_E_COMMAND;
     }
-    char text[TEXT_MAX];
-    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (length == TEXT_MAX) {
-            return MCUEDIT_E_SIZE;
-        }
-        text[length++] = (char)byte;
+    int err = wanted < MODEL_LOGITS_SIZE ? line_prompt() : MCUEDIT_E_FIELD;
+    if (!err) {
+        err = app_infer();
     }
-    mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
-    int err = app_infer();
     if (err) {
         return err;
     }
     const int8_t *logits = MODEL_LOGITS(app_arena, APP_OUTPUT);
-    err = mcuedit_federate_example(&app.adapter, app.h, logits, MODEL_LOGITS_SIZE, (uint16_t)wanted,
-                                   MCUEDIT_FEDERATE_MARGIN, app.gradient);
-    if (err < 0) {
-        return err;
+    int late = mcuedit_federate_example(&app.adapter, app.h, logits, MODEL_LOGITS_SIZE, (uint16_t)wanted,
+                                        MCUEDIT_FEDERATE_MARGIN, app.gradient);
+    if (late < 0) {
+        return late;
     }
-    app.late += (uint32_t)err;
-    port_print("ok\n");
-    return MCUEDIT_OK;
-#else
-    return MCUEDIT_E_COMMAND;
-#endif
+    app.late += (uint32_t)late;
+    return line_ok(MCUEDIT_OK);
 }
 
 #ifdef NOISE
@@ -174,8 +143,7 @@ static int noise(void)
     }
     app.clip = clip;
     app.sigma = sigma;
-    port_print("ok\n");
-    return MCUEDIT_OK;
+    return line_ok(MCUEDIT_OK);
 }
 
 static void hide(void)

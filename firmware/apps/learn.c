@@ -27,6 +27,7 @@
 #endif
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+mcuedit_stack app_stack;
 
 static struct {
     uint32_t workspace[(BASE_TRAIN_WORKSPACE + 3u) / 4u];
@@ -34,29 +35,13 @@ static struct {
     mcuedit_adapter adapters[LEARN_ADAPTERS];
     const mcuedit_adapter *active[LEARN_ADAPTERS];
     mcuedit_set set;
-    mcuedit_stack stack;
     int8_t h[LEARN_ADAPTERS];
     int error;
 } app;
 
 int app_infer(void)
 {
-    return app.error ? app.error : MODEL_INFER(&app.stack, APP_INPUT, APP_OUTPUT, app_arena);
-}
-
-uint16_t app_answer(void)
-{
-    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
-}
-
-const char *app_label(uint16_t answer, uint8_t *length)
-{
-    const char *label = mcuedit_stack_label(&app.stack, answer, length);
-    if (label == 0 && (label = MODEL_LABEL(answer)) != 0) {
-        for (*length = 0; label[*length] != '\0'; (*length)++) {
-        }
-    }
-    return label;
+    return app.error ? app.error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int begin(void)
@@ -66,8 +51,8 @@ static int begin(void)
 
 static int start(void)
 {
-    mcuedit_stack_init(&app.stack, &MODEL_BASE, app.h, sizeof(app.h));
-    int err = MODEL_START(&app.stack, app_arena);
+    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
+    int err = MODEL_START(&app_stack, app_arena);
     return err ? err : begin();
 }
 
@@ -78,37 +63,25 @@ static int fix(void)
         return MCUEDIT_E_COMMAND;
     }
     int err = wanted < MODEL_LOGITS_SIZE ? teach_infer() : MCUEDIT_E_CLASS;
-    return teach_done(err ? err
-                          : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
-                                                         MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
+    return line_ok(err ? err
+                       : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
+                                                      MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
 }
 
 static int yes(void)
 {
     int err = teach_infer();
-    return teach_done(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
+    return line_ok(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
+}
+
+static int step(uint32_t macs)
+{
+    return mcuedit_train_step(&base_train, app.workspace, macs);
 }
 
 static int train(void)
 {
-    int32_t budget = teach_number();
-    if (budget < 0) {
-        return MCUEDIT_E_COMMAND;
-    }
-#ifdef MCUEDIT_PROBE
-    port_probe_begin();
-#endif
-    int err = mcuedit_train_step(&base_train, app.workspace, budget == 0 ? UINT32_MAX : (uint32_t)budget);
-#ifdef MCUEDIT_PROBE
-    mcuedit_probe();
-#endif
-    if (err < 0) {
-        return err;
-    }
-    port_print(err == MCUEDIT_TRAIN_MORE ? "more " : "done ");
-    port_print_unsigned(((const mcuedit_train_state *)app.workspace)->step);
-    port_print("\n");
-    return MCUEDIT_OK;
+    return teach_train(step, app.workspace);
 }
 
 /* Whatever is refused leaves in force what was. */
@@ -129,14 +102,14 @@ static int adopt(void)
     app.active[count] = &app.adapters[count];
     mcuedit_set more = {app.active, (uint8_t)(count + 1u)};
     if (!err) {
-        err = mcuedit_stack_set(&app.stack, &more);
+        err = mcuedit_stack_set(&app_stack, &more);
     }
     if (err) {
-        (void)mcuedit_stack_set(&app.stack, &app.set);
+        (void)mcuedit_stack_set(&app_stack, &app.set);
         return err;
     }
     app.set = more;
-    (void)mcuedit_stack_set(&app.stack, &app.set);
+    (void)mcuedit_stack_set(&app_stack, &app.set);
     (void)begin();
     port_print("adapter ");
     teach_print(bytes, (uint32_t)size);
@@ -146,8 +119,8 @@ static int adopt(void)
 static int drop(void)
 {
     app.set.count = 0;
-    (void)mcuedit_stack_set(&app.stack, 0);
-    return teach_done(begin());
+    (void)mcuedit_stack_set(&app_stack, 0);
+    return line_ok(begin());
 }
 
 static int dump(void)
@@ -159,7 +132,7 @@ static int dump(void)
 
 static int load(void)
 {
-    return teach_done(teach_hex((int8_t *)app.workspace, sizeof(app.workspace)));
+    return line_ok(line_hex((int8_t *)app.workspace, sizeof(app.workspace)));
 }
 
 static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"yes", yes},

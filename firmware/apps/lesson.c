@@ -12,9 +12,6 @@
 #include "node.h"
 #include "port.h"
 #include "teach.h"
-#ifdef MCUEDIT_PROBE
-#include "probe.h"
-#endif
 
 #define ADAPTER_MAX ((uint32_t)BASE_TRAIN_ADAPTER(TEACH_LABEL))
 /* Slots of a place, and of both. */
@@ -85,35 +82,23 @@ int lesson_fix(void)
         return MCUEDIT_E_COMMAND;
     }
     int err = wanted < MODEL_LOGITS_SIZE ? teach_infer() : MCUEDIT_E_CLASS;
-    return teach_done(err ? err : tell(wanted));
+    return line_ok(err ? err : tell(wanted));
 }
 
 int lesson_yes(void)
 {
     int err = teach_infer();
-    return teach_done(err ? err : tell(-1));
+    return line_ok(err ? err : tell(-1));
+}
+
+static int step(uint32_t macs)
+{
+    return mcuedit_learner_train(&lesson.learner, macs);
 }
 
 int lesson_train(void)
 {
-    int32_t budget = teach_number();
-    if (budget < 0) {
-        return MCUEDIT_E_COMMAND;
-    }
-#ifdef MCUEDIT_PROBE
-    port_probe_begin();
-#endif
-    int err = mcuedit_learner_train(&lesson.learner, budget == 0 ? UINT32_MAX : (uint32_t)budget);
-#ifdef MCUEDIT_PROBE
-    mcuedit_probe();
-#endif
-    if (err < 0) {
-        return err;
-    }
-    port_print(err == MCUEDIT_TRAIN_MORE ? "more " : "done ");
-    port_print_unsigned(((const mcuedit_train_state *)lesson.workspace)->step);
-    port_print("\n");
-    return MCUEDIT_OK;
+    return teach_train(step, lesson.workspace);
 }
 
 int lesson_adopt(void)
@@ -139,7 +124,7 @@ static int command(int (*run)(mcuedit_learner *))
         return MCUEDIT_E_COMMAND;
     }
     mcuedit_store_idle(node_store());
-    return teach_done(run(&lesson.learner));
+    return line_ok(run(&lesson.learner));
 }
 
 int lesson_keep(void)

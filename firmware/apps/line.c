@@ -46,15 +46,36 @@ int line_digit(void)
     return byte == LINE_END ? LINE_END : MCUEDIT_E_COMMAND;
 }
 
-static int infer(void)
+/* An inference, if its input came without an error. */
+static int infer(int err)
 {
 #ifdef MCUEDIT_PROBE
     port_probe_begin();
 #endif
-    return app_infer();
+    return err ? err : app_infer();
 }
 
-int line_ask(void)
+int line_ok(int err)
+{
+    if (!err) {
+        port_print("ok\n");
+    }
+    return err;
+}
+
+int line_hex(int8_t *to, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        int high = line_digit(), low = high < 0 ? high : line_digit();
+        if (low < 0) {
+            return low == LINE_END ? MCUEDIT_E_SIZE : low;
+        }
+        to[i] = (int8_t)(high << 4 | low);
+    }
+    return line_byte() == LINE_END ? MCUEDIT_OK : MCUEDIT_E_SIZE;
+}
+
+int line_prompt(void)
 {
 #if MODEL_FEATURES > 0
     char text[TEXT_MAX];
@@ -66,7 +87,15 @@ int line_ask(void)
         text[length++] = (char)byte;
     }
     mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
-    int err = infer();
+    return MCUEDIT_OK;
+#else
+    return MCUEDIT_E_COMMAND;
+#endif
+}
+
+int line_ask(void)
+{
+    int err = infer(line_prompt());
     if (err) {
         return err;
     }
@@ -75,30 +104,17 @@ int line_ask(void)
     const char *label = app_label(answer, &label_length);
     port_print("answer ");
     port_print_unsigned(answer);
-    port_print(" ");
-    for (uint8_t i = 0; label && i < label_length; i++) {
+    port_uart_write(' ');
+    for (uint8_t i = 0; i < label_length; i++) {
         port_uart_write((uint8_t)label[i]);
     }
-    port_print("\n");
+    port_uart_write('\n');
     return MCUEDIT_OK;
-#else
-    return MCUEDIT_E_COMMAND;
-#endif
 }
 
 int line_run(void)
 {
-    for (uint32_t i = 0; i < MODEL_INPUT_SIZE; i++) {
-        int high = line_digit(), low = high < 0 ? high : line_digit();
-        if (low < 0) {
-            return low == LINE_END ? MCUEDIT_E_SIZE : low;
-        }
-        APP_INPUT[i] = (int8_t)(high << 4 | low);
-    }
-    if (line_byte() != LINE_END) {
-        return MCUEDIT_E_SIZE;
-    }
-    int err = infer();
+    int err = infer(line_hex(APP_INPUT, MODEL_INPUT_SIZE));
     if (err) {
         return err;
     }
@@ -106,7 +122,7 @@ int line_run(void)
     for (uint32_t i = 0; i < MODEL_OUTPUT_SIZE; i++) {
         port_print_hex((uint8_t)APP_OUTPUT[i], 2);
     }
-    port_print("\n");
+    port_uart_write('\n');
     return MCUEDIT_OK;
 }
 
@@ -116,7 +132,7 @@ int line_stat(void)
     port_print_unsigned(port_stack_peak());
     port_print(" adapters=" AS_TEXT(APP_ADAPTERS) " arena=");
     port_print_unsigned(MODEL_ARENA_USED);
-    port_print("\n");
+    port_uart_write('\n');
     return MCUEDIT_OK;
 }
 
@@ -125,10 +141,10 @@ int line_ticks(void)
 {
     port_print("ticks");
     for (uint32_t i = 0; i < port_probe_count(); i++) {
-        port_print(" ");
+        port_uart_write(' ');
         port_print_unsigned(port_probe_ticks(i));
     }
-    port_print("\n");
+    port_uart_write('\n');
     return MCUEDIT_OK;
 }
 #endif
@@ -166,7 +182,7 @@ void line_error(int err)
 {
     port_print("error ");
     port_print(mcuedit_error_name(err));
-    port_print("\n");
+    port_uart_write('\n');
 }
 
 void line_hello(int err)

@@ -20,6 +20,15 @@ int line_byte(void);
 /* Value of a hexadecimal digit, LINE_END at the end, MCUEDIT_E_COMMAND for anything else. */
 int line_digit(void);
 
+/* The rest of the line as `size` bytes in hexadecimal digits. */
+int line_hex(int8_t *to, uint32_t size);
+
+/* The rest of the line as a prompt, whose features become the input; E_COMMAND where the base has no text front end. */
+int line_prompt(void);
+
+/* Says "ok" if all is well; returns `err`. */
+int line_ok(int err);
+
 void line_error(int err);
 
 /* Says that the app is there, or why its base or an adapter is not. */

@@ -15,6 +15,7 @@
 #define FNV_PRIME 16777619u
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+mcuedit_stack app_stack;
 
 static const uint8_t base_sha256[32] = DEVICE_BASE_SHA256;
 
@@ -30,7 +31,6 @@ static const mcuedit_trust trust = {
 static struct {
     mcuedit_store_config store_config;
     mcuedit_store store;
-    mcuedit_stack stack;
     mcuedit_smp_config smp_config;
     mcuedit_smp smp;
     int base_error;
@@ -66,7 +66,7 @@ static uint8_t arm_of(uint32_t hash)
 
 static int run_model(void)
 {
-    return node.base_error ? node.base_error : MODEL_INFER(&node.stack, APP_INPUT, APP_OUTPUT, app_arena);
+    return node.base_error ? node.base_error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int infer_for(uint32_t hash)
@@ -78,24 +78,6 @@ static int infer_for(uint32_t hash)
 int app_infer(void)
 {
     return infer_for(node.hash);
-}
-
-uint16_t app_answer(void)
-{
-    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
-}
-
-const char *app_label(uint16_t answer, uint8_t *length)
-{
-    const char *label = mcuedit_stack_label(&node.stack, answer, length);
-    if (!label) {
-        label = MODEL_LABEL(answer);
-        *length = 0;
-        while (label && *length < UINT8_MAX && label[*length] != '\0') {
-            (*length)++;
-        }
-    }
-    return label;
 }
 
 /* Nothing is activated over a base that may not run. */
@@ -174,7 +156,7 @@ static int tell(void *context, const mcuedit_smp_inference *given, int32_t wante
 int node_start(const char *id, const mcuedit_flash *flash)
 {
     node.store_config =
-        (mcuedit_store_config){.flash = flash, .trust = &trust, .stack = &node.stack, .prepare = prepare, .ask = ask};
+        (mcuedit_store_config){.flash = flash, .trust = &trust, .stack = &app_stack, .prepare = prepare, .ask = ask};
     node.smp_config = (mcuedit_smp_config){
         .store = &node.store,
         .id = id,
@@ -191,8 +173,8 @@ int node_start(const char *id, const mcuedit_flash *flash)
     node.smp_config.tell = tell;
 #endif
     node.reset = 0;
-    mcuedit_stack_init(&node.stack, &MODEL_BASE, node.h, sizeof(node.h));
-    node.base_error = MODEL_START(&node.stack, app_arena);
+    mcuedit_stack_init(&app_stack, &MODEL_BASE, node.h, sizeof(node.h));
+    node.base_error = MODEL_START(&app_stack, app_arena);
     int err = mcuedit_store_open(&node.store, &node.store_config);
     mcuedit_smp_init(&node.smp, &node.smp_config);
     (void)node_who(NULL, 0);

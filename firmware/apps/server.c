@@ -30,11 +30,7 @@ static int use(void)
             return MCUEDIT_E_COMMAND;
         }
     }
-    int err = app_use(mask);
-    if (!err) {
-        port_print("ok\n");
-    }
-    return err;
+    return line_ok(app_use(mask));
 }
 
 static const line_command commands[] = {LINE_COMMANDS, {"use", use}, LINE_COMMANDS_END};

@@ -3,9 +3,11 @@
 
 #include "app.h"
 #include "line.h"
+#include "mcuedit/train.h"
 #include "port.h"
-
-#define TEXT_MAX 255u
+#ifdef MCUEDIT_PROBE
+#include "probe.h"
+#endif
 
 int32_t teach_number(void)
 {
@@ -17,37 +19,32 @@ int32_t teach_number(void)
     return byte == ' ' || byte == LINE_END ? value : -1;
 }
 
-int teach_hex(int8_t *to, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        int high = line_digit(), low = high < 0 ? high : line_digit();
-        if (low < 0) {
-            return low == LINE_END ? MCUEDIT_E_SIZE : low;
-        }
-        to[i] = (int8_t)(high << 4 | low);
-    }
-    return line_byte() == LINE_END ? MCUEDIT_OK : MCUEDIT_E_SIZE;
-}
-
 int teach_infer(void)
 {
-#if MODEL_FEATURES > 0
-    char text[TEXT_MAX];
-    uint32_t length = 0;
-    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (length == TEXT_MAX) {
-            return MCUEDIT_E_SIZE;
-        }
-        text[length++] = (char)byte;
+    int err = MODEL_FEATURES > 0 ? line_prompt() : line_hex(APP_INPUT, MODEL_INPUT_SIZE);
+    return err ? err : app_infer();
+}
+
+int teach_train(int (*step)(uint32_t macs), const void *workspace)
+{
+    int32_t macs = teach_number();
+    if (macs < 0) {
+        return MCUEDIT_E_COMMAND;
     }
-    mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
-#else
-    int err = teach_hex(APP_INPUT, MODEL_INPUT_SIZE);
-    if (err) {
+#ifdef MCUEDIT_PROBE
+    port_probe_begin();
+#endif
+    int err = step(macs == 0 ? UINT32_MAX : (uint32_t)macs);
+#ifdef MCUEDIT_PROBE
+    mcuedit_probe();
+#endif
+    if (err < 0) {
         return err;
     }
-#endif
-    return app_infer();
+    port_print(err == MCUEDIT_TRAIN_MORE ? "more " : "done ");
+    port_print_unsigned(((const mcuedit_train_state *)workspace)->step);
+    port_print("\n");
+    return MCUEDIT_OK;
 }
 
 int teach_label(char label[TEACH_LABEL], uint8_t *length)
@@ -60,14 +57,6 @@ int teach_label(char label[TEACH_LABEL], uint8_t *length)
         label[(*length)++] = (char)byte;
     }
     return MCUEDIT_OK;
-}
-
-int teach_done(int err)
-{
-    if (!err) {
-        port_print("ok\n");
-    }
-    return err;
 }
 
 void teach_print(const void *bytes, uint32_t size)

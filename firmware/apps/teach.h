@@ -10,17 +10,14 @@
 /* A number up to the next space or the end; negative: there is none. */
 int32_t teach_number(void);
 
-/* The rest of the line as `size` bytes in hexadecimal digits. */
-int teach_hex(int8_t *to, uint32_t size);
-
 /* The rest of the line as an input, and an inference. Text for a base with a text front end, else hexadecimal. */
 int teach_infer(void);
 
+/* The command `train MACS`: for about so long by `step`, to the end for 0; says how far it came. */
+int teach_train(int (*step)(uint32_t macs), const void *workspace);
+
 /* The rest of the line as a name. */
 int teach_label(char label[TEACH_LABEL], uint8_t *length);
-
-/* Says "ok" if all is well; returns `err`. */
-int teach_done(int err);
 
 /* Bytes as hexadecimal digits, and the line's end. */
 void teach_print(const void *bytes, uint32_t size);

@@ -145,7 +145,7 @@ __attribute__((noreturn, used)) void port_fault_report(uint32_t pc)
     port_print_unsigned(exception);
     port_print(" pc=0x");
     port_print_hex(pc, 8);
-    port_print("\n");
+    port_uart_write('\n');
     for (;;) {
         __asm volatile("wfi");
     }
