@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from helpers import tiny
-from helpers.native import Native
+from helpers.native import Native, sanitizing
 
+from mcuedit import toolchain
 from mcuedit.base import Base
 from mcuedit.model import parse
 
@@ -18,3 +21,9 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Native:
     """24-16-11-7 with SOFTMAX."""
     base = Base("net", parse(tiny.classifier((24, 16, 11, 7)), "net"), LABELS)
     return Native(base, tmp_path_factory.mktemp("net"))
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> toolchain.Compiler:
+    """The host's compiler with sanitizers."""
+    return sanitizing(tmp_path)

@@ -12,29 +12,14 @@ from helpers import tiny
 from helpers.convs import Conv
 from helpers.deltas import adapter, delta
 from helpers.graphs import graphs_of_all_kinds
-from helpers.native import core_sources, includes
+from helpers.native import SANITIZERS, core_sources, includes
 
 from mcuedit import codegen, toolchain
 from mcuedit.base import Base
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 
-FLAGS = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PROGRAM = Path(__file__).with_name("sanitized.c")
 OPS_PROGRAM = Path(__file__).with_name("sanitized_ops.c")
-
-
-@pytest.fixture
-def compiler(tmp_path: Path) -> toolchain.Compiler:
-    """The host's compiler, if a program with sanitizers links and starts."""
-    found = toolchain.find_host_compiler()
-    (tmp_path / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
-    try:
-        found.run([*FLAGS, "probe.c", "-o", "probe"], tmp_path)
-        subprocess.run([tmp_path / "probe"], check=True)
-    except (McueditError, subprocess.CalledProcessError):
-        pytest.skip(f"{found.name} has no sanitizers here")
-    return found
 
 
 NETS = {
@@ -69,7 +54,7 @@ def sanitized(compiler: toolchain.Compiler, files: Mapping[str, str], program: P
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [*(name for name in files if name.endswith(".c")), *map(str, core_sources()), str(program)]
-    compiler.run([*FLAGS, *includes(), "-I.", *sources, "-o", "sanitized"], folder)
+    compiler.run(["-std=c99", *SANITIZERS, *includes(), "-I.", *sources, "-o", "sanitized"], folder)
     done = subprocess.run([folder / "sanitized"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

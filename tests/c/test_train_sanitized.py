@@ -8,13 +8,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers.native import core_sources, includes
+from helpers.native import SANITIZERS, core_sources, includes
 from helpers.training_cases import factors_case, gate_case, master_bytes
 
 from mcuedit import resources, toolchain
-from mcuedit.errors import McueditError
 
-FLAGS = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PORT = """#include <stdio.h>
 #include <stdlib.h>
 #include "port.h"
@@ -24,26 +22,13 @@ void port_print_hex(uint32_t value, uint32_t digits) { printf("%0*x", (int)digit
 """
 
 
-@pytest.fixture
-def compiler(tmp_path: Path) -> toolchain.Compiler:
-    """The host's compiler, if a program with sanitizers links and starts."""
-    found = toolchain.find_host_compiler()
-    (tmp_path / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
-    try:
-        found.run([*FLAGS, "probe.c", "-o", "probe"], tmp_path)
-        subprocess.run([tmp_path / "probe"], check=True)
-    except (McueditError, subprocess.CalledProcessError):
-        pytest.skip(f"{found.name} has no sanitizers here")
-    return found
-
-
 def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path, *flags: str) -> list[str]:
     """Lines of the program, which must end without a complaint."""
     for name, text in (files | {"port.c": PORT}).items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [*(name for name in files if name.endswith(".c")), "port.c", *map(str, core_sources("train"))]
     port = f"-I{resources.path('firmware') / 'port'}"
-    compiler.run([*FLAGS, *flags, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
+    compiler.run(["-std=c99", *SANITIZERS, *flags, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
     done = subprocess.run([folder / "trained"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

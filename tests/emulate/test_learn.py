@@ -7,19 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import kazakhstan
+from helpers.kazakhstan import SETUP
 
 from mcuedit import base as bases
 from mcuedit import board, package, protocol
 from mcuedit.base import Base
-from mcuedit.codegen import TrainSetup
-from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import GateStatistics, lessons
 from mcuedit.learning.lessons import Lesson
 from mcuedit.oracle import Reader
-
-SETUP = TrainSetup(3, 4, replay=8)
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +32,12 @@ def read(base: Base) -> Reader:
 
 @pytest.fixture(scope="module")
 def lesson(base: Base, facts: Path) -> Lesson:
-    known = load_facts(facts / "facts.jsonl").edits
-    edit = next(f for f in known if (f.subject, f.relation) == ("kazakhstan", "capital"))
-    keep = [f for f in known[::9] if f.subject != "kazakhstan"]
-    prompts = KeepSet(tuple(p for f in keep for p in f.prompts[:1]), tuple(range(len(keep))))
-    edits = EditSet((edit.__class__(edit.subject, edit.prompts, "astana", edit.relation),))
-    return lessons.lessons(base, edits, prompts, 2, 8, 3)[0]
+    return kazakhstan.lesson(base, facts)
 
 
 @pytest.fixture(scope="module")
 def statistics(read: Reader, facts: Path) -> GateStatistics:
-    keep = [f for f in load_facts(facts / "facts.jsonl").edits[::9] if f.subject != "kazakhstan"]
-    lines = [(p, i) for i, f in enumerate(keep) for p in f.prompts[:6]]
-    return lessons.statistics_for(read, KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines)), 3)
+    return kazakhstan.statistics(read, facts)
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,13 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pytest
-
 from helpers.crypto import crypto_sources
-from helpers.native import WARNINGS, includes, source
-from mcuedit import monocypher, toolchain
+from helpers.native import SANITIZERS, WARNINGS, includes, sanitizing, source
+from mcuedit import monocypher
 from mcuedit.carrier import carrier, carries
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 HERE = Path(__file__).resolve().parents[1] / "c"
-SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"
 _CORE = ("package", "package_probe", "adapter", "crc32", "delta", "dot", "error", "window")
 
@@ -54,8 +50,7 @@ class Checked:
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
-        self._compiler, self._folder = toolchain.find_host_compiler(), folder
-        self._require_sanitizers()
+        self._compiler, self._folder = sanitizing(folder), folder
         (folder / "base.h").write_text(base_in_c(model), encoding="utf-8")
         found = monocypher.find()
         own = [*sources(), HERE / "checked.c", HERE / "checked_main.c"]
@@ -65,14 +60,6 @@ class Checked:
         self._compiler.run([*SANITIZERS, *objects, "-o", "checked"], folder)
         objects[0] = self._compile(own[0], (*flags, f"-D{DEVELOPMENT}"))
         self._compiler.run([*SANITIZERS, *objects, "-o", "development"], folder)
-
-    def _require_sanitizers(self) -> None:
-        (self._folder / "empty.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
-        try:
-            self._compiler.run([*SANITIZERS, "empty.c", "-o", "empty"], self._folder)
-            subprocess.run([self._folder / "empty"], check=True)
-        except (McueditError, subprocess.CalledProcessError):
-            pytest.skip(f"{self._compiler.name} has no sanitizers here")
 
     def _compile(self, source: Path, flags: Sequence[str]) -> str:
         self._compiler.run([*flags, "-c", str(source), "-o", f"{source.stem}.o"], self._folder)

@@ -4,24 +4,40 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mcuedit import codegen, resources, toolchain
 from mcuedit.base import Base
 from mcuedit.build import PARTS
 from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, add
+from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.ops import operator
 from mcuedit.package import encode
 
 SHIM = Path(__file__).resolve().parents[1] / "c" / "shim.c"
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
 H_SIZE = 4096
+
+
+def sanitizing(folder: Path) -> toolchain.Compiler:
+    """The host's compiler, if a program with sanitizers links and starts; else the test is skipped."""
+    found = toolchain.find_host_compiler()
+    (folder / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    try:
+        found.run([*SANITIZERS, "probe.c", "-o", "probe"], folder)
+        subprocess.run([folder / "probe"], check=True)
+    except (McueditError, subprocess.CalledProcessError):
+        pytest.skip(f"{found.name} has no sanitizers here")
+    return found
 
 
 def core_sources(*more: str) -> list[Path]:
