@@ -64,6 +64,17 @@ class Session(Protocol):
     ) -> None: ...
 
 
+def expect(session: Session, expected: str) -> None:
+    """Reads the next line, which must be this.
+
+    Raises:
+        McueditError: it is not.
+    """
+    line = session.read_line()
+    if line != expected:
+        raise McueditError(f"the firmware said {line[:80]!r} instead of {expected!r}", "")
+
+
 class Console:
     """What a UART said, cut into lines."""
 

@@ -21,6 +21,7 @@ from mcuedit.delta import Adapter
 from mcuedit.emulate import open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
 from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.session import expect
 from mcuedit.errors import McueditError
 
 READY = "mcuedit ready"
@@ -80,7 +81,7 @@ class VirtualDevice:
             self._folder.cleanup()
             raise
         try:
-            self._expect(READY)
+            expect(self._session, READY)
         except BaseException:
             self.close()
             raise
@@ -88,7 +89,7 @@ class VirtualDevice:
     def use(self, active: Sequence[bool]) -> None:
         bits = sum(on << i for i, on in enumerate(check_active(active, self._adapters)))
         self._session.write(f"use {bits:x}\n".encode())
-        self._expect("ok")
+        expect(self._session, "ok")
 
     def ask(self, prompts: Sequence[str]) -> list[Answer]:
         check_text(self._base)
@@ -155,11 +156,6 @@ class VirtualDevice:
         if found != word:
             raise McueditError(f"the firmware said {line[:80]!r} instead of {word!r}", "")
         return rest
-
-    def _expect(self, expected: str) -> None:
-        line = self._session.read_line()
-        if line != expected:
-            raise McueditError(f"the firmware said {line[:80]!r} instead of {expected!r}", "")
 
 
 def _line(prompt: str) -> bytes:

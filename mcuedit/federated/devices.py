@@ -18,6 +18,8 @@ from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.session import expect
+from mcuedit.emulate.virtual import READY
 from mcuedit.errors import McueditError
 from mcuedit.federated.simulate import Example, Part
 
@@ -47,7 +49,7 @@ class Devices:
             built = build_app("federate", base, [adapter], machine, Path(self._folder.name))
             for _ in range(count):
                 self._sessions.append(open_session(emulator, machine, built.elf))
-                _expect(self._sessions[-1], "mcuedit ready")
+                expect(self._sessions[-1], READY)
         except BaseException:
             self.close()
             raise
@@ -81,10 +83,10 @@ class Devices:
 
 def _gradient(session: Session, part: Part) -> Int64Array:
     session.write(b"b " + part.delta.b.tobytes().hex().encode() + b"\n")
-    _expect(session, "ok")
+    expect(session, "ok")
     session.write(b"".join(_fix(example) for example in part.examples))
     for _ in part.examples:
-        _expect(session, "ok")
+        expect(session, "ok")
     session.write(b"sum\n")
     word, _, late_and_sums = session.read_line().partition(" ")
     if word != "sum":
@@ -95,9 +97,3 @@ def _gradient(session: Session, part: Part) -> Int64Array:
 
 def _fix(example: Example) -> bytes:
     return f"fix {example.wanted} {example.prompt}\n".encode()
-
-
-def _expect(session: Session, expected: str) -> None:
-    line = session.read_line()
-    if line != expected:
-        raise McueditError(f"the firmware said {line[:80]!r} instead of {expected!r}", "")
