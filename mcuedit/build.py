@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcuedit import cmsis_nn, monocypher, resources, zcbor
+from mcuedit.apps import APPS
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.link import GENERATED, Footprint, footprint, link
@@ -19,25 +20,6 @@ from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_h
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
-PARTS = ("src", "engine", "store", "train", "learn", "federate")  # of firmware/: folders of the library
-_APPS = {
-    "server": ("app.c", "answer.c", "line.c", "server.c"),
-    "selftest": ("app.c", "answer.c", "selftest.c"),
-    "host": ("app.c", "answer.c", "host.c"),
-    "federate": ("answer.c", "line.c", "federate.c"),
-    "learn": ("answer.c", "line.c", "teach.c", "learn.c"),
-    "learner": ("node.c", "answer.c", "line.c", "teach.c", "lesson.c", "device.c"),
-    "device": ("node.c", "answer.c", "line.c", "device.c"),
-    "udp": ("node.c", "answer.c", "udp.c", "udp_flash.c"),
-}
-_PARTS_OF = {  # beside src and engine
-    "device": ("store",),
-    "federate": ("federate",),
-    "learn": ("train",),
-    "learner": ("store", "train", "learn"),
-    "udp": ("store",),
-}
-_UPDATABLE = ("device", "learner", "udp")  # those with a store, a transport and cryptography
 
 
 @dataclass(frozen=True)
@@ -80,11 +62,9 @@ def build(
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
     probes = "MCUEDIT_PROBE" in defines
-    defines = (*defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
-    defines = (*defines, *(("MCUEDIT_CORE_ERRORS_ONLY",) if app == "server" else ()))
-    defines = (*defines, *(("NODE_LEARNS",) if app == "learner" else ()))
+    defines = (*defines, *APPS[app].defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
     external, external_flags = _external(app)
-    hand_written = [*(_apps(app) if app else []), *_core(app), *_port(board, probes, tflm), *external]
+    hand_written = [*_apps(app), *_core(app), *_port(board, probes, tflm), *external]
     if tflm:
         hand_written += [*_folder("tflm", "*.cc"), *_folder("apps", "tflm.cc")]
     arm = None if tflm else cmsis_nn.find()
@@ -169,15 +149,15 @@ def _shared(
     return library
 
 
-def _apps(app: str) -> list[Path]:
-    more = ("smp", "crypto") if app in _UPDATABLE else ()
-    own = [resources.path("firmware") / "apps" / name for name in _APPS[app]]
+def _apps(app: str | None) -> list[Path]:
+    more = ("smp", "crypto") if APPS[app].updatable else ()
+    own = [resources.path("firmware") / "apps" / name for name in APPS[app].files]
     return own + [source for folder in more for source in _folder(folder, "*.c")]
 
 
 def _external(app: str | None) -> tuple[list[Path], tuple[str, ...]]:
     """Sources that others wrote, and the flags with which every file finds their headers."""
-    if app not in _UPDATABLE:
+    if not APPS[app].updatable:
         return [], ()
     cbor, crypto = zcbor.find(), monocypher.find()
     return [*cbor.sources, *crypto.sources], (*cbor.flags, *crypto.flags)
@@ -185,12 +165,12 @@ def _external(app: str | None) -> tuple[list[Path], tuple[str, ...]]:
 
 def _freestanding(app: str | None) -> tuple[str, ...]:
     """Where no C library is linked, its headers are ours: zcbor wants some."""
-    return ("-isystem", str(resources.path("firmware") / "smp" / "libc")) if app in _UPDATABLE else ()
+    return ("-isystem", str(resources.path("firmware") / "smp" / "libc")) if APPS[app].updatable else ()
 
 
 def _core(app: str | None) -> list[Path]:
-    """The library, as much of it as an app needs; all of it for a main of unknown wants."""
-    parts = ("src", "engine", *_PARTS_OF.get(app, ())) if app else PARTS
+    """The library, as much of it as an app needs."""
+    parts = dict.fromkeys(("src", "engine", *APPS[app].parts))
     return [source for folder in parts for source in _folder(folder, "*.c")]
 
 
@@ -211,7 +191,7 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     if opt not in _OPTIMIZATIONS:
         raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
-    includes = (f"-I{firmware / folder}" for folder in ("include", *PARTS, "port", "apps", "smp", "tflm"))
+    includes = (f"-I{firmware / folder}" for folder in ("include", *resources.LIBRARY, "port", "apps", "smp", "tflm"))
     sections = ("-ffunction-sections", "-fdata-sections")
     return ("-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 

@@ -9,6 +9,8 @@ from mcuedit.errors import McueditError
 
 _PACKAGE = Path(__file__).resolve().parent
 
+LIBRARY = ("src", "engine", "store", "train", "learn", "federate")  # folders of firmware/ that are its library
+
 
 def path(name: str) -> Path:
     """The folder `name`: in a wheel below mcuedit/_data, in a checkout beside the package.

@@ -31,7 +31,6 @@ _FILES: Mapping[str, Mapping[str, str]] = {
 PROJECTS = tuple(_FILES)
 _FLAT = ("arduino", "platformio")  # one folder src is all that compilers look into
 _OF_FIRMWARE = {"cmake": ("CMakeLists.txt", "mcuedit-config.cmake"), "make": ("mcuedit.mk",)}
-_LIBRARY = ("src", "engine", "store", "train", "learn", "federate")  # of firmware/
 _CODE = (".c", ".cc")
 _MAIN = "main.cc"
 
@@ -176,8 +175,8 @@ def _runtime(names: list[str], root: str) -> list[Part]:
         starts = tuple(f"{root}{folder}/" for folder in folders)
         return tuple(name for name in names if name.startswith(starts) and name.endswith(suffix))
 
-    sources = among(".c", *_LIBRARY)
-    private = tuple(f"{root}{f}" for f in _LIBRARY if among(".c", f))
+    sources = among(".c", *resources.LIBRARY)
+    private = tuple(f"{root}{f}" for f in resources.LIBRARY if among(".c", f))
     title = "The runtime: adds gated low-rank INT8 deltas to a frozen INT8 model"
     core = Part("mcuedit", title, "Runtime", "", True, sources, among(".h", "include"), (f"{root}include",), private)
     if not (wrapper := among(".cc", "tflm")):

@@ -63,7 +63,7 @@ def render_trainable(
         keep.append(gate[1].tap_tensor(base))
     if factors:
         keep.append(model.ops[factors.op].inputs[0])
-        exported = (factors.op, *(link.index for link in links(model, factors.op)))
+        exported = factors.ops(model)
     files = render_base(base, keep=keep, exported=exported)
     if gate:
         files |= render_train(base, *gate, keep=keep)
@@ -82,9 +82,8 @@ def render_tflm_trainable(
     """
     files = render_train(base, *gate, runtime="tflm") if gate else {}
     if factors:
-        found = (factors.op, *(link.index for link in links(base.model, factors.op)))
         files |= render_factors(base, factors, runtime="tflm")
-        files[f"{base_names(base.name).stem}_ops.c"] = render_ops(base, found)
+        files[f"{base_names(base.name).stem}_ops.c"] = render_ops(base, factors.ops(base.model))
     return files
 
 
@@ -136,10 +135,13 @@ class FactorSetup:
     replay_least: int = 1
     replay_changed: int = 0
 
+    def ops(self, model: Model) -> tuple[int, ...]:
+        """The trained op and those behind it."""
+        return (self.op, *(link.index for link in links(model, self.op)))
+
     def render_base(self, base: Base) -> dict[str, str]:
         """The base with what training reads of it."""
-        found = (self.op, *(link.index for link in links(base.model, self.op)))
-        return render_base(base, keep=(base.model.ops[self.op].inputs[0],), exported=found)
+        return render_base(base, keep=(base.model.ops[self.op].inputs[0],), exported=self.ops(base.model))
 
 
 def render_factors(

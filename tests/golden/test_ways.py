@@ -23,7 +23,6 @@ from helpers.native import WARNINGS
 
 from mcuedit import codegen, emission, resources, tflm, toolchain
 from mcuedit.atomic import write_folder
-from mcuedit.build import PARTS
 from mcuedit.codegen import projects, render
 from mcuedit.errors import McueditError
 
@@ -79,7 +78,7 @@ def test_the_sources_of_firmware_are_all_built() -> None:
         (FIRMWARE / name).read_text(encoding="utf-8")
         for name in ("CMakeLists.txt", "mcuedit.mk", "zephyr/CMakeLists.txt")
     )
-    for part in PARTS:
+    for part in resources.LIBRARY:
         assert f" {part}" in cmake.split("mcuedit_parts", 1)[1].splitlines()[0]
         assert f" {part}" in make.split("MCUEDIT_PARTS", 1)[1].splitlines()[0]
         assert all(f"{path.relative_to(FIRMWARE)}" in zephyr for path in FIRMWARE.glob(f"{part}/*.c"))

@@ -23,7 +23,6 @@ from helpers.crypto import crypto_sources
 from helpers.native import source
 from mcuedit import codegen, resources, zcbor
 from mcuedit.base import Base
-from mcuedit.build import PARTS
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"
 TARGETS = ("package", "adapter", "journal", "smp")
@@ -108,7 +107,7 @@ class Fuzzers:
     def _objects(self, sources: Any, *flags: str) -> list[str]:
         """Compiles what is not there yet."""
         firmware = resources.path("firmware")
-        includes = [f"-I{firmware / name}" for name in ("include", *PARTS, "smp")]
+        includes = [f"-I{firmware / name}" for name in ("include", *resources.LIBRARY, "smp")]
         command = [CLANG, *(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes, f"-I{HERE}", "-I."]
 
         def compile_one(source: Path) -> str:

@@ -14,7 +14,6 @@ import pytest
 
 from mcuedit import codegen, resources, toolchain
 from mcuedit.base import Base
-from mcuedit.build import PARTS
 from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, add
 from mcuedit.errors import McueditError
@@ -48,13 +47,13 @@ def core_sources(*more: str) -> list[Path]:
 
 def source(name: str) -> Path:
     """A hand-written C file of the library, without its suffix, in whichever folder it lies."""
-    (found,) = (p for folder in PARTS for p in resources.path("firmware").glob(f"{folder}/{name}.c"))
+    (found,) = (p for folder in resources.LIBRARY for p in resources.path("firmware").glob(f"{folder}/{name}.c"))
     return found
 
 
 def includes() -> list[str]:
     """Include paths of the library."""
-    return [f"-I{resources.path('firmware') / folder}" for folder in ("include", *PARTS)]
+    return [f"-I{resources.path('firmware') / folder}" for folder in ("include", *resources.LIBRARY)]
 
 
 class Native:
