@@ -10,9 +10,10 @@
 #include "crc32.h"
 #include "journal.h"
 
-#define SIZE  ((uint32_t)sizeof(mcuedit_record))
-#define ROOM  (SIZE <= 128u ? 128u : 256u) /* from one record to the next: pages are whole numbers of it */
-#define TRIES 4                            /* erases and places for a record before the flash is given up */
+#define SIZE         ((uint32_t)sizeof(mcuedit_record))
+#define ROOM         (SIZE <= 128u ? 128u : 256u) /* from one record to the next: pages are whole numbers of it */
+#define TRIES        4                            /* erases and places for a record before the flash is given up */
+#define SEQUENCE_END UINT32_MAX                   /* no record has it: erased flash does */
 
 typedef char state_has_no_gaps[sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS ? 1 : -1];
 typedef char record_is_whole_units[sizeof(mcuedit_record) % 32 == 0 ? 1 : -1];
@@ -50,7 +51,7 @@ void mcuedit_journal_open(mcuedit_store *store)
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
     for (uint32_t place = 0; place != store->end; place += ROOM) {
-        if (is_record(flash, place, &record, store->state.sequence, UINT32_MAX)) {
+        if (is_record(flash, place, &record, store->state.sequence, SEQUENCE_END)) {
             hold(store, &record, place);
         }
     }
@@ -75,7 +76,7 @@ static bool write(const mcuedit_flash *flash, uint32_t place, mcuedit_record *re
     record->crc = crc_of(flash, record);
     return flash->program(flash->context, place, record, SIZE) == 0 &&
            (!flash->sync || flash->sync(flash->context) == 0) &&
-           is_record(flash, place, &back, record->sequence, UINT32_MAX);
+           is_record(flash, place, &back, record->sequence, SEQUENCE_END);
 }
 
 static bool is_blank(const mcuedit_flash *flash, uint32_t place)
@@ -95,6 +96,9 @@ int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
     const mcuedit_flash *flash = store->config->flash;
     const mcuedit_trust *trust = store->config->trust;
     uint8_t digest[32];
+    if (store->state.sequence == SEQUENCE_END) {
+        return MCUEDIT_E_FLASH;
+    }
     record->sequence = store->state.sequence;
     __builtin_memcpy(record->chain, store->state.chain, sizeof(record->chain));
     trust->sha256(trust->context, record, RECORD_CRC, digest);

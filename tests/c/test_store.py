@@ -6,6 +6,8 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import random
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -307,6 +309,26 @@ def test_any_flash_contents_are_an_empty_store(library: Path) -> None:
         assert list(device.look().masks) == [0, 0]
         assert device.call("activate", 1, 1, 100) == "E_STATE"
         confirm(device, slot(device, A))
+
+
+def test_the_journal_ends_at_the_last_sequence_number(library: Path) -> None:
+    device = Device(library)
+    record = bytearray(128)  # of an empty store
+    struct.pack_into("<I", record, 0, 0xFFFF_FFF8)
+    size, slots = device.geometry[2:4]
+    struct.pack_into("<I", record, 28, zlib.crc32(record[32:], zlib.crc32(record[:28], size + slots)))
+    device.lib.device_fill(bytes(record), len(record))
+    assert device.boot() == "OK"
+    a = slot(device, A)  # takes two records
+    confirm(device, a)  # two
+    assert [device.call("erase", 5) for _ in range(3)] == ["OK", "OK", "E_FLASH"]
+    assert device.boot() == "OK"
+    before = device.look()
+    assert (before.sequence, before.masks[0]) == (0xFFFF_FFFF, 1 << a)
+    assert device.call("activate", 0, 1, 100) == "E_FLASH"
+    after = device.look()
+    assert after.masks[1] == 0  # obeyed until the next reset
+    assert after.operations == before.operations  # nothing is worn in vain
 
 
 def test_geometries_that_do_not_fit_are_refused(library: Path) -> None:
