@@ -31,11 +31,11 @@ APPS: Mapping[str | None, App] = {
     "selftest": App(("app.c", "answer.c", "selftest.c")),
     "host": App(("app.c", "answer.c", "host.c")),
     "federate": App(("answer.c", "line.c", "federate.c"), ("federate",)),
-    "learn": App(("answer.c", "line.c", "teach.c", "learn.c"), ("train",)),
+    "learn": App(("answer.c", "line.c", "teach.c", "learn.c"), ("train",), ("MCUEDIT_FAST_ROWS=1",)),
     "learner": App(
         ("node.c", "answer.c", "line.c", "teach.c", "lesson.c", "device.c"),
         ("store", "train", "learn"),
-        ("NODE_LEARNS",),
+        ("NODE_LEARNS", "MCUEDIT_FAST_ROWS=1"),
         updatable=True,
     ),
     "device": App(("node.c", "answer.c", "line.c", "device.c"), ("store",), updatable=True),

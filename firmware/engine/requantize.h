@@ -63,7 +63,7 @@ static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t chann
     vstrbq_s32(y, high);
 }
 
-#elif defined(MCUEDIT_DOT_DSP) && !defined(__OPTIMIZE_SIZE__)
+#elif defined(MCUEDIT_DOT_DSP) && MCUEDIT_FAST_ROWS
 
 /* One quick output; `offset` is 2 * zero point + 1. */
 static inline int8_t mcuedit_requantized(int32_t sum, int32_t m, int32_t s, int32_t offset)

@@ -10,6 +10,15 @@
 
 #include "dot.h"
 
+/* 1: FULLY_CONNECTED takes four rows at once, too: 800 bytes against half of the time. Not by default at -Os. */
+#ifndef MCUEDIT_FAST_ROWS
+#ifdef __OPTIMIZE_SIZE__
+#define MCUEDIT_FAST_ROWS 0
+#else
+#define MCUEDIT_FAST_ROWS 1
+#endif
+#endif
+
 /* Of four neighbouring rows or channels. By value: they stay in registers. */
 #ifdef MCUEDIT_DOT_MVE
 typedef int32x4_t mcuedit_sums;

@@ -132,24 +132,18 @@ static bool gather(const mcuedit_train_f *train)
 /* The gradient at h of one row, from that at its output. */
 static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h)
 {
-    const mcuedit_train_master *b = train->b;
     for (uint32_t k = 0; k < train->rank; k++) {
-        train->at_h[k] = 0;
-    }
-    for (uint32_t i = 0; i < train->n_out; i++) {
-        for (uint32_t k = 0; k < train->rank; k++) {
-            train->at_h[k] += g[i] * ((int32_t)*b++ >> FACTOR_Q);
+        const mcuedit_train_master *b = train->b + k;
+        int32_t sum = 0;
+        for (uint32_t i = 0; i < train->n_out; i++, b += train->rank) {
+            sum += g[i] * ((int32_t)*b >> FACTOR_Q);
         }
-    }
-    for (uint32_t k = 0; k < train->rank; k++) {
-        if (h[k] <= train->least || h[k] >= 127) {
-            train->at_h[k] = 0;
-        }
+        train->at_h[k] = h[k] <= train->least || h[k] >= 127 ? 0 : sum;
     }
 }
 
 /* A master within its bounds. Returns whether it met one. */
-static inline bool set(mcuedit_train_master *master, wide to)
+static inline __attribute__((always_inline)) bool set(mcuedit_train_master *master, wide to)
 {
     wide most = FACTOR_MOST;
     *master = (mcuedit_train_master)(to > most ? most : to < -most ? -most : to);
@@ -170,17 +164,18 @@ static void move_b(const mcuedit_train_f *train, int32_t rate)
     for (uint32_t k = 0; k < train->rank; k++) {
         h[k] = train->h[k];
     }
-    int32_t unit = to_peak(h, train->rank), half = 8192;
+    int32_t unit = to_peak(h, train->rank);
+    bool stochastic = train->factors->stochastic, met = false;
     for (uint32_t k = 0; k < train->rank; k++) {
         h[k] = (h[k] * unit) >> 16;
     }
     for (uint32_t i = 0; unit != 0 && i < train->n_out; i++) {
         int32_t step = rate * train->g[i];
         for (uint32_t k = 0; k < train->rank; k++, b++) {
-            half = train->factors->stochastic ? half_of(train, 14) : half;
-            train->state->saturated |= set(b, *b - cut(step * h[k], half, 14));
+            met |= set(b, *b - cut(step * h[k], stochastic ? half_of(train, 14) : 8192, 14));
         }
     }
+    train->state->saturated |= met;
 }
 
 /* As mcuedit_train_move, for what that does not do. */
