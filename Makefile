@@ -9,19 +9,26 @@ C_FILES = $(shell find firmware -name '*.[ch]' -o -name '*.cc')
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test lint fuzz sources clean
+.PHONY: help demo test test-all lint fuzz sources clean
 help:
-	@echo "make demo    repair a real fact on a virtual Cortex-M4, end to end"
-	@echo "make test    run every test"
-	@echo "make fuzz    feed each parser of the device FUZZ_SECONDS of mutated input (60; needs clang)"
-	@echo "make lint    check style, types, import order and C formatting"
-	@echo "make clean   remove what the other targets left, .venv included"
+	@echo "make demo      repair a real fact on a virtual Cortex-M4, end to end"
+	@echo "make test      run every test but long sweeps, on all cores"
+	@echo "make test-all  run every test"
+	@echo "make fuzz      feed each parser of the device FUZZ_SECONDS of mutated input (60; needs clang)"
+	@echo "make lint      check style, types, import order and C formatting"
+	@echo "make clean     remove what the other targets left, .venv included"
 
 demo: $(STAMP)
 	@$(BIN)/mcuedit demo
 
+# A worker for each core. One that is done takes over tests of another; what took longest is told at the end.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
+
 test: $(STAMP) sources
-	@$(BIN)/python -m pytest
+	@$(PYTEST) -m 'not slow'
+
+test-all: $(STAMP) sources
+	@$(PYTEST)
 
 # C sources of others that tests build; fetched once.
 sources: $(STAMP)

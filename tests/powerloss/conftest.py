@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import pytest
 
-FIGURES = pytest.StashKey[list[str]]()
+FIGURES = "figures"
 
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> list[str]:
     """Lines for the end of the report."""
-    return request.config.stash.setdefault(FIGURES, [])
+    lines: list[str] = []
+    request.node.user_properties.append((FIGURES, lines))  # goes with the report from a worker to who prints
+    return lines
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(f"power cuts: {line}")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for line in dict(report.user_properties).get(FIGURES, []):
+            terminalreporter.write_line(f"power cuts: {line}")
