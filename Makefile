@@ -4,7 +4,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := $(VENV)/.demo
 STAMP := $(VENV)/.installed
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+# zig is larger than all the rest: only where a compiler is missing.
+ZIG := $(if $(shell command -v arm-none-eabi-gcc && command -v cc),,[zig])
 C_FILES = $(shell find firmware -name '*.[ch]' -o -name '*.cc')
 
 FUZZ_SECONDS ?= 60
@@ -18,7 +22,7 @@ help:
 	@echo "make lint      check style, types, import order and C formatting"
 	@echo "make clean     remove what the other targets left, .venv included"
 
-demo: $(STAMP)
+demo: $(DEMO)
 	@$(BIN)/mcuedit demo
 
 # A worker for each core. One that is done takes over tests of another; what took longest is told at the end.
@@ -45,13 +49,20 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 
-$(STAMP): pyproject.toml
+# What the demo needs.
+$(DEMO): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "mcuedit needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 2; }
-	@echo "Setting up $(VENV): once, some minutes (tensorflow is large) ..."
+	@echo "Setting up $(VENV): once, about a minute ..."
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "python3 -m venv failed: install python3-venv, or choose another with make PYTHON=..." >&2; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(PIP) -e '.$(ZIG)'
+	@touch $@
+
+# What tests and linters need beside it.
+$(STAMP): $(DEMO)
+	@echo "Setting up what tests and linters need: once, a minute or two ..."
+	@$(PIP) -e '.[dev]'
 	@touch $@
 
 clean:

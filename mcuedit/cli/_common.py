@@ -13,6 +13,7 @@ import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One flat JSON object on stdout.")
 
@@ -60,7 +61,10 @@ def _plain(value: Any) -> Any:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: Sequence[str] = ()) -> Table:
-    """A plain table: numbers to the right, the columns named in `left` (and the first one) to the left."""
+    """A plain table: numbers to the right, the columns named in `left` (and the first one) to the left.
+
+    Cells are shown as they are: brackets in them are no markup.
+    """
     made = Table(
         title=title or None,
         title_justify="left",
@@ -74,7 +78,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
         text = i == 0 or column in left
         made.add_column(column, justify="left" if text else "right", overflow="fold")
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return made
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
-from rich.markup import escape
 
 from mcuedit.cli._common import note, print_json, stdout, table
 from mcuedit.errors import McueditError
@@ -141,7 +140,7 @@ def slot_table(status: Status) -> object:
         (
             s.index,
             s.state + ("*" if s.index in status.active else ""),
-            escape(title(s)) if s.state != "empty" else "",
+            title(s) if s.state != "empty" else "",
             s.counter or "",
             f"{s.size:,}" if s.size else "",
             s.key[:12],

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from mcuedit import base, keys, zoo
 from mcuedit.base import Base
 from mcuedit.cli._common import print_json, stdout, table
@@ -100,7 +102,7 @@ def composition_table(found: Package) -> object:
 def show_identity(found: Package, signature: str) -> None:
     """The head of every report on a package."""
     out = stdout()
-    out.print(f"[bold]{found.name}[/] {found.version}  security counter {found.counter}, {found.size:,} bytes")
+    out.print(f"[bold]{escape(found.name)}[/] {found.version}  security counter {found.counter}, {found.size:,} bytes")
     out.print(f"for base   {found.base_sha256}")
     out.print(f"digest     {found.digest}")
     out.print(f"signed by  {found.key_sha256}")

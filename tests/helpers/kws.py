@@ -7,6 +7,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 SAMPLES = 16000  # one second
 _WINDOW, _STRIDE, _MELS, _COEFFICIENTS = 480, 320, 40, 10  # 30 ms every 20 ms
@@ -21,8 +22,7 @@ def read(path: Path) -> np.ndarray:
 
 def features(waves: np.ndarray) -> np.ndarray:
     """MFCCs as the model was trained on: float32[n, 16000], any loudness, to float32[n, 49, 10, 1]."""
-    import tensorflow as tf
-
+    tf = pytest.importorskip("tensorflow", reason="tensorflow is not installed: pip install 'mcuedit[tensorflow]'")
     loud = waves / np.maximum(waves.max(axis=1, keepdims=True), 1e-9)
     spectra = tf.abs(tf.signal.stft(loud.astype(np.float32), _WINDOW, _STRIDE))
     mels = tf.signal.linear_to_mel_weight_matrix(_MELS, spectra.shape[-1], SAMPLES, 20.0, 4000.0)
