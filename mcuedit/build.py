@@ -215,7 +215,7 @@ def _compile(
     # zig looks up the headers of a cached object by their relative paths in the folder of its first build, and would
     # take that object for the next base, too. The macro, which nothing reads, tells the two apart.
     key = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
-    on_generated = (f"-I{GENERATED}", f"-DMCUEDIT_SOURCES=0x{key}")
+    on_generated = (f"-I{GENERATED}", *([f"-DMCUEDIT_SOURCES=0x{key}"] if compiler.name == "zig" else []))
     jobs: dict[str, tuple[str, Sequence[str]]] = {}
     for source in hand_written:
         folder = source.parent.name

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcuedit import resources
 from mcuedit.atomic import write_folder
 from mcuedit.errors import McueditError
 
@@ -78,8 +79,7 @@ def present() -> Monocypher | None:
 
 
 def _kept() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "mcuedit" / f"{PACKAGE}-{VERSION}"
+    return resources.cache() / f"{PACKAGE}-{VERSION}"
 
 
 def _matches(path: Path, sha256: str) -> bool:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folders that belong to the package but are no Python: templates, firmware, boards."""
+"""The folders that belong to the package but are no Python: templates, firmware, boards; and its cache."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mcuedit.errors import McueditError
@@ -22,3 +23,13 @@ def path(name: str) -> Path:
         if (root / name).is_dir():
             return root / name
     raise McueditError(f"this installation of mcuedit has no {name}/", "install it again")
+
+
+def cache() -> Path:
+    """The folder of what can be had again; it need not exist.
+
+    Raises:
+        RuntimeError: there is no home.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "mcuedit"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mcuedit import objects
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.tflm import Library, cxx_flags
@@ -47,13 +48,14 @@ class Compiler:
         return board.zig if self.name == "zig" else board.gcc
 
     def compile(self, arguments: Sequence[str], folder: Path) -> None:
-        """Compiles C, or C++ if a source among the arguments is called .cc.
+        """Compiles C, or C++ if a source among the arguments is called .cc; takes the object if it was made before.
 
         Raises:
             McueditError: it failed.
         """
         is_cxx = any(argument.endswith(".cc") for argument in arguments)
-        self._run((*self.cxx,) if is_cxx else (*self.command, "-std=c99"), arguments, folder)
+        command = self.cxx if is_cxx else (*self.command, "-std=c99")
+        objects.once(command, arguments, folder, lambda: self._run(command, arguments, folder))
 
     def run(self, arguments: Sequence[str], folder: Path) -> None:
         """Runs it in `folder`.
