@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mcuedit import textfile
 from mcuedit.atomic import write_folder
 from mcuedit.delta import Adapter, Delta
 from mcuedit.errors import McueditError
@@ -74,7 +75,7 @@ def load(path: str | Path) -> Adapter:
     from safetensors.numpy import load as from_safetensors
 
     try:
-        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))["mcuedit"]
+        config = _config(path)
         if config["format"] != _FORMAT:
             raise McueditError(f"{path}: adapter format {config['format']} is unknown", "use the mcuedit that wrote it")
         tensors = from_safetensors((path / TENSORS).read_bytes())
@@ -86,6 +87,29 @@ def load(path: str | Path) -> Adapter:
         raise McueditError(f"{path}: no adapter ({error.strerror or error})", hint) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError) as error:
         raise McueditError(f"{path}: damaged adapter ({error})", "train it again, or restore the folder") from error
+
+
+def _config(path: Path) -> Any:
+    """Our part of the configuration."""
+    whole = textfile.parse_json(textfile.decode((path / CONFIG).read_bytes(), str(path / CONFIG)))
+    if "mcuedit" not in whole and "peft_type" in whole and not _has_our_tensors(path):
+        of = f" for {whole['base_model_name_or_path']}" if whole.get("base_model_name_or_path") else ""
+        raise McueditError(
+            f"{path}: a {whole['peft_type']} adapter{of} of Hugging Face PEFT, not one of mcuedit",
+            "train one for an int8 base: mcuedit edit BASE --edits F.jsonl --keep K.jsonl -o DIR",
+        )
+    return whole["mcuedit"]
+
+
+def _has_our_tensors(path: Path) -> bool:
+    """Whether the tensors are named as `save` names them: then the configuration is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path / TENSORS, "numpy") as file:
+            return all(name.startswith("delta.") for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return False
 
 
 def _delta(scalars: Mapping[str, Any], tensors: Mapping[str, np.ndarray], group: str) -> Delta:

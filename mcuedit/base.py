@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import features, model
+from mcuedit import features, model, textfile
 from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 MODEL, LABELS, PREPROCESS = "model.tflite", "labels.txt", "preprocess.json"
+_MEND = "mend it, or take it out of the folder"
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,20 @@ def load(path: str | Path) -> Base:
     return Base(path.resolve().name, loaded, _labels(path, loaded), _features(path, loaded), path)
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise McueditError(f"{file}: byte {error.start} is not UTF-8", "save it as UTF-8") from error
-    except OSError as error:
-        raise McueditError(f"{file}: {error.strerror or error}", "mend it, or take it out of the folder") from error
-
-
 def _labels(folder: Path, loaded: Model) -> tuple[str, ...] | None:
     file = folder / LABELS
     if not file.exists():
         return None
-    labels = tuple(_text(file).splitlines())
+    lines = textfile.read(file, _MEND).split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    labels = tuple(line.strip() for line in lines)  # an answer has no blanks around it, neither here nor on a device
     if len(labels) != loaded.output.size:
         raise McueditError(
             f"{file}: {len(labels)} labels, the model has {loaded.output.size} classes", "one label a line"
         )
+    if "" in labels:
+        raise McueditError(f"{file}:{labels.index('') + 1}: an empty label", "give each class a name of its own")
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise McueditError(f"{file}: label {twice!r} stands twice", "give each class a name of its own")
@@ -90,8 +86,9 @@ def _features(folder: Path, loaded: Model) -> int | None:
     file = folder / PREPROCESS
     if not file.exists():
         return None
+    text = textfile.read(file, _MEND)
     try:
-        spec = json.loads(_text(file))
+        spec = textfile.parse_json(text)
         kind, version, n = spec["kind"], spec["version"], spec["features"]
     except (ValueError, KeyError, TypeError) as error:
         raise McueditError(f"{file}: malformed ({error})", "it needs kind, version and features") from error

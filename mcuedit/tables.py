@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mcuedit import textfile
 from mcuedit.errors import McueditError
 
 
@@ -17,9 +18,10 @@ def read(path: Path, example: str) -> Table:
         McueditError: it cannot be read, or is no TOML; `example` is the file to look at.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise McueditError(f"{path}: {error}", f"see {example} for the form") from error
+        raw = tomllib.loads(textfile.read(path, f"see {example} for the form"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise McueditError(f"{path}: {what}", f"see {example} for the form") from error
     return Table(path, "", raw)
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_MOST_NOTES = 20
 json_option = click.option("--json", "as_json", is_flag=True, help="One flat JSON object on stdout.")
 
 
@@ -44,8 +45,10 @@ def note(text: str) -> None:
 
 
 def notes(texts: Iterable[str]) -> None:
-    """Several notes."""
-    for text in texts:
+    """Several notes; of very many the first ones, and how many more there are."""
+    told = list(texts)
+    more = len(told) - _MOST_NOTES
+    for text in told[:_MOST_NOTES] + ([f"... and {more:,} more"] if more > 0 else []):
         note(text)
 
 

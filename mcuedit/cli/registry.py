@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mcuedit import atomic
+from mcuedit import atomic, textfile
 from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.cli._files import PATH
@@ -115,10 +115,7 @@ def export(output: Path | None, as_json: bool) -> None:
 @json_option
 def import_(path: Path, as_json: bool) -> None:
     """Add what `mcuedit registry export` wrote; what is known stays."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise McueditError(f"{path}: {error}", "give what 'mcuedit registry export' wrote") from error
+    lines = textfile.read(path, "give what 'mcuedit registry export' wrote").split("\n")
     with open_registry() as registry:
         new = registry.load(iter(lines))
     if as_json:

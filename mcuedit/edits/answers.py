@@ -7,14 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
+from functools import partial
 
-from mcuedit.edits.sets import EditSet
+from mcuedit.edits.sets import Edit, EditSet, bag_of_words
 from mcuedit.errors import McueditError
 
 _SPARE = re.compile(r"<spare \d+>")
 _TYPO = 0.85  # similarity from which an unknown answer is taken for a misspelt label
 _TYPO_SWAPPED = 0.7  # the same for one made of the same letters, which the ratio undervalues
 _LABEL_BYTES = 255  # SPEC.md, section 3
+_SHOWN = 40  # characters of an answer in a message
 
 
 @dataclass(frozen=True)
@@ -47,33 +49,47 @@ def resolve_answers(
 ) -> Answers:
     """Finds the class of every edit's new answer.
 
-    An answer is a label as it is written (that of a spare slot too), or else up to case. One that is no label is a new
-    name and takes the next free spare slot, unless it looks like a misspelt label: then it is refused, with the
-    suggestion.
+    A JSON integer is the number of a class; of a base without labels every answer is. Any other answer is a label as it
+    is written (that of a spare slot too), or else up to case. One that is no label is a new name and takes the next
+    free spare slot, unless it looks like a misspelt label: then it is refused, with the suggestion.
 
     Args:
-        labels: of the base, one per class; None: answers are class numbers.
+        labels: of the base, one per class, or None.
         taken: names that an adapter in use has given to spare slots already.
         new_labels: the user vouches for the spelling of new names.
 
     Raises:
         McueditError: names the edit, the closest labels and the number of free slots.
     """
-    if labels is None:
-        return Answers(tuple(_number(edits, i, n_classes) for i in range(len(edits.edits))), {})
     named = {edit.target_new for edit in edits.edits}
-    book = _Book(labels, dict(taken or {}), new_labels, named)
-    classes = tuple(book.find(edit.target_new, edits.where(edit)) for edit in edits.edits)
-    return Answers(classes, book.given, tuple(book.notes))
+    book = _Book(labels or (), dict(taken or {}), new_labels, named)
+    classes = []
+    for edit in edits.edits:
+        by_number = labels is None or edit.target_class is not None
+        find = partial(_number, edit.target_new, n_classes) if by_number else partial(book.find, edit.target_new)
+        classes.append(find(where=edits.where(edit)))
+    _refuse_two_answers(edits, classes)
+    return Answers(tuple(classes), book.given if labels is not None else {}, tuple(book.notes))
 
 
-def _number(edits: EditSet, index: int, n_classes: int) -> int:
-    edit = edits.edits[index]
-    text = edit.target_new
+def _refuse_two_answers(edits: EditSet, classes: Sequence[int]) -> None:
+    """What `check_edits` cannot see: a label and a number that are different classes."""
+    asked: dict[tuple[bytes, ...], tuple[Edit, int]] = {}
+    for edit, wanted in zip(edits.edits, classes, strict=True):
+        for prompt in edit.prompts:
+            other, before = asked.setdefault(bag_of_words(prompt), (edit, wanted))
+            if before != wanted and (other.target_class is None) != (edit.target_class is None):
+                raise McueditError(
+                    f"{edits.where(other)} wants class {before}, {edits.where(edit)} class {wanted} for {prompt!r}",
+                    "one input has one answer: take one of the two out",
+                )
+
+
+def _number(text: str, n_classes: int, where: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) >= n_classes:
         raise McueditError(
-            f"{edits.where(edit)}: answer {text!r} is no class number (0..{n_classes - 1})",
-            "this base has no labels.txt: give class numbers, or put labels.txt beside its model.tflite",
+            f"{where}: answer {text[:_SHOWN]!r} is no class number (0..{n_classes - 1})",
+            "a JSON integer is a class number; a label is a JSON string, of a base with labels.txt",
         )
     return int(text)
 
@@ -108,7 +124,9 @@ class _Book:
         close = [next(k for k in self._known if k.casefold() == c) for c in close]
         slots = f"{len(self._free)} spare {'slot is' if len(self._free) == 1 else 'slots are'} free"
         if is_spare(answer) or len(answer.encode()) > _LABEL_BYTES:
-            raise McueditError(f"{where}: {answer[:40]!r} cannot be a label", "write the new name, at most 255 bytes")
+            raise McueditError(
+                f"{where}: {answer[:_SHOWN]!r} cannot be a label", "write the new name, at most 255 bytes"
+            )
         if close and not self._new_labels and _looks_misspelt(answer.casefold(), close[0].casefold()):
             raise McueditError(
                 f"{where}: answer {answer!r} is no label; did you mean {_listed(close)}?",

@@ -30,7 +30,7 @@ def check_edits(edits: EditSet) -> EditSet:
                 )
             other, wording = asked.setdefault(bag, (edit, prompt))
             fresh |= other is edit
-            if other.target_new.casefold() != edit.target_new.casefold():
+            if _differ(other, edit):
                 raise McueditError(
                     f"{edits.where(other)} wants {other.target_new!r} for {wording!r}, "
                     f"{edits.where(edit)} wants {edit.target_new!r} for {prompt!r}",
@@ -41,6 +41,13 @@ def check_edits(edits: EditSet) -> EditSet:
         else:
             notes.append(f"{edits.where(edit)}: repeats an earlier edit and is dropped")
     return replace(edits, edits=tuple(kept), notes=tuple(notes))
+
+
+def _differ(one: Edit, other: Edit) -> bool:
+    """Whether two answers differ for sure; what a label and a number have to do with each other, the base knows."""
+    if (one.target_class is None) != (other.target_class is None):
+        return False
+    return one.target_class != other.target_class or one.target_new.casefold() != other.target_new.casefold()
 
 
 def check_keep(keep: KeepSet, edits: EditSet) -> KeepSet:

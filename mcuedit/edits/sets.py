@@ -24,6 +24,7 @@ class Edit:
         rephrase_prompts: other wordings, for evaluation only: training never reads them.
         locality: prompts that must not change.
         line: where it stood in its file, from 1; 0 if it came from none.
+        target_class: the new answer, given by the number of its class; None: by its label.
     """
 
     subject: str
@@ -34,19 +35,27 @@ class Edit:
     rephrase_prompts: tuple[str, ...] = ()
     locality: tuple[str, ...] = ()
     line: int = 0
+    target_class: int | None = None
 
     @cached_property
     def sha256(self) -> str:
         """Hexadecimal SHA-256 of what training may read, in canonical JSON."""
         names = ("subject", "relation", "prompts", "target_new", "locality")
-        canonical = json.dumps({name: getattr(self, name) for name in names}, sort_keys=True, separators=(",", ":"))
+        values = {name: getattr(self, name) for name in names} | {"target_new": self.answer}
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of one line; empty optional fields are left out."""
         names = ("subject", "relation", "prompts", "target_new", "ground_truth", "rephrase_prompts", "locality")
         values = {name: getattr(self, name) for name in names}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v}
+        filled = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v}
+        return filled | {"target_new": self.answer}
+
+    @property
+    def answer(self) -> str | int:
+        """The new answer as it is written: a label, or the number of a class."""
+        return self.target_new if self.target_class is None else self.target_class
 
 
 @dataclass(frozen=True)

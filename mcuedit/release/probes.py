@@ -59,7 +59,7 @@ def from_edits(base: Base, oracle: Oracle, adapter: Adapter, edits: Sequence[Edi
         raise McueditError(
             f"adapter {adapter.name} does not remember its edits", "give the probes: --probe PROMPT=ANSWER or F.npz"
         )
-    wanted = [(p, edit.target_new) for edit in edits for p in edit.prompts][:_MOST]
+    wanted = [(p, edit.answer) for edit in edits for p in edit.prompts][:_MOST]
     kept = [p for edit in edits for p in edit.locality][:_MOST]
     asked = _ask(base, oracle, adapter, base.encode([p for p, _ in wanted]))
     right = np.array([_class(base, adapter, answer) for _, answer in wanted])
@@ -190,8 +190,10 @@ def _label(base: Base, adapter: Adapter, index: int) -> str:
     return adapter.labels.get(index) or (base.labels[index] if base.labels else str(index))
 
 
-def _class(base: Base, adapter: Adapter, answer: str) -> int:
+def _class(base: Base, adapter: Adapter, answer: str | int) -> int:
     """The class of a name, an adapter's names first; -1 if there is none."""
+    if isinstance(answer, int):
+        return answer
     named = {label.casefold(): i for i, label in enumerate(base.labels or ())}
     named |= {label.casefold(): i for i, label in adapter.labels.items()}
     return named.get(answer.casefold(), int(answer) if answer.isdecimal() and not base.labels else -1)

@@ -123,3 +123,36 @@ def test_a_tensor_that_is_missing(folder):
     save_file({n: v for n, v in load_file(path).items() if n != "delta.1.m"}, path)
     with pytest.raises(McueditError, match=r"delta\.1\.m"):
         adapter_dir.load(folder)
+
+
+PEFT = {
+    "peft_type": "LORA",
+    "base_model_name_or_path": "meta-llama/Llama-2-7b-hf",
+    "r": 8,
+    "target_modules": ["q_proj"],
+}
+THEIRS = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+
+
+@pytest.mark.parametrize("tensors", [{THEIRS: np.zeros((8, 64), np.float32)}, None])
+def test_an_adapter_of_hugging_face_is_told_apart(tmp_path, tensors):
+    (tmp_path / adapter_dir.CONFIG).write_text(json.dumps(PEFT))
+    if tensors:
+        save_file(tensors, tmp_path / adapter_dir.TENSORS)
+    with pytest.raises(
+        McueditError, match="a LORA adapter for meta-llama/Llama-2-7b-hf of Hugging Face PEFT"
+    ) as caught:
+        adapter_dir.load(tmp_path)
+    assert "mcuedit edit BASE" in caught.value.hint
+
+
+def test_one_of_ours_that_lost_its_configuration_is_damaged(folder):
+    (folder / adapter_dir.CONFIG).write_text(json.dumps(PEFT))
+    with pytest.raises(McueditError, match="damaged adapter"):
+        adapter_dir.load(folder)
+
+
+def test_a_configuration_with_a_byte_order_mark_is_read(folder):
+    file = folder / adapter_dir.CONFIG
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert adapter_dir.load(folder).name == "burundi"

@@ -60,7 +60,7 @@ def test_windows_line_ends(folder):
     [
         (b"a\nb\n", "2 labels, the model has 6 classes"),
         (b"a\nb\nc\nd\na\nf\n", "label 'a' stands twice"),
-        (b"a\nb\nc\n\xff\ne\nf\n", "byte 6 is not UTF-8"),
+        (b"a\nb\nc\n\xff\ne\nf\n", "labels\\.txt:4: not UTF-8 \\(byte 0xff\\)"),
     ],
 )
 def test_bad_labels(folder, content, message):
@@ -77,7 +77,7 @@ def test_bad_labels(folder, content, message):
         (b"{", "malformed"),
         (b"[]", "malformed"),
         (b"{}", "malformed"),
-        (b"\xff", "byte 0 is not UTF-8"),
+        (b"\xff", "not UTF-8 \\(byte 0xff\\)"),
         (json.dumps({**PREPROCESS, "kind": "mfcc"}).encode(), "front end 'mfcc' version 1 is unknown"),
         (json.dumps({**PREPROCESS, "version": 2}).encode(), "version 2 is unknown"),
         (json.dumps({**PREPROCESS, "features": 32}).encode(), "32 features, the model's input has 16"),
