@@ -14,17 +14,15 @@ from click.core import ParameterSource
 
 from mcuedit import adapter_dir, atomic, base, package, protocol
 from mcuedit.cli import _merged, _private
-from mcuedit.cli._common import example, json_option, notes, print_json, stdout, working
+from mcuedit.cli._common import example, json_option, notes, working
+from mcuedit.cli._edited import FLOOR, report
 from mcuedit.cli._files import (
     PATH,
     edit_set,
     edits_of,
     facts_of,
-    metrics_table,
-    placement_table,
     read_adapter,
     tensor_set,
-    tensor_table,
 )
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, bag_of_words, load_keep
@@ -88,6 +86,13 @@ def training_options(function: _F) -> _F:
 @click.option("--merged", is_flag=True, help="Change weights of one op instead: DIR is the .tflite to write.")
 @click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With differential privacy, such as 200,50,30.")
 @click.option("--dp-rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step.")
+@click.option(
+    "--floor",
+    type=click.FloatRange(0, 1),
+    default=FLOOR,
+    show_default=True,
+    help="Exit code 1 if a smaller share of what is to be kept keeps its answer or, with gates, its output bytes.",
+)
 @training_options
 @json_option
 def command(
@@ -103,10 +108,13 @@ def command(
     merged: bool,
     private: str | None,
     dp_rate: float,
+    floor: float,
     as_json: bool,
     **training: Any,
 ) -> int:
     """Train an adapter that makes the corrections of an edit set, and measure it.
+
+    Exit code 1: an edit does not get what it wants, or more is changed than --floor allows. The adapter is written.
 
     Training reads only the edits' prompts and locality lists and the keep file's prompts. Everything else of the edits,
     and facts.jsonl in BASE, serves the measurement alone.
@@ -116,7 +124,9 @@ def command(
     """
     if private is not None:
         _refuse_beside_dp(merged or bool(beside) or onto is not None)
-    elif is_given("dp_rate"):
+    if (private is not None or merged) and is_given("floor"):
+        raise McueditError("--floor with --dp or --merged", "nothing is certified there: leave it away")
+    if private is None and is_given("dp_rate"):
         raise McueditError("--dp-rate without --dp", "add --dp SIGMA,CLIP,STEPS")
     if merged:
         if beside or onto:
@@ -150,12 +160,8 @@ def command(
     remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.edits.edits)
     adapter_dir.save(adapter, output, {adapter_dir.EDITS: remembered} if remembered else {}, force=force)
     notes(trained.notes)
-    values = {"adapter": str(output), "adapter_bytes": size, **metrics, **_certificate(trained), **_placement(trained)}
-    if as_json:
-        print_json(values)
-    else:
-        _show(trained, values, measured, read)
-    return 0 if measured.efficacy == 1.0 else 1
+    head = {"adapter": str(output), "adapter_bytes": size, **metrics}
+    return report(trained, head, measured, read, floor, gated=options.gated, as_json=as_json)
 
 
 def read_options(training: dict[str, Any], **more: Any) -> Options:
@@ -215,33 +221,3 @@ def _from_tensors(
 
 def _remembered(edit: Edit) -> dict[str, Any]:
     return {k: v for k, v in edit.to_dict().items() if k != "rephrase_prompts"}
-
-
-def _certificate(trained: Trained) -> dict[str, Any]:
-    c = trained.certificate
-    return {
-        "certified": c.holds,
-        "certificate_total": c.total,
-        "certificate_identical": c.identical,
-        "overlapping": list(trained.overlapping),
-    }
-
-
-def _placement(trained: Trained) -> dict[str, Any]:
-    taken = trained.placement[0]
-    return {"tap": taken.tap, "target": taken.target, "separable": taken.separable}
-
-
-def _show(trained: Trained, values: dict[str, Any], metrics: Metrics | TensorMetrics, read: Reader) -> None:
-    out = stdout()
-    out.print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
-    out.print()
-    if len(trained.placement) > 1:
-        out.print(placement_table(trained.placement))
-        out.print()
-    model = len(read.base.model.data)
-    out.print(f"certificate: {trained.certificate}")
-    out.print(
-        f"{values['adapter']}: {values['adapter_bytes']} bytes for the device, "
-        f"{trained.adapter.factor_bytes} of them factors; the model of {model:,} bytes stays as it is"
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit.delta import Delta
-from mcuedit.evaluation.outputs import Trace, with_deltas
+from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
 from mcuedit.model import Model
 
 
@@ -21,16 +21,32 @@ class Certificate:
         total: inputs looked at.
         identical: those whose output bytes are the base's.
         touched: names of the others, in order.
+        answered: inputs that get the answer they got, whatever their bytes.
     """
 
     total: int
     identical: int
     touched: tuple[str, ...]
+    answered: int
 
     @property
     def holds(self) -> bool:
         """Every output is byte-identical."""
         return self.identical == self.total
+
+    def shortfalls(self, floor: float, *, answers: bool, outputs: bool) -> tuple[str, ...]:
+        """What falls below a share of the inputs, in words; nothing if there are no inputs.
+
+        Args:
+            answers: whether there are answers. outputs: whether their bytes are meant to stay.
+        """
+        asked = ((self.answered, "keep their answer", answers), (self.identical, "keep their output bytes", outputs))
+        return tuple(
+            f"only {100 * kept / self.total:.1f} % of {self.total} inputs to be kept {what}, less than the floor of "
+            f"{100 * floor:g} %"
+            for kept, what, counts in asked
+            if counts and self.total and kept < floor * self.total
+        )
 
     def __str__(self) -> str:
         return f"{self.identical} of {self.total} keep outputs are byte-identical to the base's"
@@ -43,8 +59,9 @@ def certify(model: Model, deltas: Sequence[Delta], base: Trace, names: Sequence[
         base: of the untouched base, from the first tap on.
         names: one per input.
     """
-    output = model.outputs[0]
-    before = base.values[output]
-    after = with_deltas(model, deltas, base).values[output]
+    output, logits = model.outputs[0], logits_tensor(model)
+    now = with_deltas(model, deltas, base)
+    before, after = (trace.values[output] for trace in (base, now))
     touched = np.flatnonzero((before != after).reshape(len(before), -1).any(axis=1)).tolist()
-    return Certificate(len(before), len(before) - len(touched), tuple(names[i] for i in touched))
+    answered = int((answers(base.values[logits]) == answers(now.values[logits])).sum())
+    return Certificate(len(before), len(before) - len(touched), tuple(names[i] for i in touched), answered)

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.errors import McueditError
+
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 STEPS, REMINE, HARDEST = 200, 20, 512
 WHITENED = 4096  # rows that estimate the variation of wordings
 _RATE, _MOMENTUM, _DECAY = 1.0, 0.9, 1e-2
+_SAFE = 0.5  # rows of length 1 at most, and the offset, bend the loss by 4 at most: below 3.8 / 4 no step overshoots
+_NONE = 2.0  # loss of a gate that ignores its rows
 
 
 @dataclass(frozen=True)
@@ -79,18 +83,44 @@ def _centred(groups: IntArray, x: FloatArray) -> FloatArray:
 
 
 def fit(rows: Rows, white: FloatArray) -> FloatArray:
-    """Directions of the gates in tap coordinates: float32[edits, d]."""
-    stay, fire = rows.stay @ white, rows.fire @ white
-    centre = stay.mean(axis=0)
-    size = np.sqrt(np.square(stay - centre).sum(axis=1).mean()) + 1e-9
-    stay, fire = (stay - centre) / size, (fire - centre) / size
+    """Directions of the gates in tap coordinates: float32[edits, d].
+
+    Rows are measured by the typical one. Steps overshoot where rows are much longer than that, or few directions hold
+    all of them; gates that end worse than none at all are trained again with rows measured by the longest one.
+
+    Raises:
+        McueditError: the rows are too large for any of it.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is seen by its loss
+        stay, fire = rows.stay @ white, rows.fire @ white
+        centre = stay.mean(axis=0)
+        stay, fire = stay - centre, fire - centre
+        w, settled = _descend(stay, rows.owner, fire, np.sqrt(np.square(stay).sum(axis=1).mean()) + 1e-9, _RATE)
+        if not settled.all():
+            longest = np.sqrt(max(np.square(part).sum(axis=-1).max() for part in (stay, fire))) + 1e-9
+            w[~settled] = _descend(stay, rows.owner, fire, longest, _SAFE)[0][~settled]
+        directions: FloatArray = (w @ white).astype(np.float32)
+    if not np.isfinite(directions).all():
+        raise McueditError("the training of a gate gave values that are not finite", "choose another --tap")
+    return directions
+
+
+def _descend(
+    stay: FloatArray, owner: IntArray, fire: FloatArray, size: float, fastest: float
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Gates in white coordinates, float32[edits, d], and which of them are better than none.
+
+    Args:
+        size: what lengths are measured by. fastest: the rate of the first step.
+    """
+    stay, fire = stay / size, fire / size
     mean = fire.mean(axis=1)
     w = 2 * mean / np.maximum(np.square(mean).sum(axis=1, keepdims=True), 1e-9)
     b = -np.ones(len(w), np.float32)
     step_w, step_b = np.zeros_like(w), np.zeros_like(b)
     for step in range(STEPS):
         if step % REMINE == 0:
-            hard, active = _hardest(stay, rows.owner, w, b)
+            hard, active = _hardest(stay, owner, w, b)
         shut = np.maximum(1 + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
         opened = np.maximum(1 - np.matmul(fire, w[:, :, None])[:, :, 0] - b[:, None], 0)
         shut /= np.maximum((shut > 0).sum(axis=1, keepdims=True), 8)
@@ -98,10 +128,19 @@ def fit(rows: Rows, white: FloatArray) -> FloatArray:
         grad_w = np.matmul(shut[:, None], hard)[:, 0] - np.matmul(opened[:, None], fire)[:, 0] + _DECAY * w
         step_w = _MOMENTUM * step_w + grad_w
         step_b = _MOMENTUM * step_b + shut.sum(axis=1) - opened.sum(axis=1)
-        rate = np.float32(_RATE * (1 - step / STEPS))
+        rate = np.float32(fastest * (1 - step / STEPS))
         w, b = w - rate * step_w, b - rate * step_b
-    directions: FloatArray = (w @ white).astype(np.float32)
-    return directions
+    return w, _loss(stay, owner, fire, w, b) < _NONE
+
+
+def _loss(stay: FloatArray, owner: IntArray, fire: FloatArray, w: FloatArray, b: FloatArray) -> FloatArray:
+    """Mean squared hinges over the rows that count: float32[edits]."""
+    hard, active = _hardest(stay, owner, w, b)
+    shut = np.maximum(1 + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
+    opened = np.maximum(1 - np.matmul(fire, w[:, :, None])[:, :, 0] - b[:, None], 0)
+    counted = np.maximum((shut > 0).sum(axis=1), 8)
+    loss: FloatArray = np.square(shut).sum(axis=1) / counted + np.square(opened).mean(axis=1)
+    return loss
 
 
 def _hardest(stay: FloatArray, owner: IntArray, w: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:

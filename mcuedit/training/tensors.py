@@ -61,7 +61,8 @@ def train_tensors(
     empty = EditSet((), data.source), KeepSet((), (), data.source)
     classes = data.wanted.classes if data.wanted.classes is not None else np.zeros(0, np.int64)
     seconds = time.perf_counter() - start
-    return Trained(adapter, *empty, np.unique(classes), kept, made.overlapping, (taken, *ranking), notes, seconds)
+    by = data.wanted.vectors is None
+    return Trained(adapter, *empty, np.unique(classes), kept, made.overlapping, (taken, *ranking), notes, seconds, by)
 
 
 def place_tensors(
@@ -106,13 +107,13 @@ def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
 
 
 def _certify(reader: Reader, model: Model, deltas: Sequence[Delta], data: TensorSet) -> Certificate:
-    total, identical, touched = 0, 0, list[str]()
+    total, identical, answered, touched = 0, 0, 0, list[str]()
     for start in range(0, len(data.keep), _CHUNK):
         rows = data.keep[start : start + _CHUNK]
         part = certify(model, deltas, Trace(reader(rows)), [f"keep[{start + i}]" for i in range(len(rows))])
-        total, identical = total + part.total, identical + part.identical
+        total, identical, answered = total + part.total, identical + part.identical, answered + part.answered
         touched += part.touched
-    return Certificate(total, identical, tuple(touched))
+    return Certificate(total, identical, tuple(touched), answered)
 
 
 def _notes(made: Made, kept: Certificate, options: Options) -> list[str]:

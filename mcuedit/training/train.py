@@ -35,6 +35,7 @@ class Trained:
         overlapping: names of edits whose gate could not be told apart from what must stay.
         placement: every pair tried; the first was taken.
         notes: what the user should be told.
+        answers: the base's outputs are answers, not vectors to be reproduced.
     """
 
     adapter: Adapter
@@ -46,6 +47,7 @@ class Trained:
     placement: tuple[Candidate, ...]
     notes: tuple[str, ...]
     seconds: float
+    answers: bool = True
 
 
 def train(

@@ -31,6 +31,8 @@ from mcuedit.training.placement import find_op, logits_op, pairs
 
 COUNT, SEED = 6, 11
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -25,6 +25,7 @@ from mcuedit.protocol import evaluate_tensors, reader
 from mcuedit.training import Options, Trained, place_tensors, train_tensors
 from mcuedit.training.placement import every_pair
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
