@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import packages, storage, trainer
-from helpers.native import WARNINGS, includes
+from helpers.native import WARNINGS, includes, link
 from helpers.store_device import BEFORE, PREFIX, SUFFIX, Device
 
-from mcuedit import codegen, resources, toolchain
+from mcuedit import codegen, resources
 from mcuedit.base import Base
 from mcuedit.codegen import TrainSetup
 
@@ -40,8 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files += sorted((firmware / "engine").glob("*.c"))
     files += [HERE / "learner.c", folder / "net_train.c"]
     arguments = ["-std=gnu99", *WARNINGS[1:], "-O1", "-shared", "-fPIC", *includes(), f"-I{storage.POWERLOSS}", "-I."]
-    toolchain.find_host_compiler().run([*arguments, *map(str, files), "-o", "learner.so"], folder)
-    return folder / "learner.so"
+    return link(folder, files, *arguments, output="learner.so")
 
 
 class Learner(Device):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.deltas import adapter
-from helpers.native import WARNINGS, includes, source
+from helpers.native import WARNINGS, includes, link, source
 from helpers.private_case import CLASSES, Twin, examples, frozen
 from helpers.tiny import classifier
 
-from mcuedit import privacy, toolchain
+from mcuedit import privacy
 from mcuedit.delta import Adapter, Delta
 from mcuedit.model import Model, parse
 from mcuedit.package import encode
@@ -90,9 +90,8 @@ def _build(folder: Path, change: Callable[[str], str] = lambda text: text) -> ct
     changed = folder / "private.c"
     changed.write_text(change(source("private").read_text()))
     others = [source(name) for name in CORE]
-    flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), str(changed), *map(str, others), "-o", "private.so"]
-    toolchain.find_host_compiler().run(flags, folder)
-    lib = ctypes.CDLL(str(folder / "private.so"))
+    flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes()]
+    lib = ctypes.CDLL(str(link(folder, [changed, *others], *flags, output="private.so")))
     lib.mcuedit_sampled.restype = ctypes.c_bool
     return lib
 

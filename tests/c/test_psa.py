@@ -8,22 +8,20 @@ import hashlib
 from pathlib import Path
 
 from helpers import packages
-from helpers.crypto import Crypto, crypto_sources, needs_monocypher
-from helpers.native import WARNINGS, includes
+from helpers.crypto import crypto_sources, foreign_objects, needs_monocypher
+from helpers.native import WARNINGS, includes, link
 
-from mcuedit import monocypher, resources, toolchain
+from mcuedit import monocypher, resources
 
 pytestmark = needs_monocypher
 HERE = Path(__file__).parent
 
 
 def test_the_callbacks_over_psa(tmp_path: Path) -> None:
-    Crypto(tmp_path)  # compiles monocypher.o
     found = monocypher.find()
     flags = [*WARNINGS, *includes(), *found.flags, f"-I{resources.path('firmware') / 'crypto'}", f"-I{HERE}"]
-    sources = [*map(str, crypto_sources()), str(HERE / "psa" / "stand_in.c"), "monocypher.o"]
-    toolchain.find_host_compiler().run([*flags, "-shared", "-fPIC", *sources, "-o", "psa.so"], tmp_path)
-    lib = ctypes.CDLL(str(tmp_path / "psa.so"))
+    sources, objects = [*crypto_sources(), HERE / "psa" / "stand_in.c"], foreign_objects(found, tmp_path)
+    lib = ctypes.CDLL(str(link(tmp_path, sources, *flags, "-shared", "-fPIC", output="psa.so", libraries=objects)))
     digest = ctypes.create_string_buffer(32)
     lib.psa_sha256(b"abc", 3, digest)
     assert digest.raw == hashlib.sha256(b"abc").digest()

@@ -12,7 +12,7 @@ from helpers import tiny
 from helpers.convs import Conv
 from helpers.deltas import adapter, delta
 from helpers.graphs import graphs_of_all_kinds
-from helpers.native import SANITIZERS, core_sources, includes
+from helpers.native import SANITIZERS, core_sources, includes, link
 
 from mcuedit import codegen, toolchain
 from mcuedit.base import Base
@@ -53,8 +53,8 @@ def sanitized(compiler: toolchain.Compiler, files: Mapping[str, str], program: P
     """What a program says that ends without a complaint."""
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [*(name for name in files if name.endswith(".c")), *map(str, core_sources()), str(program)]
-    compiler.run(["-std=c99", *SANITIZERS, *includes(), "-I.", *sources, "-o", "sanitized"], folder)
+    sources = [*(name for name in files if name.endswith(".c")), *core_sources(), program]
+    link(folder, sources, *SANITIZERS, *includes(), "-I.", output="sanitized", compiler=compiler)
     done = subprocess.run([folder / "sanitized"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from helpers import packages, storage
-from helpers.crypto import crypto_sources, needs_monocypher
+from helpers.crypto import crypto_sources, foreign_objects, needs_monocypher
 from helpers.store_device import EMPTY, PROVEN, REVOKED, Device
 
-from mcuedit import monocypher, toolchain
+from mcuedit import monocypher
 from mcuedit.package import encode
 
 A, B, A2, C, D, E, PROBED, EXTRA = range(8)  # storage.PACKAGES; A2 has the name of A
@@ -363,14 +363,10 @@ def test_erases_of_the_journal_are_spread_and_counted(library: Path) -> None:
 def test_with_real_signatures(tmp_path: Path) -> None:
     found = monocypher.present()
     assert found is not None
-    compiler = toolchain.find_host_compiler()
-    objects = []
-    for source in found.sources:
-        compiler.run([*monocypher.SOURCE_FLAGS, "-O2", "-fPIC", *found.flags, "-c", str(source)], tmp_path)
-        objects.append(f"{Path(source).stem}.o")
-    real = [str(path) for path in crypto_sources() if not path.stem.startswith("sha")]
-    extra = [*found.flags, "-DREAL_SIGNATURES", *real, *objects]
-    device = Device(storage.compile_with(tmp_path, None, "-O1", *extra, output="real.so"))
+    objects = foreign_objects(found, tmp_path)
+    real = [path for path in crypto_sources() if not path.stem.startswith("sha")]
+    flags = ["-O1", *found.flags, "-DREAL_SIGNATURES"]
+    device = Device(storage.compile_with(tmp_path, None, *flags, output="real.so", more=real, objects=objects))
     device.boot()
     confirm(device, slot(device, A))
     good = storage.package(B)

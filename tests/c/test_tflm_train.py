@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import tiny, trainer
-from helpers.native import WARNINGS, Native, reference
+from helpers.native import WARNINGS, Native, link, reference
 from helpers.tflm_here import needs_runtime
 from helpers.trainer import MORE, FactorsInC, Trainer
 
 from mcuedit import base as bases
-from mcuedit import emission, toolchain
+from mcuedit import emission
 from mcuedit.atomic import write_folder
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
@@ -142,10 +142,8 @@ class Emitted:
 
     def __init__(self, folder: Path) -> None:
         private = [f"-I{folder / 'mcuedit' / name}" for name in ("include", "tflm", "src", "engine", "train")]
-        sources = [str(path) for path in folder.rglob("*.c")]
-        arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", f"-I{folder}", *private, *sources, "-o", "trained.so"]
-        toolchain.find_host_compiler().run(arguments, folder)
-        self.lib = ctypes.CDLL(str(folder / "trained.so"))
+        flags = [*WARNINGS, "-O1", "-shared", "-fPIC", f"-I{folder}", *private]
+        self.lib = ctypes.CDLL(str(link(folder, folder.rglob("*.c"), *flags, output="trained.so")))
         self.lib.mcuedit_error_name.restype = ctypes.c_char_p
         self.symbol = "net"
 

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers.native import SANITIZERS, core_sources, includes
+from helpers.native import SANITIZERS, core_sources, includes, link
 from helpers.training_cases import factors_case, gate_case, master_bytes
 
 from mcuedit import resources, toolchain
@@ -26,9 +26,9 @@ def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path, *fla
     """Lines of the program, which must end without a complaint."""
     for name, text in (files | {"port.c": PORT}).items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [*(name for name in files if name.endswith(".c")), "port.c", *map(str, core_sources("train"))]
-    port = f"-I{resources.path('firmware') / 'port'}"
-    compiler.run(["-std=c99", *SANITIZERS, *flags, *includes(), port, "-I.", *sources, "-o", "trained"], folder)
+    sources = [*(name for name in files if name.endswith(".c")), "port.c", *core_sources("train")]
+    flags = (*SANITIZERS, *flags, *includes(), f"-I{resources.path('firmware') / 'port'}", "-I.")
+    link(folder, sources, *flags, output="trained", compiler=compiler)
     done = subprocess.run([folder / "trained"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

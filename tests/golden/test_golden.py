@@ -15,7 +15,7 @@ import pytest
 from helpers import golden, tiny
 from helpers.deltas import adapter, delta
 from helpers.emitted import CMAKE, MAIN, adapters, base, project, readme_code
-from helpers.native import WARNINGS, Native, core_sources, includes
+from helpers.native import WARNINGS, Native, core_sources, includes, link
 
 from mcuedit import codegen, toolchain
 from mcuedit.base import Base
@@ -82,8 +82,7 @@ def test_readme_code_compiles_without_warnings(tmp_path: Path) -> None:
     write(project(base()), tmp_path)
     (tmp_path / "main.c").write_text(readme_code(base()) + MAIN, encoding="utf-8")
     sources = ["main.c", *sorted(p.name for p in tmp_path.glob("*.c") if p.name != "main.c")]
-    arguments = [*WARNINGS, "-pedantic", "-I.", *includes(), *sources, *map(str, core_sources()), "-o", "app"]
-    toolchain.find_host_compiler().run(arguments, tmp_path)
+    link(tmp_path, [*sources, *core_sources()], *WARNINGS, "-pedantic", "-I.", *includes(), output="app")
     assert subprocess.run([tmp_path / "app"], check=False).returncode == 0
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 from helpers import golden
 from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
-from helpers.native import WARNINGS
+from helpers.native import WARNINGS, link
 
-from mcuedit import codegen, emission, resources, tflm, toolchain
+from mcuedit import codegen, emission, resources, tflm
 from mcuedit.atomic import write_folder
 from mcuedit.codegen import projects, render
 from mcuedit.errors import McueditError
@@ -161,8 +161,7 @@ def test_make_includes_variables(emitted: Path) -> None:
 
 def build(folder: Path, sources: Sequence[object], includes: Sequence[object]) -> None:
     """What the stand-ins end in: everything compiles without warnings, and the program of the README runs."""
-    arguments = [*WARNINGS, *(f"-I{path}" for path in includes), "main.c", *map(str, sources), "-o", "app"]
-    toolchain.find_host_compiler().run(arguments, folder)
+    link(folder, ["main.c", *map(str, sources)], *WARNINGS, *(f"-I{path}" for path in includes), output="app")
     run(folder, "./app")
 
 

@@ -62,7 +62,7 @@ class Checked:
         self._compiler.run([*SANITIZERS, *objects, "-o", "development"], folder)
 
     def _compile(self, source: Path, flags: Sequence[str]) -> str:
-        self._compiler.run([*flags, "-c", str(source), "-o", f"{source.stem}.o"], self._folder)
+        self._compiler.compile([*flags, "-c", str(source), "-o", f"{source.stem}.o"], self._folder)
         return f"{source.stem}.o"
 
     def verdicts(

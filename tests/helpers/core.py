@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.native import SHIM, WARNINGS, core_sources, includes
-from mcuedit import toolchain
+from helpers.native import SHIM, WARNINGS, core_sources, includes, link
 from mcuedit.carrier import Carrier, carrier
 from mcuedit.delta import Adapter
 from mcuedit.model import Model
@@ -58,10 +57,8 @@ class CBase(ctypes.Structure):
 
 def load(folder: Path) -> ctypes.CDLL:
     """Compiles firmware/src and firmware/engine."""
-    sources = [str(path) for path in [*core_sources(), SHIM]]
-    arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), *sources, "-o", "core.so"]
-    toolchain.find_host_compiler().run(arguments, folder)
-    lib = ctypes.CDLL(str(folder / "core.so"))
+    flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes()]
+    lib = ctypes.CDLL(str(link(folder, [*core_sources(), SHIM], *flags, output="core.so")))
     lib.mcuedit_window_patch.restype = ctypes.c_void_p
     return lib
 

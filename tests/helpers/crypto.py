@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.native import WARNINGS, includes
+from helpers.native import WARNINGS, includes, link
 from mcuedit import monocypher, resources, toolchain
 
 needs_monocypher = pytest.mark.skipif(
@@ -25,22 +25,24 @@ def crypto_sources(*, signatures: bool = True) -> list[Path]:
     )
 
 
+def foreign_objects(found: monocypher.Monocypher, folder: Path) -> list[str]:
+    """Objects of Monocypher, for libraries."""
+    flags = [*monocypher.SOURCE_FLAGS, "-O2", "-fPIC", *found.flags]
+    for source in found.sources:
+        arguments = [*flags, "-c", str(source), "-o", f"{source.stem}.o"]
+        toolchain.find_host_compiler().compile(arguments, folder)
+    return [f"{source.stem}.o" for source in found.sources]
+
+
 class Crypto:
     """The hashes, and, where Monocypher is, signatures."""
 
     def __init__(self, folder: Path) -> None:
         found = monocypher.present()
-        compiler = toolchain.find_host_compiler()
-        objects = []
-        if found:
-            for source in found.sources:
-                flags = [*monocypher.SOURCE_FLAGS, "-O2", "-fPIC", *found.flags]
-                compiler.run([*flags, "-c", str(source), "-o", f"{source.stem}.o"], folder)
-                objects.append(f"{source.stem}.o")
-        sources = [str(path) for path in crypto_sources(signatures=found is not None)]
-        own = [*WARNINGS, "-O1", *includes(), *(found.flags if found else ())]
-        compiler.run([*own, "-shared", "-fPIC", *sources, *objects, "-o", "crypto.so"], folder)
-        self.lib = ctypes.CDLL(str(folder / "crypto.so"))
+        objects = foreign_objects(found, folder) if found else []
+        own = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), *(found.flags if found else ())]
+        sources = crypto_sources(signatures=found is not None)
+        self.lib = ctypes.CDLL(str(link(folder, sources, *own, output="crypto.so", libraries=objects)))
 
     def hash(self, bits: int, *parts: bytes) -> bytes:
         """SHA-256 or SHA-512 of the parts, one update each."""

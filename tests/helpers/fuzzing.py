@@ -21,12 +21,13 @@ import cbor2
 from helpers import packages
 from helpers.crypto import crypto_sources
 from helpers.native import source
-from mcuedit import codegen, resources, zcbor
+from mcuedit import codegen, resources, toolchain, zcbor
 from mcuedit.base import Base
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"
 TARGETS = ("package", "adapter", "journal", "smp")
 CLANG = "clang"
+_COMPILER = toolchain.Compiler("clang", (CLANG,))
 LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096}  # bytes of an input
 _FLAGS = ("-g", "-O2", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all")
 _UNSEEN = "-fno-sanitize=fuzzer-no-link"  # loops over all bytes, which would tell libFuzzer nothing
@@ -87,7 +88,8 @@ class Fuzzers:
                 more += self._objects(firmware.glob("smp/*.c"), *found.flags)
                 more += self._objects(found.sources, *found.flags, "-w")
             own = self._objects([HERE / f"{target}.c"])
-            self._run([CLANG, "-fsanitize=fuzzer,address,undefined", *own, *more, *self._core, "-o", f"fuzz-{target}"])
+            libraries = [*own, *more, *self._core]
+            _COMPILER.run(["-fsanitize=fuzzer,address,undefined", *libraries, "-o", f"fuzz-{target}"], folder)
             self._seed(target)
 
     def _generate(self) -> None:
@@ -108,20 +110,16 @@ class Fuzzers:
         """Compiles what is not there yet."""
         firmware = resources.path("firmware")
         includes = [f"-I{firmware / name}" for name in ("include", *resources.LIBRARY, "smp")]
-        command = [CLANG, *(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes, f"-I{HERE}", "-I."]
+        command = [*(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes, f"-I{HERE}", "-I."]
 
         def compile_one(source: Path) -> str:
             name = f"{source.parent.name}_{source.stem}.o"
             if not (self.folder / name).is_file():
-                self._run([*command, "-c", str(source), "-o", name])
+                _COMPILER.compile([*command, "-c", str(source), "-o", name], self.folder)
             return name
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(compile_one, sorted(sources)))
-
-    def _run(self, command: list[str]) -> None:
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
 
     def _seed(self, target: str) -> None:
         corpus = self.folder / f"corpus-{target}"

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,30 @@ def includes() -> list[str]:
     return [f"-I{resources.path('firmware') / folder}" for folder in ("include", *resources.LIBRARY)]
 
 
+def link(
+    folder: Path,
+    sources: Iterable[str | Path],
+    *flags: str,
+    output: str,
+    compiler: toolchain.Compiler | None = None,
+    libraries: Sequence[str] = (),
+) -> Path:
+    """A program of this machine or, with -shared, a library; each object is made once for all that want it.
+
+    Args:
+        sources: names in `folder`, or paths.
+        flags: of every call of the compiler.
+        libraries: for the link alone.
+    """
+    compiler = compiler or toolchain.find_host_compiler()
+    objects = {f"{Path(source).parent.name}_{Path(source).stem}.o": str(source) for source in sources}
+    each = [flag for flag in flags if flag != "-shared"]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda target: compiler.compile([*each, "-c", objects[target], "-o", target], folder), objects))
+    compiler.run([*flags, *objects, *libraries, "-o", output], folder)
+    return folder / output
+
+
 class Native:
     """A base in C.
 
@@ -70,10 +96,9 @@ class Native:
         files = codegen.render_base(base, preserve=preserve)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in [*core_sources(*more), SHIM]]
-        arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "base.so"]
-        toolchain.find_host_compiler().run(arguments, folder)
-        self.lib = ctypes.CDLL(str(folder / "base.so"))
+        sources = [*(name for name in files if name.endswith(".c")), *core_sources(*more), SHIM]
+        flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), "-I."]
+        self.lib = ctypes.CDLL(str(link(folder, sources, *flags, output="base.so")))
         self.lib.mcuedit_error_name.restype = ctypes.c_char_p
         self.lib.mcuedit_error_text.restype = ctypes.c_char_p
         self.lib.mcuedit_stack_label.restype = ctypes.c_void_p

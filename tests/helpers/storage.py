@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from helpers import packages
 from helpers.checked import base_in_c
 from helpers.crypto import crypto_sources
-from helpers.native import WARNINGS, includes, source
-from mcuedit import resources, toolchain
+from helpers.native import WARNINGS, includes, link, source
+from mcuedit import resources
 
 POWERLOSS = Path(__file__).resolve().parents[1] / "powerloss"
 _CORE = (
@@ -63,13 +64,19 @@ def write_headers(folder: Path) -> None:
     (folder / "packages.h").write_text(text, encoding="utf-8")
 
 
-def compile_with(folder: Path, program: Path | None, *flags: str, output: str) -> Path:
-    """A program, or without one a shared library, of `sources`."""
+def compile_with(
+    folder: Path,
+    program: Path | None,
+    *flags: str,
+    output: str,
+    more: Sequence[Path] = (),
+    objects: Sequence[str] = (),
+) -> Path:
+    """A program, or without one a shared library, of `sources` and more, and of objects in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_headers(folder)
-    files = [str(path) for path in [*sources(), *([program] if program else [])]]
+    files = [*sources(), *([program] if program else [])]
     kind = () if program else ("-shared", "-fPIC")
     standard = ["-std=gnu99", *WARNINGS[1:]]
-    arguments = [*standard, *flags, *kind, *includes(), f"-I{POWERLOSS}", "-I.", *files, "-o", output]
-    toolchain.find_host_compiler().run(arguments, folder)
-    return folder / output
+    flags = (*standard, *flags, *kind, *includes(), f"-I{POWERLOSS}", "-I.")
+    return link(folder, [*files, *more], *flags, output=output, libraries=objects)

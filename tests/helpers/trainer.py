@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from helpers.native import WARNINGS, Native, core_sources, includes
-from mcuedit import codegen, toolchain
+from helpers.native import WARNINGS, Native, core_sources, includes, link
+from mcuedit import codegen
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup
@@ -166,11 +166,17 @@ class FactorsInC:
         files["size.c"] = _SIZES
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        sources = [name for name in files if name.endswith(".c")] + [str(p) for p in core_sources("train")]
-        flags = [*WARNINGS, "-O1", *(["-DMCUEDIT_TRAIN_FLOAT"] if floats else [])]
-        arguments = [*flags, "-shared", "-fPIC", *includes(), "-I.", *sources, "-o", "factors.so"]
-        toolchain.find_host_compiler().run(arguments, folder)
-        self._lib = ctypes.CDLL(str(folder / "factors.so"))
+        sources = [*(name for name in files if name.endswith(".c")), *core_sources("train")]
+        flags = [
+            *WARNINGS,
+            "-O1",
+            *(["-DMCUEDIT_TRAIN_FLOAT"] if floats else []),
+            "-shared",
+            "-fPIC",
+            *includes(),
+            "-I.",
+        ]
+        self._lib = ctypes.CDLL(str(link(folder, sources, *flags, output="factors.so")))
         self._lib.mcuedit_error_name.restype = ctypes.c_char_p
         self._factors = ctypes.addressof(ctypes.c_char.in_dll(self._lib, "net_factors"))
         self.size = c_uint32.in_dll(self._lib, "size").value
