@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from helpers import tiny
+from hypothesis import settings
 
 from mcuedit.model import Model, parse
+
+settings.register_profile("busy", deadline=None)  # a machine may be busy
+settings.load_profile("busy")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_MODELS = ROOT.parent / "shared" / "models"
