@@ -15,6 +15,7 @@ from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 MODEL, LABELS, PREPROCESS = "model.tflite", "labels.txt", "preprocess.json"
+QUANTIZE = "mcuedit quantize SOURCE --samples F -o DIR"
 _MEND = "mend it, or take it out of the folder"
 
 
@@ -59,13 +60,16 @@ def load(path: str | Path) -> Base:
     if not path.is_dir():
         return Base(path.stem, model.load(path))
     loaded = model.load(path / MODEL)
-    return Base(path.resolve().name, loaded, _labels(path, loaded), _features(path, loaded), path)
+    labels = read_labels(path / LABELS, loaded) if (path / LABELS).exists() else None
+    return Base(path.resolve().name, loaded, labels, _features(path, loaded), path)
 
 
-def _labels(folder: Path, loaded: Model) -> tuple[str, ...] | None:
-    file = folder / LABELS
-    if not file.exists():
-        return None
+def read_labels(file: Path, loaded: Model) -> tuple[str, ...]:
+    """The names of a model's classes, one a line.
+
+    Raises:
+        McueditError: there are more or fewer, or two are the same.
+    """
     lines = textfile.read(file, _MEND).split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -101,6 +105,7 @@ def _features(folder: Path, loaded: Model) -> int | None:
     quant = float(loaded.input.scale[0]), loaded.input.zero
     if quant != (features.SCALE, features.ZERO_POINT):
         raise McueditError(
-            f"{file}: text-hash needs scale 1/16 and zero point 0, the input has {quant}", "convert again"
+            f"{file}: text-hash needs scale 1/16 and zero point 0, the input has {quant}",
+            f"{QUANTIZE} --text gives it these",
         )
     return int(n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from mcuedit.errors import McueditError
 
@@ -12,6 +13,17 @@ from mcuedit.errors import McueditError
 def install(extra: str) -> str:
     """The command that brings an extra."""
     return f"pip install 'mcuedit[{extra}]'"
+
+
+def require(package: str, extra: str, use: str) -> None:
+    """The same as `needed` without importing it, which can take seconds.
+
+    Raises:
+        McueditError: it is not there.
+    """
+    with needed(extra, use):
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(package, name=package)
 
 
 @contextmanager

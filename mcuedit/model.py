@@ -215,7 +215,7 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
 
 
 def _require_int8(model: Model, name: str) -> None:
-    hint = "convert it with full integer quantization (int8 in and out) and a representative dataset"
+    hint = "make an int8 one of what it was converted from: mcuedit quantize SOURCE --samples F.npz -o DIR"
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         count = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
         raise McueditError(f"{name}: {count}", "one of each is needed")

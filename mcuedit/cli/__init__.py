@@ -24,6 +24,7 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 VERBS = {
     "demo": "Repair a real fact on a virtual Cortex-M4, end to end.",
     "zoo": "List the bases that ship with mcuedit, or write one to a folder.",
+    "quantize": "Make an int8 base of a Keras model or a SavedModel.",
     "inspect": "Show what is in a base or an adapter.",
     "edit": "Train an adapter that makes the corrections of an edit set.",
     "eval": "Measure an adapter against its untouched base.",

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.extras import needed
+from mcuedit.quantization import converter
+from mcuedit.quantization.network import from_keras
 from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, SPARE_CLASS, placeholders, quantized
 
 EPOCHS, BATCH, SEED = 60, 32, 7
@@ -102,15 +104,8 @@ def _any_batch(net: Any) -> tuple[Any, Any]:
 
 
 def convert(net: Any, samples: npt.NDArray[np.float32]) -> bytes:
-    """Full-integer .tflite with a scale per channel of the weights; `samples` float32[n, 8, 8] calibrate it."""
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_keras_model(net)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([image[None, ..., None]] for image in samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    """Full-integer .tflite with a scale per channel of convolutions; `samples` float32[n, 8, 8] calibrate it."""
+    return converter.convert(from_keras(net, (SIZE, SIZE, 1)), samples[..., None])
 
 
 def main() -> None:

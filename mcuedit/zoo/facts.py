@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.features import SCALE, encode
+from mcuedit.quantization import converter
+from mcuedit.quantization.network import from_keras
 from mcuedit.zoo import facts_data
 from mcuedit.zoo.facts_data import DATA, Fact
 
@@ -140,18 +142,7 @@ def _hit(x: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np
 
 def convert(network: Any, samples: npt.NDArray[np.float32]) -> bytes:
     """Full-integer .tflite, one scale per tensor; `samples` float32[n, FEATURES] calibrate it."""
-    import tensorflow as tf
-
-    # The extremes fix the input's quantization to SCALE and zero point 0.
-    extremes = np.zeros((1, FEATURES), np.float32)
-    extremes[0, :2] = -128 * SCALE, 127 * SCALE
-    converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([row[None]] for row in np.concatenate([samples, extremes]))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    return bytes(converter.convert())
+    return converter.convert(from_keras(network, (FEATURES,)), samples, text=True)
 
 
 def write(folder: Path, tflite: bytes, labels: list[str], facts: list[Fact]) -> None:
