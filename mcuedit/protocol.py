@@ -166,7 +166,7 @@ def _together(measured: Sequence[Metrics]) -> Metrics:
     found = {}
     for field in fields(Metrics):
         values = [v for m in measured if (v := getattr(m, field.name)) is not None]
-        if field.name in ("edits", "ties"):
+        if field.name in ("edits", "ties", "same_subject_wordings"):
             found[field.name] = sum(values)
         elif field.name == "neighbourhood_worst":
             found[field.name] = min(values, default=None)

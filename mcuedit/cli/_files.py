@@ -116,13 +116,14 @@ def facts_of(base: Base) -> tuple[Edit, ...]:
 
 def metrics_table(metrics: Metrics, title: str = "") -> object:
     """The figures that a person reads."""
+    asked = f"other facts of the edited subjects that stay, in {metrics.same_subject_wordings:,} unread wordings"
     rows = [
         ("efficacy", metrics.efficacy, "edited prompts that get the new answer"),
         ("paraphrase", metrics.paraphrase, "other wordings that get it"),
         ("neighbourhood", metrics.neighbourhood, "facts of the same relation that stay"),
         ("  worst edit", metrics.neighbourhood_worst, ""),
         ("unrelated", metrics.unrelated, "facts of other relations that stay"),
-        ("same subject", metrics.same_subject, "other facts of the edited subjects that stay"),
+        ("same subject", metrics.same_subject, asked),
         ("identical, keep set", metrics.identical_keep, "outputs equal to the base's byte for byte"),
         ("identical, all", metrics.identical, "the same over every unedited prompt"),
         ("drawdown", metrics.drawdown, "accuracy lost on the base's own test wordings"),

@@ -6,15 +6,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
+from mcuedit.edits.wordings import check_kept_wordings, check_wordings
 from mcuedit.errors import McueditError
 
 
 def check_edits(edits: EditSet) -> EditSet:
-    """Refuses edits that cannot all hold, and drops repetitions with a note.
+    """Refuses edits that cannot all hold or cannot be meant, and drops repetitions with a note.
 
     Raises:
-        McueditError: one prompt is to have two answers, or an edit's own prompt is in its locality list.
+        McueditError: one prompt is to have two answers, an edit's own prompt is in its locality list, no prompt of an
+            edit names its subject, or a template was not filled in.
     """
+    check_wordings(edits)
     asked: dict[tuple[bytes, ...], tuple[Edit, str]] = {}
     kept: list[Edit] = []
     notes = list(edits.notes)
@@ -54,8 +57,9 @@ def check_keep(keep: KeepSet, edits: EditSet) -> KeepSet:
     """Drops the edited prompts from a keep set, with a note: what is to change cannot also stay.
 
     Raises:
-        McueditError: nothing is left.
+        McueditError: nothing is left, or a template was not filled in.
     """
+    check_kept_wordings(keep)
     edited = {bag_of_words(p) for edit in edits.edits for p in edit.prompts}
     kept = [(p, line) for p, line in zip(keep.prompts, keep.lines, strict=True) if bag_of_words(p) not in edited]
     dropped = len(keep.prompts) - len(kept)

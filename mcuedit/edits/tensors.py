@@ -64,7 +64,8 @@ def load_tensors(
             file.own("keep_test"),
             str(path),
             tuple(file.notes),
-        )
+        ),
+        float((model_output or model_input).scale[0]),
     )
 
 
@@ -83,6 +84,9 @@ class _File:
         if len(goals) > 1:
             raise McueditError(f"{path}: both {goals[0]!r} and {goals[1]!r}", "give one of them")
         self._goal = goals[0]
+        if n_classes == 1 and self._goal in ("y", "not_class"):
+            why = f"{path}: {self._goal!r} wants a class, and this base has a single output: there is no other class"
+            raise McueditError(why, "give the value wanted of each input as 'target'")
         known = {*_SHARED, *(f"{name}_test" for name in _SHARED), "reproduce"}
         self.notes += [f"{path}: array {name!r} is ignored" for name in sorted(set(self._arrays) - known)]
 
@@ -141,8 +145,26 @@ class _File:
         values, shape = self._needed(name), self._output.shape[1:]
         if values.shape != (len(x), *shape):
             raise self._shape(name, values, [len(x), *shape])
-        self._quantized(name, values, self._output)  # says what the output cannot reach
+        self._reachable(name, values)
         return self._real(name, values, self._output)
+
+    def _reachable(self, name: str, values: npt.NDArray[Any]) -> None:
+        """Refuses vectors that no int8 of the output stands for."""
+        self._quantized(name, values, self._output)
+        if values.dtype == np.int8:
+            return
+        scale, zero = float(self._output.scale[0]), self._output.zero
+        steps = values / scale + zero
+        outside = np.flatnonzero((steps < -128.5) | (steps > 127.5))
+        if not len(outside):
+            return
+        at = np.unravel_index(int(outside[0]), values.shape)
+        low, high = ((q - zero) * scale for q in (-128, 127))
+        raise McueditError(
+            f"{self._path}: {name}[{', '.join(map(str, at))}] is {values[at]:.6g}, and this base's output ends at "
+            f"{low:.6g}..{high:.6g}; so do {len(outside) - 1} more values",
+            "no delta can reach it: want what the output can say",
+        )
 
     def _numbers(self, name: str, count: int, lowest: int) -> IntArray:
         values = self._needed(name)
@@ -178,22 +200,39 @@ class _File:
         return McueditError(f"{self._path}: {name} has shape {list(values.shape)}", f"{who} [{shape}]")
 
 
-def _consistent(data: TensorSet) -> TensorSet:
-    """Without kept inputs that are edited; refuses one input with two answers."""
-    groups, first = data.wanted.groups(), dict[bytes, int]()
-    for row, values in enumerate(data.x):
-        other = first.setdefault(values.tobytes(), row)
-        same = groups[row] == groups[other]
-        if data.wanted.vectors is not None:
-            same = np.array_equal(data.wanted.vectors[row], data.wanted.vectors[other])
-        if not same:
-            raise McueditError(
-                f"{data.source}: x[{other}] and x[{row}] are one input and want different answers", "drop one of them"
-            )
-    stays = np.array([values.tobytes() not in first for values in data.keep], bool)
-    if stays.all():
-        return data
-    dropped = len(stays) - int(stays.sum())
-    note = f"{data.source}: {dropped} rows of keep are edited and dropped from it: what is to change cannot also stay"
-    vectors = None if data.keep_vectors is None else data.keep_vectors[stays]
-    return replace(data, keep=data.keep[stays], keep_vectors=vectors, notes=(*data.notes, note))
+def _consistent(data: TensorSet, step: float) -> TensorSet:
+    """Without kept inputs that are edited; refuses one input with two answers.
+
+    Args:
+        step: of the output: vectors that differ by no more are one.
+    """
+    edited = _refuse_contradictions(data, step)
+    notes = list(data.notes)
+    found: dict[str, Any] = {}
+    for name, vectors in ("keep", "keep_vectors"), ("keep_test", "keep_test_vectors"):
+        rows, own = getattr(data, name), getattr(data, vectors)
+        stays = np.array([values.tobytes() not in edited for values in rows], bool)
+        found |= {name: rows[stays], vectors: own if own is None else own[stays]}
+        if not stays.all():
+            count = len(stays) - int(stays.sum())
+            why = "what is to change cannot also stay"
+            notes.append(f"{data.source}: {count} rows of {name} are edited and dropped from it: {why}")
+    return replace(data, **found, notes=tuple(notes))
+
+
+def _refuse_contradictions(data: TensorSet, step: float) -> set[bytes]:
+    """The inputs to be edited; those held out are to want nothing else of them."""
+    first: dict[bytes, tuple[str, Wanted]] = {}
+    parts = [("x", data.x, data.wanted)]
+    if data.wanted_test is not None:
+        parts.append(("x_test", data.x_test, data.wanted_test))
+    for name, inputs, wanted in parts:
+        for row, values in enumerate(inputs):
+            mine = f"{name}[{row}]", wanted.take(slice(row, row + 1))
+            theirs = first.setdefault(values.tobytes(), mine)
+            if not theirs[1].agrees(mine[1], step):
+                raise McueditError(
+                    f"{data.source}: {theirs[0]} and {mine[0]} are one input and want different answers",
+                    "drop one of them",
+                )
+    return {values.tobytes() for values in data.x}

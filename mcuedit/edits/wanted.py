@@ -56,6 +56,15 @@ class Wanted:
         pairs = np.stack([key, np.full(len(key), ALL) if self.against is None else self.against], axis=1)
         return np.asarray(np.unique(pairs, axis=0, return_inverse=True)[1], np.int64).reshape(-1)
 
+    def agrees(self, other: Wanted, step: float) -> bool:
+        """Whether as many inputs want the same of the same kind; vectors may differ by a step of the output."""
+        if self.vectors is not None and other.vectors is not None:
+            return bool((np.abs(self.vectors - other.vectors) <= step).all())
+        mine, theirs = (
+            [w.classes, w.avoided, np.full(len(w), ALL) if w.against is None else w.against] for w in (self, other)
+        )
+        return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))  # type: ignore[arg-type]
+
     def name(self, group: int) -> str:
         """What the inputs of one group want, for messages."""
         if self.vectors is not None:

@@ -29,7 +29,8 @@ class Metrics:
         efficacy_softmax: the same for who reads only the output after SOFTMAX.
         paraphrase: other wordings that get it.
         neighbourhood, neighbourhood_worst: unchanged answers on facts of the same relation: mean and worst edit.
-        unrelated: on facts of other relations. same_subject: on other facts of the edited subjects.
+        unrelated: on facts of other relations. same_subject: on other facts of the edited subjects, in the
+            `same_subject_wordings` wordings of them that training has not read.
         identical_keep, identical: byte-identical outputs over the keep set, and over every unedited prompt.
         ties: edited prompts where another class ties with the new answer.
         drawdown: loss of accuracy on the base's own held-out wordings of unedited facts.
@@ -44,6 +45,7 @@ class Metrics:
     neighbourhood_worst: float | None
     unrelated: float | None
     same_subject: float | None
+    same_subject_wordings: int
     identical_keep: float | None
     identical: float | None
     ties: int
@@ -133,6 +135,7 @@ class Measure:
             neighbourhood_worst=min(near, default=None),
             unrelated=_mean(shares["unrelated"]),
             same_subject=_mean(shares["same_subject"]),
+            same_subject_wordings=sum(map(len, shares["same_subject"])),
             identical_keep=_mean(kept),
             identical=_mean([*rest, *kept]),
             ties=sum(int(((s.after == w) & s.tie).sum()) for s, w in seen["edited"]),

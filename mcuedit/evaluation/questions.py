@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which prompts show what an edit did: its own, other wordings, neighbours, the rest."""
+"""Which prompts show what an edit did: its own, other wordings, neighbours, the rest.
+
+But for the edit's own prompts none of them was read by training, be it as a prompt, as locality or as a keep prompt.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
@@ -14,10 +17,10 @@ class Questions:
     """Prompts to evaluate one edit with, by role; each role may be empty.
 
     Attributes:
-        edited: the edit's prompts. rephrased: its other wordings.
+        edited: the edit's prompts. rephrased: its other wordings, as far as training has not read them.
         neighbourhood: other wordings of facts of its relation whose subject no edit touches and that are not kept.
         unrelated: the same of other relations.
-        same_subject: prompts and other wordings of the subject's other facts, and the edit's locality list.
+        same_subject: other wordings of the subject's other facts, but for those that training has read.
     """
 
     edited: tuple[str, ...]
@@ -41,26 +44,39 @@ def ask(edits: EditSet, keep: KeepSet, facts: Sequence[Edit], active: Sequence[E
     """
     kept = set(keep.prompts)
     outside = [f for f in facts if not kept.intersection(f.prompts)]
-    return [_of(edit, list(active) if active is not None else [edit], facts, outside) for edit in edits.edits]
+    seen = {bag_of_words(p) for p in keep.prompts}
+    if active is not None:
+        together = _Active(active, seen)
+        return [_of(edit, together, facts, outside) for edit in edits.edits]
+    return [_of(edit, _Active([edit], seen), facts, outside) for edit in edits.edits]
 
 
-def _of(edit: Edit, active: list[Edit], facts: Sequence[Edit], outside: Sequence[Edit]) -> Questions:
-    subjects = {_key(other.subject) for other in active}
-    edited = {bag_of_words(p) for other in active for p in other.prompts}
-    relation = edit.relation or _relation(edit, facts)
-    away = [f for f in outside if _key(f.subject) not in subjects]
-    same = [
-        p
-        for f in facts
-        if _key(f.subject) == _key(edit.subject) and not edited.intersection(map(bag_of_words, f.prompts))
-        for p in (*f.prompts, *f.rephrase_prompts)
-    ]
+class _Active:
+    """The edits in force: their subjects, what they ask, and all that training has read."""
+
+    def __init__(self, edits: Sequence[Edit], seen: set[tuple[bytes, ...]]) -> None:
+        self.subjects = {_key(e.subject) for e in edits}
+        self.edited = {bag_of_words(p) for e in edits for p in e.prompts}
+        self._read = seen.union(self.edited, (bag_of_words(p) for e in edits for p in e.locality))
+
+    def unread(self, prompts: Iterable[str]) -> tuple[str, ...]:
+        """Those that training has not read, each once."""
+        return tuple(dict.fromkeys(p for p in prompts if bag_of_words(p) not in self._read))
+
+    def edits(self, fact: Edit) -> bool:
+        """Whether an edit in force asks what the fact answers."""
+        return bool(self.edited.intersection(map(bag_of_words, fact.prompts)))
+
+
+def _of(edit: Edit, active: _Active, facts: Sequence[Edit], outside: Sequence[Edit]) -> Questions:
+    relation, own = edit.relation or _relation(edit, facts), _key(edit.subject)
+    away = [f for f in outside if _key(f.subject) not in active.subjects]
     return Questions(
         edit.prompts,
-        edit.rephrase_prompts,
-        tuple(p for f in away if f.relation == relation for p in f.rephrase_prompts),
-        tuple(p for f in away if f.relation != relation for p in f.rephrase_prompts),
-        tuple(dict.fromkeys([*same, *(p for p in edit.locality if bag_of_words(p) not in edited)])),
+        active.unread(edit.rephrase_prompts),
+        active.unread(p for f in away if f.relation == relation for p in f.rephrase_prompts),
+        active.unread(p for f in away if f.relation != relation for p in f.rephrase_prompts),
+        active.unread(p for f in facts if _key(f.subject) == own and not active.edits(f) for p in f.rephrase_prompts),
     )
 
 

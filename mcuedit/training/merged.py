@@ -24,6 +24,7 @@ from mcuedit.training.options import Options
 from mcuedit.training.placement import AUTO, every_pair, find_op
 from mcuedit.training.site import Table
 from mcuedit.training.tensor_table import TensorTable
+from mcuedit.training.wishes import refuse_one_input
 
 _RANK = 8  # of many edits, unless the user says otherwise
 _BLENDS = 16384  # new wordings of what must stay: there is no gate that shuts on what training has not seen
@@ -76,6 +77,7 @@ def train_merged(
     kept = check_keep(keep, edits)
     ops = _ops(model, logits_tensor(model), options)
     found = resolve_answers(edits, base.labels, model.output.size, new_labels=options.new_labels)
+    refuse_one_input(base, edits, found.classes)
     given = examples.from_text(edits, kept, found.classes, options.seed)
     progress("running the base")
     more = examples.blends(kept, min(_BLENDS, 2 * len(kept.prompts)), options.seed)

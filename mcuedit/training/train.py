@@ -22,6 +22,7 @@ from mcuedit.training.maker import Maker, Progress
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate
 from mcuedit.training.rehearsal import PLAYERS, rehearse
+from mcuedit.training.wishes import refuse_one_input
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def train(
     elsewhere = {k: v for adapter in active for k, v in adapter.labels.items()}
     taken = {**(names or {}), **elsewhere}
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=taken, new_labels=options.new_labels)
+    refuse_one_input(base, edits, found.classes)
     table = examples.from_text(edits, known, found.classes, options.seed)
     fresh = partial(examples.from_text, edits, known, found.classes, options.seed + 1)
     placed = placed or place(reader, keep, options)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def test_contradiction_names_both_lines():
 
 
 def test_repetition_is_dropped_with_a_note():
-    edits = EditSet((edit(line=1), edit(target="Gitega", line=2), edit("other words", line=3)), "e.jsonl")
+    edits = EditSet((edit(line=1), edit(target="Gitega", line=2), edit("burundi in other words", line=3)), "e.jsonl")
     checked = check_edits(edits)
     assert [e.line for e in checked.edits] == [1, 3]
     assert checked.notes == ("e.jsonl:2: repeats an earlier edit and is dropped",)
@@ -191,7 +192,7 @@ def test_a_prompt_cannot_be_in_its_own_locality():
 
 
 def test_another_edits_prompt_may_be_in_a_locality():
-    one, two = edit("a", locality=("b",)), edit("b", locality=("a",))
+    one, two = edit("burundi a", locality=("burundi b",)), edit("burundi b", locality=("burundi a",))
     assert check_edits(EditSet((one, two))).edits == (one, two)
 
 
@@ -203,6 +204,52 @@ def test_edited_prompts_leave_the_keep_set():
     assert check_keep(KeepSet(("x",), (1,)), edits).notes == ()
     with pytest.raises(McueditError, match="an empty keep set"):
         check_keep(KeepSet(("capital of burundi",), (1,)), edits)
+
+
+def test_every_edit_that_does_not_name_its_subject_is_refused_at_once():
+    """Subject and prompt of two things: nothing that training could make of it is what was asked."""
+    wrong = edit("what is the capital of rwanda", line=1), edit(line=2), edit("where do kings live", line=5)
+    with pytest.raises(McueditError) as caught:
+        check_edits(EditSet(wrong, "e.jsonl"))
+    assert str(caught.value).splitlines()[:2] == [
+        "e.jsonl:1: no prompt names the subject 'burundi', such as 'what is the capital of rwanda'",
+        "e.jsonl:5: no prompt names the subject 'burundi', such as 'where do kings live'",
+    ]
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("subject", "prompt"),
+    [
+        ("burundi", "Burundi's capital?"),
+        ("the netherlands", "which Netherlands city is the capital"),
+        ("guinea-bissau", "capital of guinea  bissau"),
+        ("Curaçao", "capital of curacao"),
+        ("日本", "日本の首都は"),
+    ],
+)
+def test_a_subject_is_found_as_people_write_it(subject, prompt):
+    named = Edit(subject, ("who knows", prompt.replace("which", "which of the")), "x")
+    assert check_edits(EditSet((named,))).edits == (named,)
+
+
+@pytest.mark.parametrize(
+    "hole",
+    ["{}", "{0}", "{subject}", "{{ subject }}", "<subject>", "[X]", "[SUBJECT]", "%s", "%(entity)s", "$subject"],
+)
+@pytest.mark.parametrize("field", ["prompts", "locality", "rephrase_prompts"])
+def test_a_template_that_was_not_filled_in_is_refused(hole, field):
+    asked = (f"what is the capital of {hole}",)
+    edits = EditSet((edit(line=1), edit("burundi is ruled from", line=2, **{field: asked})), "e.jsonl")
+    with pytest.raises(McueditError, match=f"^e.jsonl:2: {field}: {re.escape(hole)} in .* was not filled in"):
+        check_edits(edits)
+    with pytest.raises(McueditError, match=r"^k:1: .* was not filled in"):
+        check_keep(KeepSet(asked, (1,), "k"), EditSet((edit(),)))
+
+
+def test_braces_and_brackets_of_ordinary_prompts_are_no_templates():
+    odd = edit("burundi [capital] {city, town} 5 < 6 > 4 costs $5 or 3 %")
+    assert check_edits(EditSet((odd,))).edits == (odd,)
 
 
 def test_note_on_an_edit_that_holds_already():
@@ -374,6 +421,8 @@ def test_an_edited_input_is_not_kept(tmp_path):
         ({"target": np.zeros((3, 4), np.uint8)}, "target is uint8"),
         ({"target": np.full((3, 4), np.inf)}, "target holds NaN or infinity"),
         ({"target": np.full((3, 4), 1e6)}, r"target\[0, 0\] is 1e\+06, far outside -34.5..29.25"),
+        ({"target": np.full((3, 4), 29.5)}, r"target\[0, 0\] is 29.5, and this base's output ends at -34.5..29.25"),
+        ({"y": np.zeros(3, int), "x_test": X, "y_test": np.ones(3, int)}, r"x\[0\] and x_test\[0\] are one input"),
         ({"reproduce": np.array(True)}, "the input has 6 values, the output 4"),
         ({"x": np.full((1, 2, 3), 500.0), "y": np.zeros(1, int)}, r"x\[0, 0, 0\] is 500, far outside -63.5..64"),
         ({"y": np.zeros(3, int), "x_test": X}, "no array 'y_test'"),
@@ -386,6 +435,27 @@ def test_goals_that_make_no_sense(tmp_path, arrays, why):
     with pytest.raises(McueditError, match=why) as caught:
         goals(tmp_path, **arrays)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("goal", ["y", "not_class"])
+def test_no_class_is_wanted_of_a_single_output(tmp_path, goal):
+    """Whatever it says, a single output answers class 0: the wish cannot be met, or is met by anything."""
+    np.savez(tmp_path / "s.npz", x=X, **{goal: np.zeros(3, int)})
+    single = replace(OUTPUT, shape=(1, 1))
+    with pytest.raises(McueditError, match=f"'{goal}' wants a class, and this base has a single output") as caught:
+        load_tensors(tmp_path / "s.npz", INPUT, 1, single)
+    assert "target" in caught.value.hint
+
+
+def test_the_ends_of_the_outputs_range_can_be_wanted(tmp_path):
+    ends = np.resize([-34.5, 29.25, 29.3, -34.6], (3, 4))
+    assert goals(tmp_path, target=ends).wanted.vectors == pytest.approx(ends)
+
+
+def test_an_edited_input_is_no_held_out_one_that_stays(tmp_path):
+    read = goals(tmp_path, y=np.zeros(3, int), keep_test=np.concatenate([X[1:2], X + 50]))
+    assert len(read.keep_test) == 3
+    assert any("1 rows of keep_test are edited" in note for note in read.notes)
 
 
 def test_files_that_are_no_npz(tmp_path):

@@ -13,6 +13,8 @@ from helpers import deltas, tiny
 from mcuedit import ops
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
+from mcuedit.cli._common import stdout
+from mcuedit.cli._files import metrics_table
 from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
@@ -78,7 +80,7 @@ def test_roles():
         rephrased=(rephrased[0],),
         neighbourhood=(rephrased[2], rephrased[6]),  # bonobo and dynamo; cumulus is kept
         unrelated=(rephrased[3], rephrased[5], rephrased[7]),
-        same_subject=("money ararat", rephrased[1], "a b c"),
+        same_subject=(rephrased[1],),  # "money ararat" was read as locality
     )
     assert asked.unedited == asked.neighbourhood + asked.unrelated + asked.same_subject
 
@@ -95,7 +97,26 @@ def test_subjects_of_any_active_edit_are_no_neighbours():
 def test_an_edited_fact_of_the_subject_is_not_its_own_locality():
     both = [EDIT, replace(FACTS[1], target_new="1")]
     first, _ = ask(EditSet(tuple(both)), KeepSet((), ()), FACTS, both)
-    assert first.same_subject == ("a b c",)
+    assert first.same_subject == ()
+
+
+def test_nothing_that_training_read_is_measured_as_unseen():
+    """Locality lists, keep prompts and the edits' own prompts are left out of every role but the edit's own."""
+    rephrased = [f.rephrase_prompts[0] for f in FACTS]
+    edit = replace(EDIT, rephrase_prompts=("ararat capital", rephrased[0]), locality=(rephrased[1],))
+    (asked,) = ask(EditSet((edit,)), KeepSet((rephrased[2], rephrased[3]), (1, 2)), FACTS)
+    assert asked.rephrased == (rephrased[0],)
+    assert asked.same_subject == ()
+    assert asked.neighbourhood == (rephrased[4], rephrased[6])
+    assert asked.unrelated == (rephrased[5], rephrased[7])
+
+
+def test_the_output_says_on_how_many_wordings_the_same_subject_was_measured(read, repair, capsys):
+    questions = ask(EditSet((EDIT,)), KeepSet((), ()), FACTS)
+    found = Measure(read).edits([Probe(questions[0], 2, [repair])], KeepSet((), ()), [])
+    assert found.flat()["same_subject_wordings"] == 1
+    stdout().print(metrics_table(found))
+    assert "1 unread wordings" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_relation_is_looked_up_and_case_of_subjects_ignored():
