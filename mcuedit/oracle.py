@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -24,12 +25,13 @@ Progress = Callable[[int], None]
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _WIDTHS = {"INT16": 2, "INT32": 4, "INT64": 8, "FLOAT32": 4}  # bytes of an element; others have one
-_REHEARSAL_SECONDS = 120
+_REHEARSAL_SECONDS = 120  # of processor time: a busy machine gives little of it
 _REHEARSAL = """
-import sys
+import resource, sys
 import numpy as np
 from tflite_micro import runtime
-arena, shape = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(",")]
+arena, shape, seconds = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(",")], int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 preserve = runtime.InterpreterConfig.kPreserveAllTensors
 net = runtime.Interpreter.from_bytes(sys.stdin.buffer.read(), arena_size=arena, intrepreter_config=preserve)
 net.set_input(np.zeros(shape, np.int8), 0)
@@ -184,18 +186,16 @@ def _rehearse(model: Model, arena: int, op: Op) -> None:
         McueditError: the process was ended by a signal.
     """
     shape = ",".join(map(str, model.input.shape))
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _REHEARSAL, str(arena), shape],
-            input=model.data,
-            capture_output=True,
-            timeout=_REHEARSAL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+    done = subprocess.run(
+        [sys.executable, "-c", _REHEARSAL, str(arena), shape, str(_REHEARSAL_SECONDS)],
+        input=model.data,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode == -signal.SIGXCPU:
         raise McueditError(
             f"TensorFlow Lite Micro does not end, or not within {_REHEARSAL_SECONDS} s", "is the file damaged?"
-        ) from error
+        )
     if done.returncode < 0:
         raise McueditError(
             f"TensorFlow Lite Micro does not survive the model, perhaps because of op {op.index} {op.kind}",

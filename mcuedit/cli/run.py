@@ -17,7 +17,7 @@ from mcuedit.cli._common import example, json_option, note, notes, print_json, s
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
-from mcuedit.emulate import robot, runner
+from mcuedit.emulate import TIMEOUT, robot, runner
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.errors import McueditError
 from mcuedit.oracle import Tflm
@@ -44,6 +44,13 @@ from mcuedit.oracle import Tflm
 @click.option("--count", is_flag=True, help="Count executed instructions.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds of processor time (renode: virtual ones) in which a board may say nothing.",
+)
 @click.option("--dump", metavar="F.npz", type=PATH, help="Write inputs and outputs there.")
 @click.option(
     "--robot", "robot_dir", metavar="DIR", type=PATH, help="Write what the board's .robot needs, run nothing."
@@ -64,6 +71,7 @@ def command(
     count: bool,
     toolchain: str,
     opt: str,
+    timeout: float,
     dump: Path | None,
     robot_dir: Path | None,
     as_json: bool,
@@ -98,6 +106,7 @@ def command(
             runtime=runtime,
             toolchain=toolchain,
             opt=opt,
+            timeout=timeout,
         )
         computes = runner.as_firmware(found, runtime) if emulator in runner.DEFAULT_BOARDS else found
         differing, oracle = _compare(computes, loaded, result) if check else (None, None)

@@ -10,8 +10,19 @@ from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
 from mcuedit.errors import McueditError
 
-__all__ = ["BOARD_EMULATORS", "Crash", "EmulationError", "Fault", "PowerCut", "Session", "Timeout", "open_session"]
+__all__ = [
+    "BOARD_EMULATORS",
+    "TIMEOUT",
+    "Crash",
+    "EmulationError",
+    "Fault",
+    "PowerCut",
+    "Session",
+    "Timeout",
+    "open_session",
+]
 
+TIMEOUT = 20.0  # seconds, as `open_session` takes them
 BOARD_EMULATORS = ("unicorn", "qemu", "renode")  # those that execute an ELF on a board
 
 
@@ -21,14 +32,15 @@ def open_session(
     elf: Path,
     *,
     count: bool = False,
-    timeout: float = 20.0,
+    timeout: float = TIMEOUT,
     flash: Flash | None = None,
 ) -> Session:
     """Starts a firmware; use it as a context manager.
 
     Args:
         count: SysTick counts executed instructions, board.emulation(emulator).ticks_per_instruction each.
-        timeout: seconds without a sign of life until the device counts as hanging; with Renode, virtual ones.
+        timeout: seconds in which no byte goes in or out until the device counts as hanging: of the processor time that
+            the emulator gets, hence a busy machine ends nothing; with Renode, virtual ones.
         flash: what firmware writes of its flash, to be kept over sessions; unicorn alone can.
 
     Raises:

@@ -14,7 +14,6 @@ from mcuedit.errors import McueditError
 
 POWER_CUT = 3  # exit code (firmware/apps/udp_flash.h)
 _READY = re.compile(r"mcuedit ready port=(\d+)\n")
-_STOP_TIMEOUT = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class DeviceProcess:
         self.stop()
         raise McueditError(f"the device did not start: {said[0] if said else 'it said nothing'}", "see its --flash")
 
-    def wait(self, timeout: float = 10.0) -> int:
+    def wait(self, timeout: float = 300.0) -> int:
         """Its exit code once it has ended: POWER_CUT after a cut."""
         assert self._process is not None
         return self._process.wait(timeout)
@@ -107,7 +106,7 @@ class DeviceProcess:
         if self._process is None:
             return
         self._process.kill()
-        self._process.wait(_STOP_TIMEOUT)
+        self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
                 pipe.close()

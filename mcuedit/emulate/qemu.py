@@ -8,14 +8,14 @@ import select
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mcuedit.board import Board
 from mcuedit.emulate.image import segments
-from mcuedit.emulate.session import Console, Crash, Timeout
+from mcuedit.emulate.progress import Patience, process_clock
+from mcuedit.emulate.session import Console, Crash, Timeout, silence
 from mcuedit.errors import McueditError
 
 NAME = "qemu"
@@ -24,6 +24,8 @@ PACKAGE = "qemu-system-arm"  # of Debian and its kin
 
 _CHUNK = 1 << 16
 _GRACE = 5.0  # seconds to end by itself after SIGTERM
+_LAST_WORDS = 60.0  # seconds to end after its UART was closed
+_LOOK = 0.1  # seconds between two looks at how much QEMU computed
 _COUNTING = ("-icount", "shift=7")  # 128 ns of virtual time per instruction: ticks_per_instruction in board.toml
 
 
@@ -32,7 +34,7 @@ class QemuSession:
 
     Args:
         count: virtual time advances by instructions, so that SysTick counts them.
-        timeout: seconds without output, or without input taken, until the device counts as hanging.
+        timeout: seconds of processor time in which no byte went in or out, until the device counts as hanging.
     """
 
     def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
@@ -57,13 +59,13 @@ class QemuSession:
         self._output += data
 
     def read_line(self) -> str:
-        heard = time.monotonic()
+        patience = Patience(self._timeout, process_clock(self._process.pid))
         while (line := self._console.next_line()) is None:
-            if self._transfer(heard + self._timeout - time.monotonic()):
-                heard = time.monotonic()
-            elif time.monotonic() >= heard + self._timeout:
-                hint = "its main loop is stuck, or a command lacks its line end"
-                raise Timeout(f"no output for {self._timeout:g} s", self.text, hint)
+            if self._transfer(min(_LOOK, self._timeout)):
+                patience.renew()
+            elif patience.over:
+                what, hint = silence(self._timeout)
+                raise Timeout(what, self.text, hint)
         return line
 
     def exchange(self, data: bytes, seconds: float) -> bytes:
@@ -112,7 +114,11 @@ class QemuSession:
         return bool(readable or writable)
 
     def _crash(self) -> Crash:
-        _, said = self._process.communicate(timeout=_GRACE)
+        try:
+            _, said = self._process.communicate(timeout=_LAST_WORDS)
+        except subprocess.TimeoutExpired:  # it closed its UART and goes on
+            self._process.kill()
+            _, said = self._process.communicate()
         lines = said.decode("utf-8", "replace").strip().splitlines()
         what = f"{PROGRAM} ended with exit code {self._process.returncode}: {' | '.join(lines[-2:])}"
         return Crash(what, self.text, "build it again")

@@ -17,6 +17,7 @@ from mcuedit import tflm
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.delta import Adapter
+from mcuedit.emulate import TIMEOUT
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.errors import McueditError
@@ -78,6 +79,7 @@ def run(
     runtime: str = "bare",
     toolchain: str = "auto",
     opt: str = "2",
+    timeout: float = TIMEOUT,
 ) -> Result:
     """Builds, starts, asks, and ends everything again.
 
@@ -88,11 +90,19 @@ def run(
         active: which adapters take part; None: all.
         runtime: what runs the base on unicorn and qemu, "bare" or "tflm". With the latter, emulator "host" is the
             kernel wrapper inside the `tflite_micro` runtime.
+        timeout: of boards, as `open_session`.
 
     Raises:
         McueditError: as `open_device` and `Device`.
     """
-    options = {"board": board, "count": count, "runtime": runtime, "toolchain": toolchain, "opt": opt}
+    options = {
+        "board": board,
+        "count": count,
+        "runtime": runtime,
+        "toolchain": toolchain,
+        "opt": opt,
+        "timeout": timeout,
+    }
     with open_device(base, adapters, emulator, **options) as device:  # type: ignore[arg-type]
         if active is not None:
             device.use(active)
@@ -148,6 +158,7 @@ def open_device(
     runtime: str = "bare",
     toolchain: str = "auto",
     opt: str = "2",
+    timeout: float = TIMEOUT,
 ) -> Device:
     """Builds and starts a device; use it as a context manager.
 
@@ -158,9 +169,8 @@ def open_device(
         from mcuedit.emulate.virtual import VirtualDevice
 
         machine = boards.load(board or DEFAULT_BOARDS[emulator])
-        return VirtualDevice(
-            base, adapters, emulator, machine, count=count, runtime=runtime, toolchain=toolchain, opt=opt
-        )
+        options = {"count": count, "runtime": runtime, "toolchain": toolchain, "opt": opt, "timeout": timeout}
+        return VirtualDevice(base, adapters, emulator, machine, **options)  # type: ignore[arg-type]
     if emulator not in EMULATORS:
         raise McueditError(f"no emulator {emulator!r}", f"one of {', '.join(EMULATORS)}")
     if board is not None or count:

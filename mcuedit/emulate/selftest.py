@@ -20,7 +20,7 @@ from mcuedit.errors import McueditError
 
 _SECTION = ".selftest"  # firmware/apps/selftest.c
 _FLASH_KEPT = 96 * 1024  # of a board without memory of its own for vectors: code, constants and adapters
-_TIMEOUT = 300.0  # seconds: a self-test says nothing until its end
+_TIMEOUT = 300.0  # seconds, as `open_session`: a self-test says nothing until its end
 
 
 class SelfTest:

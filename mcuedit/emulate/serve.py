@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcuedit.board import Board
+from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.session import EmulationError, Session
 from mcuedit.errors import McueditError
@@ -32,7 +33,7 @@ class Stream(Session, Protocol):
 
 @contextmanager
 def serve(
-    emulator: str, board: Board, elf: Path, *, flash: Flash | None = None, timeout: float = 20.0
+    emulator: str, board: Board, elf: Path, *, flash: Flash | None = None, timeout: float = TIMEOUT
 ) -> Iterator[int]:
     """Runs a firmware behind a TCP port of this machine, which the context yields.
 
@@ -48,8 +49,6 @@ def serve(
         McueditError: no such emulator, or as `open_session`.
         EmulationError: the firmware did not start, or failed later.
     """
-    from mcuedit.emulate import open_session
-
     if emulator not in SERVED:
         raise McueditError(f"no port for emulator {emulator!r}", f"one of {', '.join(SERVED)}")
     with open_session(emulator, board, elf, flash=flash, timeout=timeout) as session:

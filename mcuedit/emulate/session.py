@@ -37,6 +37,12 @@ class Crash(EmulationError):
     """The emulator could not load the firmware, or ended by itself."""
 
 
+def silence(seconds: float) -> tuple[str, str]:
+    """What a Timeout says of a device that runs, and its hint."""
+    what = f"no byte in or out for {seconds:g} s of processor time"
+    return what, "its main loop is stuck, a command lacks its line end, or it takes longer: see --timeout"
+
+
 class Session(Protocol):
     """A device that runs an app. Leaving the context ends whatever runs it."""
 

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import importlib
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mcuedit.board import Board
 from mcuedit.emulate import registers
+from mcuedit.emulate.blocks import Blocks
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.image import segments
-from mcuedit.emulate.session import Console, Crash, Fault, PowerCut, Timeout
+from mcuedit.emulate.progress import Watchdog
+from mcuedit.emulate.session import Console, Crash, EmulationError, Fault, PowerCut, Timeout, silence
 from mcuedit.emulate.surroundings import Surroundings
 from mcuedit.errors import McueditError
 
@@ -23,6 +24,7 @@ _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_VALUE = 0x18
 _AIRCR, _RESET_REQUEST = 0xD0C, 0x05FA0004
 _SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/probe.c finds out: there is no exception to count wraps
+_WFI = b"\x30\xbf"
 _REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 
 
@@ -32,9 +34,14 @@ class UnicornSession:
     Time passes only inside read_line: it runs the core until the UART's input has run dry. Hence a device that waits
     for more input than was written is found at once, and a run is repeatable to the instruction.
 
+    Unicorn leaves a core that is told to stop at the next load, store or block, and goes on before that instruction:
+    an access to a register then takes place twice, and a load of two words may find its address overwritten. So a core
+    goes on only after it was stopped while it read a UART that has no byte for it, which it may read again. Whatever
+    is stopped anywhere else (`end`) goes on no more, until its power is off and on again.
+
     Args:
         count: SysTick counts instructions. The counting hook costs more than all the rest of the emulation.
-        timeout: seconds without output until a running core counts as hanging.
+        timeout: seconds of processor time in which no byte went in or out, until a running core counts as hanging.
         flash: what firmware writes of its flash, to be kept; None: erased, and gone with the session.
     """
 
@@ -47,10 +54,12 @@ class UnicornSession:
         self._input_at = 0
         self._dry = False
         self._polled = False
-        self._timeout = timeout
-        self._fault: Fault | None = None
-        self._instructions = 0
-        self._block_sizes: dict[tuple[int, int], int] = {}
+        self._moved = 0  # bytes, either way
+        self._fault: EmulationError | None = None
+        self._watchdog = Watchdog(timeout, lambda: self._moved, self.end)
+        self._silence = silence(timeout)
+        self._ended = False
+        self._blocks = Blocks()
         self._system: dict[int, int] = {}
         self._reset_requested = False
         self._core = self._make_core(board)
@@ -60,7 +69,7 @@ class UnicornSession:
         self._load(elf)
         self._fresh = self._core.context_save()  # all of the core's registers, as they are after a reset
         if count:
-            self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._on_block)
+            self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._blocks.enter)
 
     @property
     def text(self) -> str:
@@ -104,10 +113,15 @@ class UnicornSession:
     ) -> None:
         del self._core  # frees the guest's memory
 
+    def end(self) -> None:
+        """Stops the core wherever it is, from any thread: read_line fails from then on, until `power_cycle`."""
+        self._ended = True
+        self._core.emu_stop()
+
     def power_cycle(self) -> None:
         """Power off and on: the flash is as it was, everything else starts again; what was to be said is forgotten."""
         self._around.power_cycle()
-        self._console, self._fault = Console(), None
+        self._console, self._fault, self._ended = Console(), None, False
         self._input.clear()
         self._input_at = 0
         self._reset()
@@ -155,26 +169,38 @@ class UnicornSession:
         """
         said = len(self._console.bytes)
         self._dry = self._polled = False
-        end = time.monotonic() + self._timeout
-        # Unicorn's timer now and then stops a core long before its time when several run in threads: go on then.
-        while not self._dry and len(self._console.bytes) == said and (left := end - time.monotonic()) > 0:
-            try:
-                self._core.emu_start(self._pc | 1, 0xFFFFFFFF, timeout=int(left * 1e6) + 1)
-            except self._unicorn.UcError as error:
-                registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
-                self._fault = Fault(f"{error}: {registers}", self.text, self._hint)
-                return
-            if self._around.misuse is not None:
-                self._fault = Fault(f"flash: {self._around.misuse}", self.text, "see the driver in firmware/port")
-                return
-            if not self._around.powered:
-                raise PowerCut("power was cut", self.text)
+        with self._watchdog:
+            while not self._dry and self._fault is None and len(self._console.bytes) == said:
+                self._run_once()
+        if self._fault is None and len(self._console.bytes) == said:
+            raise Timeout("the firmware waits for input", self.text, "a command lacks its line end")
+
+    def _run_once(self) -> None:
+        """Runs until something stops the core."""
+        try:
+            if not self._ended:
+                self._core.emu_start(self._pc | 1, 0xFFFFFFFF)
+        except self._unicorn.UcError as error:
+            registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
+            self._fault = Fault(f"{error}: {registers}", self.text, self._hint)
+            return
+        if self._around.misuse is not None:
+            self._fault = Fault(f"flash: {self._around.misuse}", self.text, "see the driver in firmware/port")
+        elif not self._around.powered:
+            raise PowerCut("power was cut", self.text)
+        elif self._ended:
+            what, hint = self._silence if self._watchdog.expired else ("the board was stopped", "")
+            self._fault = Timeout(what, self.text, hint)
+        elif self._reset_requested:
+            self._reset()
+        elif self._dry or self._asleep():
             self._pc = self._register("pc")
-            if self._reset_requested:
-                self._reset()
-        if len(self._console.bytes) == said:
-            what = "the firmware waits for input" if self._dry else f"no output for {self._timeout:g} s"
-            raise Timeout(what, self.text, "its main loop is stuck, or a command lacks its line end")
+        else:
+            self._fault = Fault("something else stopped the core", self.text, "a bug: please report it")
+
+    def _asleep(self) -> bool:
+        """Whether the core waits for an interrupt: there is none, so that it goes on."""
+        return bytes(self._core.mem_read(self._register("pc") - len(_WFI), len(_WFI))) == _WFI
 
     def _register(self, name: str) -> int:
         return int(self._core.reg_read(getattr(self._unicorn.arm_const, f"UC_ARM_REG_{name.upper()}")))
@@ -183,6 +209,7 @@ class UnicornSession:
         """The UART asks for a byte; asking twice with nothing in between means to wait for input."""
         if self._input_at < len(self._input):
             self._polled = False
+            self._moved += 1
             self._input_at += 1
             return self._input[self._input_at - 1]
         if self._polled:
@@ -194,12 +221,17 @@ class UnicornSession:
     def send(self, byte: int) -> None:
         """The UART says a byte."""
         self._polled = False
+        self._moved += 1
+        if self._dry:  # the read that was to stop the core stands in an IT block, which unicorn does not leave
+            hint = "read the UART's status outside IT blocks"
+            self._fault = Fault("the core went on after its stop", self.text, hint)
+            return
         if self._around.powered:
             self._console.bytes.append(byte)
 
     def _read_system(self, core: Any, offset: int, size: int, data: Any) -> int:
         if offset == _SYSTICK_VALUE:
-            return -self._instructions & _SYSTICK_MASK
+            return -self._blocks.executed & _SYSTICK_MASK
         return self._system.get(offset, 0)
 
     def _write_system(self, core: Any, offset: int, size: int, value: int, data: Any) -> None:
@@ -207,26 +239,6 @@ class UnicornSession:
         if offset == _AIRCR and value & 0xFFFF0004 == _RESET_REQUEST:
             self._reset_requested = True
             self._core.emu_stop()
-
-    def _on_block(self, core: Any, address: int, size: int, data: Any) -> None:
-        """Counts a whole block when it is entered, skipped IT instructions too, as QEMU does.
-
-        A probe starts a block of its own (it is a function), so all probes are early by the same few instructions.
-        """
-        count = self._block_sizes.get((address, size))
-        if count is None:
-            count = _count_thumb(bytes(core.mem_read(address, size)))
-            self._block_sizes[address, size] = count
-        self._instructions += count
-
-
-def _count_thumb(code: bytes) -> int:
-    """Instructions in Thumb code: those whose first halfword starts with 0b111 and not 0b11100 are 32 bits wide."""
-    at = count = 0
-    while at < len(code):
-        at += 4 if code[at + 1] >> 3 > 0b11100 else 2
-        count += 1
-    return count
 
 
 def _import_unicorn() -> Any:

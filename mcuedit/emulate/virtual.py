@@ -18,7 +18,7 @@ from mcuedit.board import Board
 from mcuedit.build import BuildResult
 from mcuedit.codegen import Stage
 from mcuedit.delta import Adapter
-from mcuedit.emulate import open_session
+from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect
@@ -36,7 +36,7 @@ class VirtualDevice:
     Args:
         count: build with probes and count instructions; slower.
         runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`.
-        timeout: seconds without a sign of life.
+        timeout: as `open_session`.
 
     Raises:
         McueditError: it cannot be built or started, or the firmware refuses the base or an adapter.
@@ -55,7 +55,7 @@ class VirtualDevice:
         runtime: str = "bare",
         toolchain: str = "auto",
         opt: str = "2",
-        timeout: float = 20.0,
+        timeout: float = TIMEOUT,
     ) -> None:
         emulation = board.emulation(emulator)
         self.counts: list[Counts] = []

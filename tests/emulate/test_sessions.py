@@ -63,26 +63,6 @@ def test_timeout(echo: BuildEcho, name: str, emulator: str, sent: bytes) -> None
         assert caught.value.text.startswith("echo ready 45\n")
 
 
-def test_a_core_that_stops_too_early_goes_on(echo: BuildEcho) -> None:
-    """Unicorn's timer does that now and then when several cores run in threads."""
-    with start(echo, "virt-m4", "unicorn") as device:
-        core, early = device._core, iter([True, False, True, False])
-
-        class Hasty:
-            def __getattr__(self, name: str) -> object:
-                return getattr(core, name)
-
-            def emu_start(self, begin: int, until: int, timeout: int) -> None:
-                if next(early, False):
-                    core.emu_start(begin, until, count=50)
-                else:
-                    core.emu_start(begin, until, timeout=timeout)
-
-        device._core = Hasty()
-        device.write(b"hello\n")
-        assert [device.read_line(), device.read_line()] == ["echo ready 45", "hello"]
-
-
 @pytest.mark.parametrize(("name", "emulator"), ALL_BOARDS)
 def test_counting_and_stack(echo: BuildEcho, name: str, emulator: str) -> None:
     with start(echo, name, emulator, count=True) as device:

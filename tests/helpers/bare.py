@@ -14,8 +14,8 @@ from unicorn import arm_const
 from helpers.native import WARNINGS, includes
 from mcuedit import resources, toolchain
 from mcuedit.board import load
+from mcuedit.emulate.blocks import count_thumb
 from mcuedit.emulate.image import address_of, segments
-from mcuedit.emulate.unicorn import _count_thumb
 
 _FLASH, _RAM, _SIZE = 0x0000_0000, 0x2000_0000, 0x10_0000
 _END = _FLASH + _SIZE - 0x1000  # where functions return to
@@ -119,7 +119,7 @@ class Bare:
         counted = [0]
 
         def on_block(core: unicorn.Uc, address: int, size: int, data: object) -> None:
-            counted[0] += _count_thumb(bytes(core.mem_read(address, size)))
+            counted[0] += count_thumb(bytes(core.mem_read(address, size)))
 
         if count:
             core.hook_add(unicorn.UC_HOOK_BLOCK, on_block)

@@ -33,13 +33,13 @@ class Calls:
 
         def enter(core: Any, address: int, size: int, data: Any) -> None:
             back = int(core.reg_read(uc.arm_const.UC_ARM_REG_LR)) & ~1
-            open_calls.append((back, self._session._instructions))
+            open_calls.append((back, self._session._blocks.executed))
             if back not in watched:
                 watched.add(back)
                 core.hook_add(uc.UC_HOOK_CODE, leave, begin=back, end=back)
 
         def leave(core: Any, address: int, size: int, data: Any) -> None:
             if open_calls and open_calls[-1][0] == address:
-                self.counts[name].append(self._session._instructions - open_calls.pop()[1])
+                self.counts[name].append(self._session._blocks.executed - open_calls.pop()[1])
 
         core.hook_add(uc.UC_HOOK_CODE, enter, begin=entry, end=entry)
