@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from helpers import wheels
 
 import mcuedit
 
@@ -21,9 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel, unpacked as pip would."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
+    wheel = wheels.build(folder)
     assert wheel.name == f"mcuedit-{mcuedit.__version__}-py3-none-any.whl"
     site = folder / "site"
     zipfile.ZipFile(wheel).extractall(site)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,13 @@ def test_impossible_schedules_are_refused(sigma: int, clip: int, steps: int, rat
 def test_a_delta_that_is_no_probability_is_refused() -> None:
     with pytest.raises(McueditError, match="delta"):
         privacy.epsilon(Schedule(1, 1, 1, 0.1), 1.0)
+
+
+def test_without_the_accountant_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dp_accounting", None)
+    with pytest.raises(McueditError, match="differential privacy needs dp_accounting, which is not inst") as caught:
+        privacy.epsilon(Schedule(256, 256, 10, 0.1), 1e-5)
+    assert caught.value.hint == "pip install 'mcuedit[privacy]'"
 
 
 def test_the_system_has_bits() -> None:
