@@ -20,6 +20,8 @@ from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_h
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
+_LOCAL = ("PORT_", "MCUEDIT_PROBE")  # macros that the library does not know: it is the same on all boards of a core
+_LIBRARY = (*resources.LIBRARY, "crypto", "smp")
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,11 @@ def build(
     arm = None if tflm else cmsis_nn.find()
     hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
-    flags = (*_flags(opt, defines), *target, *(arm.flags if arm else ()), *(f"-D{d}" for d in board.defines))
+    local = [define for define in defines if define.startswith(_LOCAL)]
+    flags = (*_flags(opt, [define for define in defines if define not in local]), *target, *(arm.flags if arm else ()))
     flags = (*flags, *_freestanding(app), *external_flags)
-    objects = _compile(compiler, hand_written, sources, out_dir, flags)
+    on_board = [f"-D{define}" for define in (*local, *board.defines)]
+    objects = _compile(compiler, hand_written, sources, out_dir, flags, on_board)
     elf = out_dir / f"{app or 'firmware'}.elf"
     link(compiler, board, [*target, *objects], elf)
     return BuildResult(board, elf, footprint(elf), compiler.name, probes)
@@ -202,6 +206,7 @@ def _compile(
     sources: Mapping[str, str],
     out_dir: Path,
     flags: Sequence[str],
+    beside_library: Sequence[str] = (),
 ) -> list[str]:
     """Compiles all sources, as many at once as there are cores.
 
@@ -215,12 +220,18 @@ def _compile(
     # zig looks up the headers of a cached object by their relative paths in the folder of its first build, and would
     # take that object for the next base, too. The macro, which nothing reads, tells the two apart.
     key = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
-    on_generated = (f"-I{GENERATED}", *([f"-DMCUEDIT_SOURCES=0x{key}"] if compiler.name == "zig" else []))
+    on_generated = (
+        *beside_library,
+        f"-I{GENERATED}",
+        *([f"-DMCUEDIT_SOURCES=0x{key}"] if compiler.name == "zig" else []),
+    )
     jobs: dict[str, tuple[str, Sequence[str]]] = {}
     for source in hand_written:
         folder = source.parent.name
         own = resources.path("firmware") in source.parents
-        more = on_generated if folder == "apps" else () if own else cmsis_nn.SOURCE_FLAGS
+        more: Sequence[str] = () if own else cmsis_nn.SOURCE_FLAGS
+        if own and folder not in _LIBRARY:
+            more = on_generated if folder == "apps" else beside_library
         jobs[f"{folder}_{source.stem}.o"] = (str(source), more)
     for name in sources:
         if name.endswith(".c"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,25 @@ def test_builds_of_two_bases_do_not_mix(tmp_path: Path, compiler: str) -> None:
         with built.elf.open("rb") as file:
             symbols = ELFFile(file).get_section_by_name(".symtab")
             assert symbols.get_symbol_by_name("app_arena")[0]["st_size"] >= width + 4
+
+
+@needs_gcc
+def test_the_library_is_compiled_once_for_all_boards_of_a_core(
+    tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    files, compiled = sources(Base("tiny", tiny_model)), []
+    real = toolchain.Compiler._run
+
+    def run(self: toolchain.Compiler, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
+        compiled.append(arguments[-1])
+        real(self, command, arguments, folder)
+
+    build(board.load("virt-m4"), files, "server", tmp_path / "one", toolchain="gcc")
+    monkeypatch.setattr(toolchain.Compiler, "_run", run)
+    other, probes = board.load("stm32f4_discovery"), ("MCUEDIT_PROBE", "PORT_PROBES=9")
+    build(other, files, "server", tmp_path / "other", toolchain="gcc", defines=probes)
+    assert {name.partition("_")[0] for name in compiled if name.endswith(".o")} == {"port", "apps", "generated"}
 
 
 def _without(monkeypatch: pytest.MonkeyPatch, *, path: bool, ziglang: bool) -> None:
