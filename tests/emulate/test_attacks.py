@@ -16,6 +16,7 @@ from hashlib import sha256
 import cbor2
 import pytest
 from helpers import packages
+from helpers.waiting import WAIT
 
 from mcuedit import audit, cli, package
 from mcuedit.emulate.device_process import DeviceProcess
@@ -323,7 +324,7 @@ def raw(device: DeviceProcess, group: int, command: int, asked: dict) -> dict:
     """One write past all of the host's code."""
     body = cbor2.dumps(asked)
     with socket.socket(type=socket.SOCK_DGRAM) as plug:
-        plug.settimeout(5)
+        plug.settimeout(WAIT)
         plug.sendto(struct.pack("!BBHHBB", 0x0A, 0, len(body), group, 7, command) + body, ("127.0.0.1", device.port))
         return cbor2.loads(plug.recv(4096)[8:])
 

@@ -8,6 +8,7 @@ import io
 import json
 
 import pytest
+from helpers.waiting import processor_time
 
 from mcuedit import cli
 from mcuedit.cli.demo import NEAR, RELATION, SUBJECT, draw
@@ -29,15 +30,15 @@ def test_case_keeps_and_looks_at_different_facts(facts):
 
 
 @pytest.fixture(scope="module")
-def told() -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
+def told() -> tuple[int, str, str, float]:
+    out, err, began = io.StringIO(), io.StringIO(), processor_time()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = cli.invoke(["demo", "--json"])
-    return code, out.getvalue(), err.getvalue()
+    return code, out.getvalue(), err.getvalue(), processor_time() - began
 
 
 def test_repairs_and_leaves_the_rest_alone(told):
-    code, out, _ = told
+    code, out, _, computed = told
     values = json.loads(out)
     assert code == 0
     assert (values["answer_before"], values["answer_after"]) == ("bujumbura", "gitega")
@@ -46,11 +47,11 @@ def test_repairs_and_leaves_the_rest_alone(told):
     assert values["update_bytes"] <= 200
     assert 0 < values["instructions_added_closed"] <= 600
     assert values["instructions_added_closed"] < values["instructions_added_open"] <= 2000
-    assert values["seconds_total"] <= 90
+    assert computed <= 90
 
 
 def test_tells_the_story_beside_the_json(told):
-    _, out, err = told
+    _, out, err, _ = told
     assert out.count("\n") == 1
     parts = [err.index(headline) for headline in ("Ask the device", "Train the repair", "ask again", "left alone")]
     assert parts == sorted(parts)

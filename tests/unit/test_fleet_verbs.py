@@ -13,6 +13,7 @@ import threading
 import pytest
 from helpers import packages
 from helpers.standin import Served, Standin
+from helpers.waiting import WAIT
 
 from mcuedit import cli
 
@@ -112,7 +113,7 @@ def test_killed_in_the_middle_the_next_command_goes_on(capsys, tmp_path, when):
         device.fault = stop
         arguments = ["push", str(path), "--to", address, "--confirm", *QUICK, "--json"]
         pushing = subprocess.Popen([sys.executable, "-m", "mcuedit", *arguments], stdout=subprocess.DEVNULL)
-        assert reached.wait(60)
+        assert reached.wait(WAIT)
         os.kill(pushing.pid, signal.SIGKILL)
         assert pushing.wait() == -signal.SIGKILL
         had = len(device.upload[2]) if device.upload else None
@@ -145,9 +146,9 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, capsys):
         pushing = subprocess.Popen(
             [sys.executable, "-m", "mcuedit", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
         )
-        assert reached.wait(60)
+        assert reached.wait(WAIT)
         os.kill(pushing.pid, signal.SIGINT)
-        err = pushing.communicate(timeout=60)[1]
+        err = pushing.communicate(timeout=WAIT)[1]
         assert (pushing.returncode, err.strip()) in ((130, "interrupted"), (0, ""))
         done = {d.name for d in devices if d.good}
         written = {json.loads(line)["member"] for line in results.read_text().splitlines()}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import packages
+from helpers.waiting import WAIT
 
 from mcuedit.errors import McueditError
 from mcuedit.registry import Registry, default_path, open_registry
@@ -199,7 +200,7 @@ def test_two_processes_at_once(tmp_path):
     both = [writer(path, first, count) for first in (0, 1000)]
     for process in both:
         start(process)
-    told = [line.split() for process in both for line in process.communicate(timeout=60)[0].splitlines()]
+    told = [line.split() for process in both for line in process.communicate(timeout=WAIT)[0].splitlines()]
     assert [process.returncode for process in both] == [0, 0]
     with open_registry(path) as registry:
         assert {p.digest for p in registry.packages()} == {digest for digest, _ in told}
@@ -230,7 +231,8 @@ def test_a_killed_process_loses_nothing_that_it_was_told_is_done(tmp_path, ackno
     assert process.stdout is not None
     told = [process.stdout.readline().split() for _ in range(acknowledged)]
     process.send_signal(signal.SIGKILL)
-    rest = process.communicate()[0]
+    rest = process.stdout.read()  # communicate() would pass over lines that came with those read above
+    process.communicate()
     told += [line.split() for line in rest.splitlines() if line.count(" ") == 1]
     assert process.returncode == -signal.SIGKILL
     with open_registry(path) as registry:
