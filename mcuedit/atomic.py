@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from mcuedit import host
 from mcuedit.errors import McueditError
 
 MARKER = ".mcuedit"  # lists the files of a folder that mcuedit wrote: these it may replace
@@ -101,8 +102,8 @@ def require_free(path: Path, force: bool) -> None:
         return
     if not path.is_dir():
         raise McueditError(f"{path}: is a file, not a folder", "choose another place")
-    for place, what in (Path.cwd(), "the current folder"), (Path.home(), "your home"):
-        if place.resolve().is_relative_to(path):
+    for place, what in (Path.cwd(), "the current folder"), (host.home(), "your home"):
+        if place is not None and place.resolve().is_relative_to(path):
             raise McueditError(f"{path}: {what} is in it", "choose a folder of its own")
     foreign = [] if force else _foreign(path)
     if foreign:
@@ -150,4 +151,6 @@ def _umask() -> int:
 
 
 def _cannot_write(path: Path, error: OSError) -> McueditError:
-    return McueditError(f"{path}: cannot be written ({error.strerror or error})", "choose a place you may write to")
+    seen = host.told(error)
+    hint = seen.hint if seen and error.errno in host.FULL else "choose a place you may write to"
+    return McueditError(f"{path}: cannot be written ({error.strerror or error})", hint)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import cmsis_nn, monocypher, resources, zcbor
+from mcuedit import cmsis_nn, host, monocypher, resources, zcbor
 from mcuedit.apps import APPS
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
@@ -210,13 +210,17 @@ def _compile(
 ) -> list[str]:
     """Compiles all sources, as many at once as there are cores.
 
+    Raises:
+        McueditError: one of them does not compile, or there is no room.
+
     Returns:
         The objects, relative to `out_dir`: no path of this machine gets into what is built.
     """
-    for name, text in sources.items():
-        path = out_dir / GENERATED / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    with host.telling(str(out_dir)):
+        for name, text in sources.items():
+            path = out_dir / GENERATED / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     # zig looks up the headers of a cached object by their relative paths in the folder of its first build, and would
     # take that object for the next base, too. The macro, which nothing reads, tells the two apart.
     key = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from mcuedit import board as boards
-from mcuedit import resources
+from mcuedit import host, resources
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.memory import Region
@@ -77,7 +77,8 @@ def link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) 
 
 def _link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> None:
     script = elf.with_name("link.ld")
-    script.write_text(render("link.ld.j2", board=board, generated=GENERATED), encoding="utf-8")
+    with host.telling(str(elf.parent)):
+        script.write_text(render("link.ld.j2", board=board, generated=GENERATED), encoding="utf-8")
     options = ("-Wl,--gc-sections", "-Wl,-e,port_reset", f"-Wl,-T,{script.name}", *compiler.libraries)
     compiler.run([*arguments, *options, "-o", elf.name], elf.parent)
 

@@ -9,11 +9,10 @@ import re
 import subprocess
 import sys
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import resources
+from mcuedit import host, resources
 from mcuedit.atomic import write_folder
 from mcuedit.errors import McueditError
 
@@ -87,10 +86,14 @@ def _matches(path: Path, sha256: str) -> bool:
 
 
 def _fetch() -> Monocypher:
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:
+    with host.folder() as folder:
         _download(Path(folder))
         archive = Path(folder, f"{PACKAGE}-{VERSION}.tar.gz")
-        write_folder(_kept(), _unpack(archive))
+        files = _unpack(archive)
+        try:
+            write_folder(_kept(), files)
+        except McueditError as error:
+            raise McueditError(error.message, "XDG_CACHE_HOME=DIR names a place where they can be kept") from error
     return Monocypher(_kept())
 
 
@@ -100,7 +103,7 @@ def _download(folder: Path) -> None:
     wanted.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     only = ["--no-deps", "--no-binary", PACKAGE, "--require-hashes", "-r", wanted.name, "-d", "."]
-    done = subprocess.run([*pip, *only], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run([*pip, *only], cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         said = next((line for line in reversed(lines) if "error" in line.lower()), (lines or ["no reason given"])[-1])

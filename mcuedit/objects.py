@@ -21,6 +21,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from mcuedit import resources
+from mcuedit.errors import McueditError
 
 _SHELF_BYTES = 16 << 20  # of each of 16 folders
 _DIGEST = hashlib.sha256().digest_size
@@ -42,7 +43,7 @@ def once(command: Sequence[str], arguments: Sequence[str], folder: Path, make: C
     key, target = found
     with ExitStack() as stack:
         shelf: Path | None = None
-        with suppress(OSError, RuntimeError):  # no home, read-only, full
+        with suppress(OSError, McueditError):  # no home, read-only, full
             shelf = resources.cache() / "objects" / key[0]
             shelf.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(shelf / f".{key[1]}"))  # who waits finds the object
@@ -114,7 +115,7 @@ def _read(path: Path, changed: int, size: int) -> tuple[bytes, tuple[str | None,
 @cache
 def _identity(command: tuple[str, ...]) -> str:
     """Which compiler that is."""
-    said = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True, errors="replace", check=False).stdout
     program = Path(shutil.which(command[0]) or command[0])
     return f"{said} {program.stat().st_size if program.is_file() else 0}"
 

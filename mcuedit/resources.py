@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from mcuedit import host
 from mcuedit.errors import McueditError
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -29,7 +29,7 @@ def cache() -> Path:
     """The folder of what can be had again; it need not exist.
 
     Raises:
-        RuntimeError: there is no home.
+        McueditError: there is no home.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    base = host.below_home("XDG_CACHE_HOME", ".cache")
     return base / "mcuedit"

@@ -149,7 +149,7 @@ def commit(tree: Path) -> str | None:
         return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(tree), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+            ["git", "-C", str(tree), "rev-parse", "HEAD"], capture_output=True, text=True, errors="replace", check=False
         )
     except FileNotFoundError:
         return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuedit import objects
+from mcuedit import host, objects
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.tflm import Library, cxx_flags
@@ -24,6 +24,7 @@ GXX = "arm-none-eabi-g++"
 INSTALL_GXX = f"{INSTALL_GCC} libstdc++-arm-none-eabi-newlib"
 INSTALL_ZIG = "pip install ziglang"
 _ERROR_LINES = 3
+_HOST = re.compile(r"No space left|NoSpaceLeft|quota|File too large|Read-only|ReadOnly|Permission denied|AccessDenied")
 _TELLING = re.compile(r"error:(?! ld returned)|undefined|region|overflow")
 
 
@@ -67,22 +68,48 @@ class Compiler:
 
     def _run(self, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
         # zig knows a header by the path it was given: in a shared cache, relative ones of two folders are one.
-        environment = {**os.environ, "ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache")}
+        caches = {"ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache")}
+        if not _zig_can_write():
+            caches["ZIG_GLOBAL_CACHE_DIR"] = caches["ZIG_LOCAL_CACHE_DIR"]
+        environment = {**os.environ, **caches}
         done = subprocess.run(
-            [*command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
+            [*command, *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env=environment,
         )
         if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if _TELLING.search(line)]
-            shown = " | ".join((lines or done.stderr.splitlines())[:_ERROR_LINES])
-            raise McueditError(
-                f"{self.name} failed: {shown}", "try the other --toolchain; `mcuedit doctor` shows which there are"
-            )
+            said = done.stderr.splitlines()
+            by_host = [line for line in said if _HOST.search(line)]
+            lines = by_host[:1] or [line for line in said if _TELLING.search(line)] or said
+            shown = " | ".join(lines[:_ERROR_LINES])
+            ended = f"by signal {-done.returncode}" if done.returncode < 0 else f"with {done.returncode}"
+            hint = "try the other --toolchain; `mcuedit doctor` shows which there are"
+            if by_host:
+                hint = "it needs room, and leave to write, where TMPDIR and XDG_CACHE_HOME say"
+            raise McueditError(f"{self.name} failed: {shown or f'it ended {ended} and said nothing'}", hint)
 
     def version(self) -> str:
         """Its version number."""
-        done = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*self.command, "--version"], capture_output=True, text=True, errors="replace", check=False
+        )
         found = re.search(r"\d+\.\d+\.\d+", done.stdout.partition(")")[2] or done.stdout)  # (package version) first
         return found[0] if found else "unknown version"
+
+
+def _zig_can_write() -> bool:
+    """Whether zig can keep what it makes once for all, such as its runtime library, where it would."""
+    given = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
+    try:
+        place = Path(given) if given else host.below_home("XDG_CACHE_HOME", ".cache") / "zig"
+    except McueditError:  # no home
+        return False
+    found = next((p for p in (place, *place.parents) if p.exists()), place)
+    return os.access(found, os.W_OK)
 
 
 def gcc() -> Compiler | None:

@@ -15,7 +15,8 @@ from difflib import get_close_matches
 
 import click
 
-from mcuedit import __version__
+from mcuedit import __version__, host
+from mcuedit.cli import _streams
 from mcuedit.errors import McueditError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -95,6 +96,7 @@ def invoke(args: Sequence[str] | None = None) -> int:
     """
     try:
         code = command.main(args, prog_name="mcuedit", standalone_mode=False)
+        sys.stdout.flush()
     except McueditError as error:
         complain(error.message, error.hint)
         return BAD_INPUT
@@ -107,11 +109,17 @@ def invoke(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    except OSError as error:
+        if (told := host.told(error)) is None:
+            raise
+        complain(told.message, told.hint)
+        return BAD_INPUT
     return code if isinstance(code, int) else OK
 
 
 def main() -> None:
     """The console script."""
+    _streams.guard()
     sys.exit(invoke())
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mcuedit.cli._streams import json_line
+
 _MOST_NOTES = 20
 json_option = click.option("--json", "as_json", is_flag=True, help="One flat JSON object on stdout.")
+
+
+def text(value: str) -> str:
+    """The type of options whose text goes into a base or a package, hence UTF-8 whatever the locale.
+
+    Paths stay as the system has them.
+    """
+    try:
+        return os.fsencode(value).decode("utf-8")
+    except UnicodeError:
+        raise click.BadParameter(f"{value!r} is not UTF-8") from None
+
+
+TEXT = click.types.FuncParamType(text)
 
 
 def example(*lines: str) -> str:
@@ -54,7 +71,7 @@ def notes(texts: Iterable[str]) -> None:
 
 def print_json(values: Mapping[str, Any]) -> None:
     """The one JSON object of a verb on stdout: flat, in the order given, numpy scalars as numbers."""
-    click.echo(json.dumps(values, ensure_ascii=False, default=_plain))
+    click.echo(json_line(json.dumps(values, ensure_ascii=False, default=_plain)))
 
 
 def _plain(value: Any) -> Any:

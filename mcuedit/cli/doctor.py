@@ -151,6 +151,6 @@ def _qemu() -> str | None:
     path = shutil.which("qemu-system-arm")
     if path is None:
         return None
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=False)
     found = re.search(r"version (\S+)", done.stdout)
     return found[1] if found else path

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from mcuedit import adapter_dir, atomic, base, package, protocol
 from mcuedit.cli import _merged, _private
-from mcuedit.cli._common import example, json_option, notes, working
+from mcuedit.cli._common import TEXT, example, json_option, notes, working
 from mcuedit.cli._edited import FLOOR, report
 from mcuedit.cli._files import (
     PATH,
@@ -80,7 +80,7 @@ def training_options(function: _F) -> _F:
 @click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="Folder of the adapter.")
 @click.option("--with", "beside", multiple=True, type=PATH, metavar="ADAPTER", help="In force beside the new one.")
 @click.option("--onto", type=PATH, metavar="ADAPTER", help="Train its edits again together with the new ones.")
-@click.option("--name", help="Of the adapter; DIR's name if not given.")
+@click.option("--name", type=TEXT, help="Of the adapter; DIR's name if not given.")
 @click.option("--adapter-version", default=Options.version, show_default=True, help="Of the adapter.")
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
 @click.option("--merged", is_flag=True, help="Change weights of one op instead: DIR is the .tflite to write.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mcuedit import adapter_dir, base
-from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
+from mcuedit.cli._common import TEXT, example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
 from mcuedit.errors import McueditError
 from mcuedit.federated.aggregate import HOW, aggregate
@@ -28,7 +28,7 @@ from mcuedit.federated.aggregate import HOW, aggregate
 @click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm that the B of one adapter has at most.")
 @click.option("--trim", type=click.IntRange(0), default=0, metavar="N", help="Leave out the N largest and smallest.")
 @click.option("--rank", type=click.IntRange(1, 255), metavar="R", help="Of a factored mean; the largest that comes in.")
-@click.option("--name", default="federated", show_default=True)
+@click.option("--name", type=TEXT, default="federated", show_default=True)
 @click.option("--force", is_flag=True, help="Replace a folder that mcuedit did not write.")
 @json_option
 def command(

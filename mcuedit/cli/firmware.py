@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
 
-from mcuedit import atomic, base, board
+from mcuedit import atomic, base, board, host
 from mcuedit.base import Base
 from mcuedit.cli import _packages
-from mcuedit.cli._common import example, json_option, note, print_json, stdout, working
+from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout, working
 from mcuedit.cli._files import PATH
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import load_keep
@@ -36,7 +35,9 @@ from mcuedit.protocol import reader
 )
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a process here if not given.")
 @click.option("--learn", "learn_path", type=PATH, metavar="K.jsonl", help="It learns, too; what must stay. On boards.")
-@click.option("--id", "device_id", default="device", show_default=True, help="What it calls itself; 1-16 characters.")
+@click.option(
+    "--id", "device_id", type=TEXT, default="device", show_default=True, help="What it calls itself; 1-16 characters."
+)
 @click.option("--development", is_flag=True, help="It takes packages of anybody, and says so.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--opt", type=click.Choice(["2", "s"]), default="s", show_default=True, help="The compiler's -O.")
@@ -65,7 +66,7 @@ def command(
     if not key_paths and not development and not learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
     of, keys = base.load(base_path), _packages.public_keys(key_paths)
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder, working("building"):
+    with host.folder() as folder, working("building"):
         if board_name is None:
             built = build_program(of, keys, Path(folder), development=development)
             code = ram = 0

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base, board, flashing, package
+from mcuedit import adapter_dir, base, board, flashing, host, package
 from mcuedit.cli._common import example, json_option, note, print_json, stderr, stdout, table
 from mcuedit.cli._files import PATH, zoo_base
 from mcuedit.errors import McueditError
@@ -58,7 +57,7 @@ def command(
         images.append(flashing.adapter_image(to, str(adapter), _device_bytes(adapter, base_path), slot))
     if not images:
         raise McueditError("nothing to write", "give an ELF file, or --adapter F --slot N")
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:
+    with host.folder() as folder:
         plan = flashing.plan(to, images, chosen, Path() if dry_run else Path(folder))
         states = dict.fromkeys((image.title for image in images), "")
         if not dry_run:

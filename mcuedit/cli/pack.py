@@ -11,7 +11,7 @@ import click
 from mcuedit import adapter_dir, atomic, base, keys, release
 from mcuedit.base import Base
 from mcuedit.cli import _packages
-from mcuedit.cli._common import example, json_option, note, print_json, stdout
+from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout
 from mcuedit.cli._files import PATH, edits_of, read_adapter, tensor_set, zoo_base
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit
@@ -35,10 +35,16 @@ AUTO = "auto"
 @click.option("--version", required=True, metavar="V", help="MAJOR.MINOR.REVISION, with +BUILD if needed.")
 @click.option("--key", "key_path", required=True, type=PATH, metavar="KEY.pem", help="Ed25519 private key.")
 @click.option("-o", "--output", required=True, type=PATH, metavar="FILE", help="Package to write.")
-@click.option("--name", help="Two packages of one name are never active together; the adapter's name if not given.")
+@click.option(
+    "--name", type=TEXT, help="Two packages of one name are never active together; the adapter's name if not given."
+)
 @click.option("--counter", type=int, metavar="N", help="Security counter; the registry's next one for the base.")
-@click.option("--probe", "probes", multiple=True, metavar="P", help="auto, PROMPT=ANSWER, or an .npz of tensors.")
-@click.option("--probe-same", "same", multiple=True, metavar="PROMPT", help="A prompt whose answer must stay.")
+@click.option(
+    "--probe", "probes", type=TEXT, multiple=True, metavar="P", help="auto, PROMPT=ANSWER, or an .npz of tensors."
+)
+@click.option(
+    "--probe-same", "same", type=TEXT, multiple=True, metavar="PROMPT", help="A prompt whose answer must stay."
+)
 @click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write what its hash is taken of.")
 @json_option
 def command(

@@ -11,6 +11,7 @@ from mcuedit import atomic, textfile
 from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.cli._files import PATH
+from mcuedit.cli._streams import json_line
 from mcuedit.errors import McueditError
 from mcuedit.package import parse
 from mcuedit.registry import Registry, Stored, default_path, open_registry
@@ -107,7 +108,7 @@ def export(output: Path | None, as_json: bool) -> None:
         kept = {} if output is not None else {"lines": lines}
         print_json({"registry": str(default_path()), "file": str(output or ""), "rows": len(lines), **kept})
     elif output is None:
-        click.echo("".join(f"{line}\n" for line in lines), nl=False)
+        click.echo("".join(f"{json_line(line)}\n" for line in lines), nl=False)
 
 
 @command.command("import", epilog=example("mcuedit registry import registry.jsonl"))

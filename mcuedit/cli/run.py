@@ -13,7 +13,7 @@ import numpy as np
 
 from mcuedit import atomic, base, board, resources
 from mcuedit.base import Base
-from mcuedit.cli._common import example, json_option, note, notes, print_json, stdout, table, working
+from mcuedit.cli._common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
@@ -36,7 +36,7 @@ from mcuedit.oracle import Tflm
 @click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
 @scales_option
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
-@click.option("--ask", "prompts", metavar="TEXT", multiple=True, help="A question; may be given again.")
+@click.option("--ask", "prompts", type=TEXT, metavar="TEXT", multiple=True, help="A question; may be given again.")
 @click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: array x, int8 or float.")
 @click.option("--random", "count_random", metavar="N", type=click.IntRange(1), help="N random inputs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the random inputs.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mcuedit import host
 from mcuedit.errors import McueditError
 
 POWER_CUT = 3  # exit code (firmware/apps/udp_flash.h)
@@ -85,7 +86,10 @@ class DeviceProcess:
         command = [*self._command, "--port", str(self.port), *(faults or Faults()).arguments()]
         # The process ends when the pipe does, and thus with this one, whatever ends this one.
         pipe = subprocess.PIPE
-        self._process = process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        with host.loading(Path(self._command[0])):
+            self._process = process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace"
+            )
         self.error = ""
         for line in process.stdout or ():
             if ready := _READY.fullmatch(line):

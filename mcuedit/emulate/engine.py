@@ -7,7 +7,6 @@ The functions that generated C would call are called in the same order, with the
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache, cached_property
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mcuedit import codegen, resources
+from mcuedit import codegen, host, resources
 from mcuedit.base import Base
 from mcuedit.build import build_engine
 from mcuedit.codegen.literals import C_TYPES
@@ -149,8 +148,10 @@ def _load() -> tuple[Any, Any]:
     ffi = cffi.FFI()
     for name in _HEADERS:
         ffi.cdef(_declarations((resources.path("firmware") / "include" / "mcuedit" / name).read_text("utf-8")))
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:
-        return ffi, ffi.dlopen(str(build_engine(Path(folder))))  # a loaded library needs its file no more
+    with host.folder(runs=True) as folder:
+        library = build_engine(Path(folder))
+        with host.loading(library):
+            return ffi, ffi.dlopen(str(library))  # a loaded library needs its file no more
 
 
 def _declarations(header: str) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mcuedit import host
 from mcuedit.base import Base
 from mcuedit.build import build_host
 from mcuedit.delta import Adapter
@@ -32,7 +32,7 @@ class HostDevice:
     def __init__(self, base: Base, adapters: Sequence[Adapter] = ()) -> None:
         self.counts: list[Counts] = []
         self._base, self._adapters = base, len(adapters)
-        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        self._folder = host.folder(runs=True)
         try:
             self._library = self._build(base, adapters, Path(self._folder.name))
         finally:
@@ -91,7 +91,8 @@ class HostDevice:
 
 def load_library(path: Path, mode: int = ctypes.DEFAULT_MODE) -> Any:
     """A library of firmware/apps/host.c."""
-    library = ctypes.CDLL(str(path), mode)
+    with host.loading(path):
+        library = ctypes.CDLL(str(path), mode)
     library.host_label.restype = ctypes.c_void_p
     library.host_error.restype = ctypes.c_char_p
     return library

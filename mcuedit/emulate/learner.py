@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit import codegen
+from mcuedit import codegen, host
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
@@ -79,7 +78,7 @@ class Learner:
         defines = ("MCUEDIT_PROBE",) if count else ()
         self._count = count
         self.trained: int | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        self._folder = host.folder()
         try:
             self.built: BuildResult = build(
                 board, files, self._app, Path(self._folder.name), toolchain=toolchain, opt=opt, defines=defines

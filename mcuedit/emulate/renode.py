@@ -13,12 +13,11 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit import resources
+from mcuedit import host, resources
 from mcuedit.board import Board
 from mcuedit.emulate.image import address_of, segments
 from mcuedit.emulate.renode_monitor import Monitor, print_command
@@ -54,7 +53,7 @@ class RenodeSession:
         self._count_at = address_of(elf, _COUNT) if count else None
         self._line: socket.socket | None = None
         self._read = 0  # bytes of the UART's file
-        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-renode-")
+        self._folder = host.folder()
         here = Path(self._folder.name)
         self._said = here / "uart.txt"
         shutil.copytree(resources.path("boards") / board.name, here / "board")  # a path without spaces
@@ -193,7 +192,9 @@ def version() -> str | None:
     path = program()
     if path is None:
         return None
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [path, "--version"], capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
+    )
     found = re.search(r"v?(\d+\.\d+[.\d]*)", done.stdout)
     return found[1] if found else path
 

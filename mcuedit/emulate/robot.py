@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import atomic
+from mcuedit import atomic, host
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
@@ -88,7 +87,7 @@ def write(
     """
     atomic.require_free(folder, force)
     found = dialogues(as_firmware(base, runtime), adapters, prompts, inputs)
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as build:
+    with host.folder() as build:
         options = {"runtime": runtime, "toolchain": toolchain, "opt": opt}
         elf = build_app("server", base, adapters, board, Path(build), **options).elf.read_bytes()
     lines = [f"# What the server app has to answer on {board.name}, by mcuedit run --robot."]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mcuedit import board as boards
-from mcuedit import tflm
+from mcuedit import host, tflm
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.delta import Adapter
@@ -143,7 +142,7 @@ def _counts(device: Device, x: Int8Array, adapters: int) -> tuple[Counts, ...]:
 def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, runtime: str, opt: str) -> Footprint:
     if not built.probes:
         return built.footprint
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:
+    with host.folder() as folder:
         options = {"runtime": runtime, "toolchain": built.toolchain, "opt": opt}
         return build_app("server", base, adapters, built.board, Path(folder), **options).footprint
 

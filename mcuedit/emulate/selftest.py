@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mcuedit import host
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
@@ -55,7 +55,7 @@ class SelfTest:
         vector = base.model.input.size + base.model.output.size
         header = 8 + len(mask_bytes([False] * len(adapters)))  # the count, the mask, and what rounds up to words
         self.room = max(1, min(room, (_memory(base, board) - header) // vector))
-        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        self._folder = host.folder()
         try:
             self.elf = build_app(
                 "selftest",

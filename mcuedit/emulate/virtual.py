@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from mcuedit import codegen
+from mcuedit import codegen, host
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult
@@ -63,7 +62,7 @@ class VirtualDevice:
         self._ticks_per_instruction = emulation.ticks_per_instruction
         self._stages = codegen.plan(base.model).stages if runtime == "bare" else (Stage("invoke"),)
         defines = ("MCUEDIT_PROBE", f"PORT_PROBES={_CALIBRATION + len(self._stages) + 1}") if count else ()
-        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        self._folder = host.folder()
         try:
             self.built = build_app(
                 "server",

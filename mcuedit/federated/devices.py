@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import board as boards
+from mcuedit import host
 from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta
 from mcuedit.emulate import Session, open_session
@@ -41,7 +41,7 @@ class Devices:
     ) -> None:
         self.compared = self.differing = 0
         self._rounds = rounds
-        self._folder = tempfile.TemporaryDirectory(prefix="mcuedit-")
+        self._folder = host.folder()
         self._sessions: list[Session] = []
         try:
             adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mcuedit import host
 from mcuedit.errors import McueditError
 from mcuedit.keys import PublicKey
 from mcuedit.model import Model
@@ -119,7 +119,7 @@ def _payload(body: bytes, read: _Reader) -> tuple[bytes, tuple[Probe, ...]]:
 def _verified(data: bytes, key: PublicKey) -> bool:
     from imgtool.image import Image, VerifyResult
 
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as folder:  # imgtool verifies files
+    with host.folder() as folder:  # imgtool verifies files
         file = Path(folder, "package.bin")
         file.write_bytes(data)
         return bool(Image.verify(str(file), key.imgtool())[0] == VerifyResult.OK)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mcuedit import host
 from mcuedit.errors import McueditError
 
 VERSION = 1
@@ -60,8 +61,8 @@ def default_path() -> Path:
     given = os.environ.get("MCUEDIT_REGISTRY")
     if given:
         return Path(given)
-    home = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_DATA_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "share") / "mcuedit" / "registry.sqlite"
+    data = host.below_home("LOCALAPPDATA" if os.name == "nt" else "XDG_DATA_HOME", ".local", "share")
+    return data / "mcuedit" / "registry.sqlite"
 
 
 def connect(path: Path) -> sqlite3.Connection:
