@@ -7,13 +7,13 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit import host
 from mcuedit.errors import McueditError
 from mcuedit.extras import require
 from mcuedit.quantization.agreement import Agreement, agree
@@ -48,7 +48,7 @@ def quantize(source: Path, samples: npt.NDArray[np.float32], text: bool = False)
         McueditError: TensorFlow is not installed, or the network cannot be read or converted.
     """
     require("tensorflow", "tensorflow", "quantizing")
-    with tempfile.TemporaryDirectory(prefix="mcuedit-") as name:
+    with host.folder() as name:
         folder = Path(name)
         np.save(folder / "samples.npy", samples)
         result = folder / "result"
