@@ -46,6 +46,11 @@ def read(path: Path, width: int | None = None) -> npt.NDArray[np.float32]:
     if not np.isfinite(x).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
         raise McueditError(f"{path}: x[{', '.join(map(str, at))}] is {x[at]}", "give finite values")
+    if width is not None and np.abs(x).max() > 128 * features.SCALE:
+        raise McueditError(
+            f"{path}: text features lie from -8 to 7.9375, x reaches {float(np.abs(x).max()):.6g}",
+            "train on mcuedit.features.encode(prompts, N) times 1/16, or put a Rescaling(16) layer first",
+        )
     return x.astype(np.float32)
 
 

@@ -206,6 +206,7 @@ def test_sources_that_are_no_network_are_refused_with_the_way_out(tmp_path: Path
         (X[:0], [], "x has shape (0, 6)"),
         (X[:, 0], [], "x has shape (60,)"),
         (X, ["--text"], "6 features are no power of two"),
+        (16 * X[:, :4], ["--text"], "text features lie from -8 to 7.9375"),
     ],
 )
 def test_samples_that_calibrate_nothing_are_refused(
