@@ -24,6 +24,13 @@ static int answer_mask(mcuedit_smp_exchange *exchange, int err)
     return err ? err : mcuedit_smp_done(mcuedit_smp_put_uint(exchange, "mask", active_mask(store_of(exchange))));
 }
 
+/* A copy of a request that was carried out already, or one that knew another state: the log has grown since. */
+static int check_log(const mcuedit_smp_exchange *exchange, const mcuedit_smp_field *log)
+{
+    uint32_t next = mcuedit_store_status(store_of(exchange))->sequence;
+    return log->present && *(const uint32_t *)log->value != next ? MCUEDIT_SMP_MOVED_ON : MCUEDIT_OK;
+}
+
 static bool put_upload(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_store *store = store_of(exchange);
@@ -99,11 +106,12 @@ static int status(mcuedit_smp_exchange *exchange)
 
 static int activate(mcuedit_smp_exchange *exchange)
 {
-    uint32_t mask, boots = exchange->smp->config->boots, share = ALL;
+    uint32_t mask, log, boots = exchange->smp->config->boots, share = ALL;
     mcuedit_smp_field fields[] = {
         {"mask", MCUEDIT_SMP_UINT, &mask, false},
         {"boots", MCUEDIT_SMP_UINT, &boots, false},
         {"ab", MCUEDIT_SMP_UINT, &share, false},
+        {"log", MCUEDIT_SMP_UINT, &log, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     if (err || !fields[0].present) {
@@ -112,20 +120,32 @@ static int activate(mcuedit_smp_exchange *exchange)
     if (mask > UINT16_MAX || boots > UINT8_MAX || share < 1 || share > ALL) {
         return MCUEDIT_E_FIELD;
     }
+    err = check_log(exchange, &fields[3]);
+    if (err) {
+        return err;
+    }
     err = mcuedit_store_activate(store_of(exchange), (uint16_t)mask, (uint8_t)boots, (uint8_t)share);
     return answer_mask(exchange, err);
 }
 
+/* Confirm and roll back have no field but the log's. */
+static int change(mcuedit_smp_exchange *exchange, int (*carry_out)(mcuedit_store *store))
+{
+    uint32_t log;
+    mcuedit_smp_field field = {"log", MCUEDIT_SMP_UINT, &log, false};
+    int err = mcuedit_smp_fields(exchange, &field, 1);
+    err = err ? err : check_log(exchange, &field);
+    return answer_mask(exchange, err ? err : carry_out(store_of(exchange)));
+}
+
 static int confirm(mcuedit_smp_exchange *exchange)
 {
-    int err = mcuedit_smp_fields(exchange, NULL, 0);
-    return answer_mask(exchange, err ? err : mcuedit_store_confirm(store_of(exchange)));
+    return change(exchange, mcuedit_store_confirm);
 }
 
 static int rollback(mcuedit_smp_exchange *exchange)
 {
-    int err = mcuedit_smp_fields(exchange, NULL, 0);
-    return answer_mask(exchange, err ? err : mcuedit_store_rollback(store_of(exchange)));
+    return change(exchange, mcuedit_store_rollback);
 }
 
 static bool put_pair(mcuedit_smp_exchange *exchange, const char *key, const uint32_t values[2])
@@ -194,11 +214,12 @@ static int log_records(mcuedit_smp_exchange *exchange)
 
 static int change_slot(mcuedit_smp_exchange *exchange)
 {
-    uint32_t slot;
+    uint32_t slot, log;
     bool erase = false;
     mcuedit_smp_field fields[] = {
         {"slot", MCUEDIT_SMP_UINT, &slot, false},
         {"erase", MCUEDIT_SMP_BOOL, &erase, false},
+        {"log", MCUEDIT_SMP_UINT, &log, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     if (err || !fields[0].present) {
@@ -206,7 +227,8 @@ static int change_slot(mcuedit_smp_exchange *exchange)
     }
     mcuedit_store *store = store_of(exchange);
     mcuedit_smp_slot view;
-    err = mcuedit_smp_read_slot(store, slot, &view);
+    err = check_log(exchange, &fields[2]);
+    err = err ? err : mcuedit_smp_read_slot(store, slot, &view);
     if (err) {
         return err;
     }

@@ -40,8 +40,8 @@ to_option = click.option("--to", required=True, metavar="ADDR", help=f"The devic
 def link_options(function: F) -> F:
     """How long a device is waited for."""
     for option in (
-        click.option("--tries", type=click.IntRange(1), default=4, show_default=True, help="Before it is unreachable."),
-        click.option("--timeout", type=SECONDS, default=2.0, show_default=True, help="Seconds of one try."),
+        click.option("--tries", type=click.IntRange(1), default=4, show_default=True, help="Timeouts until given up."),
+        click.option("--timeout", type=SECONDS, default=2.0, show_default=True, help="Seconds; a slow link gets more."),
     ):
         function = option(function)
     return function

@@ -2,10 +2,11 @@
 """Devices in the field over SMP: UDP, serial ports, and UARTs that an emulator gives as a TCP socket.
 
 address     udp:HOST:PORT and the like
-wire        one link to a device, as smpclient's transports
+wire        one link to a device, as smpclient's transports; frames: the messages in a UART's lines
+exchange    a request and its answer; roundtrip: how long that takes
 messages    of user group 64; refusals: errors as messages
 state       what a device says about itself, as plain values
-device      asks, asks again, and says why it gave up
+device      what can be asked, and why it gave up
 upload      a package, resumable and bounded in time
 reasons     one word for each way to fail
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One device over any link, synchronously: asks, asks again when nothing answers, and says why it gave up."""
+"""One device over any link, synchronously: what can be asked, and why it gave up."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from pydantic import ValidationError
 from smpclient import SMPClient
 from smpclient.generics import error, error_v2
 
 from mcuedit.transport import address as addresses
 from mcuedit.transport import messages as m
+from mcuedit.transport.exchange import Exchange, Garbage, Silent
 from mcuedit.transport.reasons import BUSY, GARBAGE, UNREACHABLE, LinkError, Refused
 from mcuedit.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
-from mcuedit.transport.wire import Garbage, Wire
+from mcuedit.transport.wire import Wire
 
 T = TypeVar("T")
 RECORD = 32  # bytes of a record of the audit log
+_CHANGES = 4  # how many times the tries a change is asked for, while the device answers other requests
+_MOVED_ON = "EBADSTATE"  # its log is not as the request says: it was carried out, or something else happened
 
 
 class Device:
@@ -29,8 +33,9 @@ class Device:
 
     Args:
         address: text or Address.
-        timeout: seconds that one answer may take.
-        tries: how often a request is sent before the device counts as unreachable, or as busy.
+        timeout: seconds that an answer may take, until the link's round trip is known.
+        tries: so many times the timeout, or what this link takes if that is longer, nothing is heard before the device
+            counts as unreachable; and so often it may be busy.
         sleep: for tests.
 
     Raises:
@@ -49,6 +54,7 @@ class Device:
         self._timeout, self._tries, self._sleep = timeout, tries, sleep
         self._runner = asyncio.Runner()
         self._wire = Wire(self.address)
+        self._exchange = Exchange(self._wire, timeout, tries)
         self._client = SMPClient(self._wire, self.address.host, timeout)
         self._connected = False
 
@@ -86,19 +92,19 @@ class Device:
     def activate(self, mask: int, boots: int | None = None, ab: int | None = None) -> int:
         """Starts the trial of the stack of slots `mask`; returns the mask that is in force."""
         more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("ab", ab)) if v is not None}
-        return self._change(lambda: m.ActivateWrite(mask=mask, **more))
+        return int(self._change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
 
     def confirm(self) -> int:
         """Keeps the trial's stack; returns the mask that is in force."""
-        return self._change(lambda: m.ConfirmWrite())
+        return int(self._change(lambda log: m.ConfirmWrite(log=log)).mask)
 
     def rollback(self) -> int:
         """Ends a trial, or returns to the stack confirmed before; returns the mask that is in force."""
-        return self._change(lambda: m.RollbackWrite())
+        return int(self._change(lambda log: m.RollbackWrite(log=log)).mask)
 
-    def drop(self, index: int, *, erase: bool) -> int:
-        """Revokes or erases a slot; returns the number of its state."""
-        return int(self.ask(lambda: m.SlotWrite(slot=index, erase=erase)).state)
+    def drop(self, index: int, *, erase: bool) -> None:
+        """Revokes or erases a slot."""
+        self._change(lambda log: m.SlotWrite(slot=index, erase=erase, log=log))
 
     def arms(self) -> Arms:
         """What the two arms of an A/B test counted."""
@@ -141,59 +147,64 @@ class Device:
         """Sends a request until it is answered.
 
         Args:
-            make: gives it anew, so that the answer to an earlier try is not taken for it.
+            make: gives it anew when a device was busy, or the link is opened again.
             patience: how many times longer than usual a silent device is waited for; one that refuses is not.
         """
-        silent = refused = others = 0
+        refused = 0
         while True:
             try:
-                return self._answered(self._once(make()))
+                return self._once(make(), patience)
             except Refused as found:
                 refused += 1
                 if found.reason != BUSY or refused == self._tries:
                     raise
-            except (TimeoutError, Garbage) as found:
-                silent += 1
-                others += self._wire.garbage + isinstance(found, Garbage)
-                if silent >= self._tries * patience:
-                    raise self._gave_up(found, others) from found
-                continue
+            except (Silent, Garbage) as found:
+                raise self._gave_up(found) from found
             except OSError as found:
                 refused += 1
                 if refused == self._tries:
-                    raise self._gave_up(found, others) from found
+                    raise self._gave_up(found) from found
                 self._disconnect()
             self._sleep(min(0.1 * 2**refused, 2.0))
 
-    def _change(self, make: Callable[[], Any]) -> int:
-        """A request that must not be carried out twice: whether a lost one was carried out, the log's length tells."""
+    def _change(self, make: Callable[[int], Any]) -> Any:
+        """A request that must not be carried out twice; its answer, or a status if that got lost.
+
+        It carries the length of the log, and a device whose log has grown refuses it: a copy that the link keeps back
+        or repeats does nothing. Whether a request without an answer was carried out, the log's length tells, too.
+        """
         before = self.ask(lambda: m.StatusRead()).log
-        for tries in range(self._tries):
+        for tries in range(_CHANGES * self._tries):
             try:
-                return int(self._answered(self._once(make())).mask)
-            except (TimeoutError, OSError, Garbage) as found:
+                return self._once(make(before), once=True)
+            except (OSError, Garbage, Refused) as found:
+                if isinstance(found, Refused) and found.name != _MOVED_ON:
+                    raise
                 if isinstance(found, OSError) and not isinstance(found, TimeoutError):
                     self._disconnect()
                 now = self.ask(lambda: m.StatusRead())
                 if now.log != before:
-                    return int(now.mask)
-                if tries + 1 == self._tries:
-                    raise self._gave_up(found, 0) from found
+                    return now
+                if tries + 1 == _CHANGES * self._tries or isinstance(found, Refused):
+                    raise found if isinstance(found, Refused) else self._gave_up(found) from found
         raise AssertionError("no try")
 
-    def _once(self, request: Any) -> Any:
-        return self._runner.run(self._request(request))
+    def _once(self, request: Any, patience: int = 1, *, once: bool = False) -> Any:
+        return self._answered(self._runner.run(self._request(request, patience, once)))
 
-    async def _request(self, request: Any) -> Any:
+    async def _request(self, request: Any, patience: int, once: bool) -> Any:
         if not self._connected:
             await self._wire.connect(self.address.host, self._timeout)
             self._connected = True
-        try:
-            return await self._client.request(request, self._timeout)
-        except (OSError, Garbage):  # TimeoutError is an OSError
-            raise
-        except Exception as found:  # whatever smp, pydantic and cbor2 make of bytes that a stranger chose
-            raise Garbage(f"{type(found).__name__} in its answer") from found
+        frame = await self._exchange.ask(request.BYTES, patience, once=once)
+        for kind in (request._Response, request._ErrorV1, request._ErrorV2):
+            try:
+                return kind.loads(frame)
+            except ValidationError:
+                continue
+            except Exception as found:  # whatever smp and cbor2 make of bytes that a stranger chose
+                raise Garbage(f"{type(found).__name__} in its answer") from found
+        raise Garbage("an answer of another form")
 
     def _answered(self, response: Any) -> Any:
         if not error(response):
@@ -217,13 +228,13 @@ class Device:
         hint = "another program may listen there, or another firmware run: check the address"
         return LinkError(GARBAGE, f"{self.address}: no answer of an mcuedit device ({what})", hint)
 
-    def _gave_up(self, found: Exception, others: int) -> LinkError:
-        """Why; `others` messages came that were no answers."""
-        if isinstance(found, Garbage) or others:
-            return self._garbage(str(found) if isinstance(found, Garbage) else f"{others} other messages")
-        why = f"no answer in {self._tries} tries of {self._timeout:g} s"
-        if isinstance(found, OSError) and not isinstance(found, TimeoutError):
-            why = found.strerror or str(found) or type(found).__name__
+    def _gave_up(self, found: Exception) -> LinkError:
+        """Why."""
+        if isinstance(found, Garbage):
+            return self._garbage(str(found))
+        why = str(found)
+        if isinstance(found, OSError) and not isinstance(found, Silent):
+            why = found.strerror or str(found) or f"no connection within {self._timeout:g} s"
             if found.errno in (errno.EAGAIN, errno.EBUSY):
                 return LinkError(BUSY, f"{self.address}: {why}", "another program has the port open: close it")
         return LinkError(UNREACHABLE, f"{self.address}: unreachable: {why}", "is it on, and is the address right?")

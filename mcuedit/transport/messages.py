@@ -20,6 +20,12 @@ class _Refusable:
     _ErrorV2 = OwnV2
 
 
+class _Change(message.WriteRequest, _Refusable):
+    """Refused if the device's next audit record is not the one of sequence `log`."""
+
+    log: int | None = None
+
+
 class StatusResponse(message.ReadResponse):
     """The device as a whole; hashes and masks as SPEC.md gives them."""
 
@@ -88,7 +94,7 @@ class ActivateResponse(MaskResponse):
     _COMMAND_ID = 1
 
 
-class ActivateWrite(message.WriteRequest, _Refusable):
+class ActivateWrite(_Change):
     """Starts the trial of a stack; mask 0 is the factory state."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, 1
@@ -104,7 +110,7 @@ class ConfirmResponse(MaskResponse):
     _COMMAND_ID = 2
 
 
-class ConfirmWrite(message.WriteRequest, _Refusable):
+class ConfirmWrite(_Change):
     """Makes the trial's stack the confirmed one."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, 2
@@ -117,7 +123,7 @@ class RollbackResponse(MaskResponse):
     _COMMAND_ID = 3
 
 
-class RollbackWrite(message.WriteRequest, _Refusable):
+class RollbackWrite(_Change):
     """Ends a trial, or returns to the stack confirmed before."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, 3
@@ -186,7 +192,7 @@ class SlotWriteResponse(message.WriteResponse):
     state: Annotated[int, Field(ge=0, le=4)]
 
 
-class SlotWrite(message.WriteRequest, _Refusable):
+class SlotWrite(_Change):
     """Revokes or erases a slot."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, 6

@@ -4,32 +4,23 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
-import struct
 
 from serial import SerialException
 from smp import packet
-from smp.exceptions import SMPException
-from smpclient.exceptions import SMPClientException
 from smpclient.transport import SMPTransport, SMPTransportDisconnected
 from smpclient.transport.serial import SMPSerialTransport
 from smpclient.transport.udp import SMPUDPTransport
 
 from mcuedit.transport.address import Address
+from mcuedit.transport.frames import Frames
 
 for _name in ("smp", "smpclient"):  # what goes wrong is told by McueditError, not by their logs on stderr
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-HEADER = 8
 _LINE = 128  # characters of a serial frame's line, by SMP's convention
 _SHARED = 4  # bytes of a serial frame beside the message: length and CRC-16
 _SMALLEST, _LARGEST = 96, 4096  # buffers of devices that are taken at their word
-_PATIENCE = 64  # answers to something else, or to nothing, before the request is given up
-
-
-class Garbage(Exception):
-    """What came is no SMP, or no answer to what was asked."""
 
 
 class Disconnected(OSError):
@@ -62,9 +53,16 @@ class _Serial(SMPSerialTransport):
 
     async def connect(self, address: str, timeout_s: float) -> None:
         self._reset_state()
+        self._frames = Frames()
         self._conn.port = address
         self._conn.open()
         self._conn.reset_input_buffer()
+
+    async def receive(self) -> bytes:
+        while True:
+            message = self._frames.take(await self._read_one_smp_packet())
+            if message is not None:
+                return message
 
 
 class _Tcp(SMPTransport):
@@ -76,6 +74,7 @@ class _Tcp(SMPTransport):
 
     async def connect(self, address: str, timeout_s: float) -> None:
         self._streams = await asyncio.wait_for(asyncio.open_connection(address, self._port), timeout_s)
+        self._frames = Frames()
 
     async def disconnect(self) -> None:
         if self._streams:
@@ -94,28 +93,16 @@ class _Tcp(SMPTransport):
         await writer.drain()
 
     async def receive(self) -> bytes:
-        decoder = packet.decode()
-        next(decoder)
-        while True:
-            try:
-                decoder.send(await self._line())
-            except StopIteration as done:
-                return bytes(done.value)
-
-    async def _line(self) -> bytes:
-        """The next line of a frame; what the device says beside frames is passed over."""
         while True:
             try:
                 line = await self._open()[0].readline()
-            except ValueError as error:  # asyncio's limit on a line
-                raise Garbage("a line without end") from error
+            except ValueError:  # asyncio's limit on a line; it drops what it has
+                continue
             if not line:
                 raise Disconnected("closed by the other end")
-            starts = [
-                at for mark in (packet.START_DELIMITER, packet.CONTINUE_DELIMITER) if (at := line.find(mark)) >= 0
-            ]
-            if starts:
-                return line[min(starts) :].replace(b"\r", b"")
+            message = self._frames.take(line)
+            if message is not None:
+                return message
 
     async def send_and_receive(self, data: bytes) -> bytes:
         await self.send(data)
@@ -131,14 +118,9 @@ class _Tcp(SMPTransport):
 
 
 class Wire(SMPTransport):
-    """Any of them, so that only the answer to a request is its answer, and no message is larger than the device takes.
-
-    Attributes:
-        garbage: answers to something else that came since the last `send_and_receive`.
-    """
+    """Any of them, so that no message is larger than the device takes."""
 
     def __init__(self, address: Address) -> None:
-        self.garbage = 0
         self._address = address
         self._buffer = 0
         self._inner = self._make()
@@ -150,6 +132,11 @@ class Wire(SMPTransport):
             case "tcp":
                 return _Tcp(self._address.port)
         return _Serial(baudrate=self._address.port, exclusive=True)
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether what is sent arrives, once and in order, unless it is damaged."""
+        return not isinstance(self._inner, _Udp)
 
     async def connect(self, address: str, timeout_s: float) -> None:
         """Raises OSError or TimeoutError."""
@@ -168,36 +155,23 @@ class Wire(SMPTransport):
             self._inner.initialize(self._buffer)
 
     async def send(self, data: bytes) -> None:
-        await self._inner.send(data)
-
-    async def receive(self) -> bytes:
-        return await self._inner.receive()
-
-    async def send_and_receive(self, data: bytes) -> bytes:
-        """The answer to a request.
-
-        Raises:
-            Garbage: other things came in its place, again and again.
-            OSError: the link is gone.
-        """
-        self.garbage = 0
+        """Raises Disconnected."""
         try:
-            await self.send(data)
-            while self.garbage < _PATIENCE:
-                frame = await self._one()
-                if frame is not None and answers(data, frame):
-                    return frame
-                self.garbage += 1
+            await self._inner.send(data)
         except (SMPTransportDisconnected, SerialException) as error:
             raise Disconnected(str(error)) from error
-        raise Garbage(f"{self.garbage} messages that answer something else")
 
-    async def _one(self) -> bytes | None:
+    async def receive(self) -> bytes:
+        """The next message, or what came as one. Raises Disconnected."""
         try:
-            return await self.receive()
-        except (Garbage, SMPException, SMPClientException, binascii.Error, struct.error, ValueError) as error:
-            logging.getLogger(__name__).debug("passed over: %r", error)
-            return None
+            return await self._inner.receive()
+        except (SMPTransportDisconnected, SerialException) as error:
+            raise Disconnected(str(error)) from error
+
+    async def send_and_receive(self, data: bytes) -> bytes:
+        """Of smpclient; `Exchange` asks here."""
+        await self.send(data)
+        return await self.receive()
 
     @property
     def mtu(self) -> int:
@@ -210,10 +184,3 @@ class Wire(SMPTransport):
         if isinstance(self._inner, _Udp):
             return min(self._inner.max_unencoded_size, self._buffer)
         return self._buffer - _SHARED
-
-
-def answers(request: bytes, frame: bytes) -> bool:
-    """Whether a message is the whole answer to a request: its length, operation, group, sequence and command."""
-    if len(frame) < HEADER or len(frame) != HEADER + int.from_bytes(frame[2:4], "big"):
-        return False
-    return frame[0] & 7 == (request[0] & 7) + 1 and frame[4:8] == request[4:8]

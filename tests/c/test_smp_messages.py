@@ -290,6 +290,29 @@ def test_trial_confirm_and_rollback(node: Node, flash: Path) -> None:
     assert node.ask(USER, CONFIRM, write=True) == refused("E_STATE")
 
 
+def test_a_change_that_came_twice_is_made_once(node: Node) -> None:
+    """Its copies name an audit record that is written by then."""
+    mask, old = 1 << install(node), {"rc": 6}
+
+    def log() -> dict[str, int]:
+        return {"log": node.ask(USER, STATUS)["log"]}
+
+    at = log()
+    assert node.ask(USER, ACTIVATE, {"mask": mask, **at}, write=True) == {"mask": mask}
+    kept = log()
+    assert node.ask(USER, CONFIRM, kept, write=True) == {"mask": mask}
+    assert node.ask(USER, ACTIVATE, {"mask": mask, **at}, write=True) == old  # would begin another trial
+    assert node.ask(USER, STATUS)["test"] is False
+    gone = log()
+    assert node.ask(USER, ROLLBACK, gone, write=True) == {"mask": 0}
+    before = log()
+    for command in (ROLLBACK, CONFIRM):
+        assert node.ask(USER, command, kept, write=True) == old
+        assert node.ask(USER, command, gone, write=True) == old
+    assert node.ask(USER, SLOT, {"slot": 0, "erase": True, **gone}, write=True) == old
+    assert log() == before
+
+
 @pytest.mark.parametrize(
     "fields", [{"mask": 1 << 16}, {"mask": 0, "boots": 256}, {"mask": 0, "ab": 0}, {"mask": 0, "ab": 101}]
 )

@@ -80,6 +80,8 @@ class Standin:
 
     def handle(self, key: tuple[int, int], write: bool, asked: dict) -> dict:
         """One request."""
+        if "log" in asked and asked["log"] != len(self.log):
+            raise Smp(6)
         match key, write:
             case (0, 0), True:
                 return {"r": asked["d"]}
@@ -105,6 +107,7 @@ class Standin:
                 return {"first": 0, "next": len(self.log), "at": asked["from"], "log": b"".join(chosen)}
             case (64, 6), True:
                 self.stored.pop(asked["slot"], None)
+                self.record(1, asked["slot"])
                 return {"slot": asked["slot"], "state": EMPTY}
         raise Smp(8)
 

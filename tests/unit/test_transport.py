@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from itertools import count
 
+import numpy as np
 import pytest
 from helpers import packages
 from helpers.standin import BUSY, Served, Standin, answer
+from smp import packet
 
 from mcuedit.errors import McueditError
 from mcuedit.transport import Device, Limits, LinkError, Refused, parse, reasons, upload
+from mcuedit.transport.exchange import Exchange, Silent
+from mcuedit.transport.frames import Frames
+from mcuedit.transport.messages import StatusRead
+from mcuedit.transport.roundtrip import RoundTrip
+from mcuedit.transport.wire import Wire
 
 
 def quick(address: str, **options) -> Device:
@@ -72,6 +80,28 @@ def test_no_message_is_larger_than_the_buffer_of_the_device():
     assert max(sizes) >= 80
 
 
+def test_frames_are_found_among_whatever_else_a_uart_says():
+    """Frames that broke off, lines that another frame starts in, damaged ones: all that came whole are read."""
+    rng = np.random.default_rng(4)
+    messages = [rng.bytes(int(rng.integers(120, 400))) for _ in range(200)]
+    said = bytearray()
+    for message in messages:
+        lines = list(packet.encode(message))
+        other = [
+            lines[0],  # a frame that breaks off
+            lines[0][:7] + b"*" + lines[0][8:],
+            b"\x04\x14AAAA\n",
+            b"\x06\x09\n",
+            b"boot: \xff\x00 ok\r\n",
+            rng.bytes(20).replace(b"\n", b""),  # without an end of its own
+            b"",
+        ]
+        said += b"".join(other[i] for i in rng.integers(0, len(other), 3)) + b"".join(lines).replace(b"\n", b"\r\n")
+    frames = Frames()
+    found = [m for line in bytes(said).split(b"\n") if (m := frames.take(line + b"\n")) is not None]
+    assert [m for m in found if m in messages] == messages
+
+
 def test_nothing_there():
     with socket.socket(type=socket.SOCK_DGRAM) as plug:
         plug.bind(("127.0.0.1", 0))
@@ -82,7 +112,10 @@ def test_nothing_there():
 
 
 def test_silence():
-    with Served(lambda request: b"") as (address,), pytest.raises(LinkError, match="no answer in 3 tries") as caught:
+    with (
+        Served(lambda request: b"") as (address,),
+        pytest.raises(LinkError, match=r"no answer within .* s, asked") as caught,
+    ):
         quick(address, timeout=0.05).__enter__()
     assert caught.value.reason == reasons.UNREACHABLE
 
@@ -140,6 +173,74 @@ def test_a_late_answer_is_not_taken_for_another():
     with Served(twice) as (address,), quick(address) as link:
         assert list(upload(link, packages.package()))[-1] == len(packages.package())
         assert [slot.index for slot in link.status().slots] == [0, 1, 2, 3]
+
+
+def test_a_device_whose_answers_come_late_is_no_stranger():
+    """It answers, each time to a request before the one in hand: the device's own answers, though none that helps."""
+    device, kept = Standin(), []
+
+    def late(request: bytes) -> list[bytes]:
+        if request[4:8:3] == b"\0\6":
+            return [device.frame(request)]
+        kept.append(answer(request, {"hash": "x"}))
+        return [answer(bytes([*request[:6], request[6] + 99 & 255, request[7]]), {})] * 3
+
+    with Served(late) as (address,), quick(address, timeout=0.1) as link:
+        with pytest.raises(LinkError, match="answers to earlier requests") as caught:
+            link.status()
+        assert caught.value.reason == reasons.UNREACHABLE
+        assert len(kept) > 3
+
+
+def test_an_answer_to_an_earlier_try_is_the_answer():
+    """The first one is answered when it was sent three times: asked for by new numbers alone it is never heard."""
+    device, first = Standin(), []
+
+    def slow(request: bytes) -> bytes:
+        first.append(request)
+        return device.frame(first[0] if len(first) == 3 else request) if len(first) > 2 else b""
+
+    with Served(slow) as (address,), quick(address, timeout=1.0, tries=8) as link:
+        assert link.status().device == "standin"
+    assert len(first) > 3
+
+
+def test_a_slow_link_is_waited_for_as_long_as_it_takes():
+    """Answers take 3 s: tries of 2 s would all be over."""
+    trip = RoundTrip(2.0, 2.0, 20.0)
+    assert trip.wait == 2.0
+    for _ in range(3):
+        trip.took(3.0)
+    assert 3.0 < trip.wait < 9.0
+    for _ in range(100):
+        trip.took(0.01)
+    assert trip.wait == 2.0
+    trip.took(1000.0)
+    assert trip.wait == 20.0  # and no longer
+
+
+def test_a_silent_device_on_a_slow_link_is_given_up_later():
+    """By a clock of the test's own, on which each answer took 5 s: 4 tries of 2 s are less than one and a half."""
+    now, device, sent = [0.0], Standin(), []
+
+    class Late(Wire):
+        async def send(self, data: bytes) -> None:
+            sent.append(data)
+
+        async def receive(self) -> bytes:
+            if len(sent) > 20:
+                now[0] += 8.0
+                raise TimeoutError
+            now[0] += 5.0
+            return device.frame(sent[-1])
+
+    exchange = Exchange(Late(parse("tcp:localhost:1")), 2.0, 4, clock=lambda: now[0])
+    for _ in range(20):
+        asyncio.run(exchange.ask(StatusRead().BYTES))
+    start = now[0]
+    with pytest.raises(Silent):
+        asyncio.run(exchange.ask(StatusRead().BYTES))
+    assert 4 * 5.0 <= now[0] - start <= 4 * 20.0 + 8.0
 
 
 def test_answers_that_get_lost_cost_a_try_each():

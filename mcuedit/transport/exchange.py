@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request and its answer over a link that loses, repeats, delays and reorders messages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+from mcuedit.transport.roundtrip import RoundTrip
+from mcuedit.transport.wire import Wire
+
+HEADER = 8
+_SEQUENCE = 6  # offset of the sequence number in a header
+_RESPONSES = (1, 3)  # op of answers to reads and writes
+_STRANGERS = 64  # messages that are no SMP before the request is given up
+_ALIVE = 3  # how many times longer than a silent device one is waited for that answers earlier requests
+_LONGER = 1.5  # times the wait before is the next one
+_SLOWEST = 10  # times the timeout is what a link may take
+_FIRST, _LEAST = 4, 20  # of datagrams: the timeout over these is waited before they are sent again
+
+
+class Garbage(Exception):
+    """What came is no SMP, or no answer to what was asked."""
+
+
+class Silent(TimeoutError):
+    """No answer came."""
+
+
+class Exchange:
+    """Asks over a wire until an answer comes.
+
+    Each try has the next sequence number, and the answer to any of them is the answer. A datagram is sent again soon,
+    since those get lost; a line that keeps its order only when the answer is overdue by what earlier ones took.
+    Answers that come late or twice are the device's own, too: they show that it is there.
+
+    Args:
+        timeout: seconds that an answer may take on a link that was not measured yet.
+        tries: a silent device is given up after so many times the timeout, or what the link takes if that is longer.
+        clock: seconds; for tests.
+
+    Attributes:
+        round_trip: of this link.
+        late: answers to earlier requests that came during the last one.
+    """
+
+    def __init__(self, wire: Wire, timeout: float, tries: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._wire, self._timeout, self._tries, self._clock = wire, timeout, tries, clock
+        first, least = (timeout, timeout) if wire.keeps_order else (timeout / _FIRST, timeout / _LEAST)
+        self.round_trip = RoundTrip(first, least, _SLOWEST * timeout)
+        self._sequence = os.urandom(1)[0]  # answers to an earlier process are none to this one
+        self.late = 0
+
+    async def ask(self, request: bytes, patience: int = 1, *, once: bool = False) -> bytes:
+        """The answer to a request.
+
+        Args:
+            patience: how many times longer than usual a silent device is waited for.
+            once: sent once only, and waited for as long as a try may take.
+
+        Raises:
+            Silent: none came.
+            Garbage: other things came in its place, again and again.
+            OSError: the link is gone.
+        """
+        self.late, strangers = 0, 0
+        sent: dict[int, float] = {}
+        start = heard = self._clock()
+        wait, most = self._waits()
+        wait = max(wait, self._timeout if once else 0.0)
+        while True:
+            until = await self._send(request, sent) + wait
+            while (frame := await self._receive(until)) is not None:
+                if not is_answer(frame):
+                    strangers += 1
+                    if strangers >= _STRANGERS:
+                        raise Garbage(f"{strangers} messages that are no SMP")
+                elif frame[_SEQUENCE] in sent and matches(request, frame):
+                    self.round_trip.took(self._clock() - sent[frame[_SEQUENCE]])
+                    return frame
+                else:
+                    self.late += 1
+                    heard = self._clock()
+            limit = self._tries * max(self._timeout, self.round_trip.wait) * patience
+            now = self._clock()
+            if once or now - heard >= limit or now - start >= _ALIVE * limit:
+                if strangers:
+                    raise Garbage(f"{strangers} messages that are no SMP")
+                raise Silent(f"no answer within {now - start:.3g} s, asked {len(sent)} times" + self._of_late())
+            wait = min(_LONGER * wait, most)
+
+    def _waits(self) -> tuple[float, float]:
+        """Seconds after which a request is sent again at first, and at most.
+
+        A datagram that others overtake comes when they are sent again, and seems to take as long as one waits. So it is
+        the shortest round trip that tells when to send another one.
+        """
+        wait = self.round_trip.wait
+        if self._wire.keeps_order:
+            return wait, wait
+        most = max(self._timeout / _FIRST, 2 * self.round_trip.shortest)
+        return min(wait, max(self._timeout / _LEAST, 4 * self.round_trip.shortest), most), most
+
+    def _of_late(self) -> str:
+        return f", {self.late} answers to earlier requests" if self.late else ""
+
+    async def _send(self, request: bytes, sent: dict[int, float]) -> float:
+        """Sends a try; when that was."""
+        self._sequence = (self._sequence + 1) % 256
+        now = sent[self._sequence] = self._clock()
+        await self._wire.send(request[:_SEQUENCE] + bytes([self._sequence]) + request[_SEQUENCE + 1 :])
+        return now
+
+    async def _receive(self, until: float) -> bytes | None:
+        """The next message; None if none comes in time."""
+        try:
+            async with asyncio.timeout(max(0.0, until - self._clock())):
+                return await self._wire.receive()
+        except TimeoutError:
+            return None
+
+
+def is_answer(frame: bytes) -> bool:
+    """Whether a message is a whole answer of SMP, to whatever request."""
+    whole = len(frame) >= HEADER and len(frame) == HEADER + int.from_bytes(frame[2:4], "big")
+    return whole and frame[0] & 7 in _RESPONSES
+
+
+def matches(request: bytes, frame: bytes) -> bool:
+    """Whether an answer is one to a request of this operation, group and command."""
+    return frame[0] & 7 == (request[0] & 7) + 1 and frame[4:6] == request[4:6] and frame[7] == request[7]
