@@ -98,7 +98,8 @@ def build_plugin(
 
     Args:
         tflm_root: TFLM's tree, of a commit near that of the runtime.
-        registerer: name of the function that the runtime is to call.
+        registerer: name of the function that the runtime is to call; of the library alone, so that all of its objects
+            serve the next one, too.
         newer: the runtime is one that keeps its names in tflite::micro, the tree is not.
 
     Raises:
@@ -106,8 +107,9 @@ def build_plugin(
     """
     hand_written = [*_apps("host"), *_core("host"), *_folder("tflm", "*.cc"), *_folder("apps", "plugin.cc")]
     compiler = find_host_cxx_compiler(tflm_root)
-    defines = (f"MCUEDIT_REGISTERER={registerer}", *(("MCUEDIT_TFLM_NEWER",) if newer else ()))
-    return _shared(hand_written, sources, out_dir, defines, compiler)
+    defines = ("MCUEDIT_TFLM_NEWER",) if newer else ()
+    name = (f"-Wl,--defsym={registerer}=plugin_register",)
+    return _shared(hand_written, sources, out_dir, defines, compiler, link=name)
 
 
 def build_process(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
@@ -142,6 +144,7 @@ def _shared(
     defines: Sequence[str],
     compiler: Compiler | None = None,
     more: Sequence[str] = (),
+    link: Sequence[str] = (),
 ) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
     hidden = ("-fvisibility=hidden",) if compiler else ()  # of plugins, two may be loaded for all to see
@@ -149,7 +152,7 @@ def _shared(
     compiler = compiler or find_host_compiler()
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     library = out_dir / "host.so"
-    compiler.run(["-shared", *objects, "-o", library.name], out_dir)
+    compiler.run(["-shared", *objects, *link, "-o", library.name], out_dir)
     return library
 
 

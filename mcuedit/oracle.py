@@ -98,17 +98,17 @@ class Tflm:
         """
         model = self._model
         found = {t: np.empty((len(x), *model.tensors[t].shape), np.int8) for t in tensors}
-        for i, steps in enumerate(_steps(model, x)):
+        for i, sequence in enumerate(steps(model, x)):
             if model.stateful:
                 self._interpreter.reset()
-            self._run(steps)
+            self._run(sequence)
             for t, values in found.items():
-                values[i] = self._value(t, steps[-1]).reshape(values[i].shape)
+                values[i] = self._value(t, sequence[-1]).reshape(values[i].shape)
         return found
 
-    def _run(self, steps: Int8Array) -> None:
+    def _run(self, sequence: Int8Array) -> None:
         try:
-            for step in steps:
+            for step in sequence:
                 self._interpreter.set_input(step, 0)
                 self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
@@ -122,7 +122,7 @@ class Tflm:
         return np.asarray(self._interpreter.GetTensor(tensor, 0)["tensor_data"])
 
 
-def _steps(model: Model, x: Int8Array) -> Int8Array:
+def steps(model: Model, x: Int8Array) -> Int8Array:
     """Inputs as int8[n, steps, *input with its batch], one step unless the model has state."""
     shape = model.input.shape
     lead = x.shape[1:2] if model.stateful and x[:1].size not in (0, model.input.size) else (1,)

@@ -9,9 +9,6 @@
 #include "model.h"
 #include "tensorflow/lite/micro/micro_op_resolver.h"
 
-#ifndef MCUEDIT_REGISTERER
-#error "MCUEDIT_REGISTERER: a name that no other library of the process has, from mcuedit/emulate/plugin.py"
-#endif
 #if defined(_WIN32)
 #define EXPORT extern "C" __declspec(dllexport)
 #else
@@ -22,7 +19,7 @@ EXPORT void plugin_model(const void *data, uint32_t size);
 EXPORT int plugin_status(void);
 EXPORT int plugin_watch(uint16_t tap, uint16_t target, int8_t *bytes, uint32_t size);
 EXPORT int plugin_take(void);
-EXPORT bool MCUEDIT_REGISTERER(mcuedit::tflm::MicroOpResolver *resolver);
+EXPORT bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver);
 
 int8_t *tflm_input;
 int8_t *tflm_output;
@@ -89,7 +86,8 @@ int plugin_take(void)
     return mcuedit_tflm_watch_take(&deltas, &watch);
 }
 
-bool MCUEDIT_REGISTERER(mcuedit::tflm::MicroOpResolver *resolver)
+/* Linked under a name that no other library of the process has (mcuedit/build.py). */
+bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver)
 {
     return Replace(resolver, BuiltinOperator_FULLY_CONNECTED, &fully_connected,
                    mcuedit::WrapWatched<FullyConnected, Deltas>) &&

@@ -18,7 +18,7 @@ from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, robot, runner
-from mcuedit.emulate.device import Int8Array, check_inputs
+from mcuedit.emulate.device import Int8Array, sequences
 from mcuedit.errors import McueditError
 from mcuedit.oracle import Tflm
 
@@ -152,12 +152,14 @@ def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int
             raise McueditError(f"{path}: no array 'x'", hint)
         x, clipped = quantized(f"{path}: x", arrays["x"], found.model.input)
         notes(clipped)
-        parts.append(check_inputs(found, x))
+        parts.append(sequences(found, x).reshape(len(x), -1))
     if count_random is not None:
         from mcuedit.emulate.bytes import random_inputs
 
         parts.append(random_inputs(found, count_random, seed))
-    return np.concatenate(parts) if parts else None
+    if len({part[0].size for part in parts if len(part)}) > 1:
+        raise McueditError("--random beside sequences: random inputs have one step", "run them by themselves")
+    return np.concatenate([part.reshape(len(part), -1) for part in parts]) if parts else None
 
 
 def _compare(found: Base, adapters: list[Adapter], result: runner.Result) -> tuple[int, str]:

@@ -155,6 +155,8 @@ class Sweep:
 
     def _missing(self, emulator: str, board: Board) -> str:
         """What is not there to run a board; empty if nothing."""
+        if self._base.model.stateful:
+            return "the base keeps a state, which firmware never resets"
         if emulator == qemu.NAME and shutil.which(qemu.PROGRAM) is None:
             return f"{qemu.PROGRAM} is not installed"
         if emulator == renode.NAME and renode.program() is None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.errors import McueditError
+from mcuedit.oracle import steps
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -64,7 +65,11 @@ class Device(Protocol):
         ...
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        """Output bytes: int8[n, *input] -> int8[n, output size]."""
+        """Output bytes: int8[n, *input] -> int8[n, output size].
+
+        Of a base with state also int8[n, T, *input], where it can be run: sequences, each from the initial state on,
+        answered after their last step.
+        """
         ...
 
     def stack_peak(self) -> int | None:
@@ -95,6 +100,23 @@ def check_inputs(base: Base, inputs: Int8Array) -> Int8Array:
             "give quantized inputs, one row each",
         )
     return inputs.reshape(len(inputs), size)
+
+
+def sequences(base: Base, inputs: Int8Array) -> Int8Array:
+    """Inputs as int8[n, T, *input]; T is 1 unless the base has state.
+
+    Args:
+        inputs: as `Device.run` takes them; each row may be flat.
+
+    Raises:
+        McueditError: another dtype or width.
+    """
+    model, size = base.model, base.model.input.size
+    row = inputs.size // len(inputs) if inputs.ndim and len(inputs) else size
+    if inputs.dtype != np.int8 or not model.stateful or row == 0 or row % size:
+        flat = check_inputs(base, inputs)
+        return flat.reshape(len(flat), 1, *model.input.shape)
+    return steps(model, inputs.reshape(len(inputs), row // size, *model.input.shape))
 
 
 def check_text(base: Base) -> int:

@@ -55,7 +55,7 @@ class HostDevice:
         return [Answer(int(i), self._label(int(i))) for i in indices]
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        return self._infer(check_inputs(self._base, inputs))[0]
+        return self._infer(self._rows(inputs))[0]
 
     def stack_peak(self) -> None:
         return None
@@ -70,6 +70,9 @@ class HostDevice:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass  # ctypes never unloads a library
+
+    def _rows(self, inputs: Int8Array) -> Int8Array:
+        return check_inputs(self._base, inputs)
 
     def _infer(self, rows: Int8Array) -> tuple[Int8Array, Any]:
         rows = np.ascontiguousarray(rows)

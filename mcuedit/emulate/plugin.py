@@ -17,7 +17,7 @@ from mcuedit import tflm
 from mcuedit.base import Base
 from mcuedit.build import build_plugin
 from mcuedit.delta import Adapter
-from mcuedit.emulate.device import Int8Array
+from mcuedit.emulate.device import Int8Array, sequences
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.host import HostDevice, load_library
 from mcuedit.errors import McueditError
@@ -102,13 +102,20 @@ class PluginDevice(HostDevice):
             intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
         )
 
+    def _rows(self, inputs: Int8Array) -> Int8Array:
+        return sequences(self._base, inputs)
+
     def _infer(self, rows: Int8Array) -> tuple[Int8Array, Any]:
+        """Rows and what follows the last step of each: int8[n, T, *input], or flat rows of one step."""
         model = self._base.model
         outputs = np.empty((len(rows), model.output.size), np.int8)
         logits = np.empty((len(rows), model.tensors[self._logits].size), np.int8)
         for i, row in enumerate(rows):
-            self._interpreter.set_input(row.reshape(model.input.shape), 0)
-            self._interpreter.invoke()
+            if model.stateful:
+                self._interpreter.reset()
+            for step in row.reshape(-1, *model.input.shape):
+                self._interpreter.set_input(step, 0)
+                self._interpreter.invoke()
             outputs[i] = self._interpreter.get_output(0).reshape(-1)
             found = outputs[i] if self._logits == model.outputs[0] else self._tensor(self._logits)
             logits[i] = found.reshape(-1)

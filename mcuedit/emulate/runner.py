@@ -34,7 +34,7 @@ class Result:
     """What a run gave.
 
     Attributes:
-        inputs: int8[n, input size]: the prompts' features and the given inputs, in this order.
+        inputs: int8[n, input size], of sequences int8[n, T * input size]: the prompts' features and the given inputs.
         outputs: int8[n, output size].
         answers: one per prompt.
         counts: one per row of `outputs`; empty without counting. With TFLM, which has no probes inside an inference,
@@ -85,7 +85,7 @@ def run(
     Args:
         board: for unicorn and qemu; None takes the emulator's Cortex-M4.
         prompts: asked on the device, then run as features again for their output bytes.
-        inputs: int8[n, *input].
+        inputs: int8[n, *input]; of a base with state also int8[n, T, *input] (`Device.run`).
         active: which adapters take part; None: all.
         runtime: what runs the base on unicorn and qemu, "bare" or "tflm". With the latter, emulator "host" is the
             kernel wrapper inside the `tflite_micro` runtime.
@@ -94,6 +94,11 @@ def run(
     Raises:
         McueditError: as `open_device` and `Device`.
     """
+    if emulator in DEFAULT_BOARDS and base.model.stateful and inputs is not None and len(inputs) > 1:
+        raise McueditError(
+            f"base {base.name} keeps a state, which firmware never resets: {len(inputs)} inputs would be one sequence",
+            "give one input, or use --emulator host, where each starts anew",
+        )
     options = {
         "board": board,
         "count": count,

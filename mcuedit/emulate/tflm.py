@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuedit.base import Base
 from mcuedit.delta import Adapter
-from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_text, sequences
 from mcuedit.evaluation.outputs import answers, logits_tensor, stack, trace, with_deltas
 from mcuedit.oracle import Oracle
 
@@ -33,12 +33,12 @@ class OracleDevice:
     def ask(self, prompts: Sequence[str]) -> list[Answer]:
         check_text(self._base)
         model = self._base.model
-        classes = answers(self._tensor(self._base.encode(prompts), logits_tensor(model)))
+        classes = answers(self._tensor(sequences(self._base, self._base.encode(prompts)), logits_tensor(model)))
         return [Answer(int(c), self._label(int(c))) for c in classes]
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        rows = check_inputs(self._base, inputs)
-        return self._tensor(rows, self._base.model.outputs[0]).reshape(len(rows), -1)
+        rows = sequences(self._base, inputs)
+        return self._tensor(rows, self._base.model.outputs[0]).reshape(len(rows), self._base.model.output.size)
 
     def stack_peak(self) -> None:
         return None
@@ -56,7 +56,7 @@ class OracleDevice:
 
     def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
         model = self._base.model
-        x = rows.reshape(len(rows), *model.input.shape)
+        x = rows if model.stateful else rows[:, 0]
         deltas = stack(self._active)
         first = min((d.tap for d in deltas), default=len(model.ops) - 1)
         return np.asarray(with_deltas(model, deltas, trace(model, self._oracle, x, first)).values[tensor])

@@ -9,30 +9,14 @@ import numpy as np
 import pytest
 from helpers import tiny
 from helpers.deltas import delta
+from helpers.stateful import svdf
 
 from mcuedit import ops
 from mcuedit.delta import add
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import flow, trace, with_deltas
-from mcuedit.model import Model, parse
+from mcuedit.model import parse
 from mcuedit.netbuilder import NetBuilder
-
-
-def svdf(memory: int = 3) -> Model:
-    """SVDF, whose output depends on the last `memory` inputs, then FULLY_CONNECTED."""
-    rng = np.random.default_rng(0)
-    net = NetBuilder()
-    x = net.tensor("x", (1, 4), 1 / 32, 0)
-    feature = net.constant("feature", rng.integers(-127, 128, (5, 4)).astype(np.int8), [1 / 64])
-    time = net.constant("time", rng.integers(-999, 999, (5, memory)).astype(np.int16), [1 / 512])
-    bias = net.constant("bias", np.zeros(5, np.int32), [1 / 512 / 16])
-    state = net.tensor("state", (1, 5 * memory), 1 / 16, 0, dtype="INT16", variable=True)
-    hidden = net.tensor("hidden", (1, 5), 1 / 16, 0)
-    net.op("SVDF", [x, feature, time, bias, state], hidden, rank=1)
-    w = net.constant("w", rng.integers(-127, 128, (3, 5)).astype(np.int8), [1 / 64])
-    y = net.tensor("y", (1, 3), 1 / 8, 0)
-    net.op("FULLY_CONNECTED", [hidden, w], y)
-    return parse(net.pack(x, y), "svdf")
 
 
 @pytest.fixture

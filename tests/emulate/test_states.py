@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A base with state, run: each input starts anew, and sequences are answered after their last step."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+
+import numpy as np
+import pytest
+from helpers.deltas import adapter, delta
+from helpers.stateful import svdf
+from helpers.tflm_here import needs_runtime
+
+from mcuedit import cli
+from mcuedit.base import Base
+from mcuedit.emulate import runner
+from mcuedit.emulate.bytes import Sweep, random_inputs
+from mcuedit.errors import McueditError
+
+pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
+
+
+@pytest.fixture(scope="module")
+def base() -> Base:
+    return Base("svdf", svdf())
+
+
+def test_sequences_are_run_and_compared(base: Base) -> None:
+    x = np.random.default_rng(4).integers(-128, 128, (8, 5, 1, 4)).astype(np.int8)
+    whole = runner.run(base, emulator="tflm", inputs=x)
+    assert whole.inputs.shape == (8, 20)
+    alone = runner.run(base, emulator="tflm", inputs=x[:, -1])
+    assert (whole.outputs != alone.outputs).any()
+    assert (runner.expected(base, [], runner.best_oracle(base.model), whole.inputs) == whole.outputs).all()
+
+
+@needs_runtime
+@pytest.mark.parametrize("steps", [1, 6])
+def test_the_wrapper_in_tflms_own_runtime_starts_each_sequence_anew(base: Base, steps: int) -> None:
+    """Also with deltas behind the state."""
+    x = np.random.default_rng(5).integers(-128, 128, (30, steps, 1, 4)).astype(np.int8)
+    opened = dataclasses.replace(delta(base.model, 1, 1), c=np.array([1 << 20]))
+    chosen = [adapter(base.model, opened)]
+    result = runner.run(base, chosen, emulator="host", runtime="tflm", inputs=x)
+    wanted = runner.expected(base, chosen, runner.best_oracle(base.model), result.inputs)
+    assert int((wanted != result.outputs).sum()) == 0
+    plain = runner.run(base, emulator="host", runtime="tflm", inputs=x)
+    assert (plain.outputs != result.outputs).any()
+    back = runner.run(base, emulator="host", runtime="tflm", inputs=x[::-1])
+    assert (back.outputs[::-1] == plain.outputs).all()
+
+
+@needs_runtime
+def test_a_second_call_compiles_nothing_again(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but a name is each library's own; it is given when that is linked."""
+    from mcuedit import toolchain
+
+    x, ran = random_inputs(base, 2), []
+    runner.run(base, emulator="host", runtime="tflm", inputs=x)
+    run = toolchain.Compiler._run
+    monkeypatch.setattr(toolchain.Compiler, "_run", lambda self, *args: (ran.append(args[1]), run(self, *args))[1])
+    start = time.process_time()
+    runner.run(base, emulator="host", runtime="tflm", inputs=x)
+    assert [("-shared" in arguments) for arguments in ran] == [True]
+    print(f"{time.process_time() - start:.2f} s of this process")
+
+
+@needs_runtime
+def test_the_verb_takes_sequences(tmp_path, capsys, base: Base) -> None:
+    (tmp_path / "svdf.tflite").write_bytes(base.model.data)
+    x = np.random.default_rng(6).integers(-128, 128, (7, 3, 1, 4)).astype(np.int8)
+    np.savez(tmp_path / "x.npz", x=x)
+    verb = ["run", str(tmp_path / "svdf.tflite"), "--inputs", str(tmp_path / "x.npz"), "--check", "tflm", "--json"]
+    assert cli.invoke([*verb, "--runtime", "tflm", "--emulator", "host"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["inputs"], told["differing_bytes"]) == (7, 0)
+    assert cli.invoke([*verb, "--runtime", "tflm", "--emulator", "host", "--random", "2"]) == 2
+    assert "random inputs have one step" in capsys.readouterr().err
+
+
+def test_firmware_that_never_resets_is_not_compared(base: Base) -> None:
+    """Its second input would meet what the first one left, and count as differing bytes."""
+    with pytest.raises(McueditError, match="keeps a state") as caught:
+        runner.run(base, runtime="tflm", inputs=random_inputs(base, 2))
+    assert "--emulator host" in caught.value.hint
+    rows = Sweep(base, random_inputs(base, 2), emulators=["unicorn"], board_names=["virt-m4"], stacks=(0,)).rows()
+    assert [row.skipped for row in rows] == ["the base keeps a state, which firmware never resets"]
