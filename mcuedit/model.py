@@ -63,13 +63,17 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Op:
-    """One operator: `kind` is TFLite's builtin name, `options` its builtin options by their schema names."""
+    """One operator: `kind` is TFLite's builtin name, `options` its builtin options by their schema names.
+
+    `custom` is the name of an op of kind CUSTOM.
+    """
 
     index: int
     kind: str
     inputs: tuple[int, ...]  # tensor indices; -1 for an omitted optional one
     outputs: tuple[int, ...]
     options: dict[str, Any]
+    custom: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,8 @@ def _convert(schema: Any, root: Any, data: bytes) -> Model:
         inputs, outputs = (tuple(int(x) for x in xs) for xs in (op.inputs, op.outputs))
         if any(not -1 <= t < len(tensors) for t in inputs) or any(not 0 <= t < len(tensors) for t in outputs):
             raise IndexError(f"op {i} names a tensor that does not exist")
-        ops.append(Op(i, kinds[builtin], inputs, outputs, options))
+        custom = (code.customCode or b"").decode("utf-8", "replace")
+        ops.append(Op(i, kinds[builtin], inputs, outputs, options, custom))
     inputs, outputs = tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs))
     if any(not 0 <= t < len(tensors) for t in inputs + outputs):
         raise IndexError("the graph names a tensor that does not exist")
@@ -200,8 +205,8 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
         zero = np.broadcast_to(zero if zero.size else np.int64(0), scale.shape)
     if zero.size != scale.size:
         raise ValueError(f"tensor {index} has {scale.size} scales and {zero.size} zero points")
-    if not (np.isfinite(scale) & (scale >= 0)).all():
-        raise ValueError(f"tensor {index} has a scale that is negative or not finite")
+    if (scale < 0).any():
+        raise ValueError(f"tensor {index} has a negative scale")
     buffer = buffers[raw.buffer].data
     constant = None
     if buffer is not None and len(buffer):
@@ -215,6 +220,10 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
 
 
 def _require_int8(model: Model, name: str) -> None:
+    from mcuedit.causes import refusal
+
+    if why := refusal(model):
+        raise McueditError(f"{name}: {why[0]}", why[1])
     hint = "make an int8 one of what it was converted from: mcuedit quantize SOURCE --samples F.npz -o DIR"
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         count = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
@@ -223,7 +232,7 @@ def _require_int8(model: Model, name: str) -> None:
         inputs, outputs = model.op_tensors(op)
         for tensor in (*inputs, *outputs):
             if tensor is not None:
-                _require_usable(model, tensor, f"{name}: op {op.index} {op.kind}", hint)
+                _require_fixed(tensor, f"{name}: op {op.index} {op.kind}")
     for which, tensor in ("input", model.input), ("output", model.output):
         if tensor.dtype != INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
             ends = [op for op in model.ops if tensor.index in (op.inputs if which == "input" else op.outputs)]
@@ -231,11 +240,8 @@ def _require_int8(model: Model, name: str) -> None:
             raise McueditError(f"{name}: {where}{which} {tensor.name!r} is {tensor.dtype}, not quantized int8", hint)
 
 
-def _require_usable(model: Model, tensor: Tensor, where: str, hint: str) -> None:
-    """Raises where a tensor is float, or has other lengths than the batch open."""
-    if tensor.dtype.startswith("FLOAT"):
-        kind = "dynamic-range" if any(t.dtype == INT8 for t in model.tensors) else "float"
-        raise McueditError(f"{where}: tensor {tensor.name!r} is {tensor.dtype}: a {kind} model", hint)
+def _require_fixed(tensor: Tensor, where: str) -> None:
+    """Raises where a tensor has other lengths than the batch open."""
     if tensor.open_axes not in ((), (0,)):
         raise McueditError(
             f"{where}: tensor {tensor.name!r} leaves axes {list(tensor.open_axes)} open, only the batch may be",

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models that are no int8 base, called by their names: one row for each cause, with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mcuedit.model import Model, Op, Tensor
+
+_INT8 = "INT8"
+_AGAIN = "mcuedit quantize SOURCE --samples F.npz -o DIR"
+_FULL = f"make an int8 one of what it was converted from: {_AGAIN}"
+_ENDS = f"set the converter's inference_input_type and inference_output_type to tf.int8, or: {_AGAIN}"
+_RIM = ("QUANTIZE", "DEQUANTIZE", "CAST")  # what stands between a rim of another type and what is int8
+
+Cause = Callable[["Model"], str]
+
+
+def refusal(model: Model) -> tuple[str, str] | None:
+    """Why a model is no base, and what to do; None if none of the causes is known of it."""
+    for cause, hint in _CAUSES:
+        if found := cause(model):
+            return found, hint
+    return None
+
+
+def _custom(code: str, what: str) -> Cause:
+    def cause(model: Model) -> str:
+        op = next((op for op in model.ops if op.custom == code), None)
+        return f"{_where(op)}custom op {code!r}: {what}" if op else ""
+
+    return cause
+
+
+def _scale(model: Model) -> str:
+    """A scale that says that calibration saw infinity, NaN, or nothing at all."""
+    for op, tensor in _read(model):
+        if not np.isfinite(tensor.scale).all():
+            return f"{_where(op)}tensor {tensor.name!r} has a scale of {tensor.scale[~np.isfinite(tensor.scale)][0]}"
+        if tensor.data is None and tensor.dtype == _INT8 and tensor.scale.size and not tensor.scale.all():
+            return f"{_where(op)}tensor {tensor.name!r} has a scale of 0"
+    return ""
+
+
+def _rims(model: Model) -> str:
+    """int8 inside, another type at the ends."""
+    inner = {_INT8} & {t.dtype for op in model.ops if op.kind not in _RIM for t in _tensors(model, op)}
+    ends = {*model.inputs, *model.outputs}
+    odd = [t for t in ends if model.tensors[t].dtype in ("FLOAT32", "UINT8")]
+    others = {
+        t.index
+        for op in model.ops
+        for t in _tensors(model, op)
+        if t.data is None and (t.dtype.startswith("FLOAT") or t.dtype == "UINT8")
+    }
+    if not inner or not odd or others - ends:
+        return ""
+    said = (
+        f"{which} {model.tensors[t].name!r} is {model.tensors[t].dtype}"
+        for which, some in (("input", model.inputs), ("output", model.outputs))
+        for t in some
+        if t in odd
+    )
+    return f"int8 inside, but {' and '.join(said)}"
+
+
+def _legacy(model: Model) -> str:
+    activations = [(op, t) for op, t in _read(model) if t.data is None]
+    found = next(((op, t) for op, t in activations if t.dtype == "UINT8" and t.scale.size), None)
+    if found is None or any(t.dtype == _INT8 for _, t in activations):
+        return ""
+    return f"{_where(found[0])}tensor {found[1].name!r} is UINT8: a legacy uint8 model"
+
+
+def _wide(model: Model) -> str:
+    if any(model.tensors[t].dtype != "INT16" for t in (*model.inputs, *model.outputs)):
+        return ""
+    op = next((op for op in model.ops if model.inputs[0] in op.inputs), None)
+    return f"{_where(op)}input {model.tensors[model.inputs[0]].name!r} is INT16: a model with 16-bit activations"
+
+
+def _float(model: Model) -> str:
+    """What of a model computes in float: all of it, weights apart, or some ops between quantized ones."""
+    found = next(((op, t) for op, t in _read(model) if t.dtype.startswith("FLOAT") and t.data is None), None)
+    if found is None:
+        return ""
+    op, tensor = next(
+        ((op, t) for op, t in _read(model) if t.dtype.startswith("FLOAT") and t.data is None and op.kind not in _RIM),
+        found,
+    )
+    activations = [t for _, t in _read(model) if t.data is None]
+    weights = {t.dtype for t in model.tensors if t.data is not None}
+    if any(t.dtype == _INT8 for t in activations):
+        kind = "a model with float ops between int8 ones"
+    elif _INT8 in weights:
+        kind = "a dynamic-range model"
+    elif "FLOAT16" in weights:
+        kind = "a float16 model"
+    else:
+        kind = "a float model"
+    return f"{_where(op)}tensor {tensor.name!r} is {tensor.dtype}: {kind}"
+
+
+_CAUSES: tuple[tuple[Cause, str], ...] = (
+    (
+        _custom("ethos-u", "compiled by Vela for an Arm Ethos-U, its layers are a command stream"),
+        "give the int8 .tflite that Vela read: inspect, edit and run that one, then compile what is deployed again",
+    ),
+    (
+        _custom("edgetpu-custom-op", "compiled for a Coral Edge TPU, its layers are an executable"),
+        "give the int8 .tflite that edgetpu_compiler read: inspect, edit and run that one",
+    ),
+    (_scale, "its calibration saw no finite values there: convert it again with representative data that reaches it"),
+    (_rims, _ENDS),
+    (_legacy, f"int8 has taken its place; of the float model: {_AGAIN}"),
+    (_wide, f"convert it with int8 activations (TFLITE_BUILTINS_INT8), or: {_AGAIN}"),
+    (_float, _FULL),
+)
+
+
+def _read(model: Model) -> list[tuple[Op, Tensor]]:
+    return [(op, tensor) for op in model.ops for tensor in _tensors(model, op)]
+
+
+def _tensors(model: Model, op: Op) -> list[Tensor]:
+    return [model.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
+
+
+def _where(op: Op | None) -> str:
+    return f"op {op.index} {op.kind}: " if op else ""

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models that are no int8 base: every verb calls each by its right name and says the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import tiny
+
+from mcuedit import cli
+from mcuedit.errors import McueditError
+from mcuedit.model import parse
+from mcuedit.netbuilder import NetBuilder
+
+
+def rims(first: str = "FLOAT32", last: str = "FLOAT32", *, middle: bool = False) -> bytes:
+    """int8 inside, what the ends are told to be; with `middle` a float op between the int8 ones."""
+    net, rng = NetBuilder(), np.random.default_rng(0)
+    x = net.tensor("x", (1, 6), 1 / 16, 0, dtype=first)
+    now = x
+    if first != "INT8":
+        now = net.tensor("inside", (1, 6), 1 / 16, 0)
+        net.op("QUANTIZE", [x], now)
+    if middle:
+        real, back = net.tensor("real", (1, 6), 1, 0, dtype="FLOAT32"), net.tensor("back", (1, 6), 1 / 16, 0)
+        net.op("DEQUANTIZE", [now], real)
+        net.op("QUANTIZE", [real], back)
+        now = back
+    y = net.tensor("y8", (1, 4), 1 / 4, 0)
+    net.op("FULLY_CONNECTED", [now, net.constant("w", rng.integers(-99, 99, (4, 6)).astype(np.int8), [1 / 99])], y)
+    if last != "INT8":
+        end = net.tensor("y", (1, 4), 1 / 4, 0, dtype=last)
+        net.op("DEQUANTIZE" if last == "FLOAT32" else "QUANTIZE", [y], end)
+        y = end
+    return net.pack(x, y)
+
+
+def custom(code: str) -> bytes:
+    net = NetBuilder()
+    x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
+    net.op("CUSTOM", [x], y)
+    return tiny.altered(net.pack(x, y), lambda m: setattr(m.operatorCodes[0], "customCode", code.encode()))
+
+
+def scaled(scale: float, tensor: int = 0) -> bytes:
+    def change(model: Any) -> None:
+        model.subgraphs[0].tensors[tensor].quantization.scale = [scale]
+
+    return tiny.altered(tiny.classifier(), change)
+
+
+def wide() -> bytes:
+    net = NetBuilder(dtype="INT16")
+    x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
+    net.op("FULLY_CONNECTED", [x, net.constant("w", np.ones((4, 4), np.int8), [0.1])], y)
+    return net.pack(x, y)
+
+
+def legacy() -> bytes:
+    net = NetBuilder(dtype="UINT8")
+    x, y = net.tensor("x", (1, 4), 0.1, 128), net.tensor("y", (1, 4), 0.1, 128)
+    net.op("FULLY_CONNECTED", [x, net.constant("w", np.ones((4, 4), np.uint8), [0.1])], y)
+    return net.pack(x, y)
+
+
+CAUSES = {
+    "vela": (custom("ethos-u"), "compiled by Vela for an Arm Ethos-U", "the int8 .tflite that Vela read"),
+    "edgetpu": (custom("edgetpu-custom-op"), "compiled for a Coral Edge TPU", "edgetpu_compiler read"),
+    "infinite scale": (scaled(np.inf), "has a scale of inf", "representative data"),
+    "NaN scale": (scaled(np.nan), "has a scale of nan", "representative data"),
+    "zero scale": (scaled(0.0), "has a scale of 0", "representative data"),
+    "float rims": (rims(), "int8 inside, but input 'x' is FLOAT32 and output 'y' is FLOAT32", "inference_input_type"),
+    "float output": (rims("INT8"), "int8 inside, but output 'y' is FLOAT32", "inference_output_type"),
+    "uint8 rims": (rims("UINT8", "UINT8"), "int8 inside, but input 'x' is UINT8 and", "inference_input_type"),
+    "float inside": (rims("INT8", "INT8", middle=True), "a model with float ops between int8 ones", "mcuedit quantize"),
+    "float": (tiny.classifier(dtype="FLOAT32", float_weights=True), "a float model", "mcuedit quantize"),
+    "dynamic range": (tiny.classifier(dtype="FLOAT32"), "a dynamic-range model", "mcuedit quantize"),
+    "legacy uint8": (legacy(), "a legacy uint8 model", "int8 has taken its place"),
+    "16 bits": (wide(), "a model with 16-bit activations", "TFLITE_BUILTINS_INT8"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_each_is_called_by_its_name_with_the_way_out(name: str) -> None:
+    data, why, hint = CAUSES[name]
+    with pytest.raises(McueditError) as caught:
+        parse(data, "net.tflite")
+    assert why in caught.value.message
+    assert caught.value.message.startswith("net.tflite: ")
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_inspect_edit_and_run_say_the_same(name: str, tmp_path, capsys) -> None:
+    data, why, _ = CAUSES[name]
+    path = tmp_path / "net.tflite"
+    path.write_bytes(data)
+    np.savez(tmp_path / "edits.npz", x=np.zeros((1, 4), np.int8), y=np.zeros(1, np.int64))
+    verbs = (
+        ["inspect", str(path)],
+        ["edit", str(path), "--edits", str(tmp_path / "edits.npz"), "-o", str(tmp_path / "fix")],
+        ["run", str(path), "--random", "1"],
+    )
+    for verb in verbs:
+        assert cli.invoke(verb) == 2
+        said = capsys.readouterr().err
+        assert why in " ".join(said.split())
+        assert "hint: " in said
+        assert "Traceback" not in said
+    assert not (tmp_path / "fix").exists()
