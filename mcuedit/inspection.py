@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuedit import ops
-from mcuedit.carrier import carrier, carries
+from mcuedit.carrier import carries
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
 from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.oracle import Tflm
+from mcuedit.training import places
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,10 @@ def _op(model: Model, op: Op) -> OpInfo:
     inputs, outputs = model.op_tensors(op)
     source, output = inputs[0] if inputs else None, outputs[0] if outputs else None
     weights = next((t for t in inputs[1:] if t is not None and t.data is not None and t.scale.size), None)
-    why_not = _why_no_tap(model, op)
-    tap = not why_not
-    tail = [o for o in model.ops[op.index + 1 :] if o.kind not in ops.kinds()]
-    if tap and tail:
-        why_not = f"no target: training does not pass op {tail[0].index} {tail[0].kind}"
+    no_tap, no_target = places.no_tap(model, op.index), places.no_target(model, op.index)
+    why_not = no_tap.message if no_tap else f"no target: {no_target.message}" if no_target else ""
+    if not carries(model, op):
+        why_not = "carries no delta"
     return OpInfo(
         op.index,
         op.kind,
@@ -96,17 +95,11 @@ def _op(model: Model, op: Op) -> OpInfo:
         weights,
         output,
         macs(op, source, weights, output),
-        tap,
-        not why_not,
+        no_tap is None,
+        no_target is None,
         why_not,
         not _error(lambda: lower(model, op)),
     )
-
-
-def _why_no_tap(model: Model, op: Op) -> str:
-    if not carries(model, op):
-        return "carries no delta"
-    return _error(lambda: carrier(model, op.index))
 
 
 def macs(op: Op, source: Tensor | None, weights: Tensor | None, output: Tensor | None) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcuedit.carrier import Carrier, carrier, carries
+from mcuedit.carrier import Carrier, carrier
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
-from mcuedit.training.push import Suffix
+from mcuedit.training import places
 
 AUTO = "auto"
 # Weights of the score: what must not change counts more than a missed wording, most of all where everything else is
@@ -89,7 +89,7 @@ def logits_op(model: Model) -> int | None:
     logits = logits_tensor(model)
     for op in reversed(model.ops):
         if logits in op.outputs:
-            if carries(model, op):
+            if places.no_tap(model, op.index) is None:
                 return op.index
             if op.kind != "RESHAPE":
                 return None
@@ -105,10 +105,11 @@ def pairs(model: Model, tap: str, target: str) -> list[tuple[int, int]]:
     """
     targets = [find_op(model, target)] if target != AUTO else _default_targets(model)
     for index in targets:
-        _require_simulated(model, index)
+        if why_not := places.no_target(model, index):
+            raise why_not
     found = []
     for o in targets:
-        taps = [find_op(model, tap)] if tap != AUTO else [op.index for op in model.ops[: o + 1] if carries(model, op)]
+        taps = [find_op(model, tap)] if tap != AUTO else [t for t in places.taps(model) if t <= o]
         found += [(t, o) for t in taps if not _mismatch(model, t, o)]
         if tap != AUTO and (why := _mismatch(model, taps[0], o)):
             raise McueditError(f"tap {taps[0]}, target {o}: {why}", "choose others, or leave them to auto")
@@ -126,15 +127,13 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
     Raises:
         McueditError: none fits; the message says why.
     """
-    able = [op.index for op in model.ops if carries(model, op)]
+    able = places.taps(model)
     taps = able if tap == AUTO else [find_op(model, tap)]
     targets = able if target == AUTO else [find_op(model, target)]
     found, why = [], _nothing()
     last = max((o for o in targets if carrier(model, o).single), default=None)
     for o in targets:
-        try:
-            Suffix(model, o, end)
-        except McueditError as error:
+        if error := places.no_target(model, o, end):
             why = error
             continue
         near = [t for t in taps if t == o or tap != AUTO or target != AUTO or o == last]
@@ -155,7 +154,7 @@ def _default_targets(model: Model) -> list[int]:
     last = logits_op(model)
     if last is not None:
         return [last]
-    able = [op.index for op in model.ops if carries(model, op)]
+    able = places.taps(model)
     return able[-1:]
 
 
@@ -165,7 +164,3 @@ def _mismatch(model: Model, tap: int, target: int) -> str:
     a: Carrier = carrier(model, tap)
     b: Carrier = carrier(model, target)
     return "" if tap == target or (a.single and b.single) else "a tap before its target needs one row in both ops"
-
-
-def _require_simulated(model: Model, target: int) -> None:
-    Suffix(model, target, logits_tensor(model))  # raises, naming the op
