@@ -117,7 +117,7 @@ def task() -> TensorSet:
     return TensorSet(leaning[:12], wanted, keep, leaning[12:60], Wanted(np.full(48, 8)), data["x_test"][::5])
 
 
-@pytest.mark.parametrize("target", ["0", "2", "5"])
+@pytest.mark.parametrize("target", [pytest.param("0", marks=pytest.mark.slow), "2", "5"])
 def test_edits_of_any_op_hold_on_the_merged_file(digits: Base, task: TensorSet, target: str) -> None:
     read = protocol.reader(digits, Tflm(digits.model))
     made = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
@@ -204,14 +204,14 @@ def test_blends_ask_what_their_line_asks() -> None:
 def test_bench_measures_the_merged_files(tmp_path, capsys) -> None:
     base, drawn = tmp_path / "facts", tmp_path / "drawn"
     assert cli.invoke(["zoo", "export", "facts", str(base)]) == 0
-    assert cli.invoke(["zoo", "edits", "facts", str(drawn), "--count", "2", "--seed", "9"]) == 0
+    assert cli.invoke(["zoo", "edits", "facts", str(drawn), "--count", "1", "--seed", "9"]) == 0
     keep = tmp_path / "keep.jsonl"
     keep.write_text("\n".join((drawn / "keep.jsonl").read_text("utf-8").splitlines()[:40]), "utf-8")
     capsys.readouterr()
     arguments = ["--edits", str(drawn / "edits.jsonl"), "--keep", str(keep), "--merged", "--target", "3", "--json"]
     assert cli.invoke(["bench", "edits", str(base), *arguments, "--protocol", "single"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["edits"], found["placed_3"], found["efficacy"]) == (2, 2, 1.0)
+    assert (found["edits"], found["placed_3"], found["efficacy"]) == (1, 1, 1.0)
     assert found["neighbourhood"] >= found["neighbourhood_worst"] > 0.9
     assert 0 < found["patch_bytes"] < found["changed"] <= 72 * 128
     assert cli.invoke(["bench", "edits", str(base), *arguments, "--dump", str(tmp_path / "d.npz")]) == 2
