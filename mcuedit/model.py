@@ -153,6 +153,10 @@ def load(path: str | Path) -> Model:
 
 def parse(data: bytes, name: str = "model") -> Model:
     """Parses the bytes of a .tflite; `name` stands in error messages."""
+    if data[:4] == b"\x7fELF":
+        raise McueditError(
+            f"{name}: an ELF file, no .tflite", "run takes the base itself and builds the firmware; flash writes an ELF"
+        )
     if data[4:8] != b"TFL3":
         raise McueditError(f"{name}: not a .tflite file", "give the int8 .tflite that is deployed")
     from ai_edge_litert import schema_py_generated as schema

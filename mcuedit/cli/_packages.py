@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from mcuedit import base, keys, zoo
+from mcuedit import base, elf, keys, zoo
 from mcuedit.base import Base
 from mcuedit.cli._common import print_json, stdout, table
 from mcuedit.delta import Adapter
@@ -25,11 +25,17 @@ _EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 def read(path: Path) -> bytes:
     """The bytes of a package."""
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise McueditError(
             f"{path}: {error.strerror or error}", "give a package as 'mcuedit pack' writes it"
         ) from error
+    if processor := elf.made_for(data):
+        raise McueditError(
+            f"{path}: an ELF file for {processor}, no package",
+            "'mcuedit flash BOARD FILE' writes a firmware; 'mcuedit pack' makes a package of an adapter",
+        )
+    return data
 
 
 def public_keys(paths: Sequence[Path]) -> list[keys.PublicKey]:

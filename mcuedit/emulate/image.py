@@ -8,20 +8,22 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from mcuedit.board import Board
+from mcuedit.elf import require_core
 from mcuedit.emulate.session import Crash
+from mcuedit.errors import McueditError
 
 
-def segments(elf: Path) -> list[tuple[int, bytes]]:
+def segments(elf: Path, board: Board) -> list[tuple[int, bytes]]:
     """Physical address and content of every PT_LOAD segment that has any.
 
     Raises:
-        Crash: the file is missing, damaged, truncated or for another architecture.
+        Crash: the file is missing, damaged, truncated or for another core.
     """
     try:
         with elf.open("rb") as file:
             image = ELFFile(file)
-            if image["e_machine"] != "EM_ARM":
-                raise ELFError(f"made for {image['e_machine']}")
+            require_core(image, board, str(elf))
             found = []
             for segment in image.iter_segments("PT_LOAD"):
                 content = segment.data()
@@ -29,6 +31,8 @@ def segments(elf: Path) -> list[tuple[int, bytes]]:
                     raise ELFError("truncated")
                 if content:
                     found.append((int(segment["p_paddr"]), content))
+    except McueditError as error:
+        raise Crash(error.message, "", error.hint) from error
     except (OSError, ELFError, ValueError, OverflowError, UnicodeDecodeError) as error:
         raise Crash(f"{elf}: not an ELF file for Arm ({error or 'damaged'})", "", "build it again") from error
     if not found:

@@ -39,7 +39,7 @@ class QemuSession:
 
     def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
         machine = board.emulation(NAME).machine
-        segments(elf)  # QEMU would take anything that is no ELF file for a raw image
+        segments(elf, board)  # QEMU would take anything that is no ELF file for a raw image
         self._console = Console()
         self._output = bytearray()
         self._timeout = timeout

@@ -47,7 +47,7 @@ class RenodeSession:
         self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0, wall: float = 60.0
     ) -> None:
         emulation = board.emulation(NAME)
-        segments(elf)  # Renode would go on without
+        segments(elf, board)  # Renode would go on without
         program = find()
         self._console, self._output, self._timeout = Console(), bytearray(), timeout
         self._count_at = address_of(elf, _COUNT) if count else None

@@ -66,7 +66,7 @@ class UnicornSession:
         flash = flash or (Flash.of(board) if board.geometry and board.geometry.driver else None)
         self._around = Surroundings(self._unicorn, self._core, board, self, flash)
         self._core.mmio_map(_SYSTEM_CONTROL, registers.PAGE, self._read_system, None, self._write_system, None)
-        self._load(elf)
+        self._load(elf, board)
         self._fresh = self._core.context_save()  # all of the core's registers, as they are after a reset
         if count:
             self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._blocks.enter)
@@ -148,10 +148,10 @@ class UnicornSession:
         self._core.context_restore(self._fresh)
         self._pc = self._register("pc")
 
-    def _load(self, elf: Path) -> None:
+    def _load(self, elf: Path, board: Board) -> None:
         """Writes every PT_LOAD segment to its physical address and resets the core."""
         try:
-            for address, content in segments(elf):
+            for address, content in segments(elf, board):
                 self._core.mem_write(address, content)
             stack, reset = (int.from_bytes(self._core.mem_read(self._vectors + 4 * i, 4), "little") for i in range(2))
         except self._unicorn.UcError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from mcuedit import package
+from mcuedit import elf, package
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.memory import Region
@@ -49,14 +49,14 @@ def firmware_image(board: Board, path: Path, *, packed: bool = False) -> Image:
     """Reads and checks an ELF file.
 
     Args:
-        packed: what is written is an image made of the file, whose segments are copied elsewhere at start: only their
-            size counts.
+        packed: what is written is an image that the flasher makes of the file, whatever its core, and whose segments
+            are copied elsewhere at start: only their size counts.
 
     Raises:
-        McueditError: it is no ELF file with something in it, or some of it lies outside the board's flash or where
-            adapters and their journal go.
+        McueditError: it is no ELF file with something in it, or one for another core, or some of it lies outside the
+            board's flash or where adapters and their journal go.
     """
-    segments = _segments(path)
+    segments = _segments(path, board, packed)
     if packed:
         check_size(board, path, sum(len(data) for _, data in segments))
     else:
@@ -102,10 +102,13 @@ def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:
     return Image(f"slot {number}", f"slot{number}", ((slots.slot(number).origin, padded),))
 
 
-def _segments(path: Path) -> tuple[tuple[int, bytes], ...]:
+def _segments(path: Path, board: Board, packed: bool) -> tuple[tuple[int, bytes], ...]:
     try:
         with path.open("rb") as file:
-            segments = tuple(sorted(_loads(ELFFile(file))))
+            image = ELFFile(file)
+            if not packed:
+                elf.require_core(image, board, str(path))
+            segments = tuple(sorted(_loads(image)))
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", "give the ELF file of a firmware") from error
     except ELFError as error:
@@ -115,8 +118,8 @@ def _segments(path: Path) -> tuple[tuple[int, bytes], ...]:
     return segments
 
 
-def _loads(elf: ELFFile) -> Iterator[tuple[int, bytes]]:
-    for segment in elf.iter_segments("PT_LOAD"):
+def _loads(image: ELFFile) -> Iterator[tuple[int, bytes]]:
+    for segment in image.iter_segments("PT_LOAD"):
         if segment["p_filesz"]:
             data = segment.data()
             if len(data) != segment["p_filesz"]:

@@ -122,6 +122,11 @@ def _with_code(elf: bytearray, instruction: bytes) -> bytes:
 
 def test_elf_for_another_memory_map(echo: BuildEcho) -> None:
     with pytest.raises(Crash, match="does not fit"):
+        open_session("unicorn", board.load("virt-m4"), echo("stm32f4_discovery").elf)
+
+
+def test_elf_for_another_core(echo: BuildEcho) -> None:
+    with pytest.raises(Crash, match=r"made for Armv8-M mainline, board virt-m4 has a cortex-m4 with fpv4-sp-d16"):
         open_session("unicorn", board.load("virt-m4"), echo("mps2-an505").elf)
 
 

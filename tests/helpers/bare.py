@@ -101,7 +101,7 @@ class Bare:
         core.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{machine}"))
         core.mem_map(_FLASH, _SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         core.mem_map(_RAM, _SIZE)
-        for address, content in segments(self.elf):
+        for address, content in segments(self.elf, self._board):
             core.mem_write(address, content)
         stack, place = _RAM + _SIZE // 4, _ARGUMENTS
         core.mem_write(stack - 0x10000, bytes([_FILL]) * 0x10000)
