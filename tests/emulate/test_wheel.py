@@ -52,6 +52,7 @@ def call(python: Path, tmp_path: Path) -> Call:
     """Runs the console script in an empty folder: what --json says. It must end with exit code 0."""
     script = python.with_name("mcuedit")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["MCUEDIT_REGISTRY"] = str(tmp_path / "registry.sqlite")
 
     def run(*args: str) -> dict[str, Any]:
         done = subprocess.run(
