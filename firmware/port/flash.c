@@ -63,7 +63,10 @@ static int program_unit(uint32_t offset, const uint8_t *bytes)
     for (uint32_t i = 0; i < PORT_FLASH_UNIT; i++) {
         unit.bytes[i] = bytes[i];
     }
-    port_flash_program_unit(PORT_FLASH + offset, unit.words);
+    int err = port_flash_program_unit(PORT_FLASH + offset, unit.words);
+    if (err) {
+        return err;
+    }
     volatile const uint8_t *written = at(offset);
     for (uint32_t i = 0; i < PORT_FLASH_UNIT; i++) {
         if (written[i] != bytes[i]) {
@@ -79,8 +82,7 @@ int port_flash_program(void *context, uint32_t offset, const void *bytes, uint32
     if (!fits(offset, size, PORT_FLASH_UNIT) || !is_erased(offset, size)) {
         return MCUEDIT_E_FLASH;
     }
-    int err = MCUEDIT_OK;
-    port_flash_unlock();
+    int err = port_flash_unlock();
     for (uint32_t i = 0; i < size && !err; i += PORT_FLASH_UNIT) {
         err = program_unit(offset + i, (const uint8_t *)bytes + i);
     }
@@ -94,11 +96,14 @@ int port_flash_erase(void *context, uint32_t offset, uint32_t size)
     if (!fits(offset, size, PORT_FLASH_PAGE)) {
         return MCUEDIT_E_FLASH;
     }
-    port_flash_unlock();
-    for (uint32_t i = offset; i < offset + size; i += PORT_FLASH_PAGE) {
-        port_flash_erase_page(PORT_FLASH + i, PORT_FLASH_FIRST + i / PORT_FLASH_PAGE);
+    int err = port_flash_unlock();
+    for (uint32_t i = offset; i < offset + size && !err; i += PORT_FLASH_PAGE) {
+        err = port_flash_erase_page(PORT_FLASH + i, PORT_FLASH_FIRST + i / PORT_FLASH_PAGE);
     }
     port_flash_lock();
+    if (err) {
+        return err;
+    }
     return is_erased(offset, size) ? MCUEDIT_OK : MCUEDIT_E_FLASH;
 }
 
@@ -107,6 +112,26 @@ int port_flash_sync(void *context)
 {
     (void)context;
     return MCUEDIT_OK;
+}
+
+int port_flash_wait(const volatile uint32_t *status, uint32_t mask, uint32_t idle)
+{
+    __asm volatile("dsb" ::: "memory");
+    for (uint32_t i = 0; i < PORT_FLASH_PATIENCE; i++) {
+        if ((*status & mask) == idle) {
+            return MCUEDIT_OK;
+        }
+    }
+    return MCUEDIT_E_FLASH;
+}
+
+int port_flash_open(volatile uint32_t *keys, const uint32_t key[2], const volatile uint32_t *control, uint32_t lock)
+{
+    if ((*control & lock) != 0) {
+        *keys = key[0];
+        *keys = key[1];
+    }
+    return (*control & lock) == 0 ? MCUEDIT_OK : MCUEDIT_E_FLASH;
 }
 
 /* Where flash is flash there is nothing to do; flash_ram.c has more to say. */

@@ -31,12 +31,31 @@ int port_flash_sync(void *context);
 
 /*
  * What a driver does, flash_<driver>.c; flash.c has checked its arguments and reads back what it wrote.
+ * MCUEDIT_E_FLASH: the part stayed busy or locked.
  * - `page` is the number of an erase page as the controller counts, from the start of memory.flash on.
  * - `unit` holds PORT_FLASH_UNIT bytes, in words; the last one may be used in part.
  */
-void port_flash_unlock(void);
-void port_flash_erase_page(uint32_t address, uint32_t page);
-void port_flash_program_unit(uint32_t address, const uint32_t *unit);
+int port_flash_unlock(void);
+int port_flash_erase_page(uint32_t address, uint32_t page);
+int port_flash_program_unit(uint32_t address, const uint32_t *unit);
 void port_flash_lock(void);
+
+/*
+ * Waits until `status`, but for the bits outside `mask`, is `idle`. A part that never is counts as broken after
+ * PORT_FLASH_PATIENCE looks of 7 cycles or more: 7 s at 64 MHz, where the longest erase of any part here takes 4 s.
+ */
+#ifndef PORT_FLASH_PATIENCE
+#define PORT_FLASH_PATIENCE (1u << 26)
+#endif
+int port_flash_wait(const volatile uint32_t *status, uint32_t mask, uint32_t idle);
+
+/*
+ * Writes two keys to `keys` if `control` has the bits `lock`, and only then: a part that is unlocked already, by a
+ * bootloader for one, takes a third key for a wrong one and stays locked until its next reset.
+ */
+int port_flash_open(volatile uint32_t *keys, const uint32_t key[2], const volatile uint32_t *control, uint32_t lock);
+
+/* Those of every ST part here. */
+#define PORT_FLASH_STM32_KEYS {0x45670123u, 0xCDEF89ABu}
 
 #endif

@@ -10,54 +10,63 @@
 
 #define REGISTER(offset) (*(volatile uint32_t *)(PORT_FLASH_CONTROLLER + (offset)))
 
-#define KEY_1            0x45670123u
-#define KEY_2            0xCDEF89ABu
 #define CR_PG            (1u << 0)
 #define CR_PER           (1u << 1)
 #define CR_PNB_POSITION  3u
 #define CR_STRT          (1u << 16)
 #define CR_LOCK          (1u << 31)
 
-static void wait(void)
+static int wait(void)
 {
-    __asm volatile("dsb" ::: "memory");
-    while ((REGISTER(SR) & SR_WAIT) != 0) {
+    return port_flash_wait(&REGISTER(SR), SR_WAIT, 0);
+}
+
+int port_flash_unlock(void)
+{
+    static const uint32_t keys[] = PORT_FLASH_STM32_KEYS;
+    int err = wait();
+    if (!err) {
+        err = port_flash_open(&REGISTER(KEYR), keys, &REGISTER(CR), CR_LOCK);
+        REGISTER(SR) = SR_FLAGS;
+    }
+    return err;
+}
+
+/* A part that is busy refuses it; one that stays so is locked by its next reset. */
+void port_flash_lock(void)
+{
+    if (!wait()) {
+        REGISTER(CR) = CR_LOCK;
     }
 }
 
-void port_flash_unlock(void)
+static int end(void)
 {
-    wait();
-    REGISTER(KEYR) = KEY_1;
-    REGISTER(KEYR) = KEY_2;
-    REGISTER(SR) = SR_FLAGS;
+    int err = wait();
+    if (!err) {
+        REGISTER(CR) = 0;
+    }
+    return err;
 }
 
-void port_flash_lock(void)
-{
-    REGISTER(CR) = CR_LOCK;
-}
-
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)address;
     uint32_t erase = CR_PER | select_page(page);
     REGISTER(CR) = erase;
     REGISTER(CR) = erase | CR_STRT;
-    wait();
-    REGISTER(CR) = 0;
+    return end();
 }
 
 /* The first word waits in the controller for the second one. */
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
     volatile uint32_t *words = (volatile uint32_t *)address;
     REGISTER(CR) = CR_PG;
     words[0] = unit[0];
     __asm volatile("isb" ::: "memory");
     words[1] = unit[1];
-    wait();
-    REGISTER(CR) = 0;
+    return end();
 }
 
 #endif

@@ -12,40 +12,49 @@
 #define CONFIG_WRITE     1u
 #define CONFIG_ERASE     2u
 
-static void wait(void)
+static int wait(void)
 {
-    while ((READY & READY_READY) == 0) {
+    return port_flash_wait(&READY, READY_READY, READY_READY);
+}
+
+static int configure(uint32_t what)
+{
+    int err = wait();
+    if (!err) {
+        CONFIG = what;
+        __asm volatile("dsb" ::: "memory");
     }
+    return err;
 }
 
-static void configure(uint32_t what)
+int port_flash_unlock(void)
 {
-    wait();
-    CONFIG = what;
-    __asm volatile("dsb" ::: "memory");
-}
-
-void port_flash_unlock(void)
-{
+    return wait();
 }
 
 void port_flash_lock(void)
 {
-    configure(CONFIG_READ);
+    (void)configure(CONFIG_READ);
 }
 
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)page;
-    configure(CONFIG_ERASE);
+    int err = configure(CONFIG_ERASE);
+    if (err) {
+        return err;
+    }
     ERASEPAGE = address;
-    wait();
+    return wait();
 }
 
 /* A word; each may be written twice before its page is erased again, of which the store uses one. */
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
-    configure(CONFIG_WRITE);
+    int err = configure(CONFIG_WRITE);
+    if (err) {
+        return err;
+    }
     *(volatile uint32_t *)address = *unit;
-    wait();
+    return wait();
 }

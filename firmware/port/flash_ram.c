@@ -21,25 +21,28 @@ void port_flash_start(void)
     fill(PORT_FLASH, PORT_FLASH_SIZE, UINT32_MAX);
 }
 
-void port_flash_unlock(void)
+int port_flash_unlock(void)
 {
+    return MCUEDIT_OK;
 }
 
 void port_flash_lock(void)
 {
 }
 
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)page;
     fill(address, PORT_FLASH_PAGE, UINT32_MAX);
+    return MCUEDIT_OK;
 }
 
 /* Bits go from 1 to 0 only. */
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
     volatile uint32_t *words = (volatile uint32_t *)address;
     for (uint32_t i = 0; i < PORT_FLASH_UNIT / 4u; i++) {
         words[i] = words[i] & unit[i];
     }
+    return MCUEDIT_OK;
 }

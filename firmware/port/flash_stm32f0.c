@@ -8,8 +8,6 @@
 #define CR               REGISTER(0x10u)
 #define AR               REGISTER(0x14u)
 
-#define KEY_1            0x45670123u
-#define KEY_2            0xCDEF89ABu
 #define SR_BSY           (1u << 0)
 #define SR_FLAGS         0x34u /* PGERR, WRPRTERR, EOP: written to be cleared */
 #define CR_PG            (1u << 0)
@@ -17,38 +15,43 @@
 #define CR_STRT          (1u << 6)
 #define CR_LOCK          (1u << 7)
 
-static void wait(void)
+static int wait(void)
 {
-    while ((SR & SR_BSY) != 0) {
+    return port_flash_wait(&SR, SR_BSY, 0);
+}
+
+int port_flash_unlock(void)
+{
+    static const uint32_t keys[] = PORT_FLASH_STM32_KEYS;
+    int err = wait();
+    if (!err) {
+        err = port_flash_open(&KEYR, keys, &CR, CR_LOCK);
+        SR = SR_FLAGS;
+    }
+    return err;
+}
+
+/* A part that is busy refuses it; one that stays so is locked by its next reset. */
+void port_flash_lock(void)
+{
+    if (!wait()) {
+        CR = CR_LOCK;
     }
 }
 
-void port_flash_unlock(void)
-{
-    wait();
-    KEYR = KEY_1;
-    KEYR = KEY_2;
-    SR = SR_FLAGS;
-}
-
-void port_flash_lock(void)
-{
-    CR = CR_LOCK;
-}
-
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)page;
     CR = CR_PER;
     AR = address;
     CR = CR_PER | CR_STRT;
     (void)CR; /* BSY rises a cycle after STRT */
-    wait();
+    return wait();
 }
 
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
     CR = CR_PG;
     *(volatile uint16_t *)address = (uint16_t)*unit;
-    wait();
+    return wait();
 }

@@ -12,8 +12,6 @@
 #define SR               REGISTER(0x0Cu)
 #define CR               REGISTER(0x10u)
 
-#define KEY_1            0x45670123u
-#define KEY_2            0xCDEF89ABu
 #define SR_BSY           (1u << 16)
 #define SR_FLAGS         0xF3u /* EOP, OPERR, WRPERR, PGAERR, PGPERR, PGSERR (F7: ERSERR): written to be cleared */
 #define CR_PG            (1u << 0)
@@ -25,38 +23,42 @@
 
 #define SMALL_SECTORS    4u
 
-static void wait(void)
+static int wait(void)
 {
-    __asm volatile("dsb" ::: "memory");
-    while ((SR & SR_BSY) != 0) {
+    return port_flash_wait(&SR, SR_BSY, 0);
+}
+
+int port_flash_unlock(void)
+{
+    static const uint32_t keys[] = PORT_FLASH_STM32_KEYS;
+    int err = wait();
+    if (!err) {
+        err = port_flash_open(&KEYR, keys, &CR, CR_LOCK);
+        SR = SR_FLAGS;
+    }
+    return err;
+}
+
+/* A part that is busy refuses it; one that stays so is locked by its next reset. */
+void port_flash_lock(void)
+{
+    if (!wait()) {
+        CR = CR_LOCK;
     }
 }
 
-void port_flash_unlock(void)
-{
-    wait();
-    KEYR = KEY_1;
-    KEYR = KEY_2;
-    SR = SR_FLAGS;
-}
-
-void port_flash_lock(void)
-{
-    CR = CR_LOCK;
-}
-
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)address;
     uint32_t sector = page + SMALL_SECTORS;
     CR = CR_PSIZE_WORD | CR_SER | sector << CR_SNB_POSITION;
     CR |= CR_STRT;
-    wait();
+    return wait();
 }
 
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
     CR = CR_PSIZE_WORD | CR_PG;
     *(volatile uint32_t *)address = *unit;
-    wait();
+    return wait();
 }

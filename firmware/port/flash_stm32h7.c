@@ -14,8 +14,6 @@
 #define SR              0x10u
 #define CCR             0x14u
 
-#define KEY_1           0x45670123u
-#define KEY_2           0xCDEF89ABu
 #define CR_LOCK         (1u << 0)
 #define CR_PG           (1u << 1)
 #define CR_SER          (1u << 2)
@@ -32,36 +30,40 @@ static volatile uint32_t *bank_register(uint32_t offset)
     return (volatile uint32_t *)(PORT_FLASH_CONTROLLER + bank * BANKS + offset);
 }
 
-static void wait(void)
+static int wait(void)
 {
-    __asm volatile("dsb" ::: "memory");
-    while ((*bank_register(SR) & SR_WAIT) != 0) {
+    return port_flash_wait(bank_register(SR), SR_WAIT, 0);
+}
+
+int port_flash_unlock(void)
+{
+    static const uint32_t keys[] = PORT_FLASH_STM32_KEYS;
+    int err = wait();
+    if (!err) {
+        err = port_flash_open(bank_register(KEYR), keys, bank_register(CR), CR_LOCK);
+        *bank_register(CCR) = CCR_FLAGS;
+    }
+    return err;
+}
+
+/* A part that is busy refuses it; one that stays so is locked by its next reset. */
+void port_flash_lock(void)
+{
+    if (!wait()) {
+        *bank_register(CR) = CR_LOCK;
     }
 }
 
-void port_flash_unlock(void)
-{
-    wait();
-    *bank_register(KEYR) = KEY_1;
-    *bank_register(KEYR) = KEY_2;
-    *bank_register(CCR) = CCR_FLAGS;
-}
-
-void port_flash_lock(void)
-{
-    *bank_register(CR) = CR_LOCK;
-}
-
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)address;
     uint32_t erase = CR_PSIZE_DOUBLE | CR_SER | (page % BANK_SECTORS) << CR_SNB_POSITION;
     *bank_register(CR) = erase;
     *bank_register(CR) = erase | CR_START;
-    wait();
+    return wait();
 }
 
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
     volatile uint32_t *words = (volatile uint32_t *)address;
     *bank_register(CR) = CR_PSIZE_DOUBLE | CR_PG;
@@ -69,5 +71,5 @@ void port_flash_program_unit(uint32_t address, const uint32_t *unit)
     for (uint32_t i = 0; i < PORT_FLASH_UNIT / 4u; i++) {
         words[i] = unit[i];
     }
-    wait();
+    return wait();
 }

@@ -10,42 +10,48 @@
 #define ADDRESS          REGISTER(0x0Cu)
 #define DATA(word)       REGISTER(0x20u + 4u * (word))
 
-#define KEY_1            0x6D637565u
-#define KEY_2            0x64697431u
+#define COMMAND_LOCKED   (1u << 31) /* read */
 #define COMMAND_LOCK     0u
 #define COMMAND_PROGRAM  1u
 #define COMMAND_ERASE    2u
 #define STATUS_BUSY      0x1u
 
-static void run(uint32_t address, uint32_t command)
+static int wait(void)
+{
+    return port_flash_wait(&STATUS, STATUS_BUSY, 0);
+}
+
+static int run(uint32_t address, uint32_t command)
 {
     ADDRESS = address;
     COMMAND = command;
-    while ((STATUS & STATUS_BUSY) != 0) {
-    }
+    return wait();
 }
 
-void port_flash_unlock(void)
+int port_flash_unlock(void)
 {
-    KEY = KEY_1;
-    KEY = KEY_2;
+    static const uint32_t keys[] = {0x6D637565u, 0x64697431u};
+    int err = wait();
+    return err ? err : port_flash_open(&KEY, keys, &COMMAND, COMMAND_LOCKED);
 }
 
 void port_flash_lock(void)
 {
-    COMMAND = COMMAND_LOCK;
+    if (!wait()) {
+        COMMAND = COMMAND_LOCK;
+    }
 }
 
-void port_flash_erase_page(uint32_t address, uint32_t page)
+int port_flash_erase_page(uint32_t address, uint32_t page)
 {
     (void)page;
-    run(address, COMMAND_ERASE);
+    return run(address, COMMAND_ERASE);
 }
 
-void port_flash_program_unit(uint32_t address, const uint32_t *unit)
+int port_flash_program_unit(uint32_t address, const uint32_t *unit)
 {
     for (uint32_t i = 0; i < (PORT_FLASH_UNIT + 3u) / 4u; i++) {
         DATA(i) = unit[i];
     }
-    run(address, COMMAND_PROGRAM);
+    return run(address, COMMAND_PROGRAM);
 }

@@ -30,9 +30,9 @@ static void program_without_a_look(uint32_t page, int unlock)
 {
     static uint32_t unit[(PORT_FLASH_UNIT + 3) / 4];
     if (unlock) {
-        port_flash_unlock();
+        (void)port_flash_unlock();
     }
-    port_flash_program_unit(PORT_FLASH + offset_of(page), unit);
+    (void)port_flash_program_unit(PORT_FLASH + offset_of(page), unit);
     port_flash_lock();
     answer(0);
 }
@@ -80,6 +80,10 @@ static void serve(uint8_t command, uint32_t page)
         break;
     case 'w':
         *(volatile uint32_t *)(PORT_FLASH + offset_of(page)) = 0;
+        answer(0);
+        break;
+    case 'd': /* as a bootloader may leave it */
+        (void)port_flash_unlock();
         answer(0);
         break;
     default:

@@ -12,6 +12,7 @@ from helpers.virtual import ALL_BOARDS, UNICORN_BOARDS
 from mcuedit import board
 from mcuedit.build import BuildResult, build
 from mcuedit.emulate import Fault, PowerCut, Session, open_session
+from mcuedit.emulate.control import Controller, Keyed
 from mcuedit.emulate.flash import Cut, Flash
 from mcuedit.errors import McueditError
 
@@ -21,8 +22,9 @@ def app(tmp_path_factory: pytest.TempPathFactory):
     source = (Path(__file__).parent / "flash_app.c").read_text()
 
     @cache
-    def make(name: str) -> BuildResult:
-        return build(board.load(name), {"flash_app.c": source}, None, tmp_path_factory.mktemp(name))
+    def make(name: str, *defines: str) -> BuildResult:
+        folder = tmp_path_factory.mktemp(name)
+        return build(board.load(name), {"flash_app.c": source}, None, folder, defines=defines)
 
     return make
 
@@ -62,6 +64,33 @@ def test_driver(app, name: str, emulator: str) -> None:
         assert ask(device, "e0", "r0") == ["ok", erased]
         if last:
             assert ask(device, f"r{digit(last)}") == [pattern(name, last).hex()]  # nothing beside it
+
+
+@pytest.mark.parametrize("name", UNICORN_BOARDS)
+def test_a_driver_takes_flash_that_is_unlocked_already(app, name: str) -> None:
+    """A third key would lock the part until its next reset."""
+    with open_session("unicorn", board.load(name), app(name).elf) as device:
+        assert device.read_line() == "flash ready"
+        assert ask(device, "d0", "d0", "e0", "d0", "p0", "r0") == [*["ok"] * 5, pattern(name, 0).hex()]
+
+
+@pytest.mark.parametrize("stuck", ["always", "once it works"])
+@pytest.mark.parametrize("name", UNICORN_BOARDS)
+def test_a_part_that_stays_busy_is_an_error(app, name: str, stuck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Controller, "_was_busy", lambda self: stuck == "always" or self._busy)
+    with open_session("unicorn", board.load(name), app(name, "PORT_FLASH_PATIENCE=100u").elf) as device:
+        assert device.read_line() == "flash ready"
+        assert ask(device, "e0", "p0") == ["E_FLASH"] * 2
+
+
+@pytest.mark.parametrize("name", UNICORN_BOARDS)
+def test_a_part_that_stays_locked_is_an_error(app, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Keyed, "_take_key", lambda self, value: None)
+    geometry = board.load(name).geometry
+    assert geometry
+    with open_session("unicorn", board.load(name), app(name).elf) as device:
+        assert device.read_line() == "flash ready"
+        assert ask(device, "e0", "p0") == [("ok" if geometry.driver == "nrf" else "E_FLASH")] * 2
 
 
 @pytest.mark.parametrize(("name", "emulator"), ALL_BOARDS)
