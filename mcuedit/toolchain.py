@@ -20,6 +20,7 @@ from mcuedit.tflm import Library, cxx_flags
 
 GCC = "arm-none-eabi-gcc"
 INSTALL_GCC = "apt install gcc-arm-none-eabi"
+UNKNOWN = "unknown version"
 GXX = "arm-none-eabi-g++"
 INSTALL_GXX = f"{INSTALL_GCC} libstdc++-arm-none-eabi-newlib"
 INSTALL_ZIG = "pip install ziglang"
@@ -98,7 +99,7 @@ class Compiler:
             [*self.command, "--version"], capture_output=True, text=True, errors="replace", check=False
         )
         found = re.search(r"\d+\.\d+\.\d+", done.stdout.partition(")")[2] or done.stdout)  # (package version) first
-        return found[0] if found else "unknown version"
+        return found[0] if found else UNKNOWN
 
 
 def _zig_can_write() -> bool:

@@ -4,6 +4,7 @@ Suite Setup       Setup
 Suite Teardown    Teardown
 Test Setup        Reset Emulation
 Test Teardown     Test Teardown
+Test Timeout      ${WALL}
 Resource          ${RENODEKEYWORDS}
 Resource          ${CURDIR}/../server.resource
 

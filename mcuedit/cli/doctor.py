@@ -76,7 +76,7 @@ def checks() -> list[Check]:
         Check("cc", "host library", shutil.which("cc"), "apt install gcc, or pip install ziglang"),
         Check("unicorn", "virtual and real boards", _version("unicorn"), "pip install unicorn", needed=True),
         Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
-        Check("renode", "the boards that people own", renode.version(), "renode.io, then set RENODE or PATH"),
+        _renode(),
         Check("cmsis-nn", "kernels instead of mcuedit's own", _cmsis_nn(), f"not needed; {cmsis_nn.ROOT} may name it"),
         Check("monocypher", "signatures checked in C", _monocypher(), f"fetched at need, or set {monocypher.ROOT}"),
         Check("tflm-root", "firmware with TFLM, its headers", _tflm_root(), f"set {tflm.ROOT} to its tree"),
@@ -105,7 +105,12 @@ def _version(package: str) -> str | None:
 
 
 def _compiler(compiler: toolchain.Compiler | None) -> str | None:
-    return compiler.version() if compiler else None
+    """None for a program that says none, too."""
+    try:
+        found = compiler.version() if compiler else None
+    except OSError:
+        return None
+    return None if found == toolchain.UNKNOWN else found
 
 
 def _cmsis_nn() -> str | None:
@@ -147,10 +152,21 @@ def _tflm_libraries() -> str | None:
     return ", ".join(found) or None
 
 
+def _renode() -> Check:
+    use = "the boards that people own"
+    try:
+        return Check("renode", use, renode.version(), "")
+    except McueditError as error:
+        return Check("renode", use, None, f"{error.message}: {error.hint}")
+
+
 def _qemu() -> str | None:
     path = shutil.which("qemu-system-arm")
     if path is None:
         return None
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=False)
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return None
     found = re.search(r"version (\S+)", done.stdout)
-    return found[1] if found else path
+    return found[1] if found and done.returncode == 0 else None

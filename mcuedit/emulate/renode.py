@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Renode: the boards that people own. A board's .resc file loads platform and firmware, for this module and for users.
 
-What the UART says comes from the file that the script has it written to; what it is to hear goes through a socket.
-Time is virtual and passes only inside read_line, some milliseconds at once.
+What the UART says comes from the file that the script has it written to; what it is to hear goes through a socket, a
+line at once: STM32_UART schedules something for each byte that waits, which is slower than linear. Time is virtual and
+passes only inside read_line, some milliseconds at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Self
 from mcuedit import host, resources
 from mcuedit.board import Board
 from mcuedit.emulate.image import address_of, segments
+from mcuedit.emulate.renode_log import Log
 from mcuedit.emulate.renode_monitor import Monitor, print_command
 from mcuedit.emulate.session import Console, Crash, Fault, Timeout
 from mcuedit.errors import McueditError
@@ -29,6 +31,8 @@ PROGRAM, VARIABLE = "renode", "RENODE"
 OPTIONS = ("--disable-gui", "--plain", "--hide-log", "--console")
 
 _SLICES = 0.01, 0.32  # virtual seconds at once: the first ones, the longest
+_QUIET = 1.0  # virtual seconds after which a line counts as one that has no reply
+_ANSWER, _SAID = 120, 80  # seconds for its version; characters of what it says instead
 _STARTED = "mcuedit-started"
 _PROBE, _COUNT = "mcuedit_probe", "port_instructions"  # firmware/port/probe.c
 _REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+\d+\W+(0x[0-9A-Fa-f]+)")  # name, index, value
@@ -40,11 +44,11 @@ class RenodeSession:
     Args:
         count: probes see the instructions that Renode has executed.
         timeout: virtual seconds without output until the device counts as hanging.
-        wall: seconds on the wall clock until Renode itself does.
+        patience: seconds of Renode's processor time, or ten times as much without any, until Renode itself does.
     """
 
     def __init__(
-        self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0, wall: float = 60.0
+        self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0, patience: float = 60.0
     ) -> None:
         emulation = board.emulation(NAME)
         segments(elf, board)  # Renode would go on without
@@ -53,29 +57,33 @@ class RenodeSession:
         self._count_at = address_of(elf, _COUNT) if count else None
         self._line: socket.socket | None = None
         self._read = 0  # bytes of the UART's file
+        self._unanswered = False  # a line was sent, and none heard since
         self._folder = host.folder()
         here = Path(self._folder.name)
         self._said = here / "uart.txt"
-        shutil.copytree(resources.path("boards") / board.name, here / "board")  # a path without spaces
+        for part in (board.name, "firmware.resc"):  # to a path without spaces
+            _copy(resources.path("boards") / part, here / "boards" / part)
         shutil.copyfile(elf, here / "server.elf")
         port = _free_port()
+        log = here / "renode.log"
         commands = [
+            f"logFile @{log} true",
             f"$elf=@{here}/server.elf",
             f"$uart=@{self._said}",
-            f"include @{here}/board/{board.name}.resc",
+            f"include @{here}/boards/{board.name}/{board.name}.resc",
             f'emulation CreateServerSocketTerminal {port} "line" false',
             f"connector Connect sysbus.{emulation.uart} line",
             *([_hook(address_of(elf, _PROBE), self._count_at)] if self._count_at is not None else []),
             print_command(_STARTED),
         ]
         try:
-            self._monitor = Monitor([program, *OPTIONS, "-e", "; ".join(commands)], here, wall)
+            self._monitor = Monitor([program, *OPTIONS, "-e", "; ".join(commands)], here, patience, Log(log))
         except BaseException:
             self._folder.cleanup()
             raise
         try:
             self._monitor.expect(_STARTED, "")
-            self._line = socket.create_connection(("127.0.0.1", port), wall)
+            self._line = socket.create_connection(("127.0.0.1", port), patience)
         except OSError as error:
             self._close()
             raise Crash(f"Renode does not listen at the UART's port: {error}", "", "try again") from error
@@ -135,7 +143,8 @@ class RenodeSession:
         """
         spent, piece = 0.0, _SLICES[0]
         while spent < self._timeout:
-            self._send()
+            if not self._unanswered or spent >= _QUIET:
+                self._send()
             self._monitor.ask(f'emulation RunFor "{piece:.2f}"', self.text)
             if self._receive():
                 return
@@ -146,9 +155,11 @@ class RenodeSession:
 
     def _send(self) -> None:
         if self._line and self._output and self._console.bytes:  # every app speaks first; before, its UART is off
+            end = self._output.find(b"\n") + 1 or len(self._output)
             with contextlib.suppress(ConnectionError):  # the monitor will say how it ended
-                self._line.sendall(self._output)
-            self._output.clear()
+                self._line.sendall(self._output[:end])
+            del self._output[:end]
+            self._unanswered = True
 
     def _receive(self) -> bool:
         try:
@@ -159,6 +170,8 @@ class RenodeSession:
             return False
         self._read += len(found)
         self._console.bytes += found
+        if b"\n" in found:
+            self._unanswered = False
         return bool(found)
 
     def _counted(self) -> bool:
@@ -170,11 +183,13 @@ def find() -> str:
     """Path of the program: RENODE (the program or its folder), or what is on PATH.
 
     Raises:
-        McueditError: it is not installed.
+        McueditError: it is not installed, or not where RENODE says.
     """
     path = program()
     if path is None:
-        raise McueditError("renode is not installed", f"get it from renode.io and set {VARIABLE} or PATH")
+        given = os.environ.get(VARIABLE)
+        what = f"{VARIABLE}={given} is neither renode's program nor its folder" if given else "renode is not installed"
+        raise McueditError(what, f"get it from renode.io and set {VARIABLE} or PATH")
     return path
 
 
@@ -187,16 +202,30 @@ def program(name: str = PROGRAM) -> str | None:
     return given if name == PROGRAM and Path(given).is_file() else shutil.which(name, path=folder)
 
 
-def version() -> str | None:
-    """Its version; None if it is not there."""
-    path = program()
-    if path is None:
-        return None
-    done = subprocess.run(
-        [path, "--version"], capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
-    )
-    found = re.search(r"v?(\d+\.\d+[.\d]*)", done.stdout)
-    return found[1] if found else path
+def version() -> str:
+    """Its version.
+
+    Raises:
+        McueditError: as `find`, or the program is none or says none.
+    """
+    path = find()
+    hint = f"run {path} --version by hand; {VARIABLE} names another one"
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=_ANSWER
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise McueditError(f"{path}: {getattr(error, 'strerror', None) or error}", hint) from error
+    said = (done.stdout + done.stderr).decode("utf-8", "replace")
+    found = re.search(r"v?(\d+\.\d+[.\d]*)", said) if done.returncode == 0 else None
+    if found is None:
+        raise McueditError(f"{path} --version says {said.strip()[-_SAID:]!r}, exit code {done.returncode}", hint)
+    return found[1]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
 
 
 def _hook(probe: int, count: int) -> str:

@@ -16,7 +16,9 @@ class EmulationError(McueditError):
     """The device failed: `what` happened. `text` is what its UART said until then."""
 
     def __init__(self, message: str, text: str, hint: str = "") -> None:
-        said = f"; it last said: {text[-_TEXT_SHOWN:].strip()!r}" if text.strip() else "; it said nothing"
+        said = (
+            f"; the device last said: {text[-_TEXT_SHOWN:].strip()!r}" if text.strip() else "; the device said nothing"
+        )
         super().__init__(message + said, hint)
         self.what, self.text = message, text
 

@@ -23,7 +23,9 @@ UARTS = {
 }
 CORES = {"cortex-m0plus": "cortex-m0+", "cortex-m4": "cortex-m4(f)?"}  # where Renode says it in another way
 OWN = [name for name in RENODE_BOARDS if board.load(name).emulators["renode"].machine == f"{name}.repl"]
-STOCK = [name for name in RENODE_BOARDS if name not in OWN]
+MORE = ["nrf52840dk"]  # their own platforms are Renode's with something more
+WHOLE = [name for name in OWN if name not in MORE]
+STOCK = [name for name in RENODE_BOARDS if name not in WHOLE]
 
 
 class Platform:
@@ -34,7 +36,7 @@ class Platform:
         used = [Platform(self._find(name, path, root), root) for name in re.findall(r'^using "(.+)"', text, re.M)]
         self.entries = {name: entry for platform in used for name, entry in platform.entries.items()}
         for entry in re.split(r"\n(?=\S)", text):
-            if found := re.match(r"(\w+): (\S+) @ ", entry):
+            if found := re.match(r"(\w+) ?: (\S+) @ ", entry):
                 self.entries[found[1]] = (found[2], entry)
             elif (found := re.match(r"(\w+):\n", entry)) and found[1] in self.entries:  # more about it
                 kind, before = self.entries[found[1]]
@@ -45,11 +47,14 @@ class Platform:
         return path.parent / name if name.startswith(".") else root / name
 
     def memory(self) -> list[Region]:
+        """Where firmware may read: memory, and what plays it beside registers (the first range of two)."""
         found = []
         for kind, entry in self.entries.values():
-            size = re.search(r"size: (0x[0-9A-Fa-f]+)", entry)
-            if kind == "Memory.MappedMemory" and size:
-                found += [Region(at, int(size[1], 16)) for at in self._addresses(entry)]
+            sizes = re.findall(r"size: (0x[0-9A-Fa-f]+)", entry)
+            if kind == "Memory.MappedMemory" and sizes:
+                found += [Region(at, int(sizes[-1], 16)) for at in self._addresses(entry)]
+            elif kind == "Python.PythonPeripheral":
+                found.append(Region(self._addresses(entry)[0], int(sizes[-1], 16)))
         return found
 
     def attribute(self, name: str, key: str) -> str:
@@ -107,7 +112,7 @@ def test_every_board_that_can_be_flashed_has_all_its_files(name: str) -> None:
         assert all((resources.path("boards") / name / f"{name}.{kind}").is_file() for kind in ("resc", "robot"))
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", WHOLE)
 def test_own_platform(name: str) -> None:
     b = board.load(name)
     platform = Platform(resources.path("boards") / name / f"{name}.repl", Path())
@@ -125,7 +130,23 @@ def test_stock_platform(name: str) -> None:
     if not (root / "platforms").is_dir():
         pytest.skip("no platforms of Renode beside its program (RENODE, PATH)")
     b = board.load(name)
-    _check_platform(Platform(root / b.emulators["renode"].machine, root), b)
+    folder = resources.path("boards") / name if name in OWN else root
+    _check_platform(Platform(folder / b.emulators["renode"].machine, root), b)
+
+
+def test_the_platform_with_a_controller_of_flash_has_it_where_the_board_does() -> None:
+    geometry = board.load("nrf52840dk").geometry
+    assert geometry
+    assert geometry.region
+    text = _file("nrf52840dk", "repl")
+    begin, size = geometry.region.origin, geometry.region.length
+    assert f"flash:\n    size: {begin:#X}\n".replace("0X", "0x") in text
+    assert f"sysbus <{begin:#010x}, +{size:#x}>;".upper() in text.upper()
+    assert f"sysbus <{geometry.controller:#010x}, +0x1000>\n".upper() in text.upper()
+    assert (
+        f"BEGIN, REGISTERS, PAGE = {begin:#x}, {geometry.controller:#x}, {geometry.erase_page:#x}".upper()
+        in text.upper()
+    )
 
 
 @pytest.mark.parametrize("name", RENODE_BOARDS)
@@ -134,15 +155,15 @@ def test_script(name: str) -> None:
     emulation = b.emulators["renode"]
     assert f":name: {name}\n" in text
     assert f'$name?="{name}"\n' in text
-    assert "$elf?=@server.elf\n" in text
-    assert "$uart?=@uart.txt\n" in text
+    assert "$elf?=$CWD/server.elf\n" in text
+    assert "$uart?=$CWD/uart.txt\n" in text  # a bare name would lie in Renode's own folder
     where = "$ORIGIN/" if name in OWN else "@"
     assert f"machine LoadPlatformDescription {where}{emulation.machine}\n" in text
     assert f"\n{emulation.uart} CreateFileBackend $uart true\n" in text
     assert "$tcp?=4444\n" in text
     assert f"connector Connect sysbus.{emulation.uart} link\n" in text.split("macro link\n")[1]
     assert f"cpu VectorTableOffset {b.flash.origin:#010x}\n" in text
-    assert text.index("LoadPlatformDescription") < text.index("LoadELF $elf") < text.index("runMacro $reset")
+    assert text.index("LoadPlatformDescription") < text.index("firmware.resc\n") < text.index("runMacro $reset")
 
 
 @pytest.mark.parametrize("name", RENODE_BOARDS)

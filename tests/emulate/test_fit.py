@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.virtual import RENODE_RUNS, needs_gcc, needs_renode
+from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
 
 from mcuedit import base as bases
 from mcuedit import board, resources, zoo
@@ -118,7 +118,7 @@ def test_robot_needs_both() -> None:
 
 
 @needs_renode
-@pytest.mark.parametrize("board_name", RENODE_RUNS)
+@pytest.mark.parametrize("board_name", RENODE_BOARDS)
 def test_robot(tmp_path: Path, board_name: str) -> None:
     program = renode.program("renode-test")
     if program is None:
@@ -129,4 +129,6 @@ def test_robot(tmp_path: Path, board_name: str) -> None:
     files = {"ELF": robot.ELF, "VECTORS": robot.VECTORS}
     variables = [word for name, file in files.items() for word in ("--variable", f"{name}:{tmp_path / 'out' / file}")]
     done = subprocess.run([program, script, *variables], cwd=tmp_path, capture_output=True, text=True, check=False)
+    if board.load(board_name).cpu == "cortex-m55" and "CPU abort" in done.stdout:
+        pytest.skip(f"Renode {renode.version()} knows not enough of MVE, which the robot names")
     assert "Tests finished successfully" in done.stdout, done.stdout

@@ -204,6 +204,19 @@ def test_doctor_says_which_extras_are_missing_and_how_to_get_them(
         assert f"pip install 'mcuedit[{name}]'" in line
 
 
+@pytest.mark.parametrize("text", ["no program", "#!/bin/sh\nexit 1\n", "#!/bin/sh\necho nothing of the kind\n"])
+def test_a_broken_program_does_not_pass_doctor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    for name in ("qemu-system-arm", "arm-none-eabi-gcc", "renode"):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("RENODE", raising=False)
+    _, values = call(capsys, "doctor")
+    assert {"gcc", "qemu", "renode"} <= set(values["missing"])
+
+
 def test_doctor_without_compilers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("mcuedit.cli.doctor._version", lambda name: None if name == "ziglang" else "1.0")

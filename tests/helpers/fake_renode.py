@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays Renode, well or badly: reads what `mcuedit.emulate.renode` types, and echoes what its UART hears.
 
-FAKE_RENODE says how; "unicorn" has that execute the ELF file behind Renode's back. Run as a program.
+FAKE_RENODE says how; "unicorn" has that execute the ELF file behind Renode's back. Run as a program. What it does was
+seen of Renode 1.16.1: several lines at once take it longer than anyone waits, a core that it stops is told of in the
+log file alone, and virtual time stands still from then on.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.uart = Path("uart.txt")
+        self.log: Path | None = None
         self.server: socket.socket | None = None
         self.line: socket.socket | None = None
         self.runs = 0
@@ -47,6 +50,8 @@ class Machine:
         say(f"\x1b[33m(machine-0)\x1b[0m {command}\r\n")
         if printed := re.fullmatch(r"python \"print '(.*)'\"", command):
             say(f"{printed[1]}\r\n")
+        elif path := re.fullmatch("logFile @(.*) true", command):
+            self.log = Path(path[1])
         elif path := re.fullmatch(r"\$(uart|elf)=@(.*)", command):
             if path[1] == "uart":
                 self.uart = Path(path[2])
@@ -60,6 +65,7 @@ class Machine:
             if MODE == "unicorn":
                 self.core = start_unicorn(Path(script[1]).stem, self.elf)
             if MODE == "refusing":
+                self.report("ERROR", "cpu: no such thing")
                 say("There was an error executing command 'include'\r\n")
             if MODE == "ending":
                 say("Unhandled exception: no more of this\n")
@@ -84,6 +90,11 @@ class Machine:
     def run(self) -> None:
         self.runs += 1
         if MODE == "hanging" and self.runs > 1:
+            self.report("ERROR", "Failed to download from https://nowhere (attempt 1/5)")
+            time.sleep(600)
+        if MODE == "aborting" and self.runs > 1:
+            self.report("ERROR", "cpu: CPU abort [PC=0x104066B4]: Trying to execute code outside RAM or ROM.")
+            self.report("INFO", "machine-0: Machine paused.")
             time.sleep(600)
         if MODE == "crashing" and self.runs > 1:
             say("corrupted memory\n")
@@ -102,7 +113,14 @@ class Machine:
             return
         if MODE == "faulty":
             self.put(b"\nfault exception=3 pc=0x080001a2\n")
-        self.put(self.hear())
+        heard = self.hear()
+        if MODE != "shy" or not heard.startswith(b"#"):
+            self.put(heard)
+
+    def report(self, level: str, text: str) -> None:
+        if self.log:
+            with self.log.open("a") as file:
+                file.write(f"12:00:00.0000 [{level}] {text}\n")
 
     def put(self, data: bytes) -> None:
         with self.uart.open("ab") as file:
@@ -117,7 +135,10 @@ class Machine:
             return b""
         self.line.settimeout(0.05)
         with contextlib.suppress(TimeoutError):
-            return self.line.recv(1 << 16)
+            heard = self.line.recv(1 << 16)
+            if heard.count(b"\n") > 1:
+                time.sleep(600)
+            return heard
         return b""
 
 
@@ -143,7 +164,10 @@ def main() -> None:
     if "--version" in sys.argv:
         say("Renode v1.16.1.0\n")
         return
+    if MODE == "quitting":
+        return
     machine = Machine()
+    log(f"proxy {os.environ.get('https_proxy')}")
     if MODE == "breeding":
         log(f"child {subprocess.Popen(['sleep', '600']).pid}")
     if MODE == "mute":

@@ -19,11 +19,6 @@ RENODE_BOARDS = [name for name in board.names() if "renode" in board.load(name).
 needs_renode = pytest.mark.skipif(renode.program() is None, reason="renode is not installed (RENODE, PATH)")
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
 needs_gcc = pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
-# Releases until 1.16.1 lack what firmware for the M55 takes of MVE (boards/mps3-an547/mps3-an547.repl).
-_may_lack_mve = pytest.mark.xfail(reason="this Renode may lack MVE", strict=False)
-RENODE_RUNS = [
-    pytest.param(name, marks=_may_lack_mve) if board.load(name).cpu == "cortex-m55" else name for name in RENODE_BOARDS
-]
 
 ALL_BOARDS = [
     *((name, "unicorn") for name in UNICORN_BOARDS),
