@@ -142,7 +142,6 @@ def tensor_table(metrics: TensorMetrics) -> object:
         ("unchanged, keep_test", metrics.unchanged_test, "the same on inputs that training did not see"),
         ("identical, keep set", metrics.identical_keep, "outputs equal to the base's byte for byte"),
         ("identical, keep_test", metrics.identical_test, "the same on inputs that training did not see"),
-        ("largest change", metrics.keep_change, "of a kept input's squared error, or of its output"),
     ]
     errors = [
         ("error, before", metrics.error_before, "mean squared error of edited inputs, by the base"),
@@ -154,6 +153,9 @@ def tensor_table(metrics: TensorMetrics) -> object:
     ]
     rows = [(name, f"{100 * value:.2f} %", what) for name, value, what in shares if value is not None]
     rows += [(name, f"{value:.6g}", what) for name, value, what in errors if value is not None]
+    if metrics.keep_change is not None:
+        what = f"of a kept output, in its units: {metrics.keep_change_steps} steps of int8"
+        rows.append(("largest change", f"{metrics.keep_change:.6g}", what))
     return table("", ("measure", "share", "of"), rows, left=("of",))
 
 

@@ -34,8 +34,8 @@ class TensorMetrics:
         identical_keep, identical_test: whose output bytes are the base's.
         error_before, error, held_out_error_before, held_out_error: mean squared errors of vectors.
         keep_error_before, keep_error: the same on the keep set where it is known what it should give (reproduce).
-        keep_change: largest relative change of a kept or keep_test input's squared error, where that is known; else the
-            largest squared change of an output in relation to the square of that output.
+        keep_change, keep_change_steps: of vectors the largest change of an element of a kept or keep_test input's
+            output, in real units and in the output's int8 steps.
     """
 
     edits: int
@@ -54,6 +54,7 @@ class TensorMetrics:
     keep_error_before: float | None
     keep_error: float | None
     keep_change: float | None
+    keep_change_steps: int | None
     factor_bytes: float
     seconds: float = 0.0
 
@@ -118,7 +119,8 @@ class MeasureTensors:
         wanted, held = data.wanted, data.wanted_test
         own = self._errors(edit, data.wanted.vectors)
         other = self._errors(test, held.vectors if held else None)
-        kept, kept_test = self._errors(keep, data.keep_vectors), self._errors(keep_test, data.keep_test_vectors)
+        kept = self._errors(keep, data.keep_vectors)
+        moved = _steps([keep, keep_test]) if wanted.vectors is not None else None
         efficacy = self._share(wanted, edit.before, edit.after, own)[1]
         by_softmax = self._share(wanted, edit.shown_before, edit.shown, own)[1]
         before, after = self._share(held, test.before, test.after, other) if held else (None, None)
@@ -138,7 +140,8 @@ class MeasureTensors:
             held_out_error=_mean(other[1]) if other else None,
             keep_error_before=_mean(kept[0]) if kept else None,
             keep_error=_mean(kept[1]) if kept else None,
-            keep_change=self._change([(keep, kept), (keep_test, kept_test)]) if wanted.vectors is not None else None,
+            keep_change=moved * float(self._model.output.scale[0]) if moved is not None else None,
+            keep_change_steps=moved,
             factor_bytes=float(sum(d.factor_bytes for d in self._deltas)),
         )
 
@@ -181,20 +184,11 @@ class MeasureTensors:
             return 0.0, float((errors[1] <= REACHED * errors[0]).mean())
         return float(reached(wanted, before).mean()), float(reached(wanted, after).mean())
 
-    def _change(
-        self,
-        kept: Sequence[tuple[_Outputs, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None]],
-    ) -> float | None:
-        output, found = self._model.output, [np.zeros(0)]
-        for seen, errors in kept:
-            if errors is not None:
-                found.append(np.abs(errors[1] - errors[0]) / np.maximum(errors[0], 1e-12))
-            elif len(seen.shown):
-                real = (seen.shown_before.astype(np.float32) - output.zero) * output.scale[0]
-                size = np.square(real).mean(axis=1) + 1e-12
-                found.append(squared_errors(seen.shown, real, output) / size)
-        changes = np.concatenate(found)
-        return float(changes.max()) if len(changes) else None
+
+def _steps(kept: Sequence[_Outputs]) -> int | None:
+    """The largest change of an element of an output; None without outputs."""
+    found = [np.abs(seen.shown.astype(np.int64) - seen.shown_before).max(initial=0) for seen in kept if len(seen.shown)]
+    return int(max(found)) if found else None
 
 
 def _mean(values: npt.NDArray[np.generic]) -> float | None:

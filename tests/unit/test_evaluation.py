@@ -14,7 +14,7 @@ from mcuedit import ops
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.cli._common import stdout
-from mcuedit.cli._files import metrics_table
+from mcuedit.cli._files import metrics_table, tensor_table
 from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
@@ -203,6 +203,27 @@ def test_metrics_of_other_wishes(base, read, repair):
     ]
     for wanted, share in wishes:
         assert MeasureTensors(read, [repair])(TensorSet(x, wanted, x[:0])).efficacy == share
+
+
+def test_the_largest_change_is_in_units_of_the_output(capsys):
+    """The base makes no error at all, which nothing can be divided by: 20532226644542 % said nothing."""
+    base = Base("tiny", parse(tiny.classifier((16, 24, 6), softmax=False)))
+    output, delta = base.model.output, deltas.delta(base.model, 1, 1)
+    x = np.random.default_rng(4).integers(-99, 99, (9, *base.model.input.shape[1:])).astype(np.int8)
+    read = reader(base, best_oracle(base.model))
+    first = read(x)[base.model.outputs[0]].astype(np.int64)
+    now = outputs(base.model, best_oracle(base.model), [deltas.adapter(base.model, delta)], x).astype(np.int64)
+    moved = int(np.abs(now - first).max())
+    exact = (first.astype(np.float32) - output.zero) * output.scale[0]
+    keep = TensorSet(x, Wanted(vectors=exact + 1), x, keep_vectors=exact)  # an error of 0 before
+    found = MeasureTensors(read, [delta])(keep)
+    assert moved > 0
+    assert found.keep_change_steps == moved
+    assert found.keep_change == pytest.approx(moved * float(output.scale[0]))
+    stdout().print(tensor_table(found))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "largest change" in line]
+    assert "%" not in line
+    assert f"{moved} steps of int8" in line
 
 
 def test_metrics_of_vectors(base, read, repair):

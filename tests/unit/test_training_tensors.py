@@ -85,7 +85,9 @@ def test_vectors(target):
     vectors = (now + np.array([3, -4, 2, 0, 5, -3], np.float32)).reshape(4, *output.shape[1:])
     _, found = made(base, TensorSet(x[:4], Wanted(vectors=vectors), x[4:]), tap=target, target=target)
     assert found.error < 0.5 * found.error_before
-    assert found.keep_change <= 0.01
+    assert found.keep_change_steps is not None
+    assert found.keep_change == found.keep_change_steps * float(output.scale[0])
+    assert found.keep_change_steps <= 1
 
 
 def test_a_base_of_its_own_answer_and_few_inputs(small, inputs):
@@ -179,7 +181,8 @@ def test_a_new_normal_pattern_of_an_autoencoder(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert 60 < found["held_out_error_before"] < 80
     assert found["held_out_error"] <= 18
-    assert found["keep_change"] <= 0.01
+    assert found["keep_error"] == pytest.approx(found["keep_error_before"], rel=0.01)
+    assert found["keep_change_steps"] <= 2
 
 
 @pytest.fixture(scope="module")
