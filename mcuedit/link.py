@@ -16,7 +16,7 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from mcuedit import board as boards
-from mcuedit import host, resources
+from mcuedit import host, resources, tflm
 from mcuedit.board import Board
 from mcuedit.errors import McueditError
 from mcuedit.memory import Region
@@ -24,6 +24,8 @@ from mcuedit.toolchain import Compiler
 
 GENERATED = "generated"  # folder of the generated sources, and prefix of their objects: link.ld.j2 tells them by it
 _OVERFLOW = re.compile(r"overflow|will not fit")
+_UNDEFINED = re.compile(r"undefined (?:reference to [`']|symbol: )([^'|\n]+)")
+_SHOWN = 4  # names in a message
 _ROOM = 1 << 28  # bytes of each memory where a firmware is only measured
 
 
@@ -61,12 +63,15 @@ def link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) 
         arguments: target flags and objects.
 
     Raises:
-        McueditError: the compiler failed, or a library needs another FPU.
+        McueditError: the compiler failed, or a library needs another FPU, or lacks what is called.
         TooLarge: it does not fit the board's memory; with the figures.
     """
     try:
         _link(compiler, board, arguments, elf)
     except McueditError as error:
+        library = next((name for name in arguments if name.endswith(".a")), None)
+        if library and (lacking := list(dict.fromkeys(_UNDEFINED.findall(error.message)))):
+            raise _lacks(library, [name.strip() for name in lacking]) from error
         if not _OVERFLOW.search(error.message):
             raise
         raise _too_large(compiler, board, arguments, elf) from error
@@ -81,6 +86,15 @@ def _link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path)
         script.write_text(render("link.ld.j2", board=board, generated=GENERATED), encoding="utf-8")
     options = ("-Wl,--gc-sections", "-Wl,-e,port_reset", f"-Wl,-T,{script.name}", *compiler.libraries)
     compiler.run([*arguments, *options, "-o", elf.name], elf.parent)
+
+
+def _lacks(library: str, names: Sequence[str]) -> McueditError:
+    more = ", ..." if len(names) > _SHOWN else ""
+    return McueditError(
+        f"{library} lacks {', '.join(names[:_SHOWN])}{more}",
+        f"it has not all objects of TensorFlow Lite Micro: build it again with {tflm.MAKEFILE} in TFLM_ROOT, of the "
+        "same commit, or name another one in TFLM_LIB",
+    )
 
 
 def _too_large(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> TooLarge:
