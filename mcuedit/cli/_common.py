@@ -130,3 +130,36 @@ def working(label: str) -> Iterator[None]:
         return
     with console.status(f"{label} ..."):
         yield
+
+
+@contextmanager
+def searching(bound: float) -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
+    """A bar on stderr of what a choice of places may compute while the block runs; nothing without a terminal.
+
+    Yields:
+        (say, advance): what is done now, and how many more units of `bound` were used.
+    """
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda text: None, lambda units: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    left = TextColumn("{task.remaining:.0f} of {task.total:g} units left")
+    columns = (TextColumn("{task.description}"), BarColumn(), left, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("running the base", total=bound)
+
+        def advance(units: float) -> None:
+            bar.update(task, completed=min(bound, bar.tasks[0].completed + units))
+
+        yield lambda text: bar.update(task, description=text), advance
+
+
+effort_option = click.option(
+    "--effort",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Of tensors: bound of the choice of tap and target, counted in units of about a second of one core.",
+)

@@ -170,13 +170,20 @@ def placement_table(candidates: Sequence[Candidate]) -> object:
             c.separable,
             f"{c.factor_bytes / (1 if tensors else c.edits):.0f}",
             *([f"{c.instructions:,}"] if tensors else []),
-            "taken" if i == 0 else "only screened" if c.recall is None and c.screen is not None else "",
+            "taken" if i == 0 else _looked(c),
         )
         for i, c in enumerate(candidates)
     ]
     bytes_of = "bytes" if tensors else "bytes/edit"
     columns = ("tap -> target", *shares, "separable", bytes_of, *(["instructions"] if tensors else []), "")
     return table("placement", columns, rows)
+
+
+def _looked(candidate: Candidate) -> str:
+    """How far the look at a pair went, if it was not tried."""
+    if candidate.recall is not None or candidate.instructions is None:
+        return ""
+    return "not looked at" if candidate.screen is None else "only screened"
 
 
 def _share(value: float | None) -> str:

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from mcuedit import adapter_dir, atomic, base, package, protocol
 from mcuedit.cli import _merged, _private
-from mcuedit.cli._common import TEXT, example, json_option, notes, working
+from mcuedit.cli._common import TEXT, effort_option, example, json_option, notes, searching, working
 from mcuedit.cli._edited import FLOOR, report
 from mcuedit.cli._files import (
     PATH,
@@ -51,7 +51,12 @@ def training_options(function: _F) -> _F:
             click.option("--gated/--plain", default=d.gated, show_default=True, help="Whether the delta can shut."),
             click.option("--tap", default=d.tap, show_default=True, metavar="OP", help="Index, tensor name or auto."),
             click.option("--target", default=d.target, show_default=True, metavar="OP", help="The same."),
-            click.option("--bits", type=click.Choice(["8", "4"]), default=str(d.bits), show_default=True, help="Of A."),
+            click.option(
+                "--bits",
+                type=click.Choice(["8", "4"]),
+                show_default="8; for tensors 4 where 8 take over 400 bytes and 4 do as well",
+                help="Of an element of A.",
+            ),
             click.option(
                 "--gate-place",
                 type=float,
@@ -93,6 +98,7 @@ def training_options(function: _F) -> _F:
     show_default=True,
     help="Exit code 1 if a smaller share of what is to be kept keeps its answer or, with gates, its output bytes.",
 )
+@effort_option
 @training_options
 @json_option
 def command(
@@ -109,6 +115,7 @@ def command(
     private: str | None,
     dp_rate: float,
     floor: float,
+    effort: float,
     as_json: bool,
     **training: Any,
 ) -> int:
@@ -137,24 +144,25 @@ def command(
     atomic.require_free(output.resolve(), force)
     found = base.load(base_path)
     active = [read_adapter(path, found) for path in beside]
-    options = read_options(training, name=name or output.resolve().name, version=adapter_version)
+    options = read_options(training, name=name or output.resolve().name, version=adapter_version, effort=effort)
     if private is not None:
         rank = options.rank if is_given("rank") else None
         return _private.run(
             found, edit_paths, keep_path, output, options, private, dp_rate, rank=rank, force=force, as_json=as_json
         )
     measured: Metrics | TensorMetrics
-    with working("training") as _:
+    if edit_paths[0].suffix == ".npz":
         read = protocol.reader(found, best_oracle(found.model))
-        if edit_paths[0].suffix == ".npz":
-            trained, measured = _from_tensors(read, edit_paths, options, active)
-        else:
+        trained, measured = _from_tensors(read, edit_paths, options, active)
+    else:
+        with working("training"):
+            read = protocol.reader(found, best_oracle(found.model))
             earlier = [e for path in beside for e in edits_of(path)]
             trained = _from_text(read, edit_paths, keep_path, options, active, earlier, onto)
             measured, _probes = protocol.evaluate(
                 read, [*active, trained.adapter], trained.edits, trained.keep, facts_of(found)
             )
-        metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
+    metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
     adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics})
     size = len(package.encode(adapter, found.model))
     remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.edits.edits)
@@ -166,7 +174,7 @@ def command(
 
 def read_options(training: dict[str, Any], **more: Any) -> Options:
     """Options from those of `training_options`."""
-    return Options(**{**training, "bits": int(training["bits"]), **more})
+    return Options(**{**training, "bits": training["bits"] and int(training["bits"]), **more})
 
 
 def is_given(option: str) -> bool:
@@ -215,7 +223,8 @@ def _from_tensors(
     read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]
 ) -> tuple[Trained, TensorMetrics]:
     data = tensor_set(paths, read.base.model)
-    trained = train_tensors(read, data, options, active=active)
+    with searching(options.effort) as (say, advance):
+        trained = train_tensors(read, data, options, active=active, progress=say, advance=advance)
     return trained, protocol.evaluate_tensors(read, [*active, trained.adapter], data)
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from mcuedit import adapter_dir, base, inspection, package, protocol
 from mcuedit.cli import _packages
-from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
+from mcuedit.cli._common import effort_option, example, json_option, print_json, searching, stdout, table, working
 from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
 from mcuedit.delta import Adapter
 from mcuedit.edits import is_spare, load_keep
@@ -22,7 +22,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
 from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
-from mcuedit.training import place_tensors, train
+from mcuedit.training import Options, place_tensors, train
 from mcuedit.training.placement import Candidate
 
 _CANDIDATE = [field.name for field in fields(Candidate)]
@@ -42,6 +42,7 @@ _CANDIDATE = [field.name for field in fields(Candidate)]
 @click.option("--keep", "keep_path", type=PATH, metavar="K", help="With --edits: prompts that must not change.")
 @click.option("--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Check a package's signature.")
 @click.option("--against", type=PATH, metavar="F.tflite", help="Compare a package with a patch to this model.")
+@effort_option
 @json_option
 def command(
     path: Path,
@@ -50,6 +51,7 @@ def command(
     keep_path: Path | None,
     key_paths: tuple[Path, ...],
     against: Path | None,
+    effort: float,
     as_json: bool,
 ) -> None:
     """Show what is in a base, an adapter or a package.
@@ -65,7 +67,7 @@ def command(
     if key_paths or against is not None:
         raise McueditError(f"{path}: no package", "--key and --against are for what 'mcuedit pack' writes")
     if edit_paths:
-        _ranking(base.load(path), edit_paths, keep_path, as_json)
+        _ranking(base.load(path), edit_paths, keep_path, effort, as_json)
         return
     if (path / "adapter_config.json").is_file():
         _adapter(adapter_dir.load(path), None, as_json)
@@ -133,14 +135,18 @@ def _base(found: base.Base, as_json: bool) -> None:
     out.print(f"TensorFlow Lite Micro: {'no, ' + runs.tflm if runs.tflm else 'yes'}", markup=False)
 
 
-def _ranking(found: base.Base, edit_paths: Sequence[Path], keep_path: Path | None, as_json: bool) -> None:
-    with working("trying places"):
-        read = protocol.reader(found, best_oracle(found.model))
-        if edit_paths[0].suffix == ".npz":
-            ranking = place_tensors(read, tensor_set(edit_paths, found.model))
-        elif keep_path is None:
+def _ranking(
+    found: base.Base, edit_paths: Sequence[Path], keep_path: Path | None, effort: float, as_json: bool
+) -> None:
+    if edit_paths[0].suffix == ".npz":
+        read, options = protocol.reader(found, best_oracle(found.model)), Options(effort=effort)
+        with searching(effort) as (say, advance):
+            ranking = place_tensors(read, tensor_set(edit_paths, found.model), options, progress=say, advance=advance)
+    else:
+        if keep_path is None:
             raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
-        else:
+        with working("trying places"):
+            read = protocol.reader(found, best_oracle(found.model))
             ranking = train(read, edit_set(edit_paths), load_keep(keep_path)).placement
     if as_json:
         print_json({name: [getattr(c, name) for c in ranking] for name in (*_CANDIDATE, "score")})

@@ -64,9 +64,9 @@ class Fit:
     def __init__(self, site: Site, options: Options, edits: int) -> None:
         """`edits` is how many edits share the delta."""
         self._site, self._edits = site, edits
-        self._gated, self._bits = options.gated, options.bits
+        self._gated, self._bits = options.gated, options.width
         self._place = options.place_for(edits)
-        self._limit = 127 if options.bits == 8 else 7
+        self._limit = 127 if options.width == 8 else 7
         self._rng = np.random.default_rng(options.seed)
         table = site.table
         most = max(1, _SAMPLE // (site.tap.rows * site.tap.n_in))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mcuedit.carrier import Carrier
 from mcuedit.fixedpoint import dot
 from mcuedit.training import gate
+from mcuedit.training.work import Work
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
@@ -28,16 +29,18 @@ SLACK = 3  # h from which a logit moves all the way
 _SHARES = (0.5, 0.2, 0.05, 0.0)  # of the rows of an edited input that are to open; 0: one row
 _TURNS = 2
 _ELEMENTS, _FIRE = 1 << 23, 1 << 20  # of rows that stay, and of rows that open, in one training
+_SPREAD, _FIRE_SPREAD = 1 << 21, 1 << 18  # the same where every input has many rows
 _WHITENED, _WIDE = 4096, 1024  # rows that estimate a variation; columns beyond which fewer than that many do
+_GATHER = 10  # what gathering an element costs, in multiplications
 _MISSED, FALSE = 1.0, 4.0  # costs of a shut edit and of an open input that must stay, where they overlap
 
 
 class Tapped:
     """What A meets at a tap, for all rows of a table."""
 
-    def __init__(self, tap: Carrier, x: Int8Array) -> None:
+    def __init__(self, tap: Carrier, x: Int8Array, work: Work | None = None) -> None:
         """`x` int8[n, *input of the tap]."""
-        self.tap, self._x = tap, x
+        self.tap, self._x, self.work = tap, x, work or Work()
         self._chunk = max(1, (1 << 24) // (tap.rows * tap.n_in))
 
     def of(self, index: IntArray) -> Int8Array:
@@ -46,6 +49,7 @@ class Tapped:
 
     def scores(self, a: Int8Array, index: IntArray) -> IntArray:
         """A.x of every row: int64[m, rows, k] for int8[k, n_in]."""
+        self.work.add(len(index) * self.tap.rows * self.tap.n_in * (len(a) + _GATHER))
         parts = [dot(self.of(index[i : i + self._chunk]), a) for i in range(0, len(index), self._chunk)]
         return np.concatenate([np.zeros((0, self.tap.rows, len(a)), np.int64), *parts])
 
@@ -140,13 +144,16 @@ def _round(
 ) -> Detectors:
     """One gate for each group of `todo`, trained on the inputs of it that are left."""
     stay, owner = _stay_rows(tapped, task, rng)
+    beside = gate.White(stay, white) if len(stay) else None
+    tapped.work.add(stay.size * tapped.tap.n_in)
     best: dict[int, tuple[Int8Array, bool, int, int]] = {}
     for share in _SHARES if tapped.tap.rows > 1 else (1.0,):
         open_groups = [g for g in todo if g not in best or not best[g][1]]
         if not open_groups:
             break
         count = max(1, round(share * tapped.tap.rows))
-        a = _directions(tapped, [left[g] for g in open_groups], open_groups, stay, owner, white, count, bits, rng)
+        fire = [left[g] for g in open_groups]
+        a = _directions(tapped, fire, open_groups, stay, owner, white, beside, count, bits, rng)
         for row, g in zip(a, open_groups, strict=True):
             best[g] = (row, *_threshold(tapped, task, left[g], g, row, count))
     separate, floor, room = (np.array([best[g][i] for g in todo]) for i in (1, 2, 3))
@@ -160,6 +167,7 @@ def _directions(
     stay: FloatArray,
     owner: IntArray,
     white: FloatArray,
+    beside: gate.White | None,
     count: int,
     bits: int,
     rng: np.random.Generator,
@@ -167,7 +175,8 @@ def _directions(
     """int8[groups, n_in], trained on the `count` rows of each input that tell it apart best."""
     number = {g: i for i, g in enumerate(groups)}
     own = np.array([number.get(int(o), -1) for o in owner], np.int64)
-    most = max(1, _FIRE // (tapped.tap.n_in * count * len(groups)))
+    elements = _FIRE if tapped.tap.rows == 1 else _FIRE_SPREAD
+    most = max(1, elements // (tapped.tap.n_in * count * len(groups)))
     fire = [index[rng.permutation(len(index))[:most]] for index in fire]
     rows = [tapped.of(index).astype(np.float32) for index in fire]
     middle = stay.mean(axis=0) if len(stay) else np.zeros(tapped.tap.n_in, np.float32)
@@ -180,19 +189,21 @@ def _directions(
             chosen.append(np.take_along_axis(r, top[..., None], axis=1).reshape(-1, tapped.tap.n_in))
         width = max(map(len, chosen))
         opened = np.stack([c[np.resize(np.arange(len(c)), width)] for c in chosen])
-        if not len(stay):
+        if beside is None:
             break
-        w = gate.fit(gate.Rows(stay, own, opened), white)
+        w = beside.fit(own, opened)
+        tapped.work.add(gate.cost(stay, opened))
     return gate.quantize(w, bits)
 
 
 def _stay_rows(tapped: Tapped, task: Task, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
     """Rows that gates stay shut on, and the group whose own gate may open there, -1 for none."""
-    parts = [tapped.sample(task.stay, _ELEMENTS, rng)[0]]
+    elements = _ELEMENTS if tapped.tap.rows == 1 else _SPREAD
+    parts = [tapped.sample(task.stay, elements, rng)[0]]
     owners = [np.full(len(parts[0]), -1, np.int64)]
     if len(task.fire) > 1:
         for g, fire in enumerate(task.fire):
-            parts.append(tapped.sample(fire, _ELEMENTS // len(task.fire), rng)[0])
+            parts.append(tapped.sample(fire, elements // len(task.fire), rng)[0])
             owners.append(np.full(len(parts[-1]), g, np.int64))
     return np.concatenate(parts), np.concatenate(owners)
 

@@ -22,7 +22,7 @@ STEPS, REMINE, HARDEST = 200, 20, 512
 WHITENED = 4096  # rows that estimate the variation of wordings
 _RATE, _MOMENTUM, _DECAY = 1.0, 0.9, 1e-2
 _SAFE = 0.5  # rows of length 1 at most, and the offset, bend the loss by 4 at most: below 3.8 / 4 no step overshoots
-_NONE = 2.0  # loss of a gate that ignores its rows
+_NONE, _LOST = 2.0, 1e3  # losses of a gate that ignores its rows, and of one that does not come back
 
 
 @dataclass(frozen=True)
@@ -82,31 +82,57 @@ def _centred(groups: IntArray, x: FloatArray) -> FloatArray:
     return np.concatenate([rows - rows.mean(axis=0) for rows in members])
 
 
-def fit(rows: Rows, white: FloatArray) -> FloatArray:
-    """Directions of the gates in tap coordinates: float32[edits, d].
+class White:
+    """Rows that stay in white coordinates: made once, for several trainings.
 
-    Rows are measured by the typical one. Steps overshoot where rows are much longer than that, or few directions hold
-    all of them; gates that end worse than none at all are trained again with rows measured by the longest one.
-
-    Raises:
-        McueditError: the rows are too large for any of it.
+    Attributes:
+        stay: float32[n, d], centred. typical, longest: lengths of them.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is seen by its loss
-        stay, fire = rows.stay @ white, rows.fire @ white
-        centre = stay.mean(axis=0)
-        stay, fire = stay - centre, fire - centre
-        w, settled = _descend(stay, rows.owner, fire, np.sqrt(np.square(stay).sum(axis=1).mean()) + 1e-9, _RATE)
-        if not settled.all():
-            longest = np.sqrt(max(np.square(part).sum(axis=-1).max() for part in (stay, fire))) + 1e-9
-            w[~settled] = _descend(stay, rows.owner, fire, longest, _SAFE)[0][~settled]
-        directions: FloatArray = (w @ white).astype(np.float32)
-    if not np.isfinite(directions).all():
-        raise McueditError("the training of a gate gave values that are not finite", "choose another --tap")
-    return directions
+
+    def __init__(self, stay: FloatArray, white: FloatArray) -> None:
+        """`stay` float32[n, d] in tap coordinates, white as from `whitening`."""
+        self._white = white
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is seen by its loss
+            rows = stay @ white
+            self._centre = rows.mean(axis=0)
+            self.stay: FloatArray = rows - self._centre
+            squares = np.square(self.stay).sum(axis=1)
+            self.typical, self.longest = float(np.sqrt(squares.mean())), float(np.sqrt(squares.max()))
+
+    def fit(self, owner: IntArray, fire: FloatArray) -> FloatArray:
+        """Directions of gates in tap coordinates, float32[edits, d]; owner and fire as in `Rows`.
+
+        Rows are measured by the typical one. Steps overshoot where rows are much longer than that, or few directions
+        hold all of them; gates that end worse than none at all are trained again with rows measured by the longest one.
+
+        Raises:
+            McueditError: the rows are too large for any of it.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            fire = fire @ self._white - self._centre
+            w, settled = _descend(self.stay, owner, fire, np.float32(self.typical + 1e-9), _RATE)
+            if not settled.all():
+                longest = max(self.longest, float(np.sqrt(np.square(fire).sum(axis=-1).max()))) + 1e-9
+                w[~settled] = _descend(self.stay, owner, fire, np.float32(longest), _SAFE)[0][~settled]
+            directions: FloatArray = (w @ self._white).astype(np.float32)
+        if not np.isfinite(directions).all():
+            raise McueditError("the training of a gate gave values that are not finite", "choose another --tap")
+        return directions
+
+
+def cost(stay: FloatArray, fire: FloatArray) -> int:
+    """Multiplications of a training, roughly: float32[n, d] and float32[edits, p, d]."""
+    hardest = min(HARDEST, len(stay)) * stay.shape[1] * len(fire)
+    return int(2 * STEPS * (fire.size + hardest) + STEPS // REMINE * stay.size * (len(fire) + 2))
+
+
+def fit(rows: Rows, white: FloatArray) -> FloatArray:
+    """Directions of the gates in tap coordinates: float32[edits, d]. Raises as `White.fit`."""
+    return White(rows.stay, white).fit(rows.owner, rows.fire)
 
 
 def _descend(
-    stay: FloatArray, owner: IntArray, fire: FloatArray, size: float, fastest: float
+    stay: FloatArray, owner: IntArray, fire: FloatArray, size: np.float32, fastest: float
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Gates in white coordinates, float32[edits, d], and which of them are better than none.
 
@@ -120,6 +146,8 @@ def _descend(
     step_w, step_b = np.zeros_like(w), np.zeros_like(b)
     for step in range(STEPS):
         if step % REMINE == 0:
+            if step and not (_loss(stay, owner, fire, w, b) < _LOST).any():
+                break
             hard, active = _hardest(stay, owner, w, b)
         shut = np.maximum(1 + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
         opened = np.maximum(1 - np.matmul(fire, w[:, :, None])[:, :, 0] - b[:, None], 0)

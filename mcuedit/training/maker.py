@@ -99,13 +99,13 @@ class Maker:
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
-            gates = gated.train(table, self._rows(now, pair[0]), options.bits)
+            gates = gated.train(table, self._rows(now, pair[0]), options.width)
             if pair[1] == placement.logits_op(model):
                 columns = gated.logit_columns(table, logits)
             else:
                 columns = gated.pushed_columns(model, table, now, pair[1], options.seed)
             place = options.place_for(len(gates.a))
-            made = gated.deltas(model, gates, place, options.bits, columns, pair)
+            made = gated.deltas(model, gates, place, options.width, columns, pair)
             size = sum(d.factor_bytes for d in made)
             candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
             if trial and unseen:

@@ -19,10 +19,13 @@ class Options:
             Of tensors, how many factors each class wanted may have. None is 1 for text and up to 4 for tensors.
         gated: h is clamped at 0 below, so that the gate can be shut.
         tap, target: op index or tensor name, or "auto".
-        bits: width of an element of A, 8 or 4.
+        bits: width of an element of A, 8 or 4. None is 8; for tensors 4 where 8 would take more than 400 bytes and 4 do
+            as well on inputs held back.
         gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit. None
             takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits); .3 for tensors.
         seed: of every random choice.
+        effort: for tensors, how much the choice of tap and target may compute, in units of about a second of one core.
+            It is counted, not timed: the result is the same on every machine.
         new_labels: answers that look like misspelt labels are new names after all.
     """
 
@@ -30,17 +33,19 @@ class Options:
     gated: bool = True
     tap: str = AUTO
     target: str = AUTO
-    bits: int = 8
+    bits: int | None = None
     gate_place: float | None = None
     seed: int = 0
+    effort: float = 10.0
     new_labels: bool = False
     name: str = "adapter"
     version: str = "0.1.0"
 
     def __post_init__(self) -> None:
         for holds, what, way in (
+            (self.effort > 0, f"effort {self.effort:g}", "more than 0: units of about a second"),
             (1 <= self.factors <= 255, f"rank {self.rank}", "1 to 255"),
-            (self.bits in (4, 8), f"bits {self.bits}", "8 or 4"),
+            (self.width in (4, 8), f"bits {self.bits}", "8 or 4"),
             (
                 0 <= self.place_for(1) <= 1,
                 f"gate place {self.gate_place}",
@@ -54,6 +59,11 @@ class Options:
     def factors(self) -> int:
         """The rank, 1 if it was left open."""
         return 1 if self.rank is None else self.rank
+
+    @property
+    def width(self) -> int:
+        """Bits of an element of A, 8 if that was left open."""
+        return 8 if self.bits is None else self.bits
 
     def place_for(self, edits: int) -> float:
         """The gate place for that many edits."""

@@ -56,6 +56,16 @@ class Candidate:
         return self.recall + _CLOSE * self.close + _SHUT * self.shut - _PER_BYTE * self.factor_bytes / self.edits
 
     @property
+    def faultless(self) -> bool:
+        """Whether nothing went wrong in the trial, so that only size and instructions could be better."""
+        return self.recall == self.shut == self.close == 1
+
+    def does_as(self, other: Candidate) -> bool:
+        """Whether no share of a trial is lower than that of another one."""
+        shares = ((c.recall or 0.0, c.shut or 0.0, c.close) for c in (self, other))
+        return all(mine >= theirs for mine, theirs in zip(*shares, strict=True))
+
+    @property
     def promise(self) -> float:
         """Larger is better, before a trial."""
         return (self.screen or 0.0) - self._cost

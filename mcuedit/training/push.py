@@ -18,6 +18,7 @@ IntArray = npt.NDArray[np.int64]
 
 MARGIN = 8.0  # logit steps by which the new class is to lead
 _STEPS = 200
+_QUICK, _RESCALE = 16, 20
 
 
 class Suffix:
@@ -29,6 +30,7 @@ class Suffix:
     Attributes:
         end: the tensor it ends in: the logits, or a vector to be reproduced.
         side: tensors wanted from the trace, in no order that matters; often none.
+        cost: of one input forward, roughly, in multiplications.
 
     Raises:
         McueditError: an op on the way is not simulated, or the end does not depend on the target.
@@ -41,6 +43,7 @@ class Suffix:
         self._made = {self._start, *(y for _, _, y in self._steps)}
         self.side = tuple(dict.fromkeys(t for _, xs, _ in self._steps for t in xs if t not in self._made))
         self._shape = model.tensors[self._start].shape
+        self.cost = sum(_cost(model, op) for op in path)
 
     def forward(self, y: Int8Array, side: Mapping[int, Int8Array]) -> dict[int, Int8Array]:
         """Every tensor on the way, from the target's output to the end: int8[n, *shape] by tensor index.
@@ -69,6 +72,14 @@ class Suffix:
                 if t in self._made:
                     grads[t] = grads[t] + g if t in grads else g
         return grads[self._start]
+
+
+def _cost(model: Model, op: Op) -> int:
+    """What an op takes, in the multiplications of `Work`: those of a matrix are quick, rescaling an element is not."""
+    weights = model.tensors[op.inputs[1]] if len(op.inputs) > 1 and op.inputs[1] >= 0 else None
+    made = model.tensors[op.outputs[0]]
+    taps = weights.size // made.shape[-1] if weights is not None and weights.data is not None and made.shape else 1
+    return made.size * (taps // _QUICK + _RESCALE)
 
 
 def _between(model: Model, target: int, end: int) -> list[Op]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from mcuedit.ops.common import unclamped
 from mcuedit.training.detectors import Tapped
 from mcuedit.training.goals import Goals, Judged
 from mcuedit.training.push import Suffix
+from mcuedit.training.work import Work
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
@@ -34,6 +35,7 @@ class Table:
         now: values of the examples in the stack without the new delta.
         goals: what they are to become.
         edit, keep: int64[...], rows of the table.
+        work: counts what is computed with them.
     """
 
     model: Model
@@ -41,10 +43,11 @@ class Table:
     goals: Goals
     edit: IntArray
     keep: IntArray
+    work: Work = field(default_factory=Work)
 
     def part(self, edit: IntArray, keep: IntArray) -> Table:
         """The same table with fewer rows in use."""
-        return Table(self.model, self.now, self.goals, edit, keep)
+        return Table(self.model, self.now, self.goals, edit, keep, self.work)
 
 
 class Site:
@@ -54,7 +57,7 @@ class Site:
         self.table, self.pair, model = table, pair, table.model
         self.tap: Carrier = carrier(model, pair[0])
         self.target: Carrier = carrier(model, pair[1])
-        self.tapped = Tapped(self.tap, table.now.values[model.ops[pair[0]].inputs[0]])
+        self.tapped = Tapped(self.tap, table.now.values[model.ops[pair[0]].inputs[0]], table.work)
         self._y = table.now.values[model.ops[pair[1]].outputs[0]]
 
     @cached_property
@@ -97,6 +100,7 @@ class Site:
         Returns:
             (of the edited rows, of the others, the gradient by `moved` of the sum of both: float32 as moved)
         """
+        self.table.work.add(2 * len(index) * self.suffix.cost)
         side = {t: self.table.now.values[t][index] for t in self.suffix.side}
         values = self.suffix.forward(moved, side)
         end = values[self.suffix.end].reshape(len(index), self.table.model.tensors[self.suffix.end].size)

@@ -16,6 +16,7 @@ from mcuedit.oracle import Reader
 from mcuedit.training.goals import Goals, end_tensor
 from mcuedit.training.noise import jittered
 from mcuedit.training.site import Table
+from mcuedit.training.work import Work
 
 IntArray = npt.NDArray[np.int64]
 
@@ -37,7 +38,9 @@ class TensorTable:
         notes: what was left out.
     """
 
-    def __init__(self, reader: Reader, data: TensorSet, context: Sequence[Delta], seed: int) -> None:
+    def __init__(
+        self, reader: Reader, data: TensorSet, context: Sequence[Delta], seed: int, work: Work | None = None
+    ) -> None:
         self.model = reader.base.model
         self.seed, self.context = seed, context
         rng = np.random.default_rng(seed)
@@ -64,7 +67,7 @@ class TensorTable:
         self.groups = np.concatenate([wanted.groups(), np.full(len(keep), -1)])
         self.kinds = answers(before) if wanted.vectors is None else np.zeros(len(x), np.int64)
         self.names = [wanted.name(g) for g in range(int(wanted.groups().max()) + 1)]
-        self.all = Table(self.model, now, goals, np.concatenate([self._own, self._copies]), self._keep)
+        self.all = Table(self.model, now, goals, np.concatenate([self._own, self._copies]), self._keep, work or Work())
 
     @property
     def own(self) -> IntArray:

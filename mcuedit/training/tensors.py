@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from mcuedit.training.placement import Candidate
 from mcuedit.training.tensor_table import TensorTable
 from mcuedit.training.train import Trained, plain
 from mcuedit.training.trials import GOOD, Made, Trials
+from mcuedit.training.work import Work
 
 _CHUNK = 256  # kept inputs certified together
 
@@ -33,11 +34,13 @@ def train_tensors(
     active: Sequence[Adapter] = (),
     placed: Sequence[Candidate] = (),
     progress: Progress = lambda step: None,
+    advance: Callable[[float], None] = lambda units: None,
 ) -> Trained:
     """Trains one adapter from input tensors and what they are to be answered.
 
     Args:
         active: adapters that will be in force beside the new one; it is trained knowing them.
+        advance: is told the units of every step of what `Options.effort` bounds.
         placed: what `place_tensors` returned for this set and these options; it is called if nothing is given.
 
     Raises:
@@ -47,11 +50,13 @@ def train_tensors(
     options = options or Options()
     model, context = reader.base.model, _context(reader, active)
     progress("running the base")
-    table = TensorTable(reader, data, context, options.seed)
+    table = TensorTable(reader, data, context, options.seed, Work(options.effort, advance))
     trials = Trials(table, options, progress)
     ranking = list(placed or trials.ranking())
     made, at = _best(trials, ranking)
     taken = ranking.pop(at)
+    made = trials.narrowed(made, taken)
+    options = replace(options, bits=trials.bits)
     taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
     progress("checking every byte")
     kept = _certify(reader, model, [*context, made.delta], data)
@@ -72,6 +77,7 @@ def place_tensors(
     *,
     active: Sequence[Adapter] = (),
     progress: Progress = lambda step: None,
+    advance: Callable[[float], None] = lambda units: None,
 ) -> tuple[Candidate, ...]:
     """The pairs of tap and target, the best first, with what a trial of each gave; those that were only screened last.
 
@@ -80,7 +86,7 @@ def place_tensors(
     """
     options = options or Options()
     progress("running the base")
-    table = TensorTable(reader, data, _context(reader, active), options.seed)
+    table = TensorTable(reader, data, _context(reader, active), options.seed, Work(options.effort, advance))
     return tuple(Trials(table, options, progress).ranking())
 
 
@@ -94,8 +100,8 @@ def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
     """Trains on everything at the first place, and at the next ones only where that is not good enough."""
     best: tuple[float, Made, int] | None = None
     for at, candidate in enumerate(ranking):
-        if best is not None and candidate.recall is None:
-            break  # was not thought worth a trial
+        if best is not None and (candidate.recall is None or not trials.go_on):
+            break  # was not thought worth a trial, or there is no more to be computed
         made = trials.final((candidate.tap, candidate.target))
         score = min(made.efficacy, GOOD) + min(made.stays, GOOD)
         if best is None or score > best[0]:

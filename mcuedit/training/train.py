@@ -110,7 +110,7 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     tried = placement.pairs(reader.base.model, options.tap, options.target)
     if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
-    return rehearse(reader, keep, tried, options.bits, options.place_for(PLAYERS), options.seed)
+    return rehearse(reader, keep, tried, options.width, options.place_for(PLAYERS), options.seed)
 
 
 def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:
@@ -125,7 +125,7 @@ def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:
 def _resolved(options: Options | None) -> Options:
     """Every edit has a factor of its own unless the user says otherwise."""
     options = options or Options()
-    return replace(options, rank=options.factors)
+    return replace(options, rank=options.factors, bits=options.width)
 
 
 def plain(options: Options) -> dict[str, Any]:

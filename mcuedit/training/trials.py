@@ -2,11 +2,14 @@
 """Which op to read and which to change for edits of tensors: a screen of all pairs, short training of the best few.
 
 The screen asks of every tap how well one gate tells the edits from what must stay, on inputs held back from it; that
-takes no more than a linear fit. What a pair can do with the answer takes a column of B, trained for the best few.
+takes no more than a linear fit. What a pair can do with the answer takes a column of B, trained for the best few, in
+the order of what the screen promises, until nothing could be better or what may be computed is used up. Both look at
+fewer examples where each takes long.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -33,6 +36,10 @@ FIT_TRIAL_STEPS, FIT_STEPS = 30, 60  # for A and B together
 GOOD = 0.97  # share of edits, and of kept answers, that need no second way
 _RANK, _MOST = 4, 16  # where the user leaves it open: gates of a group, and factors that many groups share
 _CHUNK = 64  # rows looked at together
+_PATCHES, _TRIAL, _LEAST = 1 << 24, 1 << 29, 96  # elements at a tap, multiplications, and inputs of a screen or trial
+_SCREENS = 0.5  # share of what may be computed
+_PROMISED = 400  # bytes of factors
+_NEAR = 0.02  # promises that are no different
 
 
 @dataclass(frozen=True)
@@ -54,35 +61,67 @@ class Made:
 
 
 class Trials:
-    """Trains deltas on one table."""
+    """Trains deltas on one table.
+
+    Attributes:
+        bits: of an element of A, in what is trained now.
+    """
 
     def __init__(self, table: TensorTable, options: Options, progress: Progress) -> None:
         self._table, self._options, self._progress = table, options, progress
         self._places = PLACES if options.gate_place is None else (options.gate_place,)
         self._placed: dict[int, float] = {}  # by tap
         self._rank = options.rank or _RANK
+        self.bits = options.width
 
     def ranking(self) -> list[Candidate]:
         """All pairs that the options leave open, the best first; those that were only screened last."""
-        options, goals = self._options, self._table.all.goals
+        options, goals, work = self._options, self._table.all.goals, self._table.all.work
         pairs = every_pair(self._table.model, goals.end, options.tap, options.target)
         fit, test = self._table.split()
         if len(pairs) == 1:
             if options.gated:
                 self._screen(Site(fit, pairs[0]), test)
             return [self._untried(pairs[0])]
-        screened, told = [], dict[int, float]()
-        for pair in pairs:
-            if pair[0] not in told:
-                self._progress(f"looking at op {pair[0]}")
-                told[pair[0]] = self._screen(Site(fit, pair), test)
-            screened.append(replace(self._untried(pair), screen=told[pair[0]]))
+        told = dict[int, float]()
+        for tap in sorted({tap for tap, _ in pairs}, reverse=True):  # the last ones are the cheapest
+            if not told or work.has(_SCREENS):
+                self._progress(f"looking at op {tap}")
+                pair = next(pair for pair in pairs if pair[0] == tap)
+                told[tap] = self._screen(Site(self._few(fit, pair), pair), self._few(test, pair))
+        screened = [replace(self._untried(pair), screen=told.get(pair[0])) for pair in pairs]
         screened.sort(key=lambda c: c.promise, reverse=True)
         direct = next((c for c in screened if Site(fit, (c.tap, c.target)).at_end), screened[0])
         chosen = list(dict.fromkeys([*screened[: TRIED - 1], direct, *screened]))[:TRIED]
-        tried = [self._trial(candidate, fit, test) for candidate in chosen]
-        left = [candidate for candidate in screened if candidate not in chosen]
+        if direct.promise > screened[0].promise - _NEAR:
+            chosen = list(dict.fromkeys([direct, *chosen]))
+        tried: list[Candidate] = []
+        for candidate in chosen:
+            if not tried or (work.has() and not any(c.faultless for c in tried)):
+                pair = candidate.tap, candidate.target
+                tried.append(self._trial(candidate, self._few(fit, pair, _TRIAL), self._few(test, pair, _TRIAL)))
+        seen = {(c.tap, c.target) for c in tried}
+        left = [candidate for candidate in screened if (candidate.tap, candidate.target) not in seen]
         return [*sorted(tried, key=lambda c: c.score, reverse=True), *left]
+
+    def _few(self, table: Table, pair: tuple[int, int], most: float = math.inf) -> Table:
+        """As many rows of a table as are looked at together at a tap.
+
+        Args:
+            most: multiplications that the ops after the target may take for all of them.
+        """
+        site = Site(table, pair)
+        count = min(_PATCHES // (site.tap.rows * site.tap.n_in), most // max(1, site.suffix.cost))
+        count = int(max(count, _LEAST))
+        edits = max(count // 3, count - len(table.keep))
+        edit = _spread(table.edit, self._table.groups, edits, self._options.seed)
+        keep = _spread(table.keep, self._table.kinds, count - len(edit), self._options.seed)
+        return table.part(edit, keep)
+
+    @property
+    def go_on(self) -> bool:
+        """Whether more may be computed."""
+        return self._table.all.work.has()
 
     def final(self, pair: tuple[int, int]) -> Made:
         """Trains on all examples."""
@@ -106,6 +145,22 @@ class Trials:
             tuple(named),
         )
 
+    def narrowed(self, made: Made, candidate: Candidate) -> Made:
+        """The same with A in 4 bits, if that was left open, saves what matters, and does as well."""
+        size, saved = made.delta.factor_bytes, made.delta.a.size // 2
+        if self._options.bits is not None or size <= _PROMISED or saved < size // 4:
+            return made
+        pair = candidate.tap, candidate.target
+        fit, test = (self._few(table, pair, _TRIAL) for table in self._table.split())
+        wide = candidate if candidate.recall is not None else self._trial(candidate, fit, test)
+        self.bits = 4
+        narrow = self._trial(candidate, fit, test)
+        other = self.final(pair) if narrow.does_as(wide) else made
+        if min(other.efficacy - made.efficacy, other.stays - made.stays, other.separable - made.separable) < 0:
+            other = made
+        self.bits = other.delta.bits
+        return other
+
     def _train(self, site: Site, steps: int, fit_steps: int) -> tuple[Delta, Detectors | None]:
         """A delta for the rows that the site's table has in use.
 
@@ -118,11 +173,11 @@ class Trials:
             detectors = self._detect(site, self._rank)
             if site.tap.rows == 1 or detectors.separate.all():
                 seed = options.seed
-                first = columns.gated(site, detectors, self._table.groups, options.bits, steps, seed), detectors
+                first = columns.gated(site, detectors, self._table.groups, self.bits, steps, seed), detectors
                 if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD:
                     return first
         rank = options.rank or min(max(_RANK, len(self._table.names)), _MOST)
-        fitted = Fit(site, replace(options, rank=rank), len(table.edit)).run(fit_steps)
+        fitted = Fit(site, replace(options, rank=rank, bits=self.bits), len(table.edit)).run(fit_steps)
         if first is not None:
             one, other = (self._share_of_good(site, d, table.edit, table.keep) for d in (first[0], fitted))
             if one >= other:
@@ -139,7 +194,7 @@ class Trials:
         fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
         task = Task(fire, site.table.keep, self._table.kinds)
         place = self._placed.get(site.pair[0], self._places[0])
-        return detect(site.tapped, task, self._options.bits, place, rank, self._options.seed)
+        return detect(site.tapped, task, self.bits, place, rank, self._options.seed)
 
     def _screen(self, site: Site, test: Table) -> float:
         """How well gates at a tap tell what they have not seen: share of edits that open, less that of others.
@@ -168,38 +223,50 @@ class Trials:
             factor_bytes=delta.factor_bytes,
             recall=_share(self._good(site, delta, test.edit, edited=True)),
             close=_share(self._good(site, delta, test.keep, edited=False)),
-            shut=_share(self._identical(delta, test.keep)),
+            shut=_share(self._identical(site, delta, test.keep)),
             separable=None if detectors is None else int(detectors.separate.sum()),
         )
 
     def _good(self, site: Site, delta: Delta, rows: IntArray, *, edited: bool) -> npt.NDArray[np.bool_]:
         """Which rows are as they should be: bool[m]."""
         goals, good = site.table.goals, [np.zeros(0, bool)]
-        for index, now in self._with(delta, rows):
+        for index, now in self._with(site, delta, rows):
             values = now.values[goals.end].reshape(len(index), -1)
             good.append((goals.edited if edited else goals.kept)(values, index).good)
         return np.concatenate(good)
 
-    def _identical(self, delta: Delta, rows: IntArray) -> npt.NDArray[np.bool_]:
+    def _identical(self, site: Site, delta: Delta, rows: IntArray) -> npt.NDArray[np.bool_]:
         """Which rows have the output bytes that they have without the delta: bool[m]."""
         output, same = self._table.model.outputs[0], [np.zeros(0, bool)]
-        for index, now in self._with(delta, rows):
+        for index, now in self._with(site, delta, rows):
             before = self._table.all.now.values[output][index]
             same.append((now.values[output] == before).reshape(len(index), -1).all(axis=1))
         return np.concatenate(same)
 
-    def _with(self, delta: Delta, rows: IntArray) -> Iterator[tuple[IntArray, Trace]]:
+    def _with(self, site: Site, delta: Delta, rows: IntArray) -> Iterator[tuple[IntArray, Trace]]:
         for start in range(0, len(rows), _CHUNK):
             index = rows[start : start + _CHUNK]
+            site.table.work.add(len(index) * site.suffix.cost)
             yield index, with_deltas(self._table.model, [delta], self._table.all.now.take(index))
 
     def _untried(self, pair: tuple[int, int]) -> Candidate:
         """A pair with what a delta of one factor for each group costs there."""
         tap, target = (carrier(self._table.model, index) for index in pair)
         k = len(self._table.names) if self._options.gated else self._rank
-        row = tap.n_in if self._options.bits == 8 else (tap.n_in + 1) // 2
+        row = tap.n_in if self.bits == 8 else (tap.n_in + 1) // 2
         macs = k * (tap.rows * tap.n_in + 2 * target.rows * target.n_out)
         return Candidate(*pair, self._table.inputs, k * (9 + row + target.n_out), instructions=macs)
+
+
+def _spread(rows: IntArray, kinds: IntArray, most: int, seed: int) -> IntArray:
+    """At most so many rows, of every kind as many as of any other as long as there are some."""
+    if len(rows) <= most:
+        return rows
+    rows = np.random.default_rng(seed).permutation(rows)
+    order = np.argsort(kinds[rows], kind="stable")
+    sorted_ = kinds[rows][order]
+    turn = np.arange(len(rows)) - np.searchsorted(sorted_, sorted_)
+    return np.sort(rows[order[np.argsort(turn, kind="stable")[:most]]])
 
 
 def _share(good: npt.NDArray[np.bool_]) -> float:

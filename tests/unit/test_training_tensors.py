@@ -140,6 +140,43 @@ def test_the_ranking_names_losers_too(tmp_path):
     assert [(c.tap, c.target) for c in again.placement] == [(c.tap, c.target) for c in ranking]
 
 
+def test_the_search_ends_where_nothing_could_be_better(tmp_path):
+    """Every place is screened; the op that makes the logits is without a fault, so no other one is tried."""
+    base = bases.load(zoo.folder("digits"))
+    ranking = place_tensors(reader(base, best_oracle(base.model)), slanted(tmp_path, base.model))
+    assert ranking[0].faultless
+    assert [c.recall is not None for c in ranking] == [True, False, False]
+    assert all(c.screen is not None for c in ranking)
+
+
+def test_the_search_is_bounded_by_what_it_computes(tmp_path):
+    """With next to nothing to spend one place is looked at, and what was spent is the same on every machine."""
+    base = bases.load(zoo.folder("digits"))
+    read, data = reader(base, best_oracle(base.model)), slanted(tmp_path, base.model)
+    spent: list[list[float]] = [[], []]
+    one, two = (place_tensors(read, data, Options(effort=1e-6), advance=units.append) for units in spent)
+    assert one == two
+    assert spent[0] == spent[1]
+    assert [c.recall is not None for c in one] == [True, False, False]
+    assert [c.screen is None for c in one] == [False, True, True]
+    trained = train_tensors(read, data, Options(effort=1e-6))
+    assert trained.certificate.holds
+    with pytest.raises(McueditError, match="effort 0"):
+        Options(effort=0.0)
+
+
+def test_a_wide_tap_keeps_the_promised_size_where_four_bits_do(tmp_path):
+    """512 inputs: 527 bytes in 8 bits. Who asks for 8 bits gets them."""
+    base = bases.load(zoo.folder("digits"))
+    trained, found = made(base, slanted(tmp_path, base.model), tap="5", target="5")
+    assert trained.adapter.deltas[0].bits == 4
+    assert trained.adapter.factor_bytes <= 400
+    assert (found.efficacy, found.identical_keep) == (1.0, 1.0)
+    assert found.held_out >= 0.9
+    asked, _ = made(base, slanted(tmp_path, base.model), tap="5", target="5", bits=8)
+    assert asked.adapter.factor_bytes > 400
+
+
 def test_pairs_to_try(small):
     """Every op by itself, and taps before the last target that has one row; the op is refused by name elsewhere."""
     model = small.model
