@@ -7,6 +7,7 @@ A limit by the wall clock says of a busy machine that the device hangs.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
 import time
@@ -17,7 +18,6 @@ from typing import Self
 Clock = Callable[[], float]
 
 _LOOK = 0.1  # seconds between two looks at what runs
-_ASLEEP = 10  # a device that waits takes no processor time: so many times its limit of the wall clock end it, too
 
 
 def thread_clock() -> Clock:
@@ -46,21 +46,22 @@ class Patience:
     Args:
         seconds: of `clock`.
         clock: what it may use up.
+        asleep: seconds of the wall clock, for what may sleep and then uses up nothing.
     """
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self._seconds, self._clock = seconds, clock
+    def __init__(self, seconds: float, clock: Clock, asleep: float = math.inf) -> None:
+        self._seconds, self._clock, self._asleep = seconds, clock, asleep
         self.renew()
 
     def renew(self) -> None:
         """There was a sign of life."""
-        self._since, self._asleep = self._clock(), time.monotonic()
+        self._since, self._began = self._clock(), time.monotonic()
 
     @property
     def over(self) -> bool:
         """Whether there was none for too long."""
-        used, passed = self._clock() - self._since, time.monotonic() - self._asleep
-        return used >= self._seconds or passed >= _ASLEEP * self._seconds
+        used, passed = self._clock() - self._since, time.monotonic() - self._began
+        return used >= self._seconds or passed >= self._asleep
 
 
 class Watchdog:

@@ -25,6 +25,7 @@ PACKAGE = "qemu-system-arm"  # of Debian and its kin
 _CHUNK = 1 << 16
 _GRACE = 5.0  # seconds to end by itself after SIGTERM
 _LAST_WORDS = 60.0  # seconds to end after its UART was closed
+_ASLEEP = 10  # a core that waits for an interrupt uses no processor time: so many times the limit end it, too
 _LOOK = 0.1  # seconds between two looks at how much QEMU computed
 _COUNTING = ("-icount", "shift=7")  # 128 ns of virtual time per instruction: ticks_per_instruction in board.toml
 
@@ -59,7 +60,7 @@ class QemuSession:
         self._output += data
 
     def read_line(self) -> str:
-        patience = Patience(self._timeout, process_clock(self._process.pid))
+        patience = Patience(self._timeout, process_clock(self._process.pid), _ASLEEP * self._timeout)
         while (line := self._console.next_line()) is None:
             if self._transfer(min(_LOOK, self._timeout)):
                 patience.renew()

@@ -34,14 +34,16 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> Hand:
 def test_what_gets_no_processor_time_is_waited_for(wall: Hand) -> None:
     clock = Hand()
     patience = Patience(2.0, clock)
-    wall.now, clock.now = 19.0, 1.9
+    wall.now, clock.now = 1e6, 1.9
     assert not patience.over
     clock.now = 2.0
     assert patience.over
 
 
 def test_what_sleeps_is_not_waited_for_for_ever(wall: Hand) -> None:
-    patience = Patience(2.0, Hand())
+    patience = Patience(2.0, Hand(), asleep=20.0)
+    wall.now = 19.0
+    assert not patience.over
     wall.now = 20.0
     assert patience.over
     patience.renew()
