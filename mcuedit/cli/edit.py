@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from mcuedit import adapter_dir, atomic, base, package, protocol
 from mcuedit.cli import _merged, _private
 from mcuedit.cli._common import TEXT, effort_option, example, json_option, notes, searching, working
-from mcuedit.cli._edited import FLOOR, report
+from mcuedit.cli._edited import FLOOR, nothing_left, report
 from mcuedit.cli._files import (
     PATH,
     edit_set,
@@ -25,13 +25,13 @@ from mcuedit.cli._files import (
     tensor_set,
 )
 from mcuedit.delta import Adapter
-from mcuedit.edits import Edit, EditSet, bag_of_words, load_keep
+from mcuedit.edits import Edit, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.oracle import Reader
-from mcuedit.training import Options, Trained, train, train_tensors
+from mcuedit.training import InForce, Options, Trained, still_wanted, train_beside, train_tensors
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -123,6 +123,9 @@ def command(
 
     Exit code 1: an edit does not get what it wants, or more is changed than --floor allows. The adapter is written.
 
+    What BASE answers as wanted already trains nothing; with --onto that takes an edit back. An edit that cannot act
+    beside an adapter of --with is trained again together with that one's edits; the new adapter replaces it then.
+
     Training reads only the edits' prompts and locality lists and the keep file's prompts. Everything else of the edits,
     and facts.jsonl in BASE, serves the measurement alone.
 
@@ -143,7 +146,7 @@ def command(
         return _merged.run(base.load(base_path), edit_paths, keep_path, output, options, force=force, as_json=as_json)
     atomic.require_free(output.resolve(), force)
     found = base.load(base_path)
-    active = [read_adapter(path, found) for path in beside]
+    active: Sequence[Adapter] = [read_adapter(path, found) for path in beside]
     options = read_options(training, name=name or output.resolve().name, version=adapter_version, effort=effort)
     if private is not None:
         rank = options.rank if is_given("rank") else None
@@ -157,17 +160,19 @@ def command(
     else:
         with working("training"):
             read = protocol.reader(found, best_oracle(found.model))
-            earlier = [e for path in beside for e in edits_of(path)]
-            trained = _from_text(read, edit_paths, keep_path, options, active, earlier, onto)
+            in_force = [InForce(adapter, edits_of(path)) for adapter, path in zip(active, beside, strict=True)]
+            trained, active = _from_text(read, edit_paths, keep_path, options, in_force, onto)
             measured, _probes = protocol.evaluate(
                 read, [*active, trained.adapter], trained.edits, trained.keep, facts_of(found)
             )
     metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
+    notes(trained.notes)
+    if not trained.adapter.deltas:
+        return nothing_left(trained, output, metrics, as_json=as_json)
     adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics})
     size = len(package.encode(adapter, found.model))
-    remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.edits.edits)
+    remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.taught)
     adapter_dir.save(adapter, output, {adapter_dir.EDITS: remembered} if remembered else {}, force=force)
-    notes(trained.notes)
     head = {"adapter": str(output), "adapter_bytes": size, **metrics}
     return report(trained, head, measured, read, floor, gated=options.gated, as_json=as_json)
 
@@ -197,10 +202,9 @@ def _from_text(
     edit_paths: Sequence[Path],
     keep_path: Path | None,
     options: Options,
-    active: Sequence[Adapter],
-    earlier: Sequence[Edit],
+    in_force: Sequence[InForce],
     onto: Path | None,
-) -> Trained:
+) -> tuple[Trained, tuple[Adapter, ...]]:
     if keep_path is None:
         raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
     edits, names = edit_set(edit_paths), None
@@ -209,14 +213,10 @@ def _from_text(
         if not old:
             raise McueditError(f"{onto}: it does not remember its edits", "give their file with a second --edits")
         names = read_adapter(onto, read.base).labels
-        edits = replace(edits, edits=(*_still_wanted(old, edits), *edits.edits))
-    return train(read, edits, load_keep(keep_path), options, active=active, earlier=earlier, names=names)
-
-
-def _still_wanted(old: Sequence[Edit], new: EditSet) -> list[Edit]:
-    """Earlier edits, but for those that a later one overrules."""
-    asked = {bag_of_words(p) for e in new.edits for p in e.prompts}
-    return [e for e in old if not asked.intersection(map(bag_of_words, e.prompts))]
+        kept = still_wanted(old, edits)
+        gone = tuple(f"{onto}: its edit of {e.subject!r}, {e.target_new!r}, is overruled" for e in old if e not in kept)
+        edits = replace(edits, edits=(*kept, *edits.edits), notes=(*edits.notes, *gone))
+    return train_beside(read, edits, load_keep(keep_path), options, in_force, names=names)
 
 
 def _from_tensors(

@@ -148,6 +148,8 @@ def _ranking(
         with working("trying places"):
             read = protocol.reader(found, best_oracle(found.model))
             ranking = train(read, edit_set(edit_paths), load_keep(keep_path)).placement
+    if not ranking:
+        raise McueditError("the base answers every edit as wanted already", "there is nothing to place")
     if as_json:
         print_json({name: [getattr(c, name) for c in ranking] for name in (*_CANDIDATE, "score")})
     else:

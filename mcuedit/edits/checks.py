@@ -78,4 +78,6 @@ def check_keep(keep: KeepSet, edits: EditSet) -> KeepSet:
 
 def already_given(edits: EditSet, edit: Edit) -> str:
     """The note for an edit that the base answers as wanted."""
-    return f"{edits.where(edit)}: the base answers {edit.prompts[0]!r} with {edit.target_new!r} already"
+    return (
+        f"{edits.where(edit)}: the base answers {edit.prompts[0]!r} with {edit.target_new!r} already: nothing to train"
+    )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Wanted
 from mcuedit.evaluation.certificate import Certificate, certify
-from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
+from mcuedit.evaluation.outputs import Trace, logits_tensor, with_deltas
 from mcuedit.model import Model
 from mcuedit.oracle import Reader
 from mcuedit.training import behaviour, gated, placement
@@ -28,13 +28,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Made:
-    """Deltas and what is to be told of them; `given` bool[edits]: the base answers as wanted already."""
+    """Deltas and what is to be told of them."""
 
     deltas: list[Delta]
     certificate: Certificate
     overlapping: tuple[str, ...]
     placement: tuple[Candidate, ...]
-    given: npt.NDArray[np.bool_]
     notes: tuple[str, ...]
     seconds: float
 
@@ -70,7 +69,6 @@ class Maker:
         self._progress("running the base")
         base = Trace(self._reader(table.inputs))
         now = with_deltas(self._model, self._context, base)
-        before = answers(now.values[logits_tensor(self._model)])
         if self._options.gated and self._options.factors == 1:
             deltas, overlapping, candidates = self._gated(table, fresh, now, tried)
         else:
@@ -83,11 +81,8 @@ class Maker:
         clean = [i for i in stay.tolist() if table.names[i] not in aside]
         names = [table.names[i] for i in clean]
         kept = certify(self._model, [*self._context, *deltas], base.take(np.array(clean, np.int64)), names)
-        own = table.clean & (table.owner >= 0)
-        right = before == table.classes[np.maximum(table.owner, 0)]
-        given = np.array([right[own & (table.owner == e)].all() for e in range(len(table.classes))], bool)
         seconds = time.perf_counter() - start
-        return Made(deltas, kept, overlapping, candidates, given, self._notes(kept, overlapping), seconds)
+        return Made(deltas, kept, overlapping, candidates, self._notes(kept, overlapping), seconds)
 
     def _gated(
         self, table: Examples, fresh: Callable[[], Examples], now: Trace, tried: Sequence[tuple[int, int]]

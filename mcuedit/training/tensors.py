@@ -11,8 +11,10 @@ import numpy as np
 
 from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import EditSet, KeepSet, TensorSet
+from mcuedit.evaluation.acting import Acting
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.outputs import Trace
+from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import Model
 from mcuedit.oracle import Reader
 from mcuedit.training.maker import Progress
@@ -50,6 +52,8 @@ def train_tensors(
     options = options or Options()
     model, context = reader.base.model, _context(reader, active)
     progress("running the base")
+    if all(_act(reader, data, deltas).holds for deltas in ([], context)):
+        return _nothing(reader, data, options, active)
     table = TensorTable(reader, data, context, options.seed, Work(options.effort, advance))
     trials = Trials(table, options, progress)
     ranking = list(placed or trials.ranking())
@@ -65,9 +69,11 @@ def train_tensors(
     adapter = Adapter(*name, (made.delta,), {}, {"options": plain(options)})
     empty = EditSet((), data.source), KeepSet((), (), data.source)
     classes = data.wanted.classes if data.wanted.classes is not None else np.zeros(0, np.int64)
+    acting = _act(reader, data, [*context, made.delta], [*(a.name for a in active), options.name])
     seconds = time.perf_counter() - start
-    by = data.wanted.vectors is None
-    return Trained(adapter, *empty, np.unique(classes), kept, made.overlapping, (taken, *ranking), notes, seconds, by)
+    by, tried = data.wanted.vectors is None, (taken, *ranking)
+    classes = np.unique(classes)
+    return Trained(adapter, *empty, classes, kept, made.overlapping, tried, notes, seconds, acting, answers=by)
 
 
 def place_tensors(
@@ -88,6 +94,22 @@ def place_tensors(
     progress("running the base")
     table = TensorTable(reader, data, _context(reader, active), options.seed, Work(options.effort, advance))
     return tuple(Trials(table, options, progress).ranking())
+
+
+def _nothing(reader: Reader, data: TensorSet, options: Options, active: Sequence[Adapter]) -> Trained:
+    """Without a delta: the base does what is wanted."""
+    model = reader.base.model
+    adapter = Adapter(options.name, options.version, model.sha256, (), {}, {"options": plain(options)})
+    kept, acting = _certify(reader, model, [], data), _act(reader, data, [], [a.name for a in active])
+    notes = (*data.notes, f"{data.source}: the base does what is wanted of all {len(data.x)} inputs: nothing to train")
+    empty = EditSet((), data.source), KeepSet((), (), data.source), np.zeros(0, np.int64)
+    return Trained(adapter, *empty, kept, (), (), notes, 0.0, acting, answers=data.wanted.vectors is None)
+
+
+def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], stack: Sequence[str] = ()) -> Acting:
+    """Whether the edited inputs get what is wanted with some deltas in force; `stack` names their adapters."""
+    share = MeasureTensors(reader, deltas)(TensorSet(data.x, data.wanted, data.keep[:0])).efficacy
+    return Acting(tuple(stack), len(data.x), round(share * len(data.x)))
 
 
 def _context(reader: Reader, active: Sequence[Adapter]) -> list[Delta]:

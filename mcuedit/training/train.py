@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Adapter
+from mcuedit.delta import Adapter, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, already_given, check_edits, check_keep, resolve_answers
-from mcuedit.evaluation.certificate import Certificate
-from mcuedit.evaluation.outputs import flow
+from mcuedit.evaluation.acting import Acting, act, given
+from mcuedit.evaluation.certificate import Certificate, certify
+from mcuedit.evaluation.outputs import Trace, flow
 from mcuedit.model import Model
 from mcuedit.oracle import Reader
 from mcuedit.training import examples, placement
-from mcuedit.training.maker import Maker, Progress
+from mcuedit.training.maker import Made, Maker, Progress
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate
 from mcuedit.training.rehearsal import PLAYERS, rehearse
@@ -30,13 +31,16 @@ class Trained:
     """An adapter and how it came about.
 
     Attributes:
-        edits: as trained, without repetitions; empty for tensors.
+        edits: as asked, without repetitions; empty for tensors.
         classes: int64[edits], the class wanted by each.
+        given: bool[edits], what the base answers as wanted already; nothing is trained for these.
+        acting: whether the edits act within the active set.
         certificate: over keep set and locality lists, with the adapter and its context active.
         overlapping: names of edits whose gate could not be told apart from what must stay.
         placement: every pair tried; the first was taken.
         notes: what the user should be told.
         answers: the base's outputs are answers, not vectors to be reproduced.
+        replaces: names of adapters whose edits this one makes too, and that are to leave when it comes.
     """
 
     adapter: Adapter
@@ -48,7 +52,20 @@ class Trained:
     placement: tuple[Candidate, ...]
     notes: tuple[str, ...]
     seconds: float
+    acting: Acting
+    given: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     answers: bool = True
+    replaces: tuple[str, ...] = ()
+
+    @property
+    def certified(self) -> bool:
+        """What is to stay is byte-identical, and what is to change does, in the active set that is named."""
+        return self.certificate.holds and self.acting.holds
+
+    @property
+    def taught(self) -> tuple[Edit, ...]:
+        """The edits that the adapter makes."""
+        return tuple(e for e, known in zip(self.edits.edits, self.given, strict=True) if not known)
 
 
 def train(
@@ -65,6 +82,9 @@ def train(
 ) -> Trained:
     """Trains one adapter that makes all `edits` of text prompts.
 
+    What the base answers as wanted already needs no factor: the others are trained as if it had not been asked, unless
+    one of their gates opens on it. If nothing else is left, the adapter has no delta.
+
     Args:
         reader: of the base, with every tensor of the graph's flow.
         active: adapters that will be in force beside the new one; it is trained knowing them.
@@ -75,30 +95,70 @@ def train(
     Raises:
         McueditError: the sets contradict each other, an answer is no label, or nothing can carry the edits.
     """
-    options = _resolved(options)
-    base = reader.base
+    options, base = _resolved(options), reader.base
+    for adapter in active:
+        check_adapter(adapter, base.model)
     edits = check_edits(edits)
-    kept = check_keep(keep, edits)
-    known = check_keep(_joined(kept, earlier), edits) if earlier else kept
-    aside = frozenset(known.prompts) - frozenset(kept.prompts)
     elsewhere = {k: v for adapter in active for k, v in adapter.labels.items()}
     taken = {**(names or {}), **elsewhere}
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=taken, new_labels=options.new_labels)
     refuse_one_input(base, edits, found.classes)
-    table = examples.from_text(edits, known, found.classes, options.seed)
-    fresh = partial(examples.from_text, edits, known, found.classes, options.seed + 1)
-    placed = placed or place(reader, keep, options)
-    called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
-    labels = {k: v for k, v in found.labels.items() if k in found.classes and elsewhere.get(k) != v}
-    made = Maker(reader, options, active, called, progress).make(table, fresh, placed, aside)
-    given = tuple(already_given(edits, e) for e, same in zip(edits.edits, made.given, strict=True) if same)
-    info = {"edits": [e.sha256 for e in edits.edits], "options": plain(options)}
+    context = [d for adapter in active for d in adapter.deltas]
+    has = given(reader, edits, found.classes, context)
+    todo = [i for i in range(len(has)) if not has[i]]
+    taught = replace(edits, edits=tuple(edits.edits[i] for i in todo))
+    classes = tuple(found.classes[i] for i in todo)
+    stack = [*(a.name for a in active), *([options.name] if todo else [])]
+    kept = check_keep(keep, taught)
+    work = _Work(reader, options, active, progress)
+
+    def judged(made: Made) -> Acting:
+        return act(reader, edits, found.classes, earlier, stack, context, made.deltas)
+
+    if todo:
+        placed = placed or place(reader, keep, options)
+        made = work(taught, classes, kept, earlier, placed)
+        acting = judged(made)
+        known = [e for e, same in zip(edits.edits, has, strict=True) if same]
+        if known and not set(acting.missed).isdisjoint(p for e in known for p in e.prompts):
+            made = work(taught, classes, _joined(kept, known), earlier, placed)
+            acting = judged(made)
+    else:
+        made = Made([], certify(base.model, [], Trace(reader(kept.prompts)), kept.prompts), (), (), (), 0.0)
+        acting = judged(made)
+    labels = {k: v for k, v in found.labels.items() if k in classes and elsewhere.get(k) != v}
+    info = {"edits": [e.sha256 for e in taught.edits], "options": plain(options)}
     adapter = Adapter(options.name, options.version, base.model.sha256, tuple(made.deltas), labels, info)
-    notes = (*edits.notes, *kept.notes, *found.notes, *given, *made.notes)
-    classes = np.array(found.classes, np.int64)
-    return Trained(
-        adapter, edits, kept, classes, made.certificate, made.overlapping, made.placement, notes, made.seconds
-    )
+    already = (already_given(edits, e) for e, same in zip(edits.edits, has, strict=True) if same)
+    notes = (*edits.notes, *kept.notes, *found.notes, *already, *made.notes)
+    wanted = np.array(found.classes, np.int64)
+    about = made.certificate, made.overlapping, made.placement, notes, made.seconds
+    return Trained(adapter, edits, kept, wanted, *about, acting, has)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every training of one call has in common."""
+
+    reader: Reader
+    options: Options
+    active: Sequence[Adapter]
+    progress: Progress
+
+    def __call__(
+        self,
+        edits: EditSet,
+        classes: Sequence[int],
+        keep: KeepSet,
+        earlier: Sequence[Edit],
+        placed: Sequence[Candidate],
+    ) -> Made:
+        known = check_keep(_joined(keep, earlier), edits) if earlier else keep
+        aside = frozenset(known.prompts) - frozenset(keep.prompts)
+        table = examples.from_text(edits, known, classes, self.options.seed)
+        fresh = partial(examples.from_text, edits, known, classes, self.options.seed + 1)
+        called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
+        return Maker(self.reader, self.options, self.active, called, self.progress).make(table, fresh, placed, aside)
 
 
 def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, ...]:

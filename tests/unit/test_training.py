@@ -26,7 +26,7 @@ from mcuedit.features import text_features
 from mcuedit.model import parse
 from mcuedit.oracle import Reader
 from mcuedit.protocol import bench, evaluate, reader
-from mcuedit.training import Options, Trained, train, train_tensors
+from mcuedit.training import InForce, Options, Trained, train, train_beside, train_tensors
 from mcuedit.training.placement import find_op, logits_op, pairs
 
 COUNT, SEED = 6, 11
@@ -230,12 +230,70 @@ def test_new_names_take_spare_slots_and_keep_them(base, read, edits, keep, fixed
     assert onto.adapter.labels == {slot: "zubrowka prime", int(onto.classes[1]): "qixat"}
 
 
-def test_an_edit_that_is_given_already_is_a_note(read, edits, keep, fixed):
+def test_what_the_base_answers_already_trains_nothing(read, edits, keep, fixed):
+    """Alone it leaves no delta; beside another edit that one is what it is by itself, to the byte."""
     same = replace(edits.edits[0], target_new=edits.edits[0].ground_truth)
     made = train(read, EditSet((same,), "file"), keep, fixed)
+    assert made.adapter.deltas == ()
+    assert (made.taught, made.certified, made.acting.efficacy) == ((), True, 1.0)
     assert any("already" in note for note in made.notes)
-    assert made.certificate.holds
     assert holds(read, made)
+    both = train(read, EditSet((same, edits.edits[1])), keep, fixed)
+    alone = train(read, only(edits, 1), keep, fixed)
+    assert both.taught == alone.taught == (edits.edits[1],)
+    assert package.encode(both.adapter, read.base.model) == package.encode(alone.adapter, read.base.model)
+
+
+SIMILAR = [("austria", "australia"), ("niger", "nigeria"), ("sudan", "south sudan"), ("north korea", "south korea")]
+
+
+def similar(names: tuple[str, str], how: str) -> tuple[EditSet, EditSet]:
+    """Eight wordings of the capitals of two subjects that a few words of a keep set do not tell apart."""
+    facts = {f.subject: f for f in load_facts(zoo.folder("facts") / "facts.jsonl").edits if f.relation == "capital"}
+    one, two = (facts[name] for name in names)
+    first = two.target_new if how == "swapped" else "gitega"
+    made = [replace(f, prompts=f.prompts[:8], target_new=t) for f, t in ((one, first), (two, one.target_new))]
+    return EditSet((made[0],)), EditSet((made[1],))
+
+
+@pytest.fixture(scope="module")
+def few(keep) -> KeepSet:
+    """A keep set that says little about either of them."""
+    return replace(keep, prompts=keep.prompts[::25], lines=keep.lines[::25])
+
+
+@pytest.mark.parametrize("how", ["the other's old answer", "swapped"])
+@pytest.mark.parametrize("names", SIMILAR)
+def test_an_edit_that_cannot_act_beside_another_is_trained_again_with_it(read, few, fixed, names, how):
+    """Both gates open on the new edit's prompts, and what one pushes down the other cannot push up."""
+    old, new = similar(names, how)
+    first = train(read, old, few, replace(fixed, name="first"))
+    alone = train(read, new, few, fixed, active=[first.adapter], earlier=old.edits)
+    assert alone.certificate.holds
+    assert alone.acting.efficacy < 0.5
+    assert not alone.certified
+    assert (alone.acting.stack, alone.acting.failing) == (("first", "adapter"), (names[1],))
+    made, left = train_beside(read, new, few, fixed, [InForce(first.adapter, old.edits)])
+    assert (left, made.replaces, made.acting.stack) == ((), ("first",), ("adapter",))
+    assert [e.subject for e in made.taught] == list(names)
+    assert (made.acting.efficacy, made.acting.asked) == (1.0, 16)
+    assert holds(read, made)
+    assert any("replaces first" in note for note in made.notes)
+
+
+def test_adapters_whose_edits_are_unknown_stay_and_the_edit_is_not_certified(read, few, fixed):
+    old, new = similar(SIMILAR[0], "swapped")
+    first = train(read, old, few, fixed)
+    made, left = train_beside(read, new, few, fixed, [InForce(first.adapter)])
+    assert (left, made.replaces, made.certified) == ((first.adapter,), (), False)
+
+
+def test_an_edit_that_acts_beside_others_replaces_none(read, edits, keep, fixed, trained):
+    beside = [InForce(trained.adapter, trained.edits.edits)]
+    made, left = train_beside(read, only(edits, 1), keep, fixed, beside)
+    again = train(read, only(edits, 1), keep, fixed, active=[trained.adapter], earlier=trained.edits.edits)
+    assert (left, made.replaces, made.certified) == ((trained.adapter,), (), True)
+    assert package.encode(made.adapter, read.base.model) == package.encode(again.adapter, read.base.model)
 
 
 def twins() -> tuple[str, str]:
@@ -388,12 +446,79 @@ def test_onto_an_earlier_adapter_by_command(folder, fixed, tmp_path, capsys, rea
     assert second.labels == first.labels
     assert list(first.labels.values()) == ["zubrowka prime"]
     remembered = load_edits(new / adapter_dir.EDITS).edits
-    assert [e.target_new for e in remembered] == [line["target_new"] for line in (lines[0], again, lines[2])]
+    assert [e.target_new for e in remembered] == [line["target_new"] for line in (lines[0], lines[2])]
     assert not any(e.rephrase_prompts for e in remembered)
     named = (*read.base.labels[: min(first.labels)], "zubrowka prime")
     for e in remembered:
         classes = Measure(read).see(e.prompts, second.deltas).after
         assert {named[c] for c in classes} == {e.target_new}
+
+
+@pytest.fixture
+def lines_of(folder, fixed, tmp_path):
+    """Runs `mcuedit edit` on some lines: (exit code, folder of the adapter)."""
+    where = ["--tap", fixed.tap, "--target", fixed.target, "--keep", str(folder / "keep.jsonl"), "--json"]
+
+    def run(name: str, lines: list[dict], *more: str) -> tuple[int, Path]:
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        out = tmp_path / name
+        file = str(tmp_path / f"{name}.jsonl")
+        return cli.invoke(["edit", str(zoo.folder("facts")), "--edits", file, "-o", str(out), *where, *more]), out
+
+    return run
+
+
+def test_onto_takes_an_edit_back(folder, lines_of, capsys):
+    """Its factor is gone, the other one is what it is without it, and nothing of it is remembered."""
+    one, two = [json.loads(line) for line in (folder / "edits.jsonl").read_text(encoding="utf-8").splitlines()[:2]]
+    back = {"subject": one["subject"], "prompts": one["prompts"][:3], "target_new": one["ground_truth"]}
+    code, both = lines_of("both", [one, two])
+    assert code == 0
+    code, left = lines_of("left", [back], "--onto", str(both))
+    assert code == 0
+    assert f"its edit of {one['subject']!r}" in capsys.readouterr().err
+    code, alone = lines_of("alone", [two])
+    assert code == 0
+    assert (left / adapter_dir.TENSORS).read_bytes() == (alone / adapter_dir.TENSORS).read_bytes()
+    assert [e.subject for e in load_edits(left / adapter_dir.EDITS).edits] == [two["subject"]]
+
+
+def test_taking_the_last_edit_back_writes_no_adapter_and_says_what_to_do_on_the_device(folder, lines_of, capsys):
+    one = json.loads((folder / "edits.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    back = {**one, "target_new": one["ground_truth"]}
+    _, old = lines_of("old", [one])
+    capsys.readouterr()
+    code, out = lines_of("none", [back], "--onto", str(old))
+    said = capsys.readouterr()
+    assert (code, out.exists(), json.loads(said.out)["adapter"]) == (0, False, None)
+    assert "already" in said.err
+    assert "mcuedit deactivate" in said.err
+    before = (old / adapter_dir.TENSORS).read_bytes()
+    code, _ = lines_of("old", [back], "--onto", str(old))
+    assert code == 1  # the folder still makes the edit
+    assert (old / adapter_dir.TENSORS).read_bytes() == before
+    assert "still holds an adapter" in capsys.readouterr().err
+
+
+def test_an_edit_that_does_not_act_ends_with_exit_code_1_and_says_so(few, lines_of, tmp_path, capsys):
+    (tmp_path / "few.jsonl").write_text("\n".join(few.prompts), encoding="utf-8")
+    old, new = ([e.to_dict() for e in part.edits] for part in similar(SIMILAR[0], "swapped"))
+    less = ["--keep", str(tmp_path / "few.jsonl")]
+    _, first = lines_of("first", old, *less)
+    (first / adapter_dir.EDITS).unlink()  # as device bytes have none
+    capsys.readouterr()
+    code, out = lines_of("second", new, *less, "--with", str(first))
+    said = capsys.readouterr()
+    values = json.loads(said.out)
+    assert (code, values["certified"], values["certificate_stack"]) == (1, False, ["first", "second"])
+    assert values["certificate_efficacy"] == values["efficacy"] < 1
+    assert "edited inputs do not get what is wanted beside first (australia)" in said.err
+    _, first = lines_of("first", old, *less)
+    capsys.readouterr()
+    code, out = lines_of("second", new, *less, "--with", str(first), "--force")
+    values = json.loads(capsys.readouterr().out)
+    assert (code, values["replaces"], values["certificate_stack"]) == (0, ["first"], ["second"])
+    assert {e.subject for e in load_edits(out / adapter_dir.EDITS).edits} == set(SIMILAR[0])
 
 
 @pytest.mark.parametrize("protocol", ["single", "stacked"])

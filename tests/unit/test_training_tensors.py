@@ -91,9 +91,14 @@ def test_vectors(target):
 
 
 def test_a_base_of_its_own_answer_and_few_inputs(small, inputs):
-    """One input suffices, with or without anything to keep; one that is right already is no trouble."""
+    """One input suffices, with or without anything to keep; one that is right already trains nothing."""
     top = int(answers(before(small, inputs[:1]))[0])
-    for wanted, keep in ((top + 1) % 6, inputs[1:]), ((top + 1) % 6, inputs[:0]), (top, inputs[1:]):
+    right = train_tensors(
+        reader(small, best_oracle(small.model)), TensorSet(inputs[:1], Wanted(np.array([top])), inputs[1:])
+    )
+    assert (right.adapter.deltas, right.certified, right.acting.right) == ((), True, 1)
+    assert "nothing to train" in right.notes[-1]
+    for wanted, keep in ((top + 1) % 6, inputs[1:]), ((top + 1) % 6, inputs[:0]):
         _, found = made(small, TensorSet(inputs[:1], Wanted(np.array([wanted])), keep))
         assert found.efficacy == 1.0
         assert found.identical_keep in (None, 1.0)

@@ -80,9 +80,9 @@ def command(
         with working("writing raw outputs"):
             atomic.write_file(dump, raw(read, bench.probes, keep.prompts))
     notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for t in bench.trained for n in t.notes)]))
-    pairs = Counter((t.placement[0].tap, t.placement[0].target) for t in bench.trained)
+    pairs = Counter((t.placement[0].tap, t.placement[0].target) for t in bench.trained if t.placement)
     placed = {f"placed_{tap}_{target}": count for (tap, target), count in sorted(pairs.items())}
-    separable = sum(t.placement[0].separable or 0 for t in bench.trained)
+    separable = sum(t.placement[0].separable or 0 for t in bench.trained if t.placement)
     if as_json:
         print_json({**bench.metrics.flat(), "separable": separable, **placed})
     else:
