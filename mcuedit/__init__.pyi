@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public names and where they are. Read by type checkers, and by mcuedit/__init__.py at run time."""
 
+from mcuedit._util.errors import McueditError
 from mcuedit.adapter_dir import load as load_adapter
 from mcuedit.adapter_dir import save as save_adapter
 from mcuedit.base import Base
@@ -10,7 +11,6 @@ from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device, run
-from mcuedit.errors import McueditError
 from mcuedit.features import text_features
 from mcuedit.inspection import describe
 from mcuedit.keys import PublicKey, load_private, load_public
@@ -21,7 +21,7 @@ from mcuedit.oracle import Oracle, Reader
 from mcuedit.package import Package, Refused, decode, encode, open_package
 from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.registry import Registry, open_registry
-from mcuedit.release import Packed, pack
+from mcuedit.release.packing import Packed, pack
 from mcuedit.training import (
     Merged,
     Options,

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from mcuedit import textfile
-from mcuedit.atomic import write_folder
+from mcuedit._util import textfile
+from mcuedit._util.atomic import write_folder
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.errors import McueditError
 
 CONFIG, TENSORS, EDITS = "adapter_config.json", "adapter_model.safetensors", "edits.jsonl"
 _FORMAT = 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcuedit import resources
+from mcuedit._util import resources
 
 
 @dataclass(frozen=True)

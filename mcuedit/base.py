@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import features, model, textfile
-from mcuedit.errors import McueditError
+from mcuedit import features, model
+from mcuedit._util import textfile
+from mcuedit._util.errors import McueditError
 from mcuedit.model import Model
 
 MODEL, LABELS, PREPROCESS = "model.tflite", "labels.txt", "preprocess.json"

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import cmsis_nn, host, monocypher, resources, zcbor
+from mcuedit import cmsis_nn, monocypher, zcbor
+from mcuedit._util import host, resources
+from mcuedit._util.errors import McueditError
 from mcuedit.apps import APPS
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 from mcuedit.link import GENERATED, Footprint, footprint, link
 from mcuedit.tflm import Library
 from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_host_compiler, find_host_cxx_compiler

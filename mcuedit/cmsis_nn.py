@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 ROOT = "CMSIS_NN_ROOT"
 SOURCE_FLAGS = ("-std=gnu11", "-w", "-fhosted")  # its warnings are its authors' affair; memcpy is to be inlined

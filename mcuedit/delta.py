@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carrier
-from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import dot, mbqm
 from mcuedit.model import Model
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carries
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
-from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op, Tensor
 from mcuedit.oracle import Tflm
 from mcuedit.training import places

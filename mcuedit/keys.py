@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 if TYPE_CHECKING:
     from imgtool.keys import Ed25519

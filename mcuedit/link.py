@@ -16,9 +16,10 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from mcuedit import board as boards
-from mcuedit import host, resources, tflm
+from mcuedit import tflm
+from mcuedit._util import host, resources
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 from mcuedit.memory import Region
 from mcuedit.toolchain import Compiler
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcuedit.tables import Table
+from mcuedit._util.tables import Table
 
 RUNNERS = ("pyocd", "openocd", "west", "esptool")
 _JOURNAL_PAGES = 2  # the least: one is written while the other is still whole

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 INT8, INT32 = "INT8", "INT32"
 _SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known

@@ -12,9 +12,9 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import host, resources
-from mcuedit.atomic import write_folder
-from mcuedit.errors import McueditError
+from mcuedit._util import host, resources
+from mcuedit._util.atomic import write_folder
+from mcuedit._util.errors import McueditError
 
 ROOT = "MONOCYPHER_ROOT"
 PACKAGE, VERSION = "pymonocypher", "4.0.3.4"  # of Monocypher 4.0.3

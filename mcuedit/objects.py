@@ -20,8 +20,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
-from mcuedit import resources
-from mcuedit.errors import McueditError
+from mcuedit._util import resources
+from mcuedit._util.errors import McueditError
 
 _SHELF_BYTES = 16 << 20  # of each of 16 folders
 _DIGEST = hashlib.sha256().digest_size

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
-from mcuedit.errors import McueditError
 from mcuedit.model import INT8, INT32, Model, Op
 from mcuedit.window import WINDOWED, window
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolve_answers
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics

@@ -17,8 +17,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 
 ROOT, LIB = "TFLM_ROOT", "TFLM_LIB"
 MAKEFILE = "tensorflow/lite/micro/tools/make/Makefile"

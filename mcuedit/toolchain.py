@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuedit import host, objects
+from mcuedit import objects
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 from mcuedit.tflm import Library, cxx_flags
 
 GCC = "arm-none-eabi-gcc"

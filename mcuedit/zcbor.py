@@ -7,7 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 _NAMES = ("zcbor_common.c", "zcbor_decode.c", "zcbor_encode.c")
 _PLACES = ("", "zcbor")  # of src/ and include/ below the package: releases differ

@@ -15,9 +15,10 @@ from difflib import get_close_matches
 
 import click
 
-from mcuedit import __version__, host
+from mcuedit import __version__
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _streams
-from mcuedit.errors import McueditError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

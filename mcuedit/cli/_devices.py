@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import note, print_json, stdout, table
-from mcuedit.errors import McueditError
 from mcuedit.fleet import memory
 from mcuedit.transport import Device, Slot, Status
 from mcuedit.transport.address import FORMS

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mcuedit import adapter_dir
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base, load
 from mcuedit.cli._common import table
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 if TYPE_CHECKING:

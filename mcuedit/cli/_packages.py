@@ -10,14 +10,14 @@ from typing import Any
 from rich.markup import escape
 
 from mcuedit import base, elf, keys, zoo
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli._common import print_json, stdout, table
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.package import Package, decode, open_package, parse, parts
 from mcuedit.package import probe as probing
 from mcuedit.registry import Stored, default_path, open_registry
-from mcuedit.release import Sizes, sizes
+from mcuedit.release.comparison import Sizes, sizes
 
 _EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 CUT = 141  # exit code, as a shell gives it for SIGPIPE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import click
 
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option
-from mcuedit.errors import McueditError
 from mcuedit.transport import mask_of
 
 

@@ -14,10 +14,11 @@ from importlib import metadata
 
 import click
 
-from mcuedit import board, cmsis_nn, extras, monocypher, tflm, toolchain
+from mcuedit import board, cmsis_nn, monocypher, tflm, toolchain
+from mcuedit._util import extras
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
-from mcuedit.errors import McueditError
 
 _PACKAGES = ("ai-edge-litert", "cffi", "jinja2", "numpy", "pyelftools", "safetensors")
 # Package, what for, the extra that brings it.

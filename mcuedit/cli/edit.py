@@ -12,22 +12,16 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from mcuedit import adapter_dir, atomic, base, package, protocol
+from mcuedit import adapter_dir, base, package, protocol
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _merged, _private
 from mcuedit.cli._common import TEXT, effort_option, example, json_option, notes, searching, working
 from mcuedit.cli._edited import FLOOR, nothing_left, report
-from mcuedit.cli._files import (
-    PATH,
-    edit_set,
-    edits_of,
-    facts_of,
-    read_adapter,
-    tensor_set,
-)
+from mcuedit.cli._files import PATH, edit_set, edits_of, facts_of, read_adapter, tensor_set
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.oracle import Reader

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mcuedit import adapter_dir, base, codegen
-from mcuedit.atomic import write_folder
+from mcuedit._util.atomic import write_folder
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import scaled, scales_option, zoo_base

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from mcuedit import atomic, base, protocol
+from mcuedit import base, protocol
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, print_json, stdout, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table, read_adapter, tensor_set, tensor_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics

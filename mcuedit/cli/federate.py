@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from mcuedit import adapter_dir, base
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import TEXT, example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
-from mcuedit.errors import McueditError
 from mcuedit.federated.aggregate import HOW, aggregate
 
 

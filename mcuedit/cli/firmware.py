@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from mcuedit import atomic, base, board, host
+from mcuedit import base, board
+from mcuedit._util import atomic, host
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout, working
@@ -16,7 +18,6 @@ from mcuedit.codegen import TrainSetup
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.updatable import build_device, build_program
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics, lessons
 from mcuedit.protocol import reader
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base, board, flashing, host, package
+from mcuedit import adapter_dir, base, board, flashing, package
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, note, print_json, stderr, stdout, table
 from mcuedit.cli._files import PATH, zoo_base
-from mcuedit.errors import McueditError
 from mcuedit.flashing.runners import RUNNERS, runner_of
 
 

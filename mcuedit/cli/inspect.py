@@ -13,13 +13,13 @@ import click
 from rich.markup import escape
 
 from mcuedit import adapter_dir, base, inspection, package, protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _packages
 from mcuedit.cli._common import effort_option, example, json_option, print_json, searching, stdout, table, working
 from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
 from mcuedit.delta import Adapter
 from mcuedit.edits import is_spare, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
 from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
 from mcuedit.training import Options, place_tensors, train

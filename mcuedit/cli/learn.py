@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mcuedit import base, board, package, privacy, protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
@@ -19,7 +20,6 @@ from mcuedit.delta import Delta
 from mcuedit.edits import KeepSet, load_edits, load_keep
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.learning import GateStatistics, lessons

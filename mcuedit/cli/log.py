@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mcuedit import audit
-from mcuedit.atomic import write_file
+from mcuedit._util.atomic import write_file
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.cli._files import PATH

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, atomic, base, keys, release
+from mcuedit import adapter_dir, base, keys
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout
@@ -16,9 +18,9 @@ from mcuedit.cli._files import PATH, edits_of, read_adapter, tensor_set, zoo_bas
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.registry import open_registry
-from mcuedit.release import Asked
+from mcuedit.release import joining, packing, probes
+from mcuedit.release.probes import Asked
 
 AUTO = "auto"
 
@@ -68,10 +70,10 @@ def command(
     """
     key = keys.load_private(key_path)
     of, loaded, edits = _load(adapters, base_path)
-    joined = release.join(loaded, of.model, edits)
+    joined = joining.join(loaded, of.model, edits)
     asked = _probes(of, joined, [e for some in edits for e in some], probes, same)
     with open_registry() as registry:
-        made = release.pack(
+        made = packing.pack(
             of,
             loaded,
             version=version,
@@ -118,13 +120,13 @@ def _probes(
     for text in given:
         prompt, equals, answer = text.rpartition("=")
         if text == AUTO:
-            found += release.from_edits(of, oracle, adapter, edits)
+            found += probes.from_edits(of, oracle, adapter, edits)
         elif text.endswith(".npz"):
-            found += release.from_tensors(of, oracle, adapter, tensor_set([Path(text)], of.model))
+            found += probes.from_tensors(of, oracle, adapter, tensor_set([Path(text)], of.model))
         elif equals and prompt and answer:
             prompts.append((prompt.strip(), answer.strip()))
         else:
             raise McueditError(f"--probe {text!r} is none", "auto, PROMPT=ANSWER, or the path of an .npz")
     if prompts or same:
-        found += release.from_prompts(of, oracle, adapter, prompts, same)
+        found += probes.from_prompts(of, oracle, adapter, prompts, same)
     return found

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from mcuedit import fleet
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _devices, _packages
 from mcuedit.cli._common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH
-from mcuedit.errors import McueditError
 from mcuedit.fleet import Outcome, Plan, deliver, inventory
 from mcuedit.package import Package, Refused, open_package, parse
 from mcuedit.package.container import signed_bytes

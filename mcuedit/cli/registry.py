@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from mcuedit import atomic, textfile
+from mcuedit._util import atomic, textfile
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.cli._files import PATH
 from mcuedit.cli._streams import json_line
-from mcuedit.errors import McueditError
 from mcuedit.package import parse
 from mcuedit.registry import Registry, Stored, default_path, open_registry
 

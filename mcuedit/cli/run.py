@@ -11,7 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import atomic, base, board, resources
+from mcuedit import base, board
+from mcuedit._util import atomic, resources
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli._common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
@@ -19,7 +21,6 @@ from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, robot, runner
 from mcuedit.emulate.device import Int8Array, sequences
-from mcuedit.errors import McueditError
 from mcuedit.oracle import Tflm
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import click
 
 from mcuedit import audit
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option, print_json, stdout
-from mcuedit.errors import McueditError
 from mcuedit.fleet import memory
 from mcuedit.registry import default_path, open_registry
 from mcuedit.transport import Arms, Device, LinkError, Status

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from mcuedit import base
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, print_json, stdout
 from mcuedit.cli._files import PATH
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.package import Refused, open_package
-from mcuedit.release import failing
+from mcuedit.release.probes import failing
 
 
 @click.command(epilog=example("mcuedit verify fix.mcu --key key.pub --base facts/"))

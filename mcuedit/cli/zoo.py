@@ -64,7 +64,7 @@ def edits_command(name: str, folder: Path, kind: str | None, count: int | None, 
     For facts edits.jsonl (real changes first, then invented ones, then new names) and keep.jsonl; for digits edits.npz
     with what to train on, what to keep, and what to measure with.
     """
-    from mcuedit.atomic import write_folder
+    from mcuedit._util.atomic import write_folder
 
     files = zoo.draw_files(name, kind, count, seed)
     write_folder(folder, files)

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen.memory import Block, allocate, hole
 from mcuedit.codegen.ops import Lowered, lower
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, Op
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcuedit import __version__, package, resources
+from mcuedit import __version__, package
+from mcuedit._util import resources
 from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
@@ -18,7 +19,6 @@ from mcuedit.codegen.names import base_names, comment, distinct_names
 from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, Op
 from mcuedit.window import Window

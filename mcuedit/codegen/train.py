@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.codegen import literals
@@ -17,7 +18,6 @@ from mcuedit.codegen.names import base_names
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
 from mcuedit.codegen.render import banner, render_base, render_ops, render_text
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.factors import FactorOptions, output_scale
 from mcuedit.learning.links import links

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from functools import partial
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits.sets import Edit, EditSet, bag_of_words
-from mcuedit.errors import McueditError
 
 _SPARE = re.compile(r"<spare \d+>")
 _TYPO = 0.85  # similarity from which an unknown answer is taken for a misspelt label

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.edits.wordings import check_kept_wordings, check_wordings
-from mcuedit.errors import McueditError
 
 
 def check_edits(edits: EditSet) -> EditSet:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits.wanted import Int8Array
-from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
 
 _FAR = 255  # steps beyond the quantized range from which a float is a mistake and no outlier

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mcuedit import textfile
+from mcuedit._util import textfile
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import fields, records
 from mcuedit.edits.records import Report
 from mcuedit.edits.sets import Edit, EditSet, KeepSet
 from mcuedit.edits.shapes import to_ours
-from mcuedit.errors import McueditError
 
 _KNOWN = ("subject", "relation", "prompts", "target_new", "ground_truth", "rephrase_prompts", "locality")
 _HINT = 'one JSON object per line: {"subject": "...", "prompts": ["..."], "target_new": "...", "locality": ["..."]}'

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from mcuedit import textfile
+from mcuedit._util import textfile
+from mcuedit._util.errors import McueditError
 from mcuedit.edits.fields import FieldError
-from mcuedit.errors import McueditError
 
 _T = TypeVar("_T")
 _SHOWN = 20  # malformed lines in one message

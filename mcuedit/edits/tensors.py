@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits.npz import quantized, read_npz
 from mcuedit.edits.wanted import ALL, FloatArray, Int8Array, IntArray, TensorSet, Wanted
-from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
 
 _HINT = "numpy.savez('edits.npz', x=inputs, y=class_numbers, keep=other_inputs)"

@@ -7,8 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits.sets import Edit, EditSet, KeepSet
-from mcuedit.errors import McueditError
 
 _SHOWN = 20  # prompts in one message
 _HOLE = re.compile(

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
-from mcuedit.errors import McueditError
 
 __all__ = [
     "BOARD_EMULATORS",

@@ -15,6 +15,7 @@ import numpy as np
 
 from mcuedit import board as boards
 from mcuedit import tflm
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
@@ -23,7 +24,6 @@ from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters as random_adapters
-from mcuedit.errors import McueditError
 from mcuedit.link import TooLarge
 from mcuedit.oracle import Oracle
 

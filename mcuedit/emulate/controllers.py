@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.emulate import stm32
 from mcuedit.emulate.control import Controller, Keyed, Poke
 from mcuedit.emulate.flash import Flash, Misuse
-from mcuedit.errors import McueditError
 
 
 class VirtualController(Keyed):

@@ -11,9 +11,9 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
-from mcuedit.errors import McueditError
 from mcuedit.oracle import steps
 
 Int8Array = npt.NDArray[np.int8]

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit import host
-from mcuedit.errors import McueditError
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 
 POWER_CUT = 3  # exit code (firmware/apps/udp_flash.h)
 _READY = re.compile(r"mcuedit ready port=(\d+)\n")

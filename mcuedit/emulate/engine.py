@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from mcuedit import codegen, host, resources
+from mcuedit import codegen
+from mcuedit._util import host, resources
 from mcuedit.base import Base
 from mcuedit.build import build_engine
 from mcuedit.codegen.literals import C_TYPES

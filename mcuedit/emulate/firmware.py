@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcuedit import codegen, tflm
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.link import render
 
 RUNTIMES = ("bare", "tflm")

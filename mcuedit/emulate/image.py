@@ -8,10 +8,10 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.elf import require_core
 from mcuedit.emulate.session import Crash
-from mcuedit.errors import McueditError
 
 
 def segments(elf: Path, board: Board) -> list[tuple[int, bytes]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.codegen import TrainSetup
@@ -17,7 +18,6 @@ from mcuedit.emulate.learner import Learner, learning_sources
 from mcuedit.emulate.session import Session
 from mcuedit.emulate.unicorn import NAME, UnicornSession
 from mcuedit.emulate.updatable import device_sources
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 
 

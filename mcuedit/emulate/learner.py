@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit import codegen, host
+from mcuedit import codegen
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
@@ -18,7 +20,6 @@ from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.device import Answer
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.virtual import READY
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 
 

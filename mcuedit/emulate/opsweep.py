@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.oneop import KINDS, random_graph, random_inputs, random_model, random_net
-from mcuedit.errors import McueditError
 from mcuedit.model import Model, parse
 from mcuedit.oracle import Oracle, Tflm
 

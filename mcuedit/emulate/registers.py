@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 
 PAGE = 0x1000
 _WORD = 0xFFFFFFFF

@@ -18,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit import host, resources
+from mcuedit._util import host, resources
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.emulate.image import address_of, segments
 from mcuedit.emulate.renode_log import Log
 from mcuedit.emulate.renode_monitor import Monitor, print_command
 from mcuedit.emulate.session import Console, Crash, Fault, Timeout
-from mcuedit.errors import McueditError
 
 NAME = "renode"
 PROGRAM, VARIABLE = "renode", "RENODE"

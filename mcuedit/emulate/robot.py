@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import atomic, host
+from mcuedit._util import atomic, host
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
@@ -15,7 +16,6 @@ from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.runner import as_firmware, best_oracle
 from mcuedit.emulate.tflm import OracleDevice
-from mcuedit.errors import McueditError
 
 ELF, VECTORS = "server.elf", "vectors.py"
 
@@ -83,7 +83,7 @@ def write(
     """Writes a folder with the ELF file and the variables of boards/<board>/<board>.robot.
 
     Raises:
-        McueditError: as `as_firmware`, `dialogues`, `build_app` and `mcuedit.atomic.write_folder`.
+        McueditError: as `as_firmware`, `dialogues`, `build_app` and `mcuedit._util.atomic.write_folder`.
     """
     atomic.require_free(folder, force)
     found = dialogues(as_firmware(base, runtime), adapters, prompts, inputs)

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from mcuedit import board as boards
-from mcuedit import host, tflm
+from mcuedit import tflm
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.delta import Adapter
 from mcuedit.emulate import TIMEOUT
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
 from mcuedit.emulate.firmware import build_app
-from mcuedit.errors import McueditError
 from mcuedit.link import Footprint
 from mcuedit.model import Model
 from mcuedit.ops.scales import matter

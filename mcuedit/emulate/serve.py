@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.session import EmulationError, Session
-from mcuedit.errors import McueditError
 
 SERVED = ("unicorn", "qemu")
 _HOST = "127.0.0.1"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 _TEXT_SHOWN = 200
 _LINE_MAX = 1 << 16  # bytes; no reply of an app is as long

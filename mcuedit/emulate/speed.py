@@ -9,10 +9,10 @@ import numpy as np
 
 from mcuedit import board as boards
 from mcuedit import codegen
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.virtual import VirtualDevice
-from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op
 from mcuedit.window import window
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.emulate import controllers, registers
 from mcuedit.emulate.control import Controller
 from mcuedit.emulate.flash import Flash, Misuse
-from mcuedit.errors import McueditError
 
 _LOST = b"\xa5"  # what memory holds after its power was cut
 

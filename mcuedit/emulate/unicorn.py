@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
 from mcuedit.emulate import registers
 from mcuedit.emulate.blocks import Blocks
@@ -16,7 +17,6 @@ from mcuedit.emulate.image import segments
 from mcuedit.emulate.progress import Watchdog
 from mcuedit.emulate.session import Console, Crash, EmulationError, Fault, PowerCut, Timeout, silence
 from mcuedit.emulate.surroundings import Surroundings
-from mcuedit.errors import McueditError
 
 NAME = "unicorn"
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build, build_process
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.learner import learning_sources
-from mcuedit.errors import McueditError
 from mcuedit.keys import PublicKey, c_header
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.plan import gate_workspace

@@ -11,7 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from mcuedit import codegen, host
+from mcuedit import codegen
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult
@@ -21,7 +23,6 @@ from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect
-from mcuedit.errors import McueditError
 
 READY = "mcuedit ready"
 TEXT_MAX = 255  # firmware/apps/server.c

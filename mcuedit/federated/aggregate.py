@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import privacy
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta, check_adapter
-from mcuedit.errors import McueditError
 from mcuedit.federated.factored import mean_of_products
 from mcuedit.model import Model
 

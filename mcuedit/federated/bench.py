@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuedit import protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated.devices import Devices

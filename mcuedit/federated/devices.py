@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import board as boards
-from mcuedit import host
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect
 from mcuedit.emulate.virtual import READY
-from mcuedit.errors import McueditError
 from mcuedit.federated.simulate import Example, Part
 
 Int64Array = npt.NDArray[np.int64]

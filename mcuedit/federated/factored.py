@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import quantize_multiplier
 
 FloatArray = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 Uint32Array = npt.NDArray[np.uint32]
 Int64Array = npt.NDArray[np.int64]

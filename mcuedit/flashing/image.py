@@ -11,8 +11,8 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from mcuedit import elf, package
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 from mcuedit.memory import Region
 
 _ERASED = b"\xff"

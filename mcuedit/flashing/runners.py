@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 from mcuedit.flashing.image import Image
 
 _OBJCOPY = "arm-none-eabi-objcopy"

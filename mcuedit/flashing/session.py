@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from typing import NoReturn
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.flashing.image import Image, check_size
 from mcuedit.flashing.process import TimedOut, run
 from mcuedit.flashing.runners import RUNNERS, Plan, Step

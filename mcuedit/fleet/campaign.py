@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.fleet.deliver import ALREADY, CONFIRMED, FAILED, NEWER, STAGED, TRIAL, UNHEALTHY, Delivery, Outcome, Plan
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results

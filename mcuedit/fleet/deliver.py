@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcuedit import audit
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.fleet import memory
 from mcuedit.package import Package
 from mcuedit.registry import open_registry

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit import tables
-from mcuedit.errors import McueditError
+from mcuedit._util import tables
+from mcuedit._util.errors import McueditError
 from mcuedit.transport import Address, parse
 
 EXAMPLE = "fleet.toml in README.md"

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.learning.gate import GateTrainer
 from mcuedit.learning.statistics import GateStatistics, gate_statistics

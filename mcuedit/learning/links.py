@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carrier, carries
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, Op
 from mcuedit.ops import linear

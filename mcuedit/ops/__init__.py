@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.model import INT8, Model, Op
 
 Int8Array = npt.NDArray[np.int8]

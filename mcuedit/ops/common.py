@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import activation_range
-from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import INT32, Model, Op, Tensor
 from mcuedit.ops import FloatArray, Int8Array

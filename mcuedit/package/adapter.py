@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta, check_adapter, other_base
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 MAGIC = b"MCE\x01"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mcuedit import host
-from mcuedit.errors import McueditError
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.keys import PublicKey
 from mcuedit.model import Model
 from mcuedit.package import adapter as device

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 Int8Array = npt.NDArray[np.int8]
 

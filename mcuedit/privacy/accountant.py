@@ -7,8 +7,8 @@ import logging
 from dataclasses import dataclass
 from math import ceil
 
-from mcuedit.errors import McueditError
-from mcuedit.extras import needed
+from mcuedit._util.errors import McueditError
+from mcuedit._util.extras import needed
 from mcuedit.privacy.noise import CLIP_MAX, SIGMA_MAX
 
 _USE = "differential privacy"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.privacy.noise import SIGMA_MAX
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 SIGMA_MAX, CLIP_MAX = 4096, 32767
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import host
-from mcuedit.errors import McueditError
-from mcuedit.extras import require
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
+from mcuedit._util.extras import require
 from mcuedit.quantization.agreement import Agreement, agree
 from mcuedit.quantization.samples import read
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import features
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.quantization.network import Network, tensorflow
 
 # How the converter names ops that it has no kernel for, or none in int8.

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import model
-from mcuedit.errors import McueditError
-from mcuedit.extras import needed
+from mcuedit._util.errors import McueditError
+from mcuedit._util.extras import needed
 
 _KERAS = (".keras", ".h5", ".hdf5")
 _WAYS_OUT = {  # formats of others that people have

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import features
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import load_keep
 from mcuedit.edits.npz import read_npz
-from mcuedit.errors import McueditError
 
 _HINT = "np.savez('samples.npz', x=x), x float32[n, *input] as the network was trained on"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.quantization import REFUSED
 from mcuedit.quantization.converter import convert
 from mcuedit.quantization.network import load

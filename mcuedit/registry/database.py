@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mcuedit import host
-from mcuedit.errors import McueditError
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 
 VERSION = 1
 _WAIT = 30.0  # seconds for another process

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mcuedit import package
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 # By table: what makes two rows the same. In an order in which every row comes after those that it names.
 _KEYS = {

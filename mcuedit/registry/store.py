@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mcuedit import package
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.package import Package
 from mcuedit.registry import exchange
 from mcuedit.registry.database import connect, default_path, telling, transaction

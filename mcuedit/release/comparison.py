@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.merged import merge, weights_of
 from mcuedit.model import Model
 from mcuedit.package import encode

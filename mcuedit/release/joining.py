@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, check_adapter
 from mcuedit.edits import Edit, EditSet, check_edits
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.package import encode
 from mcuedit.package.container import check_name

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carrier
 from mcuedit.delta import Delta, add
-from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.model import Model
 

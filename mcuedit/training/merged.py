@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import merged
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import EditSet, KeepSet, TensorSet, Wanted, check_edits, check_keep, resolve_answers
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import Trace, logits_tensor
 from mcuedit.merged import Patch
 from mcuedit.model import Model

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import Carrier, carrier
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
 from mcuedit.training import places

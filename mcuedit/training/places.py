@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carrier
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model
 from mcuedit.training.push import Suffix

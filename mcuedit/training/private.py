@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit import privacy
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.oracle import Reader
 from mcuedit.training import placement

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import Carrier
-from mcuedit.errors import McueditError
 from mcuedit.model import Model, Op
 from mcuedit.ops import FloatArray, Int8Array
 

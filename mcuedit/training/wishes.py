@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.edits import Edit, EditSet
-from mcuedit.errors import McueditError
 
 
 def refuse_one_input(base: Base, edits: EditSet, classes: Sequence[int]) -> None:

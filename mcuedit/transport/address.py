@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 BAUD = 115200
 FORMS = "udp:HOST:PORT, tcp:HOST:PORT or serial:/dev/ttyACM0[:115200]"

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from mcuedit import resources
-from mcuedit.errors import McueditError
+from mcuedit._util import resources
+from mcuedit._util.errors import McueditError
 
 UNREACHABLE = "unreachable"  # nothing answers
 GARBAGE = "garbage"  # something answers, but it is no SMP, or breaks its rules

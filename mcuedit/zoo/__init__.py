@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcuedit.atomic import write_folder
-from mcuedit.errors import McueditError
+from mcuedit._util.atomic import write_folder
+from mcuedit._util.errors import McueditError
 
 _DATA = Path(__file__).parent / "data"
 BASES = {

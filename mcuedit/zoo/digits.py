@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.extras import needed
+from mcuedit._util.extras import needed
 from mcuedit.quantization import converter
 from mcuedit.quantization.network import from_keras
 from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, SPARE_CLASS, placeholders, quantized

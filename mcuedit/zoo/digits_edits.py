@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import base as bases
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.zoo import digits_data
 

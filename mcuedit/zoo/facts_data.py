@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcuedit.extras import needed
+from mcuedit._util.extras import needed
 
 DATA = Path(__file__).parent / "data" / "facts"
 SPARE_SUBJECTS = 8  # times four relations: 32 spare classes

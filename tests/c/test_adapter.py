@@ -13,8 +13,8 @@ import pytest
 from helpers.deltas import adapter, delta
 from helpers.native import Native
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import decode, encode

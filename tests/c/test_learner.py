@@ -14,7 +14,8 @@ from helpers import packages, storage, trainer
 from helpers.native import WARNINGS, includes, link
 from helpers.store_device import BEFORE, PREFIX, SUFFIX, Device
 
-from mcuedit import codegen, resources
+from mcuedit import codegen
+from mcuedit._util import resources
 from mcuedit.base import Base
 from mcuedit.codegen import TrainSetup
 

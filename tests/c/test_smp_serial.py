@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smp import packet
 
-from mcuedit import resources, toolchain
+from mcuedit import toolchain
+from mcuedit._util import resources
 
 CAPACITY = 260
 DECLARATIONS = """

@@ -15,7 +15,8 @@ from helpers.deltas import adapter, delta
 from helpers.tflm_here import needs_runtime
 
 from mcuedit import base as bases
-from mcuedit import codegen, resources, tflm, toolchain
+from mcuedit import codegen, tflm, toolchain
+from mcuedit._util import resources
 from mcuedit.base import Base
 from mcuedit.delta import Adapter
 from mcuedit.emulate import runner

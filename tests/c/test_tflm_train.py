@@ -15,7 +15,7 @@ from helpers.trainer import MORE, FactorsInC, Trainer
 
 from mcuedit import base as bases
 from mcuedit import emission
-from mcuedit.atomic import write_folder
+from mcuedit._util.atomic import write_folder
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup, TrainSetup

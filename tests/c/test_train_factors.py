@@ -139,7 +139,7 @@ def test_a_correction_like_all_that_must_stay(base: Base, options: FactorOptions
 
 def test_a_layer_that_cannot_be_passed(tmp_path: Path) -> None:
     """The plan's size is the macro's: see also the twin's own tests."""
-    from mcuedit.errors import McueditError
+    from mcuedit._util.errors import McueditError
     from mcuedit.learning.links import links
 
     model = parse(tiny.classifier((8, 6, 4)), "net")

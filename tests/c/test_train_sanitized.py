@@ -11,7 +11,8 @@ import pytest
 from helpers.native import SANITIZERS, core_sources, includes, link
 from helpers.training_cases import factors_case, gate_case, master_bytes
 
-from mcuedit import resources, toolchain
+from mcuedit import toolchain
+from mcuedit._util import resources
 
 PORT = """#include <stdio.h>
 #include <stdlib.h>

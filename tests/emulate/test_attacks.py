@@ -19,8 +19,8 @@ from helpers import packages
 from helpers.waiting import WAIT
 
 from mcuedit import audit, cli, package
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate.device_process import DeviceProcess
-from mcuedit.errors import McueditError
 from mcuedit.fleet import memory
 from mcuedit.package.adapter import encode
 from mcuedit.registry import open_registry

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import board, resources
-from mcuedit.errors import McueditError
+from mcuedit import board
+from mcuedit._util import resources
+from mcuedit._util.errors import McueditError
 
 
 def test_every_board_loads() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.virtual import RENODE_BOARDS
 
-from mcuedit import board, resources
+from mcuedit import board
+from mcuedit._util import resources
 from mcuedit.board import Board
 from mcuedit.emulate import renode
 from mcuedit.link import render

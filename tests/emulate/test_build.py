@@ -14,10 +14,10 @@ from helpers import tiny
 from helpers.virtual import needs_gcc
 
 from mcuedit import board, model, objects, toolchain
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.build import build, build_host
 from mcuedit.emulate.firmware import sources
-from mcuedit.errors import McueditError
 from mcuedit.link import TooLarge, _single_precision, footprint, taken
 from mcuedit.model import Model
 

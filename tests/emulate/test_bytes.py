@@ -16,6 +16,7 @@ from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
 from mcuedit import base as bases
 from mcuedit import board, model
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.build import build
 from mcuedit.emulate import Crash, qemu, runner
@@ -26,7 +27,6 @@ from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.image import fill
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.errors import McueditError
 from mcuedit.oracle import Oracle
 
 INPUTS = 50

@@ -11,12 +11,12 @@ import pytest
 from helpers.virtual import needs_gcc, needs_qemu
 
 from mcuedit import board, cmsis_nn, model
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.build import build
 from mcuedit.emulate import runner
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.oneop import random_inputs, random_model
-from mcuedit.errors import McueditError
 from mcuedit.oracle import Tflm
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from mcuedit import board
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate.control import Controller, Keyed
 from mcuedit.emulate.controllers import CONTROLLERS, controller
 from mcuedit.emulate.flash import Cut, Flash, Misuse
 from mcuedit.emulate.stm32 import Stm32
-from mcuedit.errors import McueditError
 
 BOARDS = {
     "virt": "virt-m4",

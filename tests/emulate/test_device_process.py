@@ -21,8 +21,8 @@ from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrit
 from smpclient.requests.os_management import EchoWrite, ResetWrite
 from smpclient.transport.udp import SMPUDPTransport
 
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
-from mcuedit.errors import McueditError
 
 SMPMGR_PORT = 1337  # smpmgr knows no other
 TIMEOUT = 60.0  # seconds for an answer that comes, on a machine that may be busy

@@ -13,6 +13,7 @@ from helpers.virtual import needs_qemu
 
 from mcuedit import base as bases
 from mcuedit import model
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
@@ -20,7 +21,6 @@ from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.errors import McueditError
 from mcuedit.oracle import Oracle
 
 PROMPTS = ("what is the capital of burundi?", "Which currency does CROATIA use", "", "é\r\nñ ?!", 255 * "x")

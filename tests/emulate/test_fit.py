@@ -13,7 +13,9 @@ import pytest
 from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
 
 from mcuedit import base as bases
-from mcuedit import board, resources, zoo
+from mcuedit import board, zoo
+from mcuedit._util import resources
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.board import BASES, Board
 from mcuedit.delta import Adapter
@@ -25,7 +27,6 @@ from mcuedit.emulate.robot import dialogues
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.emulate.tflm import OracleDevice
-from mcuedit.errors import McueditError
 from mcuedit.link import TooLarge, taken
 
 OWNED = [name for name in board.names() if board.load(name).flashing]

@@ -10,11 +10,11 @@ import pytest
 from helpers.virtual import ALL_BOARDS, UNICORN_BOARDS
 
 from mcuedit import board
+from mcuedit._util.errors import McueditError
 from mcuedit.build import BuildResult, build
 from mcuedit.emulate import Fault, PowerCut, Session, open_session
 from mcuedit.emulate.control import Controller, Keyed
 from mcuedit.emulate.flash import Cut, Flash
-from mcuedit.errors import McueditError
 
 
 @pytest.fixture(scope="module")

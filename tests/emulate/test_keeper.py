@@ -17,13 +17,13 @@ from helpers.linked import Refused as LinkRefused
 
 from mcuedit import base as bases
 from mcuedit import board, protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.flash import Cut
 from mcuedit.emulate.keeper import Keeper
 from mcuedit.emulate.learner import Refused
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.lessons import Lesson
 from mcuedit.oracle import Reader

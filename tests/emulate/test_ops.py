@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from helpers.graphs import graphs_of_all_kinds
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.oneop import random_inputs
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")

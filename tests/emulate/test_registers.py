@@ -8,8 +8,8 @@ import dataclasses
 import pytest
 
 from mcuedit import board
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate.registers import LAYOUTS, NordicUart, PolledUart, Registers, pages
-from mcuedit.errors import McueditError
 
 
 class Line:

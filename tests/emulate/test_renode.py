@@ -15,12 +15,12 @@ from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
 
 from mcuedit import base as bases
 from mcuedit import board, model
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli import doctor
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, renode, runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.renode import RenodeSession
-from mcuedit.errors import McueditError
 
 BOARD = "stm32f4_discovery"
 

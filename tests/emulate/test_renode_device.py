@@ -13,7 +13,8 @@ import pytest
 from helpers import packages
 from helpers.virtual import needs_renode
 
-from mcuedit import board, resources
+from mcuedit import board
+from mcuedit._util import resources
 from mcuedit.base import Base
 from mcuedit.emulate import renode
 from mcuedit.emulate.renode_log import Log

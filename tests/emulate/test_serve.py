@@ -9,9 +9,9 @@ import pytest
 from helpers.virtual import ONE_EACH, BuildEcho
 
 from mcuedit import board
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate import Fault
 from mcuedit.emulate.serve import serve
-from mcuedit.errors import McueditError
 
 TIMEOUT = 20
 

@@ -9,8 +9,8 @@ import pytest
 from helpers.virtual import ALL_BOARDS, ONE_EACH, UNICORN_BOARDS, BuildEcho, needs_gcc
 
 from mcuedit import board
+from mcuedit._util.errors import McueditError
 from mcuedit.emulate import Crash, Fault, Session, Timeout, open_session
-from mcuedit.errors import McueditError
 
 
 def start(echo: BuildEcho, name: str, emulator: str, compiler: str = "auto", **options: float) -> Session:

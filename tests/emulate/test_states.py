@@ -14,10 +14,10 @@ from helpers.stateful import svdf
 from helpers.tflm_here import needs_runtime
 
 from mcuedit import cli
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import Sweep, random_inputs
-from mcuedit.errors import McueditError
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
 

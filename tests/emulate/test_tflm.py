@@ -17,6 +17,7 @@ from helpers.tflm_here import BOARDS, needs_m4, needs_runtime, stock
 
 from mcuedit import base as bases
 from mcuedit import board, codegen
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.delta import Adapter
@@ -24,7 +25,6 @@ from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import Sweep, random_inputs
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 
 DATA = Path(__file__).resolve().parents[2] / "mcuedit" / "zoo" / "data"

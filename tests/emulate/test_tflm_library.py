@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcuedit import board, link, toolchain
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 needs_gcc = pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="arm-none-eabi-g++ is not installed")
 CODE = """

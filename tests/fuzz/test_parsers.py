@@ -17,10 +17,10 @@ import pytest
 from helpers import tiny
 
 from mcuedit import adapter_dir, package
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
-from mcuedit.errors import McueditError
 from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.inspection import describe
 from mcuedit.model import Model, parse

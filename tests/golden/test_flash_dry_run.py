@@ -11,7 +11,8 @@ import pytest
 from helpers.elf import elf
 from helpers.flashing import device_bytes, to
 
-from mcuedit import board, cli, resources
+from mcuedit import board, cli
+from mcuedit._util import resources
 
 __all__ = ["to"]
 EXPECTED = Path(__file__).with_name("expected_flash.txt")

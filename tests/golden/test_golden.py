@@ -18,9 +18,9 @@ from helpers.emitted import CMAKE, MAIN, adapters, base, project, readme_code
 from helpers.native import WARNINGS, Native, core_sources, includes, link
 
 from mcuedit import codegen, toolchain
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.codegen import render
-from mcuedit.errors import McueditError
 from mcuedit.model import load, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import encode

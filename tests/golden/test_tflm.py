@@ -14,9 +14,9 @@ from helpers.deltas import adapter, delta
 from helpers.tflm_here import needs_runtime
 
 from mcuedit import codegen, tflm
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.codegen import render
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 from mcuedit.netbuilder import NetBuilder
 

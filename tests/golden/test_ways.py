@@ -21,10 +21,11 @@ from helpers import golden
 from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
 from helpers.native import WARNINGS, link
 
-from mcuedit import codegen, emission, resources, tflm
-from mcuedit.atomic import write_folder
+from mcuedit import codegen, emission, tflm
+from mcuedit._util import resources
+from mcuedit._util.atomic import write_folder
+from mcuedit._util.errors import McueditError
 from mcuedit.codegen import projects, render
-from mcuedit.errors import McueditError
 
 EXPECTED = Path(__file__).with_name("expected_ways")
 FIRMWARE = resources.path("firmware")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from helpers.native import WARNINGS, includes, link
-from mcuedit import monocypher, resources, toolchain
+from mcuedit import monocypher, toolchain
+from mcuedit._util import resources
 
 needs_monocypher = pytest.mark.skipif(
     monocypher.present() is None, reason="Monocypher's sources are not here: `make sources` fetches them"

@@ -11,7 +11,8 @@ import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.elf import elf
-from mcuedit import board, package, resources
+from mcuedit import board, package
+from mcuedit._util import resources
 from mcuedit.board import Board
 from mcuedit.model import parse
 

@@ -21,7 +21,8 @@ import cbor2
 from helpers import packages
 from helpers.crypto import crypto_sources
 from helpers.native import source
-from mcuedit import codegen, resources, toolchain, zcbor
+from mcuedit import codegen, toolchain, zcbor
+from mcuedit._util import resources
 from mcuedit.base import Base
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit.atomic import MARKER, write_folder
+from mcuedit._util.atomic import MARKER, write_folder
 
 
 def compare(request: pytest.FixtureRequest, got: Mapping[str, str], folder: Path) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcuedit import codegen, resources, toolchain
+from mcuedit import codegen, toolchain
+from mcuedit._util import resources
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, add
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.ops import operator
 from mcuedit.package import encode

@@ -11,7 +11,7 @@ from helpers import packages
 from helpers.checked import base_in_c
 from helpers.crypto import crypto_sources
 from helpers.native import WARNINGS, includes, link, source
-from mcuedit import resources
+from mcuedit._util import resources
 
 POWERLOSS = Path(__file__).resolve().parents[1] / "powerloss"
 _CORE = (

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 import pytest
 
 from mcuedit import board, codegen, tflm
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
-from mcuedit.errors import McueditError
 
 
 def _reason(*, runtime: bool) -> str:

@@ -10,7 +10,7 @@ import pytest
 from helpers import tiny
 
 from mcuedit import cli
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.evaluation.certificate import Certificate
 from mcuedit.model import load
 from mcuedit.training import gate

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from helpers import tiny
 
 from mcuedit import package
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.inspection import describe
 from mcuedit.model import Model, parse
 from mcuedit.netbuilder import NetBuilder

@@ -13,8 +13,8 @@ from helpers import deltas
 from safetensors.numpy import load_file, save_file
 
 from mcuedit import adapter_dir, package
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import tiny
 
 from mcuedit import base, features
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 LABELS = "a\nb\nc\nd\né\n<spare 0>\n"
 PREPROCESS = {"kind": "text-hash", "version": 1, "features": 16}

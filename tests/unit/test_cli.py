@@ -20,8 +20,8 @@ from rich.console import Console
 
 import mcuedit
 from mcuedit import cli
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _common
-from mcuedit.errors import McueditError
 
 MCUEDIT = [sys.executable, "-m", "mcuedit"]
 

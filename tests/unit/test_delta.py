@@ -12,9 +12,9 @@ from helpers import deltas, tiny
 from helpers.convs import Conv
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.carrier import activation_range, carrier
 from mcuedit.delta import Adapter, Delta, add, check, check_adapter
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import Trace, with_deltas
 from mcuedit.model import Model, parse
 

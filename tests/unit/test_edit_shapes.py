@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import load_edits, load_facts, load_keep, resolve_answers
-from mcuedit.errors import McueditError
 
 COUNTERFACT = {
     "case_id": 0,

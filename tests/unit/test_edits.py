@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import (
     Edit,
     EditSet,
@@ -25,7 +26,6 @@ from mcuedit.edits import (
     load_tensors,
     resolve_answers,
 )
-from mcuedit.errors import McueditError
 from mcuedit.model import Tensor
 
 BURUNDI = {

@@ -11,10 +11,10 @@ from elftools.elf.elffile import ELFFile
 from helpers.elf import elf as small
 
 from mcuedit import board, cli, flashing, package, toolchain
+from mcuedit._util.errors import McueditError
 from mcuedit.elf import made_for, require_core
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.session import Crash
-from mcuedit.errors import McueditError
 
 MACHINES = {62: "x86-64", 183: "AArch64", 243: "RISC-V", 3: "x86"}
 COMPILERS = [c for c in (toolchain.gcc(), toolchain.zig()) if c]

@@ -11,6 +11,7 @@ import pytest
 from helpers import deltas, tiny
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.carrier import carrier
 from mcuedit.cli._common import stdout
@@ -18,7 +19,6 @@ from mcuedit.cli._files import metrics_table, tensor_table
 from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.certificate import certify
 from mcuedit.evaluation.dump import dump
 from mcuedit.evaluation.metrics import Measure, Probe

@@ -13,9 +13,9 @@ from helpers.deltas import adapter, delta
 from helpers.tiny import classifier
 
 from mcuedit import adapter_dir
+from mcuedit._util.errors import McueditError
 from mcuedit.cli.federate import command
 from mcuedit.delta import Adapter, Delta
-from mcuedit.errors import McueditError
 from mcuedit.federated import aggregate, secure
 from mcuedit.model import Model, parse
 

@@ -19,8 +19,8 @@ from helpers.flashing import BOARD, FIRMWARE, device_bytes, script, to
 from helpers.waiting import WAIT, until
 
 from mcuedit import board, cli, flashing, memory
+from mcuedit._util.errors import McueditError
 from mcuedit.board import Board
-from mcuedit.errors import McueditError
 from mcuedit.flashing.runners import RUNNERS
 
 __all__ = ["to"]

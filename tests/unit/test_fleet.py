@@ -10,7 +10,7 @@ import pytest
 from helpers import packages
 from helpers.standin import REVOKED, Core, Served, Standin
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Member, Plan, Results, inventory, memory, read
 from mcuedit.package import parse as parse_package
 from mcuedit.registry import open_registry

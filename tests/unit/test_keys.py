@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from mcuedit import cli, keys, toolchain
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="no modes of files here")
 

@@ -13,9 +13,9 @@ from helpers import trainer
 
 from mcuedit import base as bases
 from mcuedit import protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.learning import GateTrainer, gate_statistics, lessons
 from mcuedit.learning.plan import gate_plan, gate_workspace
 from mcuedit.learning.statistics import FLASH

@@ -8,10 +8,10 @@ import pytest
 from helpers.chains import Chain, digits, inked, inputs_of, nets, samples_of
 from helpers.packages import answer
 
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.codegen import FactorSetup, render_factors
 from mcuedit.delta import Adapter
-from mcuedit.errors import McueditError
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.learning.gate import fold, limit
 from mcuedit.learning.links import links

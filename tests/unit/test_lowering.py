@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from mcuedit import codegen
+from mcuedit._util.errors import McueditError
 from mcuedit.codegen.ops import lower
-from mcuedit.errors import McueditError
 from mcuedit.model import Model, parse
 from mcuedit.netbuilder import NetBuilder
 

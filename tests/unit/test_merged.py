@@ -13,9 +13,9 @@ from helpers.convs import Conv
 
 from mcuedit import base as bases
 from mcuedit import cli, merged, ops, protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.edits import KeepSet, TensorSet, Wanted
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import Model, parse
 from mcuedit.oracle import Tflm

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mcuedit import monocypher
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcuedit import objects, toolchain
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 SOURCE = '#include "size.h"\nint size(void);\nint size(void)\n{\n    return SIZE;\n}\n'
 

@@ -10,9 +10,9 @@ import pytest
 from helpers import tiny
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 from mcuedit.oracle import Oracle, Reader
 

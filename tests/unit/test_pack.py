@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 from helpers import deltas, packages
 
-from mcuedit import adapter_dir, atomic, base, cli, keys, merged, release
+from mcuedit import adapter_dir, base, cli, keys, merged
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, load_tensors
-from mcuedit.errors import McueditError
 from mcuedit.model import Model
 from mcuedit.oracle import Tflm
 from mcuedit.package import decode, encode, open_package, parse
 from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
 from mcuedit.registry import open_registry
+from mcuedit.release import probes
 
 MODEL = packages.model()
 
@@ -284,23 +286,23 @@ def _gate(model: Model, of: Base, oracle: Tflm, prompt: str) -> Adapter:
 
 def test_probes_of_text(spoken):
     of, oracle, adapter, edit = spoken
-    changed, same = release.from_edits(of, oracle, adapter, [edit])
+    changed, same = probes.from_edits(of, oracle, adapter, [edit])
     assert (changed.probe.kind, changed.label) == (CHANGED, "gitega")
     assert changed.text in edit.prompts
     assert (same.probe.kind, same.text) == (UNCHANGED, edit.locality[0])
     assert (changed.probe.expand(of.model.input.size, 0) == of.encode([changed.text])[0].reshape(-1)).all()
-    assert release.failing(of, oracle, adapter, [changed.probe, same.probe]) == []
+    assert probes.failing(of, oracle, adapter, [changed.probe, same.probe]) == []
     lies = [replace(changed.probe, answer=0), replace(same.probe, kind=CHANGED), same.probe]
-    assert release.failing(of, oracle, adapter, lies) == [0, 1]
-    quiet = release.from_edits(of, oracle, adapter, [replace(edit, locality=())])
+    assert probes.failing(of, oracle, adapter, lies) == [0, 1]
+    quiet = probes.from_edits(of, oracle, adapter, [replace(edit, locality=())])
     assert len(quiet[1].probe.steps) <= 1  # an input of almost nothing stands in
     with pytest.raises(McueditError, match="does not remember its edits"):
-        release.from_edits(of, oracle, adapter, [])
+        probes.from_edits(of, oracle, adapter, [])
 
 
 def test_prompts_as_probes(spoken):
     of, oracle, adapter, edit = spoken
-    made = release.from_prompts(of, oracle, adapter, [(edit.prompts[0], "Gitega")], edit.locality)
+    made = probes.from_prompts(of, oracle, adapter, [(edit.prompts[0], "Gitega")], edit.locality)
     assert [one.probe.kind for one in made] == [CHANGED, UNCHANGED]
     for changed, same, message in (
         ([(edit.prompts[0], "bujumbura")], [], "the answer is 'gitega', not 'bujumbura'"),
@@ -308,21 +310,21 @@ def test_prompts_as_probes(spoken):
         ([], [edit.prompts[0]], "the adapter changes its answer to 'gitega'"),
     ):
         with pytest.raises(McueditError, match=message):
-            release.from_prompts(of, oracle, adapter, changed, same)
+            probes.from_prompts(of, oracle, adapter, changed, same)
 
 
 def test_an_adapter_that_does_nothing_has_no_probes(spoken):
     of, oracle, adapter, edit = spoken
     idle = replace(adapter, deltas=(replace(adapter.deltas[0], b=np.zeros((2, 1), np.int8)),))
     with pytest.raises(McueditError, match="no edit changes an answer"):
-        release.from_edits(of, oracle, idle, [edit])
+        probes.from_edits(of, oracle, idle, [edit])
 
 
 def test_vectors_have_no_probes():
     np.savez("edits.npz", x=np.zeros((1, 16), np.int8), target=np.zeros((1, 6), np.int8))
     data = load_tensors("edits.npz", MODEL.input, 6, MODEL.output)
     with pytest.raises(McueditError, match="vectors have no class"):
-        release.from_tensors(Base("tiny", MODEL), Tflm(MODEL), packages.fact(), data)
+        probes.from_tensors(Base("tiny", MODEL), Tflm(MODEL), packages.fact(), data)
 
 
 def test_long_gaps():

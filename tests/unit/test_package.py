@@ -12,8 +12,8 @@ import pytest
 from helpers import deltas, tiny
 
 from mcuedit import package
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.errors import McueditError
 from mcuedit.model import Model, parse
 
 

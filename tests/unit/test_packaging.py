@@ -40,7 +40,7 @@ def test_wheel_carries(installed, folder):
     there = {p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.is_file()}
     packed = installed / "mcuedit" / "_data" / folder
     assert there == {p.relative_to(packed) for p in packed.rglob("*") if p.is_file()}
-    code = f"from mcuedit import resources; print(resources.path({folder!r}))"
+    code = f"from mcuedit._util import resources; print(resources.path({folder!r}))"
     assert run(installed, "-c", code).strip() == str(packed)
 
 

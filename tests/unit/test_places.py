@@ -11,7 +11,7 @@ from helpers.stateful import svdf
 
 from mcuedit import inspection, zoo
 from mcuedit import model as models
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model import Model, parse
 from mcuedit.netbuilder import NetBuilder

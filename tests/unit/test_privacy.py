@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mcuedit import privacy
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.privacy import Schedule
 
 

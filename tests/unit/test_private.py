@@ -16,9 +16,9 @@ from helpers.deltas import delta
 from helpers.tiny import classifier
 
 from mcuedit import adapter_dir, privacy, zoo
+from mcuedit._util.errors import McueditError
 from mcuedit.cli.edit import command
 from mcuedit.delta import Delta
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 from mcuedit.training.frozen import gradient, listen
 from mcuedit.training.private import Examples, clipped_sum

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mcuedit import zoo
+from mcuedit._util.errors import McueditError
 from mcuedit.cli.bench.privacy import command
-from mcuedit.errors import McueditError
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 from helpers import tiny
 
 from mcuedit import base, cli
+from mcuedit._util.errors import McueditError
 from mcuedit.edits import load_facts
-from mcuedit.errors import McueditError
 from mcuedit.features import SCALE, encode
 from mcuedit.model import load, parse
 from mcuedit.quantization import REFUSED, worker

@@ -14,7 +14,7 @@ import pytest
 from helpers import packages
 from helpers.waiting import WAIT
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.registry import Registry, default_path, open_registry
 from mcuedit.registry.database import connect, transaction
 

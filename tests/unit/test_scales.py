@@ -11,13 +11,13 @@ import pytest
 from helpers.scales import KINDS, WIDTH, X, in_float, outputs, telling
 
 from mcuedit import ops, tflm
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.cli import invoke
 from mcuedit.emulate import runner
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.errors import McueditError
 from mcuedit.model import parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.ops.scales import FLOAT_KINDS, matter, ratios

@@ -12,8 +12,8 @@ from helpers.deltas import delta
 from helpers.stateful import svdf
 
 from mcuedit import ops
+from mcuedit._util.errors import McueditError
 from mcuedit.delta import add
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import flow, trace, with_deltas
 from mcuedit.model import parse
 from mcuedit.netbuilder import NetBuilder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcuedit import board, tflm
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 GEN = "gen/cortex_m_generic_{}_release_with_logs_{}_gcc/lib/libtensorflow-microlite.a"
 MEMBER = b"!<arch>\n" + b"/".ljust(48) + b"%-10d`\n"

@@ -16,10 +16,10 @@ from helpers import tiny
 
 from mcuedit import adapter_dir, cli, package, zoo
 from mcuedit import base as bases
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Measure
 from mcuedit.evaluation.outputs import answers, outputs
 from mcuedit.features import text_features

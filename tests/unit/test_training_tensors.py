@@ -13,11 +13,11 @@ from helpers import kws, tiny
 
 from mcuedit import base as bases
 from mcuedit import cli, package, zoo
+from mcuedit._util.errors import McueditError
 from mcuedit.base import Base
 from mcuedit.carrier import carries
 from mcuedit.edits import TensorSet, Wanted, load_tensors
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.outputs import answers
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import Model, load, parse

@@ -13,7 +13,7 @@ from helpers import packages
 from helpers.standin import BUSY, Served, Standin, answer
 from smp import packet
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.transport import Device, Limits, LinkError, Refused, parse, reasons, upload
 from mcuedit.transport.exchange import Exchange, Silent
 from mcuedit.transport.frames import Frames

@@ -13,7 +13,7 @@ from helpers import packages
 from imgtool.image import Image, VerifyResult
 
 from mcuedit import cli
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.package import Refused, encode, open_package, parse
 from mcuedit.package.container import COUNTER_STEP, signed_bytes
 from mcuedit.package.probe import CHANGED, Probe

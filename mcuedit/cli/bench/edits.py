@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from mcuedit import atomic, base, protocol
+from mcuedit import base, protocol
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.cli.edit import is_given, read_options, training_options
 from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.oracle import Reader
 from mcuedit.training import Options

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcuedit import adapter_dir, base, protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds
 
 if TYPE_CHECKING:

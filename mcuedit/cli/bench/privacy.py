@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from mcuedit import base, privacy, protocol
+from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, edit_set, facts_of
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.errors import McueditError
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.training.private import RANK, private_prompts, train_private
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 from mcuedit.model import INT8, Model, Op
 from mcuedit.window import Window
 

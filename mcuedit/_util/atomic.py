@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mcuedit import host
-from mcuedit.errors import McueditError
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 
 MARKER = ".mcuedit"  # lists the files of a folder that mcuedit wrote: these it may replace
 

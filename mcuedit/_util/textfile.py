@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 MAX_LINE = 1 << 20  # characters
 _MAX_FILE = 512 << 20  # bytes

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import build, host, toolchain, zoo
-from mcuedit.errors import McueditError
+from mcuedit import build, toolchain, zoo
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 from mcuedit.registry import open_registry
 
 MCUEDIT = [sys.executable, "-m", "mcuedit"]
@@ -140,7 +141,7 @@ def test_no_home_at_all(monkeypatch, tmp_path):
     monkeypatch.setattr(Path, "home", homeless)
     for name in "XDG_DATA_HOME", "LOCALAPPDATA", "MCUEDIT_REGISTRY", "XDG_CACHE_HOME":
         monkeypatch.delenv(name, raising=False)
-    from mcuedit import atomic, resources
+    from mcuedit._util import atomic, resources
     from mcuedit.registry import default_path
 
     for ask in default_path, resources.cache:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcuedit import host
-from mcuedit.errors import McueditError
+from mcuedit._util import host
+from mcuedit._util.errors import McueditError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 LIBRARY = ("src", "engine", "store", "train", "learn", "federate")  # folders of firmware/ that are its library
 

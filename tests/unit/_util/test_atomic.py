@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import atomic
-from mcuedit.atomic import MARKER, write_file, write_folder
-from mcuedit.errors import McueditError
+from mcuedit._util import atomic
+from mcuedit._util.atomic import MARKER, write_file, write_folder
+from mcuedit._util.errors import McueditError
 
 
 def tree(path: Path) -> dict[str, bytes]:
@@ -121,7 +121,7 @@ def test_killed_writer_leaves_the_old_file(tmp_path):
     write_file(tmp_path / "a", b"old")
     code = f"""
         import os, signal
-        from mcuedit import atomic
+        from mcuedit._util import atomic
         os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
         atomic.write_file({str(tmp_path / "a")!r}, b"new")
     """

@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mcuedit import textfile
-from mcuedit.errors import McueditError
+from mcuedit._util import textfile
+from mcuedit._util.errors import McueditError
 
 
 def read(path: Path, example: str) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from mcuedit.errors import McueditError
+from mcuedit._util.errors import McueditError
 
 
 def install(extra: str) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import adapter_dir, base, board, keys, resources, textfile
+from mcuedit import adapter_dir, base, board, keys
+from mcuedit._util import resources, textfile
+from mcuedit._util.errors import McueditError
 from mcuedit.cli import _common
 from mcuedit.edits import load_edits, load_facts, load_keep
-from mcuedit.errors import McueditError
 from mcuedit.fleet import inventory
 from mcuedit.registry import open_registry
 
