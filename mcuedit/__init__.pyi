@@ -4,20 +4,20 @@
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter_dir import load as load_adapter
 from mcuedit.adapter_dir import save as save_adapter
-from mcuedit.base import Base
-from mcuedit.base import load as load_base
 from mcuedit.codegen import render_adapter, render_base, render_project
 from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device, run
-from mcuedit.features import text_features
 from mcuedit.inspection import describe
 from mcuedit.keys import PublicKey, load_private, load_public
 from mcuedit.keys import generate as generate_key
-from mcuedit.model import Model
-from mcuedit.model import load as load_model
-from mcuedit.oracle import Oracle, Reader
+from mcuedit.model.bundle import Base
+from mcuedit.model.bundle import load as load_base
+from mcuedit.model.oracle import Oracle, Reader
+from mcuedit.model.text import text_features
+from mcuedit.model.tflite import Model
+from mcuedit.model.tflite import load as load_model
 from mcuedit.package import Package, Refused, decode, encode, open_package
 from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.registry import Registry, open_registry

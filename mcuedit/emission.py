@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcuedit import codegen, package
-from mcuedit.base import Base
 from mcuedit.codegen import FactorSetup, TrainSetup
 from mcuedit.delta import Adapter
 from mcuedit.learning import GateStatistics
+from mcuedit.model.bundle import Base
 
 
 def emit(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import carries
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
-from mcuedit.model import Model, Op, Tensor
-from mcuedit.oracle import Tflm
+from mcuedit.model.adaptable import carries
+from mcuedit.model.oracle import Tflm
+from mcuedit.model.tflite import Model, Op, Tensor
 from mcuedit.training import places
 
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolve_answers
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
-from mcuedit.model import Model, parse
-from mcuedit.oracle import Oracle, Reader
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle, Reader
+from mcuedit.model.tflite import Model, parse
 from mcuedit.training import Merged, Options, Trained, every_tensor, place, train, train_merged
 
 SINGLE, STACKED = "single", "stacked"

@@ -59,7 +59,7 @@ class Scales:
     """How the kernels of a tree take ratios of scales, by kind of op.
 
     Attributes:
-        floats: in float (mcuedit.model.Model.float_scales).
+        floats: in float (mcuedit.model.tflite.Model.float_scales).
         unknown: the source says neither in a form that is known; they count as double, as all others.
     """
 

@@ -10,7 +10,7 @@ import pytest
 from helpers import tiny
 from hypothesis import settings
 
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 
 settings.register_profile("busy", deadline=None)  # a machine may be busy
 settings.load_profile("busy")

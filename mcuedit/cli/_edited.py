@@ -13,7 +13,7 @@ from mcuedit.cli._common import notes, print_json, stdout
 from mcuedit.cli._files import metrics_table, placement_table, tensor_table
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
 from mcuedit.training import Trained
 
 FLOOR = 0.9  # share of what is to be kept that must stay

@@ -12,11 +12,11 @@ import click
 
 from mcuedit import adapter_dir
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base, load
 from mcuedit.cli._common import table
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
-from mcuedit.model import Model
+from mcuedit.model.bundle import Base, load
+from mcuedit.model.tflite import Model
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
@@ -56,7 +56,7 @@ def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:
     """
     from mcuedit import tflm
     from mcuedit.emulate.runner import with_scales
-    from mcuedit.ops.scales import FLOAT_KINDS
+    from mcuedit.model.scales import FLOAT_KINDS
 
     if scales == "double":
         return base

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.padding import Padding
 
 from mcuedit import board
-from mcuedit.base import Base
 from mcuedit.cli._common import table, working
 from mcuedit.cli._demo import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
@@ -19,6 +18,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import lessons
 from mcuedit.learning.lessons import Lesson
 from mcuedit.learning.plan import gate_plan
+from mcuedit.model.bundle import Base
 from mcuedit.protocol import reader
 
 BOARD, CLOCK = "virt-m4", 64e6  # Hz

@@ -11,13 +11,13 @@ from typing import Any
 from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli._common import notes, print_json, stdout, table, working
 from mcuedit.cli._files import edit_set, facts_of, metrics_table, tensor_set, tensor_table
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
+from mcuedit.model.bundle import Base
 from mcuedit.training import Merged, Options, train_merged, train_merged_tensors
 
 SUFFIX = ".tflite"

@@ -9,11 +9,12 @@ from typing import Any
 
 from rich.markup import escape
 
-from mcuedit import base, elf, keys, zoo
+from mcuedit import elf, keys, zoo
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli._common import print_json, stdout, table
 from mcuedit.delta import Adapter
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
 from mcuedit.package import Package, decode, open_package, parse, parts
 from mcuedit.package import probe as probing
 from mcuedit.registry import Stored, default_path, open_registry
@@ -46,9 +47,9 @@ def public_keys(paths: Sequence[Path]) -> list[keys.PublicKey]:
 def base_of(found: Package, path: Path | None) -> Base | None:
     """The base at `path`, or the one of the zoo that the package is for, or None."""
     if path is not None:
-        return base.load(path)
+        return bundle.load(path)
     for name in zoo.BASES:
-        known = base.load(zoo.folder(name))
+        known = bundle.load(zoo.folder(name))
         if known.model.sha256 == found.base_sha256:
             return known
     return None
@@ -149,7 +150,7 @@ def measured_sizes(data: bytes, found: Package, of: Base | None, against: Path |
     """Sizes beside the base; None without it."""
     if of is None:
         return None
-    other = base.load(against).model.data if against is not None else None
+    other = bundle.load(against).model.data if against is not None else None
     return sizes(data, adapter_of(found, of), of.model, other)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from mcuedit import adapter_dir, package, privacy, protocol
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli._common import notes, print_json, stdout, working
 from mcuedit.cli._files import edit_set, facts_of, metrics_table
 from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
+from mcuedit.model.bundle import Base
 from mcuedit.training import Options, placement
 from mcuedit.training.private import RANK, Private, private_prompts, train_private
 

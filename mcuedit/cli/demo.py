@@ -15,9 +15,7 @@ import click
 from rich.console import Console
 from rich.padding import Padding
 
-from mcuedit import base as bases
 from mcuedit import package, zoo
-from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.cli import _learning_demo
 from mcuedit.cli._common import example, json_option, print_json, stderr, stdout, table, working
@@ -26,6 +24,8 @@ from mcuedit.delta import Adapter
 from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
 from mcuedit.protocol import SINGLE, bench, reader
 from mcuedit.training import Options
 

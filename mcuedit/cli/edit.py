@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from mcuedit import adapter_dir, base, package, protocol
+from mcuedit import adapter_dir, package, protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.cli import _merged, _private
@@ -24,7 +24,8 @@ from mcuedit.edits import Edit, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle
+from mcuedit.model.oracle import Reader
 from mcuedit.training import InForce, Options, Trained, still_wanted, train_beside, train_tensors
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -137,9 +138,9 @@ def command(
             raise McueditError("--merged beside an adapter", "merge all edits into one file, without --with and --onto")
         training["gated"] &= is_given("gated")  # plain unless asked otherwise
         options = read_options(training)
-        return _merged.run(base.load(base_path), edit_paths, keep_path, output, options, force=force, as_json=as_json)
+        return _merged.run(bundle.load(base_path), edit_paths, keep_path, output, options, force=force, as_json=as_json)
     atomic.require_free(output.resolve(), force)
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     active: Sequence[Adapter] = [read_adapter(path, found) for path in beside]
     options = read_options(training, name=name or output.resolve().name, version=adapter_version, effort=effort)
     if private is not None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base, codegen
+from mcuedit import adapter_dir, codegen
 from mcuedit._util.atomic import write_folder
-from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import scaled, scales_option, zoo_base
 from mcuedit.emission import emit
 from mcuedit.learning import GateStatistics
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
 
 
 @click.command(
@@ -55,7 +56,7 @@ def command(
     The same input gives the same bytes.
     """
     loaded = [adapter_dir.load(path) for path in adapters]
-    found = scaled(base.load(base_path) if base_path is not None else zoo_base(loaded), scales, runtime)
+    found = scaled(bundle.load(base_path) if base_path is not None else zoo_base(loaded), scales, runtime)
     gate = _gate(found, train) if train is not None else None
     factors = codegen.FactorSetup(train_op) if train_op is not None else None
     files = emit(found, loaded, project=project, runtime=runtime, gate=gate, factors=factors)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mcuedit import base, protocol
+from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, print_json, stdout, working
@@ -17,6 +17,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
+from mcuedit.model import bundle
 
 
 @click.command(
@@ -40,7 +41,7 @@ def command(
 
     Exit code 1 if an edited prompt or input does not get what is wanted.
     """
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     loaded = [read_adapter(path, found) for path in adapters]
     metrics: Metrics | TensorMetrics
     with working("evaluating"):

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base
+from mcuedit import adapter_dir
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import TEXT, example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
 from mcuedit.federated.aggregate import HOW, aggregate
+from mcuedit.model import bundle
 
 
 @click.command(
@@ -50,7 +51,7 @@ def command(
     factored: plain deltas; the best approximation of rank R of the mean of BA, and the energy that it drops. joined:
     gated deltas, each with an A of its own, side by side. auto takes the first of them that fits.
     """
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     loaded = [read_adapter(path, found) for path in adapters]
     with working("aggregating"):
         made = aggregate(

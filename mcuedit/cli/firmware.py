@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from mcuedit import base, board
+from mcuedit import board
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout, working
 from mcuedit.cli._files import PATH
@@ -19,6 +18,8 @@ from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.updatable import build_device, build_program
 from mcuedit.learning import GateStatistics, lessons
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
 from mcuedit.protocol import reader
 
 
@@ -66,7 +67,7 @@ def command(
         raise click.UsageError("--learn needs --board")
     if not key_paths and not development and not learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
-    of, keys = base.load(base_path), _packages.public_keys(key_paths)
+    of, keys = bundle.load(base_path), _packages.public_keys(key_paths)
     with host.folder() as folder, working("building"):
         if board_name is None:
             built = build_program(of, keys, Path(folder), development=development)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base, board, flashing, package
+from mcuedit import adapter_dir, board, flashing, package
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, note, print_json, stderr, stdout, table
 from mcuedit.cli._files import PATH, zoo_base
 from mcuedit.flashing.runners import RUNNERS, runner_of
+from mcuedit.model import bundle
 
 
 @click.command(
@@ -88,7 +89,7 @@ def _pass_on(text: str) -> None:
 
 def _device_bytes(path: Path, base_path: Path | None) -> bytes:
     """Of a folder or a file; the former takes a base to make them, the latter only to check them."""
-    known = base.load(base_path) if base_path else None
+    known = bundle.load(base_path) if base_path else None
     if path.is_dir():
         loaded = adapter_dir.load(path)
         return package.encode(loaded, (known or zoo_base([loaded])).model)

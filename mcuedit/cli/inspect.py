@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from mcuedit import adapter_dir, base, inspection, package, protocol
+from mcuedit import adapter_dir, inspection, package, protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.cli import _packages
 from mcuedit.cli._common import effort_option, example, json_option, print_json, searching, stdout, table, working
@@ -20,7 +20,8 @@ from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
 from mcuedit.delta import Adapter
 from mcuedit.edits import is_spare, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.model import Tensor
+from mcuedit.model import bundle
+from mcuedit.model.tflite import Tensor
 from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
 from mcuedit.training import Options, place_tensors, train
 from mcuedit.training.placement import Candidate
@@ -67,7 +68,7 @@ def command(
     if key_paths or against is not None:
         raise McueditError(f"{path}: no package", "--key and --against are for what 'mcuedit pack' writes")
     if edit_paths:
-        _ranking(base.load(path), edit_paths, keep_path, effort, as_json)
+        _ranking(bundle.load(path), edit_paths, keep_path, effort, as_json)
         return
     if (path / "adapter_config.json").is_file():
         _adapter(adapter_dir.load(path), None, as_json)
@@ -75,9 +76,9 @@ def command(
         if base_path is None:
             raise McueditError(f"{path}: device bytes are read against their base", "add --base BASE")
         data = path.read_bytes()
-        _adapter(package.decode(data, base.load(base_path).model, path.name), data, as_json)
+        _adapter(package.decode(data, bundle.load(base_path).model, path.name), data, as_json)
     else:
-        _base(base.load(path), as_json)
+        _base(bundle.load(path), as_json)
 
 
 def _head(path: Path) -> bytes:
@@ -88,7 +89,7 @@ def _head(path: Path) -> bytes:
         return file.read(4)
 
 
-def _base(found: base.Base, as_json: bool) -> None:
+def _base(found: bundle.Base, as_json: bool) -> None:
     model, ops, runs = found.model, inspection.describe(found.model), inspection.runtimes(found.model)
     labels = found.labels or ()
     spare = sum(map(is_spare, labels))
@@ -136,7 +137,7 @@ def _base(found: base.Base, as_json: bool) -> None:
 
 
 def _ranking(
-    found: base.Base, edit_paths: Sequence[Path], keep_path: Path | None, effort: float, as_json: bool
+    found: bundle.Base, edit_paths: Sequence[Path], keep_path: Path | None, effort: float, as_json: bool
 ) -> None:
     if edit_paths[0].suffix == ".npz":
         read, options = protocol.reader(found, best_oracle(found.model)), Options(effort=effort)

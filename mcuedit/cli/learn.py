@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from mcuedit import base, board, package, privacy, protocol
+from mcuedit import board, package, privacy, protocol
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.codegen import TrainSetup
@@ -25,7 +24,9 @@ from mcuedit.evaluation.questions import ask
 from mcuedit.learning import GateStatistics, lessons
 from mcuedit.learning.lessons import Lesson, Unlearned
 from mcuedit.learning.plan import gate_plan
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
 
 EMULATORS = ("unicorn", "qemu", "renode")
 
@@ -86,7 +87,7 @@ def command(
         raise click.UsageError("Missing option '--edits'.")
     if private is not None and not plan:
         raise McueditError("--dp without --plan", "plan it here; 'mcuedit edit --dp' trains with differential privacy")
-    found, keep = base.load(base_path), load_keep(keep_path)
+    found, keep = bundle.load(base_path), load_keep(keep_path)
     with working("running the base"):
         read = protocol.reader(found, best_oracle(found.model))
         pair = lessons.choose_pair(read, keep, tap, target)

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, base, keys
+from mcuedit import adapter_dir, keys
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout
 from mcuedit.cli._files import PATH, edits_of, read_adapter, tensor_set, zoo_base
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
 from mcuedit.registry import open_registry
 from mcuedit.release import joining, packing, probes
 from mcuedit.release.probes import Asked
@@ -106,7 +107,7 @@ def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Ada
     folders = [adapter_dir.load(path) for path in paths if path.is_dir()]
     if base_path is None and not folders:
         raise McueditError(f"{paths[0]}: device bytes are read against their base", "add --base BASE")
-    of = base.load(base_path) if base_path is not None else zoo_base(folders)
+    of = bundle.load(base_path) if base_path is not None else zoo_base(folders)
     return of, [read_adapter(path, of) for path in paths], [edits_of(path) for path in paths]
 
 

@@ -13,12 +13,12 @@ import click
 from mcuedit import inspection
 from mcuedit._util.atomic import require_free, write_file, write_folder
 from mcuedit._util.errors import McueditError
-from mcuedit.base import LABELS, MODEL, PREPROCESS, load, read_labels
 from mcuedit.cli._common import example, json_option, note, print_json, progress, stdout, working
 from mcuedit.cli._files import PATH
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.inspection import Runtimes
-from mcuedit.model import Model, parse
+from mcuedit.model.bundle import LABELS, MODEL, PREPROCESS, load, read_labels
+from mcuedit.model.tflite import Model, parse
 from mcuedit.quantization import Agreement, agree, quantize, read
 
 _FEW = 50  # samples, below which the ranges that they show are a guess

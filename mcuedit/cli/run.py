@@ -11,17 +11,18 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import base, board
+from mcuedit import board
 from mcuedit._util import atomic, resources
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli._common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, robot, runner
 from mcuedit.emulate.device import Int8Array, sequences
-from mcuedit.oracle import Tflm
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Tflm
 
 
 @click.command(
@@ -86,7 +87,7 @@ def command(
     code_total is the firmware without weights, labels, tables and adapters: those are model_bytes. ram is all that is
     taken: the arena, in which input and output lie, other data, and the peak stack.
     """
-    found = scaled(base.load(base_path), scales, "tflm" if emulator == "tflm" else runtime)
+    found = scaled(bundle.load(base_path), scales, "tflm" if emulator == "tflm" else runtime)
     loaded = [read_adapter(path, found) for path in adapters]
     tensors = _tensors(found, inputs, count_random, seed)
     if not prompts and tensors is None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from mcuedit import base
 from mcuedit._util.errors import McueditError
 from mcuedit.cli import _packages
 from mcuedit.cli._common import example, json_option, print_json, stdout
 from mcuedit.cli._files import PATH
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.model import bundle
 from mcuedit.package import Refused, open_package
 from mcuedit.release.probes import failing
 
@@ -30,7 +30,7 @@ def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, flo
     probes; with --floor the security counter.
     """
     data, keys = _packages.read(path), _packages.public_keys(key_paths)
-    of = base.load(base_path) if base_path is not None else None
+    of = bundle.load(base_path) if base_path is not None else None
     checked = ["form", "hash", "key", "signature"]
     checked += (["base"] if of else []) + (["counter"] if floor is not None else []) + (["adapter"] if of else [])
     try:

@@ -11,9 +11,9 @@ from typing import Any
 from mcuedit import __version__
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.codegen.names import base_names, comment
 from mcuedit.codegen.render import banner, render_text
+from mcuedit.model.bundle import Base
 
 # Kind of project -> templates of its own; {stem} and {project} are filled in.
 _FILES: Mapping[str, Mapping[str, str]] = {

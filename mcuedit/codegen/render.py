@@ -14,15 +14,15 @@ import numpy as np
 
 from mcuedit import __version__, package
 from mcuedit._util import resources
-from mcuedit.base import Base
-from mcuedit.carrier import carrier, carries
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.codegen.plan import Place, Plan, plan, projects
 from mcuedit.delta import Adapter
-from mcuedit.model import Model, Op
-from mcuedit.window import Window
+from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import Window
 
 if TYPE_CHECKING:
     import jinja2

@@ -8,9 +8,9 @@ those of CMSIS-NN with DSP and MVE. On the device `arena_used_bytes()` says what
 
 from __future__ import annotations
 
-from mcuedit.carrier import carrier, carries
 from mcuedit.codegen.memory import Block, allocate
-from mcuedit.model import Model, Op
+from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.tflite import Model, Op
 
 _ALIGN = 16  # of everything in TFLM's arena
 

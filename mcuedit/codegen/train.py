@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names
 from mcuedit.codegen.ops import lower
@@ -22,7 +20,9 @@ from mcuedit.learning import GateStatistics
 from mcuedit.learning.factors import FactorOptions, output_scale
 from mcuedit.learning.links import links
 from mcuedit.learning.plan import factors_width
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model
 
 _MOST_VALUES = 0xFFFF  # of mcuedit_train_factors.values and a link's n_in
 

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from mcuedit._util.errors import McueditError
 from mcuedit.edits.npz import quantized, read_npz
 from mcuedit.edits.wanted import ALL, FloatArray, Int8Array, IntArray, TensorSet, Wanted
-from mcuedit.model import Tensor
+from mcuedit.model.tflite import Tensor
 
 _HINT = "numpy.savez('edits.npz', x=inputs, y=class_numbers, keep=other_inputs)"
 _GOALS = ("y", "not_class", "target", "reproduce")

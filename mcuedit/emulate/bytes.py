@@ -16,7 +16,6 @@ import numpy as np
 from mcuedit import board as boards
 from mcuedit import tflm
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate import BOARD_EMULATORS, qemu, renode
@@ -25,7 +24,8 @@ from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_devi
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters as random_adapters
 from mcuedit.link import TooLarge
-from mcuedit.oracle import Oracle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle
 
 STACKS = (0, 1, 10)
 _CHUNK = 4096  # inputs between two signs of progress, and between Ctrl-C and the end

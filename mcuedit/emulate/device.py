@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import BuildResult
-from mcuedit.oracle import steps
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import steps
 
 Int8Array = npt.NDArray[np.int8]
 

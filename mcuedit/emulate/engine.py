@@ -17,12 +17,12 @@ import numpy as np
 
 from mcuedit import codegen
 from mcuedit._util import host, resources
-from mcuedit.base import Base
 from mcuedit.build import build_engine
 from mcuedit.codegen.literals import C_TYPES
 from mcuedit.codegen.ops import Lowered
 from mcuedit.emulate.device import Int8Array, check_inputs
-from mcuedit.model import Model, Op
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, Op
 
 _HEADERS = ("mcuedit.h", "engine.h")
 

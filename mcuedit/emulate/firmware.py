@@ -9,11 +9,11 @@ from pathlib import Path
 
 from mcuedit import codegen, tflm
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
 from mcuedit.delta import Adapter
 from mcuedit.link import render
+from mcuedit.model.bundle import Base
 
 RUNTIMES = ("bare", "tflm")
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.device import Int8Array, check_inputs
@@ -19,6 +18,7 @@ from mcuedit.emulate.session import Session
 from mcuedit.emulate.unicorn import NAME, UnicornSession
 from mcuedit.emulate.updatable import device_sources
 from mcuedit.learning import GateStatistics
+from mcuedit.model.bundle import Base
 
 
 class Keeper(Learner):

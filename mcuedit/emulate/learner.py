@@ -12,7 +12,6 @@ from typing import Self
 from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
 from mcuedit.codegen import TrainSetup
@@ -21,6 +20,7 @@ from mcuedit.emulate.device import Answer
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.virtual import READY
 from mcuedit.learning import GateStatistics
+from mcuedit.model.bundle import Base
 
 
 class Refused(McueditError):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from mcuedit.emulate import draws, draws_more
 from mcuedit.emulate.draws import Draw, Drawing, Ref
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 Int8Array = npt.NDArray[np.int8]
 

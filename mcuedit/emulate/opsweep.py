@@ -13,8 +13,8 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.oneop import KINDS, random_graph, random_inputs, random_model, random_net
-from mcuedit.model import Model, parse
-from mcuedit.oracle import Oracle, Tflm
+from mcuedit.model.oracle import Oracle, Tflm
+from mcuedit.model.tflite import Model, parse
 
 NETS, GRAPHS = "nets", "graphs"  # beside the kinds of ops
 ALL = (*KINDS, NETS, GRAPHS)

@@ -15,13 +15,13 @@ import numpy as np
 
 from mcuedit import tflm
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import build_plugin
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Int8Array, sequences
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.host import HostDevice, load_library
 from mcuedit.evaluation.outputs import answers, logits_tensor
+from mcuedit.model.bundle import Base
 
 _NONE = 0xFFFF  # MCUEDIT_TFLM_NONE
 _NEWER = b"N6tflite5micro12MicroContextE"  # typeinfo of MicroContext

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.runner import as_firmware, best_oracle
 from mcuedit.emulate.tflm import OracleDevice
+from mcuedit.model.bundle import Base
 
 ELF, VECTORS = "server.elf", "vectors.py"
 

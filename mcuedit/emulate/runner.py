@@ -15,16 +15,16 @@ from mcuedit import board as boards
 from mcuedit import tflm
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.delta import Adapter
 from mcuedit.emulate import TIMEOUT
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.link import Footprint
-from mcuedit.model import Model
-from mcuedit.ops.scales import matter
-from mcuedit.oracle import Oracle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle
+from mcuedit.model.scales import matter
+from mcuedit.model.tflite import Model
 
 DEFAULT_BOARDS = {"unicorn": "virt-m4", "qemu": "mps2-an386", "renode": "stm32f4_discovery"}
 EMULATORS = (*DEFAULT_BOARDS, "host", "tflm")
@@ -190,7 +190,7 @@ def open_device(
 
         return HostDevice(base, adapters)
     from mcuedit.emulate.tflm import OracleDevice
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     return OracleDevice(base, adapters, Tflm(base.model))
 
@@ -202,7 +202,7 @@ def best_oracle(model: Model) -> Oracle:
         McueditError: as `Tflm` or `Engine`.
     """
     if find_spec("tflite_micro") is not None and not matter(model):
-        from mcuedit.oracle import Tflm
+        from mcuedit.model.oracle import Tflm
 
         return Tflm(model)
     from mcuedit.emulate.engine import Engine

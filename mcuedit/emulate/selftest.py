@@ -10,13 +10,13 @@ from typing import Self
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate import open_session
 from mcuedit.emulate.device import Int8Array, check_active, check_inputs
 from mcuedit.emulate.firmware import build_app, mask_bytes
 from mcuedit.emulate.image import fill
+from mcuedit.model.bundle import Base
 
 _SECTION = ".selftest"  # firmware/apps/selftest.c
 _FLASH_KEPT = 96 * 1024  # of a board without memory of its own for vectors: code, constants and adapters

@@ -10,11 +10,11 @@ import numpy as np
 from mcuedit import board as boards
 from mcuedit import codegen
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.virtual import VirtualDevice
-from mcuedit.model import Model, Op
-from mcuedit.window import window
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 # The one emulator that counts for each core; M55 with MVE is known to QEMU alone.
 BOARDS = ("virt-m0", "virt-m3", "virt-m4", "virt-m7", "virt-m33", "mps3-an547")

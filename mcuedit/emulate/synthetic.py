@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from mcuedit.carrier import carrier, carries
 from mcuedit.delta import Adapter, Delta, check
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.tflite import Model
 
 _MULTIPLIERS = (1 << 30, (1 << 31) - 1)
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build, build_process
 from mcuedit.codegen import TrainSetup
@@ -19,6 +18,7 @@ from mcuedit.keys import PublicKey, c_header
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.plan import gate_workspace
 from mcuedit.link import render
+from mcuedit.model.bundle import Base
 
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"
 _CHECKPOINT_HEADER, _SLOTS_LEFT = 32, 2

@@ -14,7 +14,6 @@ import numpy as np
 from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import Board
 from mcuedit.build import BuildResult
 from mcuedit.codegen import Stage
@@ -23,6 +22,7 @@ from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect
+from mcuedit.model.bundle import Base
 
 READY = "mcuedit ready"
 TEXT_MAX = 255  # firmware/apps/server.c

@@ -11,7 +11,7 @@ import numpy as np
 from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, bag_of_words
 from mcuedit.evaluation.metrics import Measure
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
 
 
 @dataclass(frozen=True)

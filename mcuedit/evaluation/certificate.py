@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuedit.delta import Delta
 from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 
 @dataclass(frozen=True)

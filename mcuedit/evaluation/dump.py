@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuedit.evaluation.metrics import ROLES, Probe
 from mcuedit.evaluation.outputs import Trace, logits_tensor, with_deltas
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
 
 
 def dump(reader: Reader, probes: Sequence[Probe], keep: Sequence[str]) -> bytes:

@@ -13,7 +13,7 @@ from mcuedit.delta import Delta
 from mcuedit.edits import Edit, KeepSet
 from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, with_deltas
 from mcuedit.evaluation.questions import Questions
-from mcuedit.oracle import Inputs, Reader
+from mcuedit.model.oracle import Inputs, Reader
 
 BoolArray = npt.NDArray[np.bool_]
 UNEDITED = ("neighbourhood", "unrelated", "same_subject")

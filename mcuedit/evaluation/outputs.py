@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import ops
-from mcuedit.carrier import Carrier, carrier
 from mcuedit.delta import Adapter, Delta, add
-from mcuedit.fixedpoint import dot, mbqm
-from mcuedit.model import INT8, Model, Op
-from mcuedit.oracle import Oracle
+from mcuedit.model import ops
+from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.fixedpoint import dot, mbqm
+from mcuedit.model.oracle import Oracle
+from mcuedit.model.tflite import INT8, Model, Op
 
 Int8Array = npt.NDArray[np.int8]
 

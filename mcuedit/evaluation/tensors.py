@@ -13,8 +13,8 @@ from mcuedit.delta import Delta
 from mcuedit.edits import TensorSet, Wanted
 from mcuedit.edits.wanted import ALL, FloatArray, Int8Array
 from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
-from mcuedit.model import Tensor
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
+from mcuedit.model.tflite import Tensor
 
 BoolArray = npt.NDArray[np.bool_]
 CHUNK = 256  # inputs looked at together, which bounds memory

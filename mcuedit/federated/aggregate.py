@@ -21,7 +21,7 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.federated.factored import mean_of_products
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 SHARED, FACTORED, JOINED = "shared", "factored", "joined"
 HOW = ("auto", SHARED, FACTORED, JOINED)

@@ -16,7 +16,7 @@ from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated.devices import Devices
 from mcuedit.federated.simulate import Int8Array, Outcome, Rounds, clients, simulate
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
 from mcuedit.training.frozen import shared_delta
 from mcuedit.training.gate import whitening
 

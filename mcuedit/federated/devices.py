@@ -15,13 +15,13 @@ import numpy.typing as npt
 from mcuedit import board as boards
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect
 from mcuedit.emulate.virtual import READY
 from mcuedit.federated.simulate import Example, Part
+from mcuedit.model.bundle import Base
 
 Int64Array = npt.NDArray[np.int64]
 

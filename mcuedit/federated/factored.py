@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.fixedpoint import quantize_multiplier
+from mcuedit.model.fixedpoint import quantize_multiplier
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.carrier import carrier
 from mcuedit.delta import D_MAX, Delta
-from mcuedit.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.learning.gate import fold, limit
 from mcuedit.learning.links import links, target, unclamped
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.tflite import Model
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]

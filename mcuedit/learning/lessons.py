@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.learning.gate import GateTrainer
 from mcuedit.learning.statistics import GateStatistics, gate_statistics
-from mcuedit.oracle import Reader
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
 from mcuedit.training import Options, place
 from mcuedit.training.placement import pairs
 

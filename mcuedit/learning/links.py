@@ -12,16 +12,16 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import carrier, carries
 from mcuedit.evaluation.outputs import logits_tensor
-from mcuedit.model import Model, Op
-from mcuedit.ops import linear
-from mcuedit.ops.common import limits
-from mcuedit.ops.conv import dense
-from mcuedit.ops.table import Table
-from mcuedit.window import window
+from mcuedit.model import ops
+from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.ops import linear
+from mcuedit.model.ops.common import limits
+from mcuedit.model.ops.conv import dense
+from mcuedit.model.ops.table import Table
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]

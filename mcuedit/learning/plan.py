@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuedit.carrier import Carrier, carrier
 from mcuedit.learning.gate import GateTrainer
 from mcuedit.learning.statistics import GateStatistics
-from mcuedit.model import Model
+from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.tflite import Model
 
 STATE = 60  # bytes of mcuedit_train_state
 

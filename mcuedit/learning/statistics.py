@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fixedpoint import quantize_multiplier
+from mcuedit.model.fixedpoint import quantize_multiplier
 
 Int8Array = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]

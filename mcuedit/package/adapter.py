@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta, check_adapter, other_base
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 MAGIC = b"MCE\x01"
 HEADER = struct.Struct("<4sHH8sI")

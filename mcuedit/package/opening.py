@@ -12,7 +12,7 @@ from typing import Any
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.keys import PublicKey
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 from mcuedit.package import adapter as device
 from mcuedit.package import container as c
 from mcuedit.package import probe

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.edits.npz import quantized
-from mcuedit.model import Model
-from mcuedit.oracle import Oracle, Progress
+from mcuedit.model.oracle import Oracle, Progress
+from mcuedit.model.tflite import Model
 
 _CHUNK = 64  # samples between two steps of the bar
 

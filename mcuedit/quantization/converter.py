@@ -8,8 +8,8 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import features
 from mcuedit._util.errors import McueditError
+from mcuedit.model import text as features
 from mcuedit.quantization.network import Network, tensorflow
 
 # How the converter names ops that it has no kernel for, or none in int8.

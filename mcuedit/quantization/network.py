@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import model
 from mcuedit._util.errors import McueditError
 from mcuedit._util.extras import needed
+from mcuedit.model import tflite
 
 _KERAS = (".keras", ".h5", ".hdf5")
 _WAYS_OUT = {  # formats of others that people have
@@ -107,7 +107,7 @@ def from_keras(network: Any, shape: tuple[int, ...], name: str = "network") -> N
 
 def _refused_tflite(path: Path) -> McueditError:
     try:
-        model.load(path)
+        tflite.load(path)
     except McueditError as error:
         kind = next((kind for kind in ("dynamic-range", "float") if f"a {kind} model" in error.message), None)
         if kind is None:

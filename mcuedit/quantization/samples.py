@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import features
 from mcuedit._util.errors import McueditError
 from mcuedit.edits import load_keep
 from mcuedit.edits.npz import read_npz
+from mcuedit.model import text
 
 _HINT = "np.savez('samples.npz', x=x), x float32[n, *input] as the network was trained on"
 
@@ -30,7 +30,7 @@ def read(path: Path, width: int | None = None) -> npt.NDArray[np.float32]:
     """
     if path.suffix != ".npz" and width is not None:
         _require_power_of_two(width)
-        return _real(features.encode(load_keep(path).prompts, width))
+        return _real(text.encode(load_keep(path).prompts, width))
     arrays = read_npz(path, _HINT)
     x = arrays.get("x", next(iter(arrays.values())) if len(arrays) == 1 else None)
     if x is None:
@@ -46,16 +46,16 @@ def read(path: Path, width: int | None = None) -> npt.NDArray[np.float32]:
     if not np.isfinite(x).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
         raise McueditError(f"{path}: x[{', '.join(map(str, at))}] is {x[at]}", "give finite values")
-    if width is not None and np.abs(x).max() > 128 * features.SCALE:
+    if width is not None and np.abs(x).max() > 128 * text.SCALE:
         raise McueditError(
             f"{path}: text features lie from -8 to 7.9375, x reaches {float(np.abs(x).max()):.6g}",
-            "train on mcuedit.features.encode(prompts, N) times 1/16, or put a Rescaling(16) layer first",
+            "train on mcuedit.model.text.encode(prompts, N) times 1/16, or put a Rescaling(16) layer first",
         )
     return x.astype(np.float32)
 
 
 def _real(x: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-    return x.astype(np.float32) * np.float32(features.SCALE)
+    return x.astype(np.float32) * np.float32(text.SCALE)
 
 
 def _require_power_of_two(width: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter
 from mcuedit.merged import merge, weights_of
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 from mcuedit.package import encode
 
 

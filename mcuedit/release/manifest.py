@@ -11,7 +11,7 @@ from typing import Any
 
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 from mcuedit.package import encode
 
 FORMAT = 1

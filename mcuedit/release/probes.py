@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import Edit, TensorSet
 from mcuedit.evaluation.outputs import answers, is_tie, logits_tensor, trace, with_deltas
-from mcuedit.oracle import Oracle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle
 from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
 
 Int8Array = npt.NDArray[np.int8]

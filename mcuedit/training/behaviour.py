@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.delta import D_MAX, Delta
-from mcuedit.fixedpoint import quantize_multiplier
+from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate
 from mcuedit.training.site import Site, Table

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.evaluation.metrics import Measure
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
 from mcuedit.training.maker import Progress
 from mcuedit.training.options import Options
 from mcuedit.training.train import Trained, train

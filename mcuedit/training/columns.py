@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from mcuedit.delta import Delta
 from mcuedit.edits.wanted import ALL
-from mcuedit.fixedpoint import quantize_multiplier
+from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.detectors import Detectors
 from mcuedit.training.site import Site
 

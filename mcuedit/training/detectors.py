@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.carrier import Carrier
-from mcuedit.fixedpoint import dot
+from mcuedit.model.adaptable import Carrier
+from mcuedit.model.fixedpoint import dot
 from mcuedit.training import gate
 from mcuedit.training.work import Work
 

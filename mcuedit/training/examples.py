@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.edits import EditSet, KeepSet
-from mcuedit.oracle import Inputs
+from mcuedit.model.oracle import Inputs
 from mcuedit.training.noise import blended, embellished, reworded
 
 IntArray = npt.NDArray[np.int64]

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import carrier
 from mcuedit.delta import Delta, add
-from mcuedit.fixedpoint import quantize_multiplier
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.tflite import Model
 
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.carrier import carrier
 from mcuedit.delta import Delta
 from mcuedit.evaluation.outputs import Trace, logits_tensor
-from mcuedit.fixedpoint import dot, quantize_multiplier
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.fixedpoint import dot, quantize_multiplier
+from mcuedit.model.tflite import Model
 from mcuedit.training import gate
 from mcuedit.training.examples import Examples
 from mcuedit.training.placement import Candidate

@@ -15,7 +15,7 @@ from mcuedit.edits import Wanted
 from mcuedit.edits.wanted import ALL
 from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.evaluation.tensors import REACHED, reached
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]

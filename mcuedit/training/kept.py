@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.delta import D_MAX, Delta
-from mcuedit.fixedpoint import mbqm
+from mcuedit.model.fixedpoint import mbqm
 from mcuedit.training.frozen import MARGIN, Int8Array, Int64Array, places
 
 

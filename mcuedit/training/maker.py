@@ -14,8 +14,8 @@ from mcuedit.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Wanted
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.outputs import Trace, logits_tensor, with_deltas
-from mcuedit.model import Model
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
+from mcuedit.model.tflite import Model
 from mcuedit.training import behaviour, gated, placement
 from mcuedit.training.examples import Examples
 from mcuedit.training.goals import Goals

@@ -15,8 +15,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.edits import EditSet, KeepSet, TensorSet, Wanted, check_edits, check_keep, resolve_answers
 from mcuedit.evaluation.outputs import Trace, logits_tensor
 from mcuedit.merged import Patch
-from mcuedit.model import Model
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
+from mcuedit.model.tflite import Model
 from mcuedit.training import examples, merging
 from mcuedit.training.goals import Goals
 from mcuedit.training.maker import Progress

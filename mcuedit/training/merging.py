@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.merged import shifted, weights_of
-from mcuedit.ops import operator
+from mcuedit.model.ops import operator
 from mcuedit.training.behaviour import directions
 from mcuedit.training.site import Site, Table
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import Carrier, carrier
 from mcuedit.evaluation.outputs import logits_tensor
-from mcuedit.model import Model
+from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.tflite import Model
 from mcuedit.training import places
 
 AUTO = "auto"

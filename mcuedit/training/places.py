@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import carrier
 from mcuedit.evaluation.outputs import logits_tensor
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.tflite import Model
 from mcuedit.training.push import Suffix
 
 

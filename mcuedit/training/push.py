@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import Carrier
-from mcuedit.model import Model, Op
-from mcuedit.ops import FloatArray, Int8Array
+from mcuedit.model import ops
+from mcuedit.model.adaptable import Carrier
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.tflite import Model, Op
 
 IntArray = npt.NDArray[np.int64]
 

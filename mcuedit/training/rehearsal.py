@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
-from mcuedit.fixedpoint import dot
-from mcuedit.oracle import Reader
+from mcuedit.model.fixedpoint import dot
+from mcuedit.model.oracle import Reader
 from mcuedit.training import examples, gated
 from mcuedit.training.noise import reworded
 from mcuedit.training.placement import Candidate

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.carrier import Carrier, carrier
 from mcuedit.delta import D_MAX, Delta, add
 from mcuedit.evaluation.outputs import Trace
-from mcuedit.model import Model
-from mcuedit.ops.common import unclamped
+from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.ops.common import unclamped
+from mcuedit.model.tflite import Model
 from mcuedit.training.detectors import Tapped
 from mcuedit.training.goals import Goals, Judged
 from mcuedit.training.push import Suffix

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mcuedit.delta import Delta
 from mcuedit.edits import TensorSet
 from mcuedit.evaluation.outputs import Trace, answers, flow, with_deltas
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
 from mcuedit.training.goals import Goals, end_tensor
 from mcuedit.training.noise import jittered
 from mcuedit.training.site import Table

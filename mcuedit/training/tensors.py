@@ -15,8 +15,8 @@ from mcuedit.evaluation.acting import Acting
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.outputs import Trace
 from mcuedit.evaluation.tensors import MeasureTensors
-from mcuedit.model import Model
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
+from mcuedit.model.tflite import Model
 from mcuedit.training.maker import Progress
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate

@@ -16,8 +16,8 @@ from mcuedit.edits import Edit, EditSet, KeepSet, already_given, check_edits, ch
 from mcuedit.evaluation.acting import Acting, act, given
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.outputs import Trace, flow
-from mcuedit.model import Model
-from mcuedit.oracle import Reader
+from mcuedit.model.oracle import Reader
+from mcuedit.model.tflite import Model
 from mcuedit.training import examples, placement
 from mcuedit.training.maker import Made, Maker, Progress
 from mcuedit.training.options import Options

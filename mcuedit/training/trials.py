@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.carrier import carrier
 from mcuedit.delta import Delta
 from mcuedit.evaluation.outputs import Trace, with_deltas
+from mcuedit.model.adaptable import carrier
 from mcuedit.training import columns
 from mcuedit.training.behaviour import Fit
 from mcuedit.training.detectors import FALSE, PLACES, Detectors, Task, detect

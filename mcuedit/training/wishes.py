@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.edits import Edit, EditSet
+from mcuedit.model.bundle import Base
 
 
 def refuse_one_input(base: Base, edits: EditSet, classes: Sequence[int]) -> None:

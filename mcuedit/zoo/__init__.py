@@ -78,14 +78,14 @@ def draw_edits(name: str, count: int, seed: int) -> tuple[str, str]:
     Returns:
         (lines of edits, lines of the keep set), JSONL
     """
-    from mcuedit import base
     from mcuedit.edits import load_facts
+    from mcuedit.model import bundle
     from mcuedit.zoo.draw import draw
 
     source = folder(name)
     facts = load_facts(source / "facts.jsonl").edits
     changes = json.loads((source / "old_world.json").read_text(encoding="utf-8"))
-    edits, keep = draw(facts, base.load(source).labels or (), changes, count, seed)
+    edits, keep = draw(facts, bundle.load(source).labels or (), changes, count, seed)
     kept = [{"subject": f.subject, "relation": f.relation, "prompts": f.prompts, "answer": f.target_new} for f in keep]
     return _lines(e.to_dict() for e in edits), _lines(kept)
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import base as bases
 from mcuedit._util.errors import McueditError
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.outputs import answers, logits_tensor
+from mcuedit.model import bundle as bases
 from mcuedit.zoo import digits_data
 
 Arrays = dict[str, npt.NDArray[Any]]

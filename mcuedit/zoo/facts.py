@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.features import SCALE, encode
+from mcuedit.model.text import SCALE, encode
 from mcuedit.quantization import converter
 from mcuedit.quantization.network import from_keras
 from mcuedit.zoo import facts_data

@@ -10,8 +10,8 @@ from helpers import tiny
 from helpers.native import Native, sanitizing
 
 from mcuedit import toolchain
-from mcuedit.base import Base
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 
 LABELS = ("ant", 'b"ee', "c\\at", "dé", "e?", "fly", "gnu")
 

@@ -14,8 +14,8 @@ from helpers.deltas import adapter, delta
 from helpers.native import Native
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import decode, encode
 

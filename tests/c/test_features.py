@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.native import Native
 
-from mcuedit.features import text_features
+from mcuedit.model.text import text_features
 
 PROMPTS = [
     "",

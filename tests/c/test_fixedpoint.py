@@ -10,7 +10,7 @@ import pytest
 from helpers.deltas import pack
 from helpers.native import Native
 
-from mcuedit.fixedpoint import mbqm
+from mcuedit.model.fixedpoint import mbqm
 
 EDGES = [-(1 << 31) + 1, -(1 << 30) - 1, -(1 << 30), -3, -2, -1, 0, 1, 2, 3, (1 << 30), (1 << 31) - 1]
 MULTIPLIERS = [0, 1 << 30, (1 << 30) + 1, (1 << 31) - 1]

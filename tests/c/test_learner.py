@@ -16,8 +16,8 @@ from helpers.store_device import BEFORE, PREFIX, SUFFIX, Device
 
 from mcuedit import codegen
 from mcuedit._util import resources
-from mcuedit.base import Base
 from mcuedit.codegen import TrainSetup
+from mcuedit.model.bundle import Base
 
 HERE = Path(__file__).parent
 N, CLASSES, WANTED = 8, 6, 5  # of packages.model(): width of the tap, logits

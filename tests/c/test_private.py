@@ -17,7 +17,7 @@ from helpers.tiny import classifier
 
 from mcuedit import privacy
 from mcuedit.delta import Adapter, Delta
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 from mcuedit.package import encode
 from mcuedit.training.frozen import Masters
 from mcuedit.training.private import FASTEST, Examples, clipped_sum

@@ -15,8 +15,8 @@ from helpers.graphs import graphs_of_all_kinds
 from helpers.native import SANITIZERS, core_sources, includes, link
 
 from mcuedit import codegen, toolchain
-from mcuedit.base import Base
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 
 PROGRAM = Path(__file__).with_name("sanitized.c")
 OPS_PROGRAM = Path(__file__).with_name("sanitized_ops.c")

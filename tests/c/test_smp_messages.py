@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smp import error, image_management, os_management
 
-from mcuedit.base import Base
+from mcuedit.model.bundle import Base
 
 STATUS, ACTIVATE, CONFIRM, ROLLBACK, ARMS, LOG, SLOT, RUN = 0, 1, 2, 3, 4, 5, 6, 8
 USER, IMAGE = 64, 1

@@ -12,9 +12,9 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.native import Native, reference
 
-from mcuedit.base import Base
 from mcuedit.delta import Adapter
-from mcuedit.model import Model, parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import encode
 

@@ -14,16 +14,16 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.tflm_here import needs_runtime
 
-from mcuedit import base as bases
 from mcuedit import codegen, tflm, toolchain
 from mcuedit._util import resources
-from mcuedit.base import Base
 from mcuedit.delta import Adapter
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.plugin import PluginDevice
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.model import parse
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 
 DATA = Path(__file__).resolve().parents[2] / "mcuedit" / "zoo" / "data"
 

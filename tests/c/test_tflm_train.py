@@ -13,17 +13,17 @@ from helpers.native import WARNINGS, Native, link, reference
 from helpers.tflm_here import needs_runtime
 from helpers.trainer import MORE, FactorsInC, Trainer
 
-from mcuedit import base as bases
 from mcuedit import emission
 from mcuedit._util.atomic import write_folder
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup, TrainSetup
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.plugin import PluginDevice
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.learning.factors import FactorOptions
-from mcuedit.model import Model, parse
+from mcuedit.model import bundle as bases
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, parse
 from mcuedit.zoo import digits_data
 
 TAP, TARGET, WANTED = 1, 2, 3

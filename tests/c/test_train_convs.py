@@ -10,9 +10,9 @@ import pytest
 from helpers.chains import images, inputs_of, nets, twin_of
 from helpers.trainer import MORE, FactorsInC
 
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.learning.factors import FactorOptions
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
 
 STEPS = 500
 

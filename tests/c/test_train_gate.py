@@ -12,9 +12,9 @@ from helpers import tiny, trainer
 from helpers.native import Native
 from helpers.trainer import MORE, Trainer
 
-from mcuedit.base import Base
 from mcuedit.learning import GateTrainer
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 from mcuedit.package import decode
 
 CLASSES = 10

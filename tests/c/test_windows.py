@@ -13,10 +13,10 @@ from helpers.convs import Conv, any_conv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.carrier import carrier
 from mcuedit.delta import add
-from mcuedit.model import parse
-from mcuedit.window import window
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.tflite import parse
+from mcuedit.model.windows import window
 
 CASES = {
     "3x3 SAME": Conv(),

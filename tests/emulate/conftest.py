@@ -12,9 +12,9 @@ from helpers import packages
 from helpers.virtual import BuildEcho
 
 from mcuedit import board
-from mcuedit.base import Base
 from mcuedit.build import BuildResult, build
 from mcuedit.emulate.updatable import build_program
+from mcuedit.model.bundle import Base
 
 
 @pytest.fixture(scope="session")

@@ -14,17 +14,18 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.virtual import UNICORN_BOARDS, needs_qemu
 
-from mcuedit import base as bases
-from mcuedit import board, model, toolchain
-from mcuedit.base import Base
+from mcuedit import board, toolchain
 from mcuedit.build import build
-from mcuedit.carrier import carrier, carries
 from mcuedit.delta import Adapter, Delta
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Counts
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.synthetic import adapters
+from mcuedit.model import bundle as bases
+from mcuedit.model import tflite
+from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.bundle import Base
 
 GCC = toolchain.gcc()
 MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"
@@ -135,7 +136,7 @@ CORES = [
 @pytest.mark.parametrize(("emulator", "name", "bar"), CORES)
 def test_fully_connected(emulator: str, name: str, bar: int) -> None:
     for widths, bars in FULLY_CONNECTED.items():
-        net = Base("net", model.parse(tiny.classifier(widths, softmax=False), "net"))
+        net = Base("net", tflite.parse(tiny.classifier(widths, softmax=False), "net"))
         assert total(net, emulator, name) <= bars[bar], widths
 
 

@@ -13,13 +13,14 @@ from elftools.elf.elffile import ELFFile
 from helpers import tiny
 from helpers.virtual import needs_gcc
 
-from mcuedit import board, model, objects, toolchain
+from mcuedit import board, objects, toolchain
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import build, build_host
 from mcuedit.emulate.firmware import sources
 from mcuedit.link import TooLarge, _single_precision, footprint, taken
-from mcuedit.model import Model
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model
 
 MAIN = {"main.c": "int main(void);\nint main(void)\n{\n    return 0;\n}\n"}
 
@@ -84,7 +85,7 @@ def test_too_large_for_the_board(tmp_path: Path, compiler: str, kind: str, memor
 def test_builds_of_two_bases_do_not_mix(tmp_path: Path, compiler: str) -> None:
     """zig's cache once took the objects of the first base for the second one: both have the same relative paths."""
     for width in (16, 64, 32):
-        files = sources(Base("any", model.parse(tiny.classifier((width, 4)), "any")))
+        files = sources(Base("any", tflite.parse(tiny.classifier((width, 4)), "any")))
         built = build(board.load("virt-m4"), files, "server", tmp_path / str(width), toolchain=compiler)
         with built.elf.open("rb") as file:
             symbols = ELFFile(file).get_section_by_name(".symtab")

@@ -14,10 +14,8 @@ from elftools.elf.elffile import ELFFile
 from helpers import tiny
 from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
-from mcuedit import base as bases
-from mcuedit import board, model
+from mcuedit import board
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import build
 from mcuedit.emulate import Crash, qemu, runner
 from mcuedit.emulate import bytes as sweep
@@ -27,7 +25,10 @@ from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.image import fill
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.oracle import Oracle
+from mcuedit.model import bundle as bases
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle
 
 INPUTS = 50
 WORDS = "what is the|capital of|currency in|chad|peru|malta|fiji|spoken|continent|burundi".split("|")
@@ -53,7 +54,7 @@ def inputs(base: Base) -> Int8Array:
 
 @pytest.fixture(scope="module")
 def small() -> Base:
-    return Base("small", model.parse(tiny.classifier(), "small"))
+    return Base("small", tflite.parse(tiny.classifier(), "small"))
 
 
 @pytest.fixture

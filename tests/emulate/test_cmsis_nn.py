@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from helpers.virtual import needs_gcc, needs_qemu
 
-from mcuedit import board, cmsis_nn, model
+from mcuedit import board, cmsis_nn
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import build
 from mcuedit.emulate import runner
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.oneop import random_inputs, random_model
-from mcuedit.oracle import Tflm
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Tflm
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 
@@ -33,7 +34,7 @@ needs_cmsis_nn = pytest.mark.skipif(not os.environ.get(cmsis_nn.ROOT), reason=f"
 def test_same_bytes(kind: str, emulator: str, name: str) -> None:
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        net = model.parse(random_model(kind, rng), kind)
+        net = tflite.parse(random_model(kind, rng), kind)
         x = random_inputs(net, rng, 10)
         want = Tflm(net).activations(x, net.outputs)[net.outputs[0]]
         got = runner.run(Base("net", net), emulator=emulator, board=name, inputs=x, toolchain="gcc").outputs
@@ -43,7 +44,7 @@ def test_same_bytes(kind: str, emulator: str, name: str) -> None:
 @needs_cmsis_nn
 @needs_gcc
 def test_its_kernels_are_linked(tmp_path: Path) -> None:
-    net = model.parse(random_model("CONV_2D", np.random.default_rng(0)), "net")
+    net = tflite.parse(random_model("CONV_2D", np.random.default_rng(0)), "net")
     built = build(board.load("virt-m4"), sources(Base("net", net)), "server", tmp_path, toolchain="gcc")
     assert b"arm_convolve_wrapper_s8" in built.elf.read_bytes()
 

@@ -17,11 +17,11 @@ from smp.header import OP, Header
 
 from mcuedit import board
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.updatable import build_device, device_sources
+from mcuedit.model.bundle import Base
 
 BOARD = "virt-m4"
 STATUS, ACTIVATE, ARMS, USER = 0, 1, 4, 64

@@ -15,12 +15,12 @@ from helpers.linked import WRITE, Linked, digest
 from helpers.virtual import needs_qemu
 
 from mcuedit import board, toolchain
-from mcuedit.base import Base
 from mcuedit.build import BuildResult
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.unicorn import UnicornSession
 from mcuedit.emulate.updatable import build_device
+from mcuedit.model.bundle import Base
 from mcuedit.transport import Device, upload
 
 FIX, OTHER = (packages.package(name=name, seed=i, counter=i) for i, name in enumerate(("fix", "other"), 1))

@@ -11,17 +11,17 @@ import pytest
 from helpers import tiny
 from helpers.virtual import needs_qemu
 
-from mcuedit import base as bases
-from mcuedit import model
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.oracle import Oracle
+from mcuedit.model import bundle as bases
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle
 
 PROMPTS = ("what is the capital of burundi?", "Which currency does CROATIA use", "", "é\r\nñ ?!", 255 * "x")
 INPUTS = 50
@@ -87,9 +87,9 @@ def test_labels_of_an_adapter(base: Base, emulator: str) -> None:
 
 def test_host_engine_is_tflm(base: Base, inputs: Int8Array) -> None:
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
-    for loaded in (base.model, model.parse(tiny.classifier((16, 9, 8, 7), reshape=True), "reshaped")):
+    for loaded in (base.model, tflite.parse(tiny.classifier((16, 9, 8, 7), reshape=True), "reshaped")):
         x = inputs if loaded is base.model else np.random.default_rng(0).integers(-128, 128, (20, 1, 16), np.int8)
         tensors = list(dict.fromkeys(t for op in loaded.ops for t in (op.inputs[0], op.outputs[0])))
         ours, theirs = Engine(loaded).activations(x, tensors), Tflm(loaded).activations(x, tensors)
@@ -149,7 +149,7 @@ def test_both_emulators_count_alike(base: Base, inputs: Int8Array, qemu: str, un
 
 
 def test_wrong_arguments(base: Base, inputs: Int8Array) -> None:
-    lone = Base("lone", model.parse(tiny.classifier(), "lone"))
+    lone = Base("lone", tflite.parse(tiny.classifier(), "lone"))
     with pytest.raises(McueditError, match="no emulator 'gem5'"):
         runner.open_device(base, emulator="gem5")
     with pytest.raises(McueditError, match="host has no boards"):

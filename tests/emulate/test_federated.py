@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from helpers.private_case import xorshift
 
-from mcuedit import base as bases
 from mcuedit import board, privacy, protocol, zoo
 from mcuedit.delta import Adapter
 from mcuedit.edits import load_edits, load_facts, load_keep
@@ -19,6 +18,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, bench
+from mcuedit.model import bundle as bases
 from mcuedit.training.frozen import gradient, listen, shared_delta
 from mcuedit.zoo import facts_data
 

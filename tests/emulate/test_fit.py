@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
 
-from mcuedit import base as bases
 from mcuedit import board, zoo
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.board import BASES, Board
 from mcuedit.delta import Adapter
 from mcuedit.emulate import open_session, renode, robot
@@ -28,6 +26,8 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.emulate.tflm import OracleDevice
 from mcuedit.link import TooLarge, taken
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
 
 OWNED = [name for name in board.names() if board.load(name).flashing]
 SHARED = {"kws": "kws_ref_model.tflite", "ad01": "ad01_int8.tflite"}

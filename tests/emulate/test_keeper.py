@@ -15,10 +15,8 @@ from helpers.kazakhstan import NEW, OLD, SETUP
 from helpers.linked import OWN, WRITE, Linked
 from helpers.linked import Refused as LinkRefused
 
-from mcuedit import base as bases
 from mcuedit import board, protocol
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.flash import Cut
 from mcuedit.emulate.keeper import Keeper
@@ -26,7 +24,9 @@ from mcuedit.emulate.learner import Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.lessons import Lesson
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
 
 PIECE = 150_000  # multiply-accumulates: some steps
 TELL, RUN = 7, 8

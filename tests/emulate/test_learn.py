@@ -10,14 +10,14 @@ import pytest
 from helpers import kazakhstan
 from helpers.kazakhstan import SETUP
 
-from mcuedit import base as bases
 from mcuedit import board, package, protocol
-from mcuedit.base import Base
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import GateStatistics, lessons
 from mcuedit.learning.lessons import Lesson
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
 
 
 @pytest.fixture(scope="module")

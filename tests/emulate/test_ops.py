@@ -8,18 +8,18 @@ import pytest
 from helpers.graphs import graphs_of_all_kinds
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.oneop import random_inputs
-from mcuedit.model import Model
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 
 
 @pytest.mark.parametrize(("emulator", "board"), [("host", None), ("unicorn", "virt-m4"), ("unicorn", "virt-m0")])
 def test_same_bytes_as_tflm(emulator: str, board: str | None) -> None:
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     for model in graphs_of_all_kinds():
         x = random_inputs(model, np.random.default_rng(0), 12)

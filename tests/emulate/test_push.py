@@ -12,10 +12,10 @@ import pytest
 from helpers import packages
 
 from mcuedit import board, cli
-from mcuedit.base import Base
 from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.updatable import build_device
+from mcuedit.model.bundle import Base
 from mcuedit.transport import Device
 
 QUICK = ("--timeout", "1", "--tries", "4")

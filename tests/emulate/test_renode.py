@@ -13,14 +13,15 @@ import pytest
 from helpers import fake_renode, tiny
 from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
 
-from mcuedit import base as bases
-from mcuedit import board, model
+from mcuedit import board
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli import doctor
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, renode, runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.renode import RenodeSession
+from mcuedit.model import bundle as bases
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
 
 BOARD = "stm32f4_discovery"
 
@@ -263,7 +264,7 @@ def test_program_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("name", RENODE_BOARDS)
 def test_real_inference(name: str) -> None:
     """The kernels of each core, MVE's among them, which an echo is not."""
-    base = Base("tiny", model.parse(tiny.classifier((64, 32), softmax=False), "tiny"))
+    base = Base("tiny", tflite.parse(tiny.classifier((64, 32), softmax=False), "tiny"))
     x = random_inputs(base, 3, 0)
     try:
         result = runner.run(base, (), emulator="renode", board=name, inputs=x)

@@ -15,11 +15,11 @@ from helpers.virtual import needs_renode
 
 from mcuedit import board
 from mcuedit._util import resources
-from mcuedit.base import Base
 from mcuedit.emulate import renode
 from mcuedit.emulate.renode_log import Log
 from mcuedit.emulate.renode_monitor import Monitor, print_command
 from mcuedit.emulate.updatable import build_device
+from mcuedit.model.bundle import Base
 from mcuedit.transport import Device, Refused, upload
 
 # Renode has the flash controllers of the first, or boards/ brings it; of the others none, or another's (README.md).

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import board, model
-from mcuedit.base import Base
+from mcuedit import board
 from mcuedit.build import build
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.synthetic import adapters
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
 
 WIDTH = 16
 
@@ -24,7 +25,7 @@ WIDTH = 16
 @pytest.fixture(scope="module")
 def base() -> Base:
     labels = ("ant", "bee", "cat", "dog", "eel", "fly")
-    return Base("tiny", model.parse(tiny.classifier((WIDTH, 8, 6), in_zero=0), "tiny"), labels, WIDTH)
+    return Base("tiny", tflite.parse(tiny.classifier((WIDTH, 8, 6), in_zero=0), "tiny"), labels, WIDTH)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_refused_base(base: Base, tmp_path: Path) -> None:
 
 
 def test_base_without_text(tmp_path: Path) -> None:
-    lone = Base("lone", model.parse(tiny.classifier((WIDTH, 8, 6)), "lone"))
+    lone = Base("lone", tflite.parse(tiny.classifier((WIDTH, 8, 6)), "lone"))
     elf = build(board.load("virt-m0"), sources(lone), "server", tmp_path).elf
     with open_session("unicorn", board.load("virt-m0"), elf, timeout=5.0) as device:
         assert device.read_line() == "mcuedit ready"

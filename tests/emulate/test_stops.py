@@ -14,9 +14,7 @@ import pytest
 from helpers import tiny
 from helpers.virtual import BuildEcho
 
-from mcuedit import base as bases
-from mcuedit import board, model
-from mcuedit.base import Base
+from mcuedit import board
 from mcuedit.board import Board
 from mcuedit.build import build
 from mcuedit.emulate import Fault, Timeout
@@ -24,6 +22,9 @@ from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.unicorn import UnicornSession
 from mcuedit.emulate.virtual import VirtualDevice
+from mcuedit.model import bundle as bases
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
 
 RUNS = 1000
 
@@ -41,7 +42,7 @@ def facts_base(facts: Path) -> Base:
 @pytest.fixture(scope="module")
 def server(m4: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With probes: its `ticks` are instructions."""
-    base = Base("tiny", model.parse(tiny.classifier((16, 8, 6)), "tiny"))
+    base = Base("tiny", tflite.parse(tiny.classifier((16, 8, 6)), "tiny"))
     defines = ("MCUEDIT_PROBE", "PORT_PROBES=16")
     return build(m4, sources(base), "server", tmp_path_factory.mktemp("server"), defines=defines).elf
 

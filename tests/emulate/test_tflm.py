@@ -15,17 +15,17 @@ from helpers.deltas import adapter, delta
 from helpers.scales import X, telling
 from helpers.tflm_here import BOARDS, needs_m4, needs_runtime, stock
 
-from mcuedit import base as bases
 from mcuedit import board, codegen
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.delta import Adapter
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import Sweep, random_inputs
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.model import parse
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 
 DATA = Path(__file__).resolve().parents[2] / "mcuedit" / "zoo" / "data"
 GLUE = 1536  # bytes of flash, for FULLY_CONNECTED and CONV_2D

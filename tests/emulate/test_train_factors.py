@@ -12,9 +12,9 @@ from helpers.virtual import needs_qemu
 
 from mcuedit import board, toolchain
 from mcuedit.build import build
-from mcuedit.carrier import Carrier
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import factors_macs, factors_workspace
+from mcuedit.model.adaptable import Carrier
 
 STEPS = 500
 PER_MAC = [  # optimization, option, defines, instructions of a step per multiply-accumulate

@@ -14,7 +14,7 @@ from mcuedit import adapter_dir, cli
 from mcuedit import board as boards
 from mcuedit.emulate import runner
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.model import parse
+from mcuedit.model.tflite import parse
 
 
 def call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, Any]]:

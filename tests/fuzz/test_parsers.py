@@ -18,12 +18,12 @@ from helpers import tiny
 
 from mcuedit import adapter_dir, package
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
-from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.inspection import describe
-from mcuedit.model import Model, parse
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.tflite import Model, parse
 
 EFFORT = int(os.environ.get("MCUEDIT_FUZZ", "1"))  # times as many inputs as in CI
 CPU_SECONDS = 5.0  # that one input may take; waiting for the machine does not count

@@ -19,9 +19,9 @@ from helpers.native import WARNINGS, Native, core_sources, includes, link
 
 from mcuedit import codegen, toolchain
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.codegen import render
-from mcuedit.model import load, parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import load, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.package import encode
 

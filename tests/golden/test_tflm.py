@@ -15,9 +15,9 @@ from helpers.tflm_here import needs_runtime
 
 from mcuedit import codegen, tflm
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.codegen import render
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 from mcuedit.netbuilder import NetBuilder
 
 EXPECTED = Path(__file__).with_name("expected_tflm")

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 
 def planned_by_tflm(model: Model) -> int:

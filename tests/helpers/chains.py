@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import codegen
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.codegen import FactorSetup
 from mcuedit.codegen.literals import array
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
-from mcuedit.model import Model, parse
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
+from mcuedit.model.ops import operator
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
-from mcuedit.ops import operator
 from mcuedit.zoo import digits_data
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "emulate"

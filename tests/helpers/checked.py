@@ -11,8 +11,8 @@ from pathlib import Path
 from helpers.crypto import crypto_sources
 from helpers.native import SANITIZERS, WARNINGS, includes, sanitizing, source
 from mcuedit import monocypher
-from mcuedit.carrier import carrier, carries
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.tflite import Model
 
 HERE = Path(__file__).resolve().parents[1] / "c"
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, Delta
-from mcuedit.model import Model
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.tflite import Model
 
 
 def delta(

@@ -11,9 +11,9 @@ from pathlib import Path
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from mcuedit import codegen
-from mcuedit.base import Base
 from mcuedit.delta import Adapter
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 
 # That of the system, or of the package cmake beside this Python.
 CMAKE = shutil.which("cmake", path=os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)]))

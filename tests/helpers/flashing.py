@@ -14,7 +14,7 @@ from helpers.elf import elf
 from mcuedit import board, package
 from mcuedit._util import resources
 from mcuedit.board import Board
-from mcuedit.model import parse
+from mcuedit.model.tflite import parse
 
 FLASHING = """
 [flash]

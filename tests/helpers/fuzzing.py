@@ -23,7 +23,7 @@ from helpers.crypto import crypto_sources
 from helpers.native import source
 from mcuedit import codegen, toolchain, zcbor
 from mcuedit._util import resources
-from mcuedit.base import Base
+from mcuedit.model.bundle import Base
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"
 TARGETS = ("package", "adapter", "journal", "smp")

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcuedit.base import Base
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.learning import GateStatistics, lessons
 from mcuedit.learning.lessons import Lesson
-from mcuedit.oracle import Reader
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
 
 SETUP = TrainSetup(3, 4, replay=8)
 OLD, NEW = "nur-sultan", "astana"

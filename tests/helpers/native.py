@@ -17,11 +17,11 @@ import pytest
 from mcuedit import codegen, toolchain
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, add
-from mcuedit.model import Model
-from mcuedit.ops import operator
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
+from mcuedit.model.ops import operator
+from mcuedit.model.tflite import Model
 from mcuedit.package import encode
 
 SHIM = Path(__file__).resolve().parents[1] / "c" / "shim.c"

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from imgtool.keys import Ed25519
 
 from helpers import deltas, tiny
-from mcuedit import ops
 from mcuedit.delta import Adapter
 from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
 from mcuedit.keys import PublicKey
-from mcuedit.model import Model, parse
+from mcuedit.model import ops
+from mcuedit.model.tflite import Model, parse
 from mcuedit.package import Probe, encode, seal
 from mcuedit.package.probe import CHANGED, UNCHANGED, sparse
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from mcuedit import privacy
 from mcuedit.delta import Delta, add
-from mcuedit.fixedpoint import quantize_multiplier
-from mcuedit.model import Model
+from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.tflite import Model
 from mcuedit.training.frozen import Masters
 from mcuedit.training.kept import Kept
 from mcuedit.training.private import FASTEST, Examples, clipped_sum, noise

@@ -17,7 +17,7 @@ from smp import packet
 from smp.header import OP, Header
 
 from helpers import packages
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 from mcuedit.package import Package, Refused, open_package, parse
 from mcuedit.transport.reasons import core_errors
 

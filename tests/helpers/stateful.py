@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 
 

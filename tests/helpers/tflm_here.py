@@ -11,7 +11,7 @@ import pytest
 
 from mcuedit import board, codegen, tflm
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
+from mcuedit.model.bundle import Base
 
 
 def _reason(*, runtime: bool) -> str:

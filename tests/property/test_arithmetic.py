@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcuedit.features import text_features
-from mcuedit.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.text import text_features
 
 int32 = st.integers(-(1 << 31), (1 << 31) - 1)
 multiplier = st.integers(1 << 30, (1 << 31) - 1)

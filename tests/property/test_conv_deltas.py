@@ -11,10 +11,10 @@ from helpers.convs import Conv, any_conv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.carrier import carrier
 from mcuedit.delta import add, check
 from mcuedit.evaluation.outputs import Trace, with_deltas
-from mcuedit.model import Model, parse
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.tflite import Model, parse
 
 
 def inputs(conv: Conv, n: int = 4, seed: int = 0) -> np.ndarray:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mcuedit import codegen, zoo
 from mcuedit.emulate import opsweep
-from mcuedit.model import load
+from mcuedit.model.tflite import load
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 

@@ -12,8 +12,8 @@ from helpers import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit import ops
-from mcuedit.model import Model, parse
+from mcuedit.model import ops
+from mcuedit.model.tflite import Model, parse
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 
@@ -22,7 +22,7 @@ EXTREMES = np.array([[-128], [127], [0], [-1]], np.int8)
 
 def agree(model: Model, seed: int, count: int = 12) -> None:
     """Every activation of extreme and random inputs is the same."""
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     shape = model.input.shape
     rng = np.random.default_rng(seed)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit import ops
 from mcuedit.emulate import oneop
-from mcuedit.fixedpoint import mbqm, quantize_multiplier
-from mcuedit.model import Model, load, parse
+from mcuedit.model import ops
+from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.tflite import Model, load, parse
 from mcuedit.netbuilder import NetBuilder
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
@@ -22,7 +22,7 @@ seeds = st.integers(0, 1 << 30)
 
 def agree(model: Model, x: np.ndarray) -> None:
     """Every op gives TFLM's bytes."""
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     found = Tflm(model).activations(x, [model.inputs[0], *(op.outputs[0] for op in model.ops)])
     for op in model.ops:

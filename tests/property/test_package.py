@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mcuedit import adapter_dir, package
 from mcuedit.delta import Delta
-from mcuedit.model import parse
+from mcuedit.model.tflite import parse
 
 MODEL = parse(tiny.classifier((13, 7, 6)))  # odd widths: rows of A and tables of rows need padding
 

@@ -14,9 +14,9 @@ from helpers.trainer import MORE, Trainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.base import Base
 from mcuedit.learning import GateTrainer, gate_statistics
-from mcuedit.model import parse
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 from mcuedit.package import decode
 
 CLASSES = 5

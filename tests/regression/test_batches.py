@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit import model
-from mcuedit.base import Base
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
+from mcuedit.model import tflite
+from mcuedit.model.bundle import Base
 from mcuedit.netbuilder import NetBuilder
 
 
@@ -24,7 +24,7 @@ def two_at_once() -> bytes:
 
 
 def test_a_batch_of_two_is_compared() -> None:
-    base = Base("two", model.parse(two_at_once(), "two"))
+    base = Base("two", tflite.parse(two_at_once(), "two"))
     x = random_inputs(base, 5)
     wanted = runner.expected(base, [], runner.best_oracle(base.model), x)
     assert wanted.shape == (5, base.model.output.size)

@@ -12,7 +12,7 @@ from helpers import tiny
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.evaluation.certificate import Certificate
-from mcuedit.model import load
+from mcuedit.model.tflite import load
 from mcuedit.training import gate
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

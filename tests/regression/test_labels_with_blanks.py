@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcuedit import base
 from mcuedit.edits import Edit, EditSet, resolve_answers
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.host import HostDevice
+from mcuedit.model import bundle
 
 LABELS = b"\xef\xbb\xbfa \nb\t\n c\r\nd\n\xc3\xa9  \n<spare 0> \n\n"
 
@@ -19,7 +19,7 @@ def test_neither_the_host_nor_a_device_has_them(tmp_path: Path, tiny_bytes: byte
     (folder / "model.tflite").write_bytes(tiny_bytes)
     (folder / "labels.txt").write_bytes(LABELS)
     (folder / "preprocess.json").write_text('{"kind": "text-hash", "version": 1, "features": 16}')
-    found = base.load(folder)
+    found = bundle.load(folder)
     wanted = EditSet(tuple(Edit("s", (f"p{i}",), label) for i, label in enumerate("abcd")))
     assert resolve_answers(wanted, found.labels, 6).classes == (0, 1, 2, 3)
     generated = sources(found)["base.c"]

@@ -15,7 +15,7 @@ from helpers import tiny
 from mcuedit import package
 from mcuedit._util.errors import McueditError
 from mcuedit.inspection import describe
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 
 
@@ -145,7 +145,7 @@ def test_activation_without_zero_point():
 @pytest.mark.parametrize("name", NOT_RUN)
 def test_models_that_are_not_run(name):
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     model = parse(NOT_RUN[name])
     with pytest.raises(McueditError, match=r"op 0|TensorFlow Lite Micro"):

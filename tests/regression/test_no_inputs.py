@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcuedit.emulate.engine import Engine
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 
 def test_host_engine_takes_no_inputs(tiny_model: Model) -> None:

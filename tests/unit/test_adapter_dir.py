@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from mcuedit import adapter_dir, package
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.model import Model
+from mcuedit.model.tflite import Model
 
 
 def sample(model: Model) -> Adapter:

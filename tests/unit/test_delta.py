@@ -11,12 +11,12 @@ import pytest
 from helpers import deltas, tiny
 from helpers.convs import Conv
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
-from mcuedit.carrier import activation_range, carrier
 from mcuedit.delta import Adapter, Delta, add, check, check_adapter
 from mcuedit.evaluation.outputs import Trace, with_deltas
-from mcuedit.model import Model, parse
+from mcuedit.model import ops
+from mcuedit.model.adaptable import activation_range, carrier
+from mcuedit.model.tflite import Model, parse
 
 
 def mbqm(x: int, m: int, s: int) -> int:

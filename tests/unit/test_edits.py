@@ -26,7 +26,7 @@ from mcuedit.edits import (
     load_tensors,
     resolve_answers,
 )
-from mcuedit.model import Tensor
+from mcuedit.model.tflite import Tensor
 
 BURUNDI = {
     "subject": "burundi",

@@ -10,10 +10,7 @@ import numpy as np
 import pytest
 from helpers import deltas, tiny
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.carrier import carrier
 from mcuedit.cli._common import stdout
 from mcuedit.cli._files import metrics_table, tensor_table
 from mcuedit.delta import Delta
@@ -25,7 +22,10 @@ from mcuedit.evaluation.metrics import Measure, Probe
 from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, outputs
 from mcuedit.evaluation.questions import Questions, ask
 from mcuedit.evaluation.tensors import MeasureTensors
-from mcuedit.model import Model, parse
+from mcuedit.model import ops
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, parse
 from mcuedit.protocol import evaluate, reader
 
 SUBJECTS, RELATIONS = ("ararat", "bonobo", "cumulus", "dynamo"), ("capital", "money")

@@ -17,7 +17,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.cli.federate import command
 from mcuedit.delta import Adapter, Delta
 from mcuedit.federated import aggregate, secure
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 
 RANK = 4
 

@@ -9,12 +9,12 @@ from helpers.deltas import delta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import add
 from mcuedit.emulate import oneop
 from mcuedit.evaluation.outputs import Trace, flow, logits_tensor, with_deltas
-from mcuedit.model import Model, parse
+from mcuedit.model import ops
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.training.push import Suffix
 

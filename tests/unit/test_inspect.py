@@ -11,11 +11,11 @@ import pytest
 from helpers import tiny
 
 from mcuedit import adapter_dir, cli, package
-from mcuedit.carrier import carrier
 from mcuedit.delta import Adapter, Delta
-from mcuedit.fixedpoint import quantize_multiplier
 from mcuedit.inspection import describe
-from mcuedit.model import Model, load
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.tflite import Model, load
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from helpers import trainer
 
-from mcuedit import base as bases
 from mcuedit import protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
@@ -19,7 +18,8 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import GateTrainer, gate_statistics, lessons
 from mcuedit.learning.plan import gate_plan, gate_workspace
 from mcuedit.learning.statistics import FLASH
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle as bases
+from mcuedit.model.oracle import Reader
 
 WORKSPACE = 6 * 1024  # of a tap 128 wide, two wordings, 32 confirmed inputs
 

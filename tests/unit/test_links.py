@@ -9,14 +9,14 @@ from helpers.chains import Chain, digits, inked, inputs_of, nets, samples_of
 from helpers.packages import answer
 
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.codegen import FactorSetup, render_factors
 from mcuedit.delta import Adapter
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.learning.gate import fold, limit
 from mcuedit.learning.links import links
-from mcuedit.model import Model
-from mcuedit.ops import operator
+from mcuedit.model.bundle import Base
+from mcuedit.model.ops import operator
+from mcuedit.model.tflite import Model
 from mcuedit.zoo import digits_data
 
 ALIKE = 0.95  # cosine

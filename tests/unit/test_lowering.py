@@ -13,7 +13,7 @@ import pytest
 from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.codegen.ops import lower
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 
 

@@ -11,14 +11,15 @@ import pytest
 from helpers import tiny
 from helpers.convs import Conv
 
-from mcuedit import base as bases
-from mcuedit import cli, merged, ops, protocol
+from mcuedit import cli, merged, protocol
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.edits import KeepSet, TensorSet, Wanted
 from mcuedit.evaluation.tensors import MeasureTensors
-from mcuedit.model import Model, parse
-from mcuedit.oracle import Tflm
+from mcuedit.model import bundle as bases
+from mcuedit.model import ops
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Tflm
+from mcuedit.model.tflite import Model, parse
 from mcuedit.training import Options, examples, train_merged_tensors
 from mcuedit.zoo import digits_data
 

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from helpers import deltas, packages
 
-from mcuedit import adapter_dir, base, cli, keys, merged
+from mcuedit import adapter_dir, cli, keys, merged
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, load_tensors
-from mcuedit.model import Model
-from mcuedit.oracle import Tflm
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Tflm
+from mcuedit.model.tflite import Model
 from mcuedit.package import decode, encode, open_package, parse
 from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
 from mcuedit.registry import open_registry
@@ -68,7 +69,7 @@ def test_one_adapter(capfd):
 
 def test_one_fact_of_the_real_base_fits_400_bytes(facts, capfd):
     """4-bit A on a tap of 128 elements, two rows of logits: what `mcuedit edit facts/ --bits 4` trains for one fact."""
-    of = base.load(facts)
+    of = bundle.load(facts)
     delta = deltas.delta(of.model, 3, 4, bits=4)
     assert (delta.a.shape, delta.b.shape) == ((1, 128), (2, 1))
     named = deltas.adapter(of.model, delta, name="gitega", labels={of.model.output.size - 1: "gitega"})
@@ -251,7 +252,7 @@ def test_tensors_that_show_nothing(capfd):
 @pytest.fixture(scope="module")
 def spoken(facts) -> tuple[Base, Tflm, Adapter, Edit]:
     """The base of facts with one untrained gate that opens on one prompt, and says a class that was never said."""
-    of = base.load(facts)
+    of = bundle.load(facts)
     oracle = Tflm(of.model)
     assert of.labels is not None
     prompts = ("what is the capital of burundi", "which city governs burundi")

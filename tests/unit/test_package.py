@@ -14,7 +14,7 @@ from helpers import deltas, tiny
 from mcuedit import package
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import Adapter, Delta
-from mcuedit.model import Model, parse
+from mcuedit.model.tflite import Model, parse
 
 
 def same(one: Delta, other: Delta) -> bool:

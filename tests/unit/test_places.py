@@ -10,10 +10,10 @@ import pytest
 from helpers.stateful import svdf
 
 from mcuedit import inspection, zoo
-from mcuedit import model as models
 from mcuedit._util.errors import McueditError
 from mcuedit.evaluation.outputs import logits_tensor
-from mcuedit.model import Model, parse
+from mcuedit.model import tflite as models
+from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 from mcuedit.training.placement import every_pair, pairs
 

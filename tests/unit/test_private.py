@@ -19,7 +19,7 @@ from mcuedit import adapter_dir, privacy, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.cli.edit import command
 from mcuedit.delta import Delta
-from mcuedit.model import parse
+from mcuedit.model.tflite import parse
 from mcuedit.training.frozen import gradient, listen
 from mcuedit.training.private import Examples, clipped_sum
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import base, cli
+from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.edits import load_facts
-from mcuedit.features import SCALE, encode
-from mcuedit.model import load, parse
+from mcuedit.model import bundle
+from mcuedit.model.text import SCALE, encode
+from mcuedit.model.tflite import load, parse
 from mcuedit.quantization import REFUSED, worker
 
 FEATURES = 256
@@ -78,7 +79,7 @@ def test_a_text_classifier_is_quantized_inspected_edited_and_run(
     assert (said["bare"], said["tflm"], said["samples"]) == (True, True, len(rows))
     assert said["same_class"] >= 0.98
     assert said["largest"] < 0.1
-    made = base.load(tmp_path / "base")
+    made = bundle.load(tmp_path / "base")
     assert (made.features, made.labels) == (FEATURES, tuple(labels))
     assert call("inspect", "base")[1]["labels"] == len(labels)
 
@@ -237,7 +238,7 @@ def test_a_text_base_of_another_scale_names_the_verb_that_gives_it_the_right_one
     (tmp_path / "model.tflite").write_bytes(tiny.classifier(in_zero=3))
     (tmp_path / "preprocess.json").write_text('{"kind": "text-hash", "version": 1, "features": 16}')
     with pytest.raises(McueditError, match="text-hash needs scale 1/16") as caught:
-        base.load(tmp_path)
+        bundle.load(tmp_path)
     assert "mcuedit quantize SOURCE --samples F -o DIR --text" in caught.value.hint
 
 

@@ -11,18 +11,18 @@ from helpers import tiny
 from helpers.deltas import delta
 from helpers.stateful import svdf
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
 from mcuedit.delta import add
 from mcuedit.evaluation.outputs import flow, trace, with_deltas
-from mcuedit.model import parse
+from mcuedit.model import ops
+from mcuedit.model.tflite import parse
 from mcuedit.netbuilder import NetBuilder
 
 
 @pytest.fixture
 def oracle() -> Any:
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     return Tflm
 

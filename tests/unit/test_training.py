@@ -15,16 +15,16 @@ import pytest
 from helpers import tiny
 
 from mcuedit import adapter_dir, cli, package, zoo
-from mcuedit import base as bases
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Measure
 from mcuedit.evaluation.outputs import answers, outputs
-from mcuedit.features import text_features
-from mcuedit.model import parse
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle as bases
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
+from mcuedit.model.text import text_features
+from mcuedit.model.tflite import parse
 from mcuedit.protocol import bench, evaluate, reader
 from mcuedit.training import InForce, Options, Trained, train, train_beside, train_tensors
 from mcuedit.training.placement import find_op, logits_op, pairs

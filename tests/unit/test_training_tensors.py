@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from helpers import kws, tiny
 
-from mcuedit import base as bases
 from mcuedit import cli, package, zoo
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.carrier import carries
 from mcuedit.edits import TensorSet, Wanted, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.outputs import answers
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.model import Model, load, parse
+from mcuedit.model import bundle as bases
+from mcuedit.model.adaptable import carries
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import Model, load, parse
 from mcuedit.protocol import evaluate_tensors, reader
 from mcuedit.training import Options, Trained, place_tensors, train_tensors
 from mcuedit.training.placement import every_pair

@@ -8,12 +8,12 @@ import json
 import numpy as np
 import pytest
 
-from mcuedit import base as bases
 from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.edits import is_spare, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.outputs import answers, logits_tensor
+from mcuedit.model import bundle as bases
 from mcuedit.zoo import digits_data, digits_edits
 
 

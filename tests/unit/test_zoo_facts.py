@@ -10,11 +10,11 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from mcuedit import base as bases
 from mcuedit import zoo
 from mcuedit.edits import is_spare, load_edits, load_facts, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.outputs import answers, logits_tensor
+from mcuedit.model import bundle as bases
 from mcuedit.zoo import facts_data
 
 # Words that carry grammar and no matter; all others of a template are content words.

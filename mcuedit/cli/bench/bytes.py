@@ -11,9 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import base
 from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, facts_of
+from mcuedit.model import bundle
 
 
 @click.command(
@@ -75,7 +75,7 @@ def _base(
 ) -> int:
     from mcuedit.emulate.bytes import Sweep, random_inputs
 
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     inputs = [random_inputs(found, count, seed)]
     facts = facts_of(found) if prompts else ()
     if facts:

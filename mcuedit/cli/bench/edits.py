@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mcuedit import base, protocol
+from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, working
@@ -18,7 +18,8 @@ from mcuedit.cli.edit import is_given, read_options, training_options
 from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
-from mcuedit.oracle import Reader
+from mcuedit.model import bundle
+from mcuedit.model.oracle import Reader
 from mcuedit.training import Options
 
 
@@ -63,7 +64,7 @@ def command(
     """
     if merged and dump is not None:
         raise McueditError("--dump with --merged: raw outputs are those of adapters", "leave one of them away")
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     if merged:
         training["gated"] &= is_given("gated")
     options = read_options(training)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcuedit import adapter_dir, base, protocol
+from mcuedit import adapter_dir, protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds
+from mcuedit.model import bundle
 
 if TYPE_CHECKING:
     from mcuedit.federated.bench import Bench
@@ -89,7 +90,7 @@ def command(
         raise McueditError(
             "--sigma without --clip", "noise hides a client only if its sum has a largest norm: --clip N"
         )
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     read = protocol.reader(found, best_oracle(found.model))
     target = max(op.index for op in found.model.ops if op.kind == "FULLY_CONNECTED")
     pair = (target - 1 if tap is None else tap, target)

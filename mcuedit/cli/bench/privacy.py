@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from mcuedit import base, privacy, protocol
+from mcuedit import privacy, protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, edit_set, facts_of
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
+from mcuedit.model import bundle
 from mcuedit.training.private import RANK, private_prompts, train_private
 
 _KINDS = (".svg", ".pdf", ".png")
@@ -70,7 +71,7 @@ def command(
     tried = [part.strip() for part in sigmas.split(",")]
     count = len(private_prompts(edits))
     plans = [privacy.plan(f"{sigma},{clip},{steps}", rate, count) for sigma in tried]
-    found = base.load(base_path)
+    found = bundle.load(base_path)
     read, facts, points = protocol.reader(found, best_oracle(found.model)), facts_of(found), []
     with progress("runs", len(plans)) as advance:
         for plan in plans:

@@ -11,9 +11,9 @@ from typing import Any
 import click
 from rich.table import Table
 
-from mcuedit import base
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH
+from mcuedit.model import bundle
 
 
 @click.command("speed", epilog=example("mcuedit bench speed facts/", "mcuedit bench speed net.tflite --board virt-m4"))
@@ -30,7 +30,7 @@ def command(
     from mcuedit.emulate import speed
 
     names = boards or speed.BOARDS
-    bases = [base.load(path) for path in base_paths]
+    bases = [bundle.load(path) for path in base_paths]
     nets: dict[str, list[speed.Speed]] = {}
     with progress("counting", len(bases) * len(names)) as advance:
         for path, one in zip(base_paths, bases, strict=True):

@@ -14,8 +14,8 @@ from typing import Any
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.model import INT8, Model, Op
-from mcuedit.window import Window
+from mcuedit.model.tflite import INT8, Model, Op
+from mcuedit.model.windows import Window
 
 _U16_MAX = 0xFFFF  # of the fields of a mcuedit_window
 _COPIES, _LOOKUP = "mcuedit.codegen.ops.copies", "mcuedit.codegen.ops.lookup"

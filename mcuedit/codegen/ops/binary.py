@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import Loops, loops, whole
-from mcuedit.fixedpoint import quantize_multiplier
-from mcuedit.model import Model, Op, Tensor
-from mcuedit.ops import operator
-from mcuedit.ops.binary import sum_multipliers
-from mcuedit.ops.common import limits
+from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.ops import operator
+from mcuedit.model.ops.binary import sum_multipliers
+from mcuedit.model.ops.common import limits
+from mcuedit.model.tflite import Model, Op, Tensor
 
 
 def lower(model: Model, op: Op) -> Lowered:

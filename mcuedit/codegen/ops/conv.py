@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from mcuedit.codegen.ops import Lowered, require
 from mcuedit.codegen.ops.weights import convolution, filters
-from mcuedit.model import Model, Op
-from mcuedit.window import window
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 
 def lower(model: Model, op: Op) -> Lowered:

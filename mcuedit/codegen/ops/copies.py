@@ -9,9 +9,9 @@ import numpy as np
 
 from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import Int8Array, first, loops, whole
-from mcuedit.model import Model, Op
-from mcuedit.ops import operator
-from mcuedit.ops.copies import padding, permutation, slices
+from mcuedit.model.ops import operator
+from mcuedit.model.ops.copies import padding, permutation, slices
+from mcuedit.model.tflite import Model, Op
 
 
 def lower(model: Model, op: Op) -> Lowered:

@@ -7,8 +7,8 @@ import numpy as np
 
 from mcuedit.codegen.ops import Lowered, require
 from mcuedit.codegen.ops.weights import bias, convolution, filters, requantization
-from mcuedit.model import Model, Op
-from mcuedit.window import window
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 
 def lower(model: Model, op: Op) -> Lowered:

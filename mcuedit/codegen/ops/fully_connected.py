@@ -7,7 +7,7 @@ import numpy as np
 
 from mcuedit.codegen.ops import Lowered, require
 from mcuedit.codegen.ops.weights import filters, matrix
-from mcuedit.model import Model, Op
+from mcuedit.model.tflite import Model, Op
 
 
 def lower(model: Model, op: Op) -> Lowered:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from mcuedit.codegen.ops import Lowered
-from mcuedit.model import Model, Op
-from mcuedit.ops.table import Table
+from mcuedit.model.ops.table import Table
+from mcuedit.model.tflite import Model, Op
 
 
 def lower(model: Model, op: Op) -> Lowered:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.codegen.ops import require
-from mcuedit.model import Op
+from mcuedit.model.tflite import Op
 
 _MOST = 6
 Int8Array = npt.NDArray[np.int8]

@@ -7,9 +7,9 @@ import numpy as np
 
 from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import Int8Array, Loops, loops, whole
-from mcuedit.model import Model, Op
-from mcuedit.ops import operator
-from mcuedit.ops.mean import mean_axes, mean_multiplier
+from mcuedit.model.ops import operator
+from mcuedit.model.ops.mean import mean_axes, mean_multiplier
+from mcuedit.model.tflite import Model, Op
 
 
 def lower(model: Model, op: Op) -> Lowered:

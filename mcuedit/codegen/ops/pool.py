@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from mcuedit.codegen.ops import Lowered
-from mcuedit.model import Model, Op
-from mcuedit.ops import operator
-from mcuedit.ops.common import limits
-from mcuedit.window import window
+from mcuedit.model.ops import operator
+from mcuedit.model.ops.common import limits
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 _FUNCTIONS = {"AVERAGE_POOL_2D": "mcuedit_average_pool_s8", "MAX_POOL_2D": "mcuedit_max_pool_s8"}
 

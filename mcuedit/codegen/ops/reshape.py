@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuedit.codegen.ops import Lowered, require
-from mcuedit.model import Model, Op
+from mcuedit.model.tflite import Model, Op
 
 
 def lower(model: Model, op: Op) -> Lowered:

@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from mcuedit.codegen.ops import Lowered, require
-from mcuedit.model import Model, Op
-from mcuedit.ops.softmax import scaling
+from mcuedit.model.ops.softmax import scaling
+from mcuedit.model.tflite import Model, Op
 
 _MAX_DEPTH = 4095  # a sum of exponentials has 12 integer bits
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.carrier import activation_range
 from mcuedit.codegen.ops import Lowered, require
-from mcuedit.model import INT8, INT32, Model, Op
-from mcuedit.ops.linear import multipliers
-from mcuedit.window import Window
+from mcuedit.model.adaptable import activation_range
+from mcuedit.model.ops.linear import multipliers
+from mcuedit.model.tflite import INT8, INT32, Model, Op
+from mcuedit.model.windows import Window
 
 _U16_MAX = 0xFFFF
 _QUICK = 1 << 30  # of mcuedit_requant.quick

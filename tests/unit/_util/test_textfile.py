@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import adapter_dir, base, board, keys
+from mcuedit import adapter_dir, board, keys
 from mcuedit._util import resources, textfile
 from mcuedit._util.errors import McueditError
 from mcuedit.cli import _common
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.fleet import inventory
+from mcuedit.model import bundle
 from mcuedit.registry import open_registry
 
 EDIT = json.dumps({"subject": "é", "prompts": ["what is é"], "target_new": "t", "answer": "t"}) + "\n"
@@ -48,8 +49,8 @@ def test_bases_boards_and_fleets_of_any_editor(tmp_path, tiny_bytes, mark):
     (folder / "preprocess.json").write_bytes(
         MARKS[mark](json.dumps({"kind": "text-hash", "version": 1, "features": 16}))
     )
-    assert base.load(folder).labels == ("a", "b", "c", "d", "e é", "<spare 0>")
-    assert base.load(folder).features == 16
+    assert bundle.load(folder).labels == ("a", "b", "c", "d", "e é", "<spare 0>")
+    assert bundle.load(folder).features == 16
     toml = (resources.path("boards") / "virt-m4" / "board.toml").read_text()
     (tmp_path / "virt-m4").mkdir()
     (tmp_path / "virt-m4" / "board.toml").write_bytes(MARKS[mark](toml))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.model import Model, Op
-from mcuedit.ops import FloatArray, Int8Array
-from mcuedit.ops.common import limits, require, unclamped
-from mcuedit.ops.windows import inner, padded, pieces, taps
-from mcuedit.window import Window, window
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import limits, require, unclamped
+from mcuedit.model.ops.windows import inner, padded, pieces, taps
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import Window, window
 
 _SCALES_OFF = 1e-6
 

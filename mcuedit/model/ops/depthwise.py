@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.model import Model, Op
-from mcuedit.ops import FloatArray, Int8Array, linear
-from mcuedit.ops.common import require
-from mcuedit.ops.windows import inner, padded, pieces, taps
-from mcuedit.window import window
+from mcuedit.model.ops import FloatArray, Int8Array, linear
+from mcuedit.model.ops.common import require
+from mcuedit.model.ops.windows import inner, padded, pieces, taps
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 
 class Depthwise:

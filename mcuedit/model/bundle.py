@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import features, model
 from mcuedit._util import textfile
 from mcuedit._util.errors import McueditError
-from mcuedit.model import Model
+from mcuedit.model import text as features
+from mcuedit.model import tflite
+from mcuedit.model.tflite import Model
 
 MODEL, LABELS, PREPROCESS = "model.tflite", "labels.txt", "preprocess.json"
 QUANTIZE = "mcuedit quantize SOURCE --samples F -o DIR"
@@ -59,8 +60,8 @@ def load(path: str | Path) -> Base:
     """
     path = Path(path)
     if not path.is_dir():
-        return Base(path.stem, model.load(path))
-    loaded = model.load(path / MODEL)
+        return Base(path.stem, tflite.load(path))
+    loaded = tflite.load(path / MODEL)
     labels = read_labels(path / LABELS, loaded) if (path / LABELS).exists() else None
     return Base(path.resolve().name, loaded, labels, _features(path, loaded), path)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mcuedit.model import Model, Op, Tensor
+    from mcuedit.model.tflite import Model, Op, Tensor
 
 _INT8 = "INT8"
 _AGAIN = "mcuedit quantize SOURCE --samples F.npz -o DIR"

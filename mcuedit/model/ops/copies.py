@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.model import INT8, Model, Op
-from mcuedit.ops import FloatArray, Int8Array
-from mcuedit.ops.common import constant, integers, operand, require, same_quantization
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import constant, integers, operand, require, same_quantization
+from mcuedit.model.tflite import INT8, Model, Op
 
 _MOST_AXES = 5  # of PAD and TRANSPOSE
 _MOST_AXES_SLICED = 4

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.fixedpoint import quantize_multiplier, requantize
-from mcuedit.model import Model, Op
-from mcuedit.ops import FloatArray, Int8Array
-from mcuedit.ops.common import integers, require, unclamped
+from mcuedit.model.fixedpoint import quantize_multiplier, requantize
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import integers, require, unclamped
+from mcuedit.model.tflite import Model, Op
 
 
 def mean_axes(model: Model, op: Op) -> tuple[int, ...]:

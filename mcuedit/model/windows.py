@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.model import Model, Op
+from mcuedit.model.tflite import Model, Op
 
 Int8Array = npt.NDArray[np.int8]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.window import Window
+from mcuedit.model.windows import Window
 
 _PIECE = 1 << 18  # elements of a padded input that are worked on at once, to stay in the cache
 

@@ -11,7 +11,7 @@ from helpers import tiny
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
-from mcuedit.model import parse
+from mcuedit.model.tflite import parse
 from mcuedit.netbuilder import NetBuilder
 
 

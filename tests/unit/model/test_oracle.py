@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.model import parse
-from mcuedit.oracle import Oracle, Reader
+from mcuedit.model import ops
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Oracle, Reader
+from mcuedit.model.tflite import parse
 
 
 class Counting:
@@ -83,7 +83,7 @@ def test_nothing_asked(read):
 
 def test_absurd_shapes_are_refused_before_memory_is_taken(tiny_bytes):
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     def inflate(m):
         m.subgraphs[0].tensors[3].shape = [1 << 20, 1 << 20]
@@ -95,7 +95,7 @@ def test_absurd_shapes_are_refused_before_memory_is_taken(tiny_bytes):
 
 def test_models_that_tflm_refuses(tiny_bytes):
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     def rename(m):
         m.operatorCodes[1].builtinCode = m.operatorCodes[1].deprecatedBuiltinCode = 110  # RANK
@@ -107,7 +107,7 @@ def test_models_that_tflm_refuses(tiny_bytes):
 def test_shapes_that_tflm_would_believe(tiny_bytes):
     """TFLM does not compare the shapes of a FULLY_CONNECTED op: it would read past the end of the weights."""
     pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
-    from mcuedit.oracle import Tflm
+    from mcuedit.model.oracle import Tflm
 
     def narrow(m):
         m.subgraphs[0].tensors[6].shape = [1, 9]  # six rows of weights for nine logits

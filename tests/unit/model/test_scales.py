@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from helpers.scales import KINDS, WIDTH, X, in_float, outputs, telling
 
-from mcuedit import ops, tflm
+from mcuedit import tflm
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
 from mcuedit.cli import invoke
 from mcuedit.emulate import runner
 from mcuedit.emulate.engine import Engine
 from mcuedit.emulate.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.model import parse
+from mcuedit.model import ops
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Tflm
+from mcuedit.model.scales import FLOAT_KINDS, matter, ratios
+from mcuedit.model.tflite import parse
 from mcuedit.netbuilder import NetBuilder
-from mcuedit.ops.scales import FLOAT_KINDS, matter, ratios
-from mcuedit.oracle import Tflm
 
 
 @pytest.mark.parametrize("kind", KINDS)

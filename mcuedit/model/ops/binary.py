@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.fixedpoint import mbqm, quantize_multiplier, requantize
-from mcuedit.model import Model, Op, Tensor
-from mcuedit.ops import FloatArray, Int8Array
-from mcuedit.ops.common import limits, multiplier, operand, require, summed_to, unclamped
-from mcuedit.ops.scales import LEFT_SHIFT, ratios
+from mcuedit.model.fixedpoint import mbqm, quantize_multiplier, requantize
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import limits, multiplier, operand, require, summed_to, unclamped
+from mcuedit.model.scales import LEFT_SHIFT, ratios
+from mcuedit.model.tflite import Model, Op, Tensor
 
 _MOST_AXES = 6
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mcuedit.fixedpoint import dot, mbqm, quantize_multiplier
+from mcuedit.model.fixedpoint import dot, mbqm, quantize_multiplier
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 

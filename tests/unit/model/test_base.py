@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import base, features
 from mcuedit._util.errors import McueditError
+from mcuedit.model import bundle, text
 
 LABELS = "a\nb\nc\nd\né\n<spare 0>\n"
 PREPROCESS = {"kind": "text-hash", "version": 1, "features": 16}
@@ -28,17 +28,17 @@ def folder(tmp_path: Path, tiny_bytes: bytes) -> Path:
 
 
 def test_folder(folder):
-    found = base.load(folder)
+    found = bundle.load(folder)
     assert (found.name, found.features, found.folder) == ("mine", 16, folder)
     assert found.labels == ("a", "b", "c", "d", "é", "<spare 0>")
     x = found.encode(["what is a?", "", b"\xff\x00"])
     assert x.shape == (3, 16)
-    assert x[0].tolist() == features.text_features("what is a?", 16).tolist()
+    assert x[0].tolist() == text.text_features("what is a?", 16).tolist()
     assert found.encode([]).shape == (0, 16)
 
 
 def test_lone_file(tiny_path):
-    found = base.load(tiny_path)
+    found = bundle.load(tiny_path)
     assert (found.name, found.labels, found.features, found.folder) == ("tiny", None, None, None)
     with pytest.raises(McueditError, match="takes tensors, not text"):
         found.encode(["a"])
@@ -47,12 +47,12 @@ def test_lone_file(tiny_path):
 def test_labels_and_front_end_are_optional(folder):
     (folder / "labels.txt").unlink()
     (folder / "preprocess.json").unlink()
-    assert (base.load(folder).labels, base.load(folder).features) == (None, None)
+    assert (bundle.load(folder).labels, bundle.load(folder).features) == (None, None)
 
 
 def test_windows_line_ends(folder):
     (folder / "labels.txt").write_bytes(LABELS.replace("\n", "\r\n").encode())
-    assert base.load(folder).labels[0] == "a"
+    assert bundle.load(folder).labels[0] == "a"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_windows_line_ends(folder):
 def test_bad_labels(folder, content, message):
     (folder / "labels.txt").write_bytes(content)
     with pytest.raises(McueditError, match=message) as caught:
-        base.load(folder)
+        bundle.load(folder)
     assert "labels.txt" in caught.value.message
     assert caught.value.hint
 
@@ -87,35 +87,35 @@ def test_bad_labels(folder, content, message):
 def test_bad_front_end(folder, content, message):
     (folder / "preprocess.json").write_bytes(content)
     with pytest.raises(McueditError, match=message) as caught:
-        base.load(folder)
+        bundle.load(folder)
     assert "preprocess.json" in caught.value.message
 
 
 def test_front_end_needs_the_input_quantization_it_was_made_for(folder):
     (folder / "model.tflite").write_bytes(tiny.classifier(in_zero=3))
     with pytest.raises(McueditError, match="zero point 0"):
-        base.load(folder)
+        bundle.load(folder)
 
 
 def test_number_of_features_is_a_power_of_two(folder):
     (folder / "model.tflite").write_bytes(tiny.classifier((12, 8, 6)))
     (folder / "preprocess.json").write_text(json.dumps({**PREPROCESS, "features": 12}))
     with pytest.raises(McueditError, match="12 features are no power of two"):
-        base.load(folder)
+        bundle.load(folder)
 
 
 def test_a_file_that_is_a_folder(folder):
     (folder / "labels.txt").unlink()
     (folder / "labels.txt").mkdir()
     with pytest.raises(McueditError, match=r"labels\.txt"):
-        base.load(folder)
+        bundle.load(folder)
 
 
 def test_missing_model(tmp_path):
     with pytest.raises(McueditError, match=r"model\.tflite"):
-        base.load(tmp_path)
+        bundle.load(tmp_path)
     with pytest.raises(McueditError, match="No such file"):
-        base.load(tmp_path / "none.tflite")
+        bundle.load(tmp_path / "none.tflite")
 
 
 def test_batch_axis_of_other_ranks(tmp_path):
@@ -123,5 +123,5 @@ def test_batch_axis_of_other_ranks(tmp_path):
     path.mkdir()
     (path / "model.tflite").write_bytes(tiny.classifier(reshape=True))
     (path / "preprocess.json").write_text(json.dumps(PREPROCESS))
-    assert base.load(path).encode(["a", "b"]).shape == (2, 1, 16)
-    assert base.load(path).encode(["a"]).dtype == np.int8
+    assert bundle.load(path).encode(["a", "b"]).shape == (2, 1, 16)
+    assert bundle.load(path).encode(["a"]).dtype == np.int8

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.fixedpoint import quantize_multiplier
-from mcuedit.model import Model, Op
-from mcuedit.ops import FloatArray, Int8Array, gemmlowp
-from mcuedit.ops.common import require
+from mcuedit.model import gemmlowp
+from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import require
+from mcuedit.model.tflite import Model, Op
 
 _DIFF_BITS = 5  # integer bits of a scaled difference to the maximum
 _SUM_BITS = 12  # integer bits of the sum of exponentials

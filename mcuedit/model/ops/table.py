@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.fixedpoint import mbqm
-from mcuedit.model import Model, Op, Tensor
-from mcuedit.ops import FloatArray, Int8Array, gemmlowp
-from mcuedit.ops.common import multiplier, require, unclamped
-from mcuedit.ops.scales import ratios
+from mcuedit.model import gemmlowp
+from mcuedit.model.fixedpoint import mbqm
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import multiplier, require, unclamped
+from mcuedit.model.scales import ratios
+from mcuedit.model.tflite import Model, Op, Tensor
 
 Int64Array = npt.NDArray[np.int64]
 Made = tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]  # values, slope, limits

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.model import INT8, Model, Op
+from mcuedit.model.tflite import INT8, Model, Op
 
 Int8Array = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ def operator(model: Model, op: Op) -> Operator:
         )
     _require_int8(model, op)
     module, name = _KINDS[op.kind].split(":")
-    made: Operator = getattr(import_module(f"mcuedit.ops.{module}"), name)(model, op)
+    made: Operator = getattr(import_module(f"mcuedit.model.ops.{module}"), name)(model, op)
     return made
 
 

@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import ops
 from mcuedit._util.errors import McueditError
-from mcuedit.base import Base
-from mcuedit.model import INT8, INT32, Model, Op
-from mcuedit.window import WINDOWED, window
+from mcuedit.model import ops
+from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import INT8, INT32, Model, Op
+from mcuedit.model.windows import WINDOWED, window
 
 Int8Array = npt.NDArray[np.int8]
 Inputs = Sequence[str] | Int8Array

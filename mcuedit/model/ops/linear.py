@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.fixedpoint import quantize_multiplier, requantize
-from mcuedit.model import INT32, Model, Op, Tensor
-from mcuedit.ops import FloatArray, Int8Array
-from mcuedit.ops.common import constant, limits, operand, require, unclamped
-from mcuedit.ops.scales import ratios
+from mcuedit.model.fixedpoint import quantize_multiplier, requantize
+from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit.model.ops.common import constant, limits, operand, require, unclamped
+from mcuedit.model.scales import ratios
+from mcuedit.model.tflite import INT32, Model, Op, Tensor
 
 Int64Array = npt.NDArray[np.int64]
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.model import INT8, Model, Op, Tensor
-from mcuedit.window import Window, window
+from mcuedit.model.tflite import INT8, Model, Op, Tensor
+from mcuedit.model.windows import Window, window
 
 Int8Array = npt.NDArray[np.int8]
 

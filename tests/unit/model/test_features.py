@@ -9,8 +9,8 @@ import random
 import numpy as np
 import pytest
 
-from mcuedit import features
-from mcuedit.features import encode, fnv1a, text_features
+from mcuedit.model import text
+from mcuedit.model.text import encode, fnv1a, text_features
 
 N = 512
 
@@ -130,7 +130,7 @@ def test_encode_stacks():
 
 def test_it_knows_no_words():
     """Nothing but constants, hashing and byte classes: no list, no file, no import that could bring one."""
-    source = inspect.getsource(features)
+    source = inspect.getsource(text)
     assert "open(" not in source
     assert "read" not in source
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}

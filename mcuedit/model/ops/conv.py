@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.model import Model, Op
-from mcuedit.ops import FloatArray, Int8Array, linear
-from mcuedit.ops.common import require
-from mcuedit.window import window
+from mcuedit.model.ops import FloatArray, Int8Array, linear
+from mcuedit.model.ops.common import require
+from mcuedit.model.tflite import Model, Op
+from mcuedit.model.windows import window
 
 _PIECE = 1 << 22  # elements of patches that are multiplied at once
 

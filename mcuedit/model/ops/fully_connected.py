@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.carrier import carrier
-from mcuedit.model import Model, Op, Tensor
-from mcuedit.ops import FloatArray, Int8Array, linear
-from mcuedit.ops.common import limits, operand, require
+from mcuedit.model.adaptable import carrier
+from mcuedit.model.ops import FloatArray, Int8Array, linear
+from mcuedit.model.ops.common import limits, operand, require
+from mcuedit.model.tflite import Model, Op, Tensor
 
 _BIAS_SCALE_OFF = 0.02  # of an output step: how far a bias may be off
 

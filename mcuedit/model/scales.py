@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcuedit.model import Model, Op
-from mcuedit.ops.common import require
+from mcuedit.model.ops.common import require
+from mcuedit.model.tflite import Model, Op
 
 Real = type[float] | type[np.float32]
 

@@ -224,7 +224,7 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
 
 
 def _require_int8(model: Model, name: str) -> None:
-    from mcuedit.causes import refusal
+    from mcuedit.model.causes import refusal
 
     if why := refusal(model):
         raise McueditError(f"{name}: {why[0]}", why[1])
