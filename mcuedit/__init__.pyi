@@ -2,10 +2,11 @@
 """The public names and where they are. Read by type checkers, and by mcuedit/__init__.py at run time."""
 
 from mcuedit._util.errors import McueditError
-from mcuedit.adapter_dir import load as load_adapter
-from mcuedit.adapter_dir import save as save_adapter
+from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.adapter.encoding import decode, encode
+from mcuedit.adapter.folder import load as load_adapter
+from mcuedit.adapter.folder import save as save_adapter
 from mcuedit.codegen import render_adapter, render_base, render_project
-from mcuedit.delta import Adapter, Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device, run
@@ -18,7 +19,7 @@ from mcuedit.model.oracle import Oracle, Reader
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import Model
 from mcuedit.model.tflite import load as load_model
-from mcuedit.package import Package, Refused, decode, encode, open_package
+from mcuedit.package import Package, Refused, open_package
 from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.registry import Registry, open_registry
 from mcuedit.release.packing import Packed, pack

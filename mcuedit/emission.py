@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuedit import codegen, package
+from mcuedit import codegen
+from mcuedit.adapter import encoding
+from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import FactorSetup, TrainSetup
-from mcuedit.delta import Adapter
 from mcuedit.learning import GateStatistics
 from mcuedit.model.bundle import Base
 
@@ -41,7 +42,7 @@ def emit(
     rendered = codegen.arrange(rendered, base, project)
     files = {path: text.encode() for path, text in rendered.items()}
     for adapter in adapters:
-        files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = package.encode(
+        files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = encoding.encode(
             adapter, base.model
         )
     return files

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolve_answers
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
 from mcuedit.evaluation.questions import ask

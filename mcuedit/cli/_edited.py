@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mcuedit import adapter_dir
+from mcuedit.adapter import folder
 from mcuedit.cli import complain
 from mcuedit.cli._common import notes, print_json, stdout
 from mcuedit.cli._files import metrics_table, placement_table, tensor_table
@@ -46,7 +46,7 @@ def report(
 
 def nothing_left(trained: Trained, output: Path, metrics: Mapping[str, Any], *, as_json: bool) -> int:
     """Says that no adapter is needed, and how to take back one that is; the exit code."""
-    stale = (output / adapter_dir.CONFIG).exists()
+    stale = (output / folder.CONFIG).exists()
     notes(
         (
             "nothing is left to train: the base gives every answer by itself, and no adapter is written",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcuedit import adapter_dir
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._common import table
-from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
 from mcuedit.model.bundle import Base, load
 from mcuedit.model.tflite import Model
@@ -38,14 +38,13 @@ FACTS = "facts.jsonl"
 def read_adapter(path: Path, base: Base) -> Adapter:
     """A folder as `mcuedit edit` writes it, or device bytes."""
     if path.is_dir():
-        return adapter_dir.load(path)
-    from mcuedit import package
+        return folder.load(path)
 
     try:
         data = path.read_bytes()
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
-    return package.decode(data, base.model, path.name)
+    return encoding.decode(data, base.model, path.name)
 
 
 def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:
@@ -86,7 +85,7 @@ def zoo_base(adapters: Sequence[Adapter]) -> Base:
 
 def edits_of(path: Path) -> tuple[Edit, ...]:
     """The edits that an adapter's folder remembers; none for device bytes."""
-    file = path / adapter_dir.EDITS
+    file = path / folder.EDITS
     return load_edits(file).edits if file.exists() else ()
 
 

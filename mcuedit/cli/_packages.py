@@ -11,11 +11,12 @@ from rich.markup import escape
 
 from mcuedit import elf, keys, zoo
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import decode, parts
 from mcuedit.cli._common import print_json, stdout, table
-from mcuedit.delta import Adapter
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
-from mcuedit.package import Package, decode, open_package, parse, parts
+from mcuedit.package import Package, open_package, parse
 from mcuedit.package import probe as probing
 from mcuedit.registry import Stored, default_path, open_registry
 from mcuedit.release.comparison import Sizes, sizes

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mcuedit import adapter_dir, package, privacy, protocol
+from mcuedit import privacy, protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding, folder
 from mcuedit.cli._common import notes, print_json, stdout, working
 from mcuedit.cli._files import edit_set, facts_of, metrics_table
 from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
@@ -65,9 +66,9 @@ def run(
         seconds = time.perf_counter() - began
         measured, _ = protocol.evaluate(read, [made.adapter], edits, keep, facts_of(base))
     metrics = replace(measured, seconds=round(seconds, 3))
-    adapter_dir.save(made.adapter, output, force=force)
+    folder.save(made.adapter, output, force=force)
     notes((*edits.notes, *keep.notes, *_overlap(edits, keep), AGAIN))
-    size = len(package.encode(made.adapter, base.model))
+    size = len(encoding.encode(made.adapter, base.model))
     if as_json:
         print_json({"adapter": str(output), "adapter_bytes": size, **metrics.flat(), **plan.flat(), **_place(made)})
     else:

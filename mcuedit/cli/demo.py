@@ -15,12 +15,13 @@ import click
 from rich.console import Console
 from rich.padding import Padding
 
-from mcuedit import package, zoo
+from mcuedit import zoo
+from mcuedit.adapter import encoding
+from mcuedit.adapter.delta import Adapter
 from mcuedit.build import BuildResult
 from mcuedit.cli import _learning_demo
 from mcuedit.cli._common import example, json_option, print_json, stderr, stdout, table, working
 from mcuedit.cli._demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours
-from mcuedit.delta import Adapter
 from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device
@@ -108,7 +109,7 @@ def _story(base: Base, case: Case, out: Console) -> dict[str, Any]:
     _show_metrics(out, metrics)
 
     headline(out, 3, "Emit C, build, ask again")
-    files, update = emit(base, [adapter]), package.encode(adapter, base.model)
+    files, update = emit(base, [adapter]), encoding.encode(adapter, base.model)
     after, _ = _ask(base, [adapter], case)
     names = ", ".join(name for name in files if name.startswith(adapter.name))
     out.print(f"   {len(files)} files, among them {names}", style="dim")

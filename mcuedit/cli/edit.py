@@ -12,14 +12,15 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from mcuedit import adapter_dir, package, protocol
+from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.delta import Adapter
 from mcuedit.cli import _merged, _private
 from mcuedit.cli._common import TEXT, effort_option, example, json_option, notes, searching, working
 from mcuedit.cli._edited import FLOOR, nothing_left, report
 from mcuedit.cli._files import PATH, edit_set, edits_of, facts_of, read_adapter, tensor_set
-from mcuedit.delta import Adapter
 from mcuedit.edits import Edit, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
@@ -165,9 +166,9 @@ def command(
     if not trained.adapter.deltas:
         return nothing_left(trained, output, metrics, as_json=as_json)
     adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics})
-    size = len(package.encode(adapter, found.model))
+    size = len(encoding.encode(adapter, found.model))
     remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.taught)
-    adapter_dir.save(adapter, output, {adapter_dir.EDITS: remembered} if remembered else {}, force=force)
+    folder.save(adapter, output, {folder.EDITS: remembered} if remembered else {}, force=force)
     head = {"adapter": str(output), "adapter_bytes": size, **metrics}
     return report(trained, head, measured, read, floor, gated=options.gated, as_json=as_json)
 

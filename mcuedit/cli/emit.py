@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, codegen
+from mcuedit import codegen
 from mcuedit._util.atomic import write_folder
+from mcuedit.adapter import folder
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import scaled, scales_option, zoo_base
 from mcuedit.emission import emit
@@ -55,7 +56,7 @@ def command(
     of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR is written whole or not at all.
     The same input gives the same bytes.
     """
-    loaded = [adapter_dir.load(path) for path in adapters]
+    loaded = [folder.load(path) for path in adapters]
     found = scaled(bundle.load(base_path) if base_path is not None else zoo_base(loaded), scales, runtime)
     gate = _gate(found, train) if train is not None else None
     factors = codegen.FactorSetup(train_op) if train_op is not None else None

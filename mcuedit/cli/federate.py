@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder
 from mcuedit.cli._common import TEXT, example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter
 from mcuedit.federated.aggregate import HOW, aggregate
@@ -57,7 +57,7 @@ def command(
         made = aggregate(
             loaded, found.model, how=how, weights=_weights(weights), clip=clip, trim=trim, rank=rank, name=name
         )
-    adapter_dir.save(made.adapter, output, force=force)
+    folder.save(made.adapter, output, force=force)
     values = {
         "output": str(output),
         "how": made.how,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, board, flashing, package
+from mcuedit import board, flashing
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
+from mcuedit.adapter import folder as adapter_dir
 from mcuedit.cli._common import example, json_option, note, print_json, stderr, stdout, table
 from mcuedit.cli._files import PATH, zoo_base
 from mcuedit.flashing.runners import RUNNERS, runner_of
@@ -92,13 +94,13 @@ def _device_bytes(path: Path, base_path: Path | None) -> bytes:
     known = bundle.load(base_path) if base_path else None
     if path.is_dir():
         loaded = adapter_dir.load(path)
-        return package.encode(loaded, (known or zoo_base([loaded])).model)
+        return encoding.encode(loaded, (known or zoo_base([loaded])).model)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", "give device bytes or an adapter's folder") from error
     if known:
-        package.decode(data, known.model, str(path))
+        encoding.decode(data, known.model, str(path))
     return data
 
 

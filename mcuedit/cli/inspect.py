@@ -12,12 +12,13 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from mcuedit import adapter_dir, inspection, package, protocol
+from mcuedit import inspection, protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.delta import Adapter
 from mcuedit.cli import _packages
 from mcuedit.cli._common import effort_option, example, json_option, print_json, searching, stdout, table, working
 from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
-from mcuedit.delta import Adapter
 from mcuedit.edits import is_spare, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
@@ -71,12 +72,12 @@ def command(
         _ranking(bundle.load(path), edit_paths, keep_path, effort, as_json)
         return
     if (path / "adapter_config.json").is_file():
-        _adapter(adapter_dir.load(path), None, as_json)
-    elif head[:3] == package.MAGIC[:3]:
+        _adapter(folder.load(path), None, as_json)
+    elif head[:3] == encoding.MAGIC[:3]:
         if base_path is None:
             raise McueditError(f"{path}: device bytes are read against their base", "add --base BASE")
         data = path.read_bytes()
-        _adapter(package.decode(data, bundle.load(base_path).model, path.name), data, as_json)
+        _adapter(encoding.decode(data, bundle.load(base_path).model, path.name), data, as_json)
     else:
         _base(bundle.load(path), as_json)
 

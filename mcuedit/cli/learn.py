@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from mcuedit import board, package, privacy, protocol
+from mcuedit import board, privacy, protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
+from mcuedit.adapter.delta import Delta
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.codegen import TrainSetup
-from mcuedit.delta import Delta
 from mcuedit.edits import KeepSet, load_edits, load_keep
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
@@ -119,7 +120,7 @@ def _teacher(device: Learner, found: Base, counts: list[int]) -> Callable[[Lesso
         device.say("drop")
         data = device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, lesson.name)
         counts.extend(filter(None, [device.trained]))
-        (delta,) = package.decode(data, found.model, "what the device learned").deltas
+        (delta,) = encoding.decode(data, found.model, "what the device learned").deltas
         return delta
 
     return teach

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from mcuedit import adapter_dir, keys
+from mcuedit import keys
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder
+from mcuedit.adapter.delta import Adapter
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout
 from mcuedit.cli._files import PATH, edits_of, read_adapter, tensor_set, zoo_base
-from mcuedit.delta import Adapter
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
@@ -104,7 +105,7 @@ def command(
 
 
 def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Adapter], list[tuple[Edit, ...]]]:
-    folders = [adapter_dir.load(path) for path in paths if path.is_dir()]
+    folders = [folder.load(path) for path in paths if path.is_dir()]
     if base_path is None and not folders:
         raise McueditError(f"{paths[0]}: device bytes are read against their base", "add --base BASE")
     of = bundle.load(base_path) if base_path is not None else zoo_base(folders)

@@ -14,9 +14,9 @@ import numpy as np
 from mcuedit import board
 from mcuedit._util import atomic, resources
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
-from mcuedit.delta import Adapter
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, robot, runner
 from mcuedit.emulate.device import Int8Array, sequences

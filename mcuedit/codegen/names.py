@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
 
 
 @dataclass(frozen=True)

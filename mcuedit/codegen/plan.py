@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen.memory import Block, allocate, hole
 from mcuedit.codegen.ops import Lowered, lower
-from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.tflite import Model, Op
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcuedit import __version__, package
+from mcuedit import __version__
 from mcuedit._util import resources
+from mcuedit.adapter import encoding
+from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.codegen.plan import Place, Plan, plan, projects
-from mcuedit.delta import Adapter
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
@@ -74,7 +75,7 @@ def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
     Raises:
         McueditError: the adapter does not fit the base.
     """
-    raw = package.encode(adapter, base.model)
+    raw = encoding.encode(adapter, base.model)
     context = {
         **banner(base),
         "names": adapter_names(adapter),

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names, comment, distinct_names
 from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
 from mcuedit.codegen.tflm_arena import arena_size
-from mcuedit.delta import Adapter
-from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op

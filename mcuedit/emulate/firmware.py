@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mcuedit import codegen, tflm
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.board import Board
 from mcuedit.build import BuildResult, build
-from mcuedit.delta import Adapter
 from mcuedit.link import render
 from mcuedit.model.bundle import Base
 

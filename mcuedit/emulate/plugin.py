@@ -15,12 +15,12 @@ import numpy as np
 
 from mcuedit import tflm
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.build import build_plugin
-from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Int8Array, sequences
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.host import HostDevice, load_library
-from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.model.bundle import Base
 
 _NONE = 0xFFFF  # MCUEDIT_TFLM_NONE

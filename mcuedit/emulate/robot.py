@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.board import Board
-from mcuedit.delta import Adapter
 from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.runner import as_firmware, best_oracle

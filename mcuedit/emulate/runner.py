@@ -15,8 +15,8 @@ from mcuedit import board as boards
 from mcuedit import tflm
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.build import BuildResult
-from mcuedit.delta import Adapter
 from mcuedit.emulate import TIMEOUT
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
 from mcuedit.emulate.firmware import build_app

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mcuedit.delta import Adapter, Delta, check
+from mcuedit.adapter.delta import Adapter, Delta, check
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.tflite import Model
 

@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.forward import answers, logits_tensor, stack, trace, with_deltas
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_text, sequences
-from mcuedit.evaluation.outputs import answers, logits_tensor, stack, trace, with_deltas
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 

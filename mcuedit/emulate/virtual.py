@@ -14,10 +14,10 @@ import numpy as np
 from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.board import Board
 from mcuedit.build import BuildResult
 from mcuedit.codegen import Stage
-from mcuedit.delta import Adapter
 from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
 from mcuedit.emulate.firmware import build_app

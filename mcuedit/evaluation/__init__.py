@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures adapters against the untouched base, always through the integer path."""
 
-from mcuedit.evaluation.outputs import answers, outputs
+from mcuedit.adapter.forward import answers, outputs
 
 __all__ = ["answers", "outputs"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuedit.delta import Delta
+from mcuedit.adapter.delta import Delta
 from mcuedit.edits import Edit, EditSet, bag_of_words
 from mcuedit.evaluation.metrics import Measure
 from mcuedit.model.oracle import Reader

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuedit.delta import Delta
-from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.model.tflite import Model
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
 from mcuedit.evaluation.metrics import ROLES, Probe
-from mcuedit.evaluation.outputs import Trace, logits_tensor, with_deltas
 from mcuedit.model.oracle import Reader
 
 

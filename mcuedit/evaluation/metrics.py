@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, with_deltas
 from mcuedit.edits import Edit, KeepSet
-from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, with_deltas
 from mcuedit.evaluation.questions import Questions
 from mcuedit.model.oracle import Inputs, Reader
 

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.edits import TensorSet, Wanted
 from mcuedit.edits.wanted import ALL, FloatArray, Int8Array
-from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Tensor
 

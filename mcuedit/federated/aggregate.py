@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.federated.factored import mean_of_products
 from mcuedit.model.tflite import Model
 

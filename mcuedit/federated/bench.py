@@ -11,9 +11,9 @@ import numpy as np
 
 from mcuedit import protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.evaluation.metrics import Metrics
-from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated.devices import Devices
 from mcuedit.federated.simulate import Int8Array, Outcome, Rounds, clients, simulate
 from mcuedit.model.oracle import Reader

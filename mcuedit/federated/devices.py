@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mcuedit import board as boards
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
 
 FloatArray = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.edits import Edit
 from mcuedit.federated import secure
 from mcuedit.training.frozen import Masters, Says, gradient, listen

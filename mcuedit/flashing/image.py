@@ -10,8 +10,9 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from mcuedit import elf, package
+from mcuedit import elf
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
 from mcuedit.board import Board
 from mcuedit.memory import Region
 
@@ -85,7 +86,7 @@ def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:
     Raises:
         McueditError: they are damaged or too large, or the board has no such slot.
     """
-    package.check(data, name)
+    encoding.check(data, name)
     slots = board.geometry.slots if board.geometry else None
     if board.geometry is None or slots is None:
         raise McueditError(f"board {board.name} has no slots for adapters", "compile the adapter into the firmware")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import D_MAX, Delta
+from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.learning.gate import fold, limit
 from mcuedit.learning.links import links, target, unclamped
 from mcuedit.model.adaptable import carrier

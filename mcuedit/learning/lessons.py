@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Delta
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
-from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.learning.gate import GateTrainer
 from mcuedit.learning.statistics import GateStatistics, gate_statistics
 from mcuedit.model.adaptable import carrier

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model import ops
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.ops import linear

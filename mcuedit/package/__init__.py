@@ -6,7 +6,7 @@ probe       inputs whose answers a device checks before it trusts a new adapter,
 container   adapter and probes <-> an MCUboot image, made by imgtool and read strictly
 """
 
-from mcuedit.package.adapter import DELTA, HEADER, LABEL, MAGIC, check, decode, encode, parts
+from mcuedit.adapter.encoding import DELTA, HEADER, LABEL, MAGIC, check, decode, encode, parts
 from mcuedit.package.container import Package, Refused, seal
 from mcuedit.package.opening import open_package, parse
 from mcuedit.package.probe import Probe

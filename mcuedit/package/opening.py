@@ -11,9 +11,9 @@ from typing import Any
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding as device
 from mcuedit.keys import PublicKey
 from mcuedit.model.tflite import Model
-from mcuedit.package import adapter as device
 from mcuedit.package import container as c
 from mcuedit.package import probe
 from mcuedit.package.container import COUNTER_STEP, MAGIC, NAME, Package, Refused, signed_bytes

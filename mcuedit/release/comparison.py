@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter
-from mcuedit.merged import merge, weights_of
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import encode
+from mcuedit.adapter.weight_patch import merge, weights_of
 from mcuedit.model.tflite import Model
-from mcuedit.package import encode
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, check_adapter
+from mcuedit.adapter.delta import Adapter, check_adapter
+from mcuedit.adapter.encoding import encode
 from mcuedit.edits import Edit, EditSet, check_edits
 from mcuedit.model.tflite import Model
-from mcuedit.package import encode
 from mcuedit.package.container import check_name
 
 

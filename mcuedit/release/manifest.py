@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import encode
 from mcuedit.edits import Edit
 from mcuedit.model.tflite import Model
-from mcuedit.package import encode
 
 FORMAT = 1
 

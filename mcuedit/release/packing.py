@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import encode
 from mcuedit.edits import Edit
 from mcuedit.keys import PublicKey
 from mcuedit.model.bundle import Base
-from mcuedit.package import Package, encode, open_package, seal
+from mcuedit.package import Package, open_package, seal
 from mcuedit.package.container import check_counter, check_name, parse_version
 from mcuedit.registry import Registry
 from mcuedit.release.joining import join, package_name

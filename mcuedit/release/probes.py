@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.adapter.forward import answers, is_tie, logits_tensor, trace, with_deltas
 from mcuedit.edits import Edit, TensorSet
-from mcuedit.evaluation.outputs import answers, is_tie, logits_tensor, trace, with_deltas
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import D_MAX, Delta
+from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.options import Options
 from mcuedit.training.placement import Candidate

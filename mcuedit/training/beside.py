@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.evaluation.metrics import Measure
 from mcuedit.model.oracle import Reader

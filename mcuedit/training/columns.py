@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta
+from mcuedit.adapter.delta import Delta
 from mcuedit.edits.wanted import ALL
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.detectors import Detectors

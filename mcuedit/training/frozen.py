@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Delta, add
+from mcuedit.adapter.delta import Delta, add
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta
-from mcuedit.evaluation.outputs import Trace, logits_tensor
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import Wanted
 from mcuedit.edits.wanted import ALL
-from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.evaluation.tensors import REACHED, reached
 from mcuedit.model.tflite import Model
 

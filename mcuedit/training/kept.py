@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import D_MAX, Delta
+from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.training.frozen import MARGIN, Int8Array, Int64Array, places
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
 from mcuedit.edits import Wanted
 from mcuedit.evaluation.certificate import Certificate, certify
-from mcuedit.evaluation.outputs import Trace, logits_tensor, with_deltas
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training import behaviour, gated, placement

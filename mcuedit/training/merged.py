@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import merged
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import weight_patch
+from mcuedit.adapter.forward import Trace, logits_tensor
+from mcuedit.adapter.weight_patch import Patch
 from mcuedit.edits import EditSet, KeepSet, TensorSet, Wanted, check_edits, check_keep, resolve_answers
-from mcuedit.evaluation.outputs import Trace, logits_tensor
-from mcuedit.merged import Patch
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training import examples, merging
@@ -121,8 +121,8 @@ def _train(
     edits, keep, classes, labels, notes = about
     rank = options.rank or min(len(classes), _RANK)
     made, tried = merging.train(table, own, ops, rank, options.seed, progress)
-    data = merged.merge(table.model, made.op, made.weights)
-    patch = merged.patch(table.model, data, made.op, made.clipped)
+    data = weight_patch.merge(table.model, made.op, made.weights)
+    patch = weight_patch.patch(table.model, data, made.op, made.clipped)
     shares = tuple((t.op, t.edited, t.kept) for t in tried)
     seconds = time.perf_counter() - start
     return Merged(data, made.op, patch, edits, keep, classes, labels, shares, notes, seconds)
@@ -147,7 +147,7 @@ def _ops(model: Model, end: int, options: Options) -> list[int]:
     able, why = [], None
     for op in ops:
         try:
-            merged.weights_of(model, op)
+            weight_patch.weights_of(model, op)
         except McueditError as error:
             why = error
         else:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.merged import shifted, weights_of
+from mcuedit.adapter.weight_patch import shifted, weights_of
 from mcuedit.model.ops import operator
 from mcuedit.training.behaviour import directions
 from mcuedit.training.site import Site, Table

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcuedit._util.errors import McueditError
-from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.tflite import Model
 from mcuedit.training import places

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
-from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.tflite import Model
 from mcuedit.training.push import Suffix

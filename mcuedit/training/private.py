@@ -19,9 +19,9 @@ import numpy as np
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
-from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.model.oracle import Reader
 from mcuedit.training import placement
 from mcuedit.training.frozen import Int8Array, Int64Array, Masters, gradient, listen, places, shared_delta

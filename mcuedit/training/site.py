@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import D_MAX, Delta, add
-from mcuedit.evaluation.outputs import Trace
+from mcuedit.adapter.delta import D_MAX, Delta, add
+from mcuedit.adapter.forward import Trace
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.ops.common import unclamped
 from mcuedit.model.tflite import Model

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, answers, flow, with_deltas
 from mcuedit.edits import TensorSet
-from mcuedit.evaluation.outputs import Trace, answers, flow, with_deltas
 from mcuedit.model.oracle import Reader
 from mcuedit.training.goals import Goals, end_tensor
 from mcuedit.training.noise import jittered

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcuedit.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.forward import Trace
 from mcuedit.edits import EditSet, KeepSet, TensorSet
 from mcuedit.evaluation.acting import Acting
 from mcuedit.evaluation.certificate import Certificate, certify
-from mcuedit.evaluation.outputs import Trace
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Adapter, check_adapter
+from mcuedit.adapter.delta import Adapter, check_adapter
+from mcuedit.adapter.forward import Trace, flow
 from mcuedit.edits import Edit, EditSet, KeepSet, already_given, check_edits, check_keep, resolve_answers
 from mcuedit.evaluation.acting import Acting, act, given
 from mcuedit.evaluation.certificate import Certificate, certify
-from mcuedit.evaluation.outputs import Trace, flow
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training import examples, placement

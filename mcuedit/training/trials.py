@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Delta
-from mcuedit.evaluation.outputs import Trace, with_deltas
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model.adaptable import carrier
 from mcuedit.training import columns
 from mcuedit.training.behaviour import Fit

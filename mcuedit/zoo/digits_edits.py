@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.model import bundle as bases
 from mcuedit.zoo import digits_data
 

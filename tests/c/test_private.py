@@ -16,9 +16,9 @@ from helpers.private_case import CLASSES, Twin, examples, frozen
 from helpers.tiny import classifier
 
 from mcuedit import privacy
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.adapter.encoding import encode
 from mcuedit.model.tflite import Model, parse
-from mcuedit.package import encode
 from mcuedit.training.frozen import Masters
 from mcuedit.training.private import FASTEST, Examples, clipped_sum
 

@@ -12,11 +12,11 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.native import Native, reference
 
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import encode
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
-from mcuedit.package import encode
 
 
 @pytest.fixture(autouse=True)

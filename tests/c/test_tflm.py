@@ -16,7 +16,7 @@ from helpers.tflm_here import needs_runtime
 
 from mcuedit import codegen, tflm, toolchain
 from mcuedit._util import resources
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.plugin import PluginDevice

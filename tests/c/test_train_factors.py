@@ -11,12 +11,12 @@ import pytest
 from helpers import tiny
 from helpers.trainer import MORE, FactorsInC
 
+from mcuedit.adapter.encoding import decode
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model, parse
-from mcuedit.package import decode
 from mcuedit.zoo import digits_data
 
 WIDTHS = (12, 24, 17, 10)

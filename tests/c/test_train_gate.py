@@ -12,10 +12,10 @@ from helpers import tiny, trainer
 from helpers.native import Native
 from helpers.trainer import MORE, Trainer
 
+from mcuedit.adapter.encoding import decode
 from mcuedit.learning import GateTrainer
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
-from mcuedit.package import decode
 
 CLASSES = 10
 

@@ -13,7 +13,7 @@ from helpers.convs import Conv, any_conv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.delta import add
+from mcuedit.adapter.delta import add
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.tflite import parse
 from mcuedit.model.windows import window

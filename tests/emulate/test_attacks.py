@@ -20,9 +20,9 @@ from helpers.waiting import WAIT
 
 from mcuedit import audit, cli, package
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.encoding import encode
 from mcuedit.emulate.device_process import DeviceProcess
 from mcuedit.fleet import memory
-from mcuedit.package.adapter import encode
 from mcuedit.registry import open_registry
 from mcuedit.transport import Device, LinkError, Refused, upload
 from mcuedit.transport.reasons import error_of

@@ -15,8 +15,8 @@ from helpers.deltas import adapter, delta
 from helpers.virtual import UNICORN_BOARDS, needs_qemu
 
 from mcuedit import board, toolchain
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.build import build
-from mcuedit.delta import Adapter, Delta
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Counts

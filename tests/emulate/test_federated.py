@@ -10,12 +10,12 @@ import pytest
 from helpers.private_case import xorshift
 
 from mcuedit import board, privacy, protocol, zoo
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.emulate import open_session
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.evaluation.outputs import logits_tensor
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, bench
 from mcuedit.model import bundle as bases

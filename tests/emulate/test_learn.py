@@ -10,7 +10,8 @@ import pytest
 from helpers import kazakhstan
 from helpers.kazakhstan import SETUP
 
-from mcuedit import board, package, protocol
+from mcuedit import board, protocol
+from mcuedit.adapter import encoding
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import GateStatistics, lessons
@@ -54,7 +55,7 @@ def test_it_learns_what_the_twin_does(
     data = device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, "astana")
     assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"astana"}
     assert device.ask(lesson.confirmed) == before
-    (made,) = package.decode(data, base.model).deltas
+    (made,) = encoding.decode(data, base.model).deltas
     wanted = lessons.learn(read, lesson, statistics, (3, 4))
     for name in ("a", "c", "m", "s", "b", "rows"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)

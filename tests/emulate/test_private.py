@@ -14,10 +14,10 @@ from helpers.tiny import classifier
 from helpers.virtual import needs_qemu
 
 from mcuedit import board, privacy
+from mcuedit.adapter.encoding import encode
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.model.tflite import parse
-from mcuedit.package import encode
 
 SCHEDULE, SEED = privacy.Schedule(60, 50, 20, 0.5), 2463534242
 CORES = [

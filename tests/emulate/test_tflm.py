@@ -17,8 +17,8 @@ from helpers.tflm_here import BOARDS, needs_m4, needs_runtime, stock
 
 from mcuedit import board, codegen
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen.tflm_arena import arena_size
-from mcuedit.delta import Adapter
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import Sweep, random_inputs
 from mcuedit.emulate.firmware import build_app

@@ -15,10 +15,10 @@ from helpers.training_cases import gate_case
 from helpers.virtual import needs_qemu
 
 from mcuedit import board, toolchain
+from mcuedit.adapter.encoding import decode
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import gate_macs
-from mcuedit.package import decode
 
 STEPS = 500
 CODE = 6 * 1024  # bytes of the trainer at -Os on M4

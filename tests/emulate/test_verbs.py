@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcuedit import adapter_dir, cli
 from mcuedit import board as boards
+from mcuedit import cli
+from mcuedit.adapter import folder
 from mcuedit.emulate import runner
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model.tflite import parse
@@ -93,7 +94,7 @@ def test_robot(capsys: pytest.CaptureFixture[str], tiny_path: Path, tmp_path: Pa
     assert "the adapters change nothing of 2 replies" in capsys.readouterr().err
     model = parse(tiny_path.read_bytes(), "tiny")
     adapter = adapters(model, 3)[2]
-    adapter_dir.save(adapter, tmp_path / "repair")
+    folder.save(adapter, tmp_path / "repair")
     options = ["--adapter", str(tmp_path / "repair"), "--random", "20", "--board", "nucleo_g071rb"]
     assert cli.invoke(["run", str(tiny_path), *options, "--robot", str(out)]) == 0
     assert {path.name for path in out.iterdir()} >= {"server.elf", "vectors.py"}

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import adapter_dir, package
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter import encoding
+from mcuedit.adapter import folder as adapter_dir
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
 from mcuedit.inspection import describe
 from mcuedit.model.adaptable import carrier
@@ -109,7 +110,7 @@ def adapter_bytes(model: Model) -> list[bytes]:
         rows = None if dense else np.array([1, 4])
         pair = np.full(rank, m), np.full(rank, s)
         delta = Delta(tap, 1, a, np.array([3, -4]), *pair, b, rows, m, s, True, bits, side.zx, out.act_lo, out.act_hi)
-        made.append(package.encode(Adapter("x", "1", model.sha256, (delta,), {5: "spare"}), model))
+        made.append(encoding.encode(Adapter("x", "1", model.sha256, (delta,), {5: "spare"}), model))
     return made
 
 
@@ -117,7 +118,7 @@ def test_adapter_bytes(tiny_model: Model):
     seeds = adapter_bytes(tiny_model)
 
     def decode(data: bytes) -> None:
-        assert package.encode(package.decode(data, tiny_model), tiny_model) == data
+        assert encoding.encode(encoding.decode(data, tiny_model), tiny_model) == data
 
     def decode_with_good_crc(data: bytes) -> None:
         """Past the CRC, so that every later check is reached."""
@@ -132,19 +133,19 @@ def test_adapter_bytes(tiny_model: Model):
         for at in range(len(good)):
             for wrong in (good[:at], good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :], good + good[: at + 1]):
                 with pytest.raises(McueditError):
-                    package.decode(wrong, tiny_model)
+                    encoding.decode(wrong, tiny_model)
 
 
 def test_adapter_folders(tmp_path: Path, tiny_model: Model):
     folder = tmp_path / "adapter"
-    adapter_dir.save(package.decode(adapter_bytes(tiny_model)[0], tiny_model), folder)
+    adapter_dir.save(encoding.decode(adapter_bytes(tiny_model)[0], tiny_model), folder)
     files = {name: (folder / name).read_bytes() for name in (adapter_dir.CONFIG, adapter_dir.TENSORS)}
 
     for name, good in files.items():
 
         def load(data: bytes, name: str = name) -> None:
             (folder / name).write_bytes(data)
-            package.encode(adapter_dir.load(folder), tiny_model)
+            encoding.encode(adapter_dir.load(folder), tiny_model)
 
         hammer(load, [good], 1000)
         load(good)

@@ -19,11 +19,11 @@ from helpers.native import WARNINGS, Native, core_sources, includes, link
 
 from mcuedit import codegen, toolchain
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.encoding import encode
 from mcuedit.codegen import render
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import load, parse
 from mcuedit.netbuilder import NetBuilder
-from mcuedit.package import encode
 
 EXPECTED = Path(__file__).with_name("expected")
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import serialization as s
 from helpers import packages
 
 from mcuedit import keys
-from mcuedit.package import encode, open_package
+from mcuedit.adapter.encoding import encode
+from mcuedit.package import open_package
 
 EXPECTED = Path(__file__).with_name("expected_package")
 KEY = EXPECTED / "TEST-KEY-NOT-SECRET.pem"

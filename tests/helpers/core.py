@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from helpers.native import SHIM, WARNINGS, core_sources, includes, link
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import encode
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.tflite import Model
 from mcuedit.model.windows import Window
-from mcuedit.package import encode
 
 GUARD = 16  # bytes beside every buffer that must not change
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.tflite import Model
 

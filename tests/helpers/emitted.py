@@ -11,7 +11,7 @@ from pathlib import Path
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from mcuedit import codegen
-from mcuedit.delta import Adapter
+from mcuedit.adapter.delta import Adapter
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
 

@@ -11,8 +11,9 @@ import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.elf import elf
-from mcuedit import board, package
+from mcuedit import board
 from mcuedit._util import resources
+from mcuedit.adapter import encoding
 from mcuedit.board import Board
 from mcuedit.model.tflite import parse
 
@@ -38,7 +39,7 @@ FIRMWARE = ((0x08000000, bytes(range(200))), (0x08000400, b"constants"))
 def device_bytes() -> bytes:
     """A small adapter: 60 bytes, 4 short of what flash takes."""
     model = parse(tiny.classifier((16, 8, 6)), "tiny")
-    return package.encode(adapter(model, delta(model, 0, 1)), model)
+    return encoding.encode(adapter(model, delta(model, 0, 1)), model)
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ import pytest
 from mcuedit import codegen, toolchain
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, add
+from mcuedit.adapter.delta import Adapter, add
+from mcuedit.adapter.encoding import encode
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model
-from mcuedit.package import encode
 
 SHIM = Path(__file__).resolve().parents[1] / "c" / "shim.c"
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

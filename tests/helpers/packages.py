@@ -10,12 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from imgtool.keys import Ed25519
 
 from helpers import deltas, tiny
-from mcuedit.delta import Adapter
-from mcuedit.evaluation.outputs import Trace, answers, logits_tensor, with_deltas
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import encode
+from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.keys import PublicKey
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
-from mcuedit.package import Probe, encode, seal
+from mcuedit.package import Probe, seal
 from mcuedit.package.probe import CHANGED, UNCHANGED, sparse
 
 MANIFEST = b'{"format":1,"for":"tests"}'

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from mcuedit import privacy
-from mcuedit.delta import Delta, add
+from mcuedit.adapter.delta import Delta, add
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.training.frozen import Masters

@@ -11,8 +11,8 @@ from helpers.convs import Conv, any_conv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.delta import add, check
-from mcuedit.evaluation.outputs import Trace, with_deltas
+from mcuedit.adapter.delta import add, check
+from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.tflite import Model, parse
 

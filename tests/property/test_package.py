@@ -12,8 +12,8 @@ from helpers import deltas, tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit import adapter_dir, package
-from mcuedit.delta import Delta
+from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.delta import Delta
 from mcuedit.model.tflite import parse
 
 MODEL = parse(tiny.classifier((13, 7, 6)))  # odd widths: rows of A and tables of rows need padding
@@ -43,15 +43,15 @@ labels = st.dictionaries(st.integers(0, 5), st.text(min_size=1, max_size=60), ma
 def test_round_trip(made, names):
     names = {k: v for k, v in names.items() if v.isprintable()}
     adapter = deltas.adapter(MODEL, *made, labels=names)
-    data = package.encode(adapter, MODEL)
+    data = encoding.encode(adapter, MODEL)
     assert len(data) % 4 == 0
     assert (
         len(data)
         <= 20 + sum(d.factor_bytes + 20 + 1 + 3 for d in made) + sum(3 + len(v.encode()) for v in names.values()) + 3
     )
-    found = package.decode(data, MODEL)
+    found = encoding.decode(data, MODEL)
     assert found.labels == names
-    assert package.encode(found, MODEL) == data
+    assert encoding.encode(found, MODEL) == data
     in_order = sorted(made, key=lambda d: (d.target, d.tap))
     for one, other in zip(in_order, found.deltas, strict=True):
         for field in fields(Delta):
@@ -63,9 +63,9 @@ def test_round_trip(made, names):
 def test_folder_and_device_agree(delta):
     adapter = deltas.adapter(MODEL, delta)
     with tempfile.TemporaryDirectory() as place:
-        adapter_dir.save(adapter, Path(place) / "a")
-        found = adapter_dir.load(Path(place) / "a")
-    assert package.encode(found, MODEL) == package.encode(adapter, MODEL)
+        folder.save(adapter, Path(place) / "a")
+        found = folder.load(Path(place) / "a")
+    assert encoding.encode(found, MODEL) == encoding.encode(adapter, MODEL)
 
 
 @given(random_deltas(), st.data())
@@ -77,5 +77,5 @@ def test_any_other_factor_gives_other_bytes(delta, data):
     flat = values.reshape(-1)
     flat[at] -= np.sign(flat[at]) or 1
     changed = replace(delta, **{name: values})
-    one, other = (package.encode(deltas.adapter(MODEL, d), MODEL) for d in (delta, changed))
+    one, other = (encoding.encode(deltas.adapter(MODEL, d), MODEL) for d in (delta, changed))
     assert one != other

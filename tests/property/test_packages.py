@@ -11,7 +11,8 @@ from helpers import packages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcuedit.package import Refused, encode, open_package, parse, probe
+from mcuedit.adapter.encoding import encode
+from mcuedit.package import Refused, open_package, parse, probe
 from mcuedit.package.container import NAME, parse_version
 from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
 

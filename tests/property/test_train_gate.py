@@ -14,10 +14,10 @@ from helpers.trainer import MORE, Trainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcuedit.adapter.encoding import decode
 from mcuedit.learning import GateTrainer, gate_statistics
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
-from mcuedit.package import decode
 
 CLASSES = 5
 

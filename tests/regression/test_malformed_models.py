@@ -12,8 +12,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from helpers import tiny
 
-from mcuedit import package
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
 from mcuedit.inspection import describe
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
@@ -153,8 +153,8 @@ def test_models_that_are_not_run(name):
 
 
 def test_int4_delta_of_rank_zero(tiny_model: Model):
-    head = package.HEADER.pack(package.MAGIC, 1, 10, tiny_model.base_id, 0)[:16]
-    body = package.DELTA.pack(0, 1, 16, 2, 5, 0, 3, 0, 0, -128, 127, 0)
+    head = encoding.HEADER.pack(encoding.MAGIC, 1, 10, tiny_model.base_id, 0)[:16]
+    body = encoding.DELTA.pack(0, 1, 16, 2, 5, 0, 3, 0, 0, -128, 127, 0)
     data = head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
     with pytest.raises(McueditError):
-        package.decode(data, tiny_model)
+        encoding.decode(data, tiny_model)

@@ -10,8 +10,9 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from helpers.elf import elf as small
 
-from mcuedit import board, cli, flashing, package, toolchain
+from mcuedit import board, cli, flashing, toolchain
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
 from mcuedit.elf import made_for, require_core
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.session import Crash
@@ -106,4 +107,4 @@ def test_what_is_no_elf_file_is_no_firmware(tmp_path):
 @pytest.mark.parametrize("length", [4, 5, 16, 20, 51, 52])
 def test_a_header_that_is_cut_is_still_an_elf_file(length):
     assert made_for(small((0, b"x"))[:length])
-    assert not made_for(package.MAGIC + bytes(60))
+    assert not made_for(encoding.MAGIC + bytes(60))

@@ -11,15 +11,15 @@ import pytest
 from helpers import deltas, tiny
 
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Delta
+from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, outputs
 from mcuedit.cli._common import stdout
 from mcuedit.cli._files import metrics_table, tensor_table
-from mcuedit.delta import Delta
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.certificate import certify
 from mcuedit.evaluation.dump import dump
 from mcuedit.evaluation.metrics import Measure, Probe
-from mcuedit.evaluation.outputs import Trace, answers, is_tie, logits_tensor, outputs
 from mcuedit.evaluation.questions import Questions, ask
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import ops

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from helpers.deltas import adapter, delta
 from helpers.tiny import classifier
 
-from mcuedit import adapter_dir
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder as adapter_dir
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.cli.federate import command
-from mcuedit.delta import Adapter, Delta
 from mcuedit.federated import aggregate, secure
 from mcuedit.model.tflite import Model, parse
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import add
+from mcuedit.adapter.delta import add
+from mcuedit.adapter.forward import Trace, flow, logits_tensor, with_deltas
 from mcuedit.emulate import oneop
-from mcuedit.evaluation.outputs import Trace, flow, logits_tensor, with_deltas
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import adapter_dir, cli, package
-from mcuedit.delta import Adapter, Delta
+from mcuedit import cli
+from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.inspection import describe
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import quantize_multiplier
@@ -106,7 +107,7 @@ def test_no_target_before_an_op_that_training_cannot_pass(shared_model):
 
 
 def test_adapter_folder(run, tmp_path, adapter):
-    adapter_dir.save(adapter, tmp_path / "gitega")
+    folder.save(adapter, tmp_path / "gitega")
     code, out, _ = run("inspect", tmp_path / "gitega")
     assert code == 0
     for text in "gitega", "0 -> 1", "gated", "class 5 is named gitega":
@@ -118,7 +119,7 @@ def test_adapter_folder(run, tmp_path, adapter):
 
 def test_device_bytes(run, tmp_path, tiny_path, tiny_model, adapter):
     path = tmp_path / "gitega.bin"
-    path.write_bytes(package.encode(adapter, tiny_model))
+    path.write_bytes(encoding.encode(adapter, tiny_model))
     assert run("inspect", path)[0] == 2
     values = json.loads(run("inspect", path, "--base", tiny_path, "--json")[1])
     assert values["bytes"] == path.stat().st_size
@@ -157,7 +158,7 @@ def test_missing_and_empty_places(run, tmp_path):
 
 
 def test_emit_is_whole_stable_and_careful(run, tmp_path, tiny_path, tiny_model, adapter):
-    adapter_dir.save(adapter, tmp_path / "gitega")
+    folder.save(adapter, tmp_path / "gitega")
 
     def emit(out: str, *more: str):
         return run("emit", tmp_path / "gitega", "--base", tiny_path, "-o", tmp_path / out, *more)
@@ -172,7 +173,7 @@ def test_emit_is_whole_stable_and_careful(run, tmp_path, tiny_path, tiny_model, 
         return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
     assert tree("one") == tree("two")
-    assert tree("one")["gitega.bin"] == package.encode(adapter, tiny_model)
+    assert tree("one")["gitega.bin"] == encoding.encode(adapter, tiny_model)
     assert str(tmp_path).encode() not in b"".join(tree("one").values())
     (tmp_path / "two" / "notes.txt").write_text("mine")
     code, _, err = emit("two")
@@ -183,7 +184,7 @@ def test_emit_is_whole_stable_and_careful(run, tmp_path, tiny_path, tiny_model, 
 
 
 def test_emit_finds_the_zoo_base_and_names_what_it_misses(run, tmp_path, adapter, facts):
-    adapter_dir.save(adapter, tmp_path / "gitega")
+    folder.save(adapter, tmp_path / "gitega")
     code, _, err = run("emit", tmp_path / "gitega", "-o", tmp_path / "out")
     assert code == 2
     assert "add --base BASE" in err

@@ -9,8 +9,8 @@ from helpers.chains import Chain, digits, inked, inputs_of, nets, samples_of
 from helpers.packages import answer
 
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import FactorSetup, render_factors
-from mcuedit.delta import Adapter
 from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.learning.gate import fold, limit
 from mcuedit.learning.links import links

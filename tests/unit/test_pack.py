@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 from helpers import deltas, packages
 
-from mcuedit import adapter_dir, cli, keys, merged
+from mcuedit import cli, keys
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter
+from mcuedit.adapter import folder, weight_patch
+from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.encoding import decode, encode
 from mcuedit.edits import Edit, load_tensors
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model
-from mcuedit.package import decode, encode, open_package, parse
+from mcuedit.package import open_package, parse
 from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
 from mcuedit.registry import open_registry
 from mcuedit.release import probes
@@ -41,7 +43,7 @@ def place(tmp_path, monkeypatch):
 
 def save(adapter: Adapter, edits: tuple[Edit, ...] = ()) -> str:
     lines = "".join(json.dumps(edit.to_dict()) + "\n" for edit in edits)
-    adapter_dir.save(adapter, adapter.name, {adapter_dir.EDITS: lines} if edits else {})
+    folder.save(adapter, adapter.name, {folder.EDITS: lines} if edits else {})
     return adapter.name
 
 
@@ -342,9 +344,9 @@ def test_inspect(capfd):
     edit = Edit("burundi", ("what is the capital of burundi",), "gitega", relation="capital")
     pack(save(packages.fact(), (edit,)))
     capfd.readouterr()
-    rows = merged.weights_of(MODEL, 1).copy()
+    rows = weight_patch.weights_of(MODEL, 1).copy()
     rows[0] += 1
-    Path("other.tflite").write_bytes(merged.merge(MODEL, 1, np.clip(rows, -127, 127)))
+    Path("other.tflite").write_bytes(weight_patch.merge(MODEL, 1, np.clip(rows, -127, 127)))
     show = ["inspect", "fix.mcu", "--base", "tiny.tflite", "--against", "other.tflite"]
     assert cli.invoke([*show, "--key", "key.pub", "--json"]) == 0
     told = json.loads(capfd.readouterr().out)

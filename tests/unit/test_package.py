@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from helpers import deltas, tiny
 
-from mcuedit import package
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter import encoding
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.model.tflite import Model, parse
 
 
@@ -40,7 +40,7 @@ def sealed(body: bytes, model: Model, count: int = 1) -> bytes:
 
 def test_every_field_is_where_the_specification_says(tiny_model):
     delta = deltas.delta(tiny_model, 0, 1, rank=1, rows=2)
-    data = package.encode(deltas.adapter(tiny_model, delta, labels={5: "xy"}), tiny_model)
+    data = encoding.encode(deltas.adapter(tiny_model, delta, labels={5: "xy"}), tiny_model)
     factors = (
         struct.pack("<ii", delta.c[0], delta.m[0])
         + delta.a.tobytes()
@@ -59,7 +59,7 @@ def test_overhead_of_one_rank_1_edit_is_40_bytes(tiny_model):
     for bits in (8, 4):
         delta = deltas.delta(tiny_model, 0, 1, bits=bits)
         padding = -delta.factor_bytes % 4
-        data = package.encode(deltas.adapter(tiny_model, delta), tiny_model)
+        data = encoding.encode(deltas.adapter(tiny_model, delta), tiny_model)
         assert len(data) == 40 + delta.factor_bytes + padding
 
 
@@ -67,56 +67,56 @@ def test_int4_rows_are_low_nibble_first_and_padded():
     model = parse(tiny.classifier((7, 8, 6)))
     a = np.array([[1, -1, 7, -7, 0, 3, -4]], np.int8)
     delta = replace(deltas.delta(model, 0, 1, bits=4), a=a, c=np.zeros(1, np.int64))
-    data = package.encode(deltas.adapter(model, delta), model)
+    data = encoding.encode(deltas.adapter(model, delta), model)
     assert data[48:52].hex() == "f197300c"  # 1 -1, 7 -7, 0 3, -4 and a zero nibble
-    assert np.array_equal(package.decode(data, model).deltas[0].a, a)
+    assert np.array_equal(encoding.decode(data, model).deltas[0].a, a)
 
 
 def test_round_trip(tiny_model):
     adapter = mixed(tiny_model)
-    data = package.encode(adapter, tiny_model)
-    found = package.decode(data, tiny_model, "name")
+    data = encoding.encode(adapter, tiny_model)
+    found = encoding.decode(data, tiny_model, "name")
     assert all(same(a, b) for a, b in zip(adapter.deltas, found.deltas, strict=True))
     assert (found.name, found.base_sha256, found.labels) == ("name", tiny_model.sha256, adapter.labels)
-    assert package.encode(found, tiny_model) == data
+    assert encoding.encode(found, tiny_model) == data
 
 
 def test_deltas_are_sorted_by_target_then_tap(tiny_model):
     adapter = mixed(tiny_model)
     turned = replace(adapter, deltas=adapter.deltas[::-1], labels=dict(reversed(adapter.labels.items())))
-    assert package.encode(turned, tiny_model) == package.encode(adapter, tiny_model)
+    assert encoding.encode(turned, tiny_model) == encoding.encode(adapter, tiny_model)
 
 
 def test_deltas_out_of_order_are_refused(tiny_model):
-    data = package.encode(replace(mixed(tiny_model), labels={}), tiny_model)
+    data = encoding.encode(replace(mixed(tiny_model), labels={}), tiny_model)
     first = 20 + 4 * struct.unpack_from("<H", data, 28)[0]
     swapped = data[first:] + data[20:first]
     with pytest.raises(McueditError, match="not in canonical form"):
-        package.decode(sealed(swapped, tiny_model, 3), tiny_model)
+        encoding.decode(sealed(swapped, tiny_model, 3), tiny_model)
 
 
 def test_every_flipped_byte_and_every_cut_is_refused(tiny_model):
-    data = package.encode(mixed(tiny_model), tiny_model)
+    data = encoding.encode(mixed(tiny_model), tiny_model)
     for at in range(len(data)):
         for mask in (0x01, 0x80, 0xFF):
             with pytest.raises(McueditError):
-                package.decode(data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :], tiny_model)
+                encoding.decode(data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :], tiny_model)
         with pytest.raises(McueditError):
-            package.decode(data[:at], tiny_model)
+            encoding.decode(data[:at], tiny_model)
     for more in (b"\0", b"\0\0\0\0", data):
         with pytest.raises(McueditError, match="length field"):
-            package.decode(data + more, tiny_model)
+            encoding.decode(data + more, tiny_model)
 
 
 def test_padding_must_be_zero_even_under_a_good_crc(tiny_model):
     """One adapter has one form: bytes that carry nothing carry zeros."""
-    data = package.encode(mixed(tiny_model), tiny_model)
-    parsed = package.decode(data, tiny_model)
+    data = encoding.encode(mixed(tiny_model), tiny_model)
+    parsed = encoding.decode(data, tiny_model)
     quiet = 0
     for at in range(20, len(data)):
         changed = data[20:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
         try:
-            found = package.decode(sealed(changed, tiny_model, 3), tiny_model)
+            found = encoding.decode(sealed(changed, tiny_model, 3), tiny_model)
         except McueditError:
             continue
         quiet += found.labels == parsed.labels and all(map(same, found.deltas, parsed.deltas))
@@ -124,14 +124,14 @@ def test_padding_must_be_zero_even_under_a_good_crc(tiny_model):
 
 
 def test_other_base(tiny_model):
-    data = package.encode(mixed(tiny_model), tiny_model)
+    data = encoding.encode(mixed(tiny_model), tiny_model)
     other = parse(tiny.classifier(seed=1))
     with pytest.raises(McueditError, match="for another base") as caught:
-        package.decode(data, other)
+        encoding.decode(data, other)
     assert tiny_model.sha256[:16] in caught.value.message
     assert other.sha256[:16] in caught.value.message
     with pytest.raises(McueditError, match="for another base"):
-        package.encode(mixed(tiny_model), other)
+        encoding.encode(mixed(tiny_model), other)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_other_base(tiny_model):
 )
 def test_labels_that_do_not_fit(tiny_model, labels, message):
     with pytest.raises(McueditError, match=message):
-        package.encode(replace(mixed(tiny_model), labels=labels), tiny_model)
+        encoding.encode(replace(mixed(tiny_model), labels=labels), tiny_model)
 
 
 @pytest.mark.parametrize(
@@ -155,29 +155,29 @@ def test_labels_that_do_not_fit(tiny_model, labels, message):
     ],
 )
 def test_malformed_labels(tiny_model, raw):
-    body = package.encode(deltas.adapter(tiny_model, deltas.delta(tiny_model, 0, 1)), tiny_model)[20:]
+    body = encoding.encode(deltas.adapter(tiny_model, deltas.delta(tiny_model, 0, 1)), tiny_model)[20:]
     with pytest.raises(McueditError, match="refused"):
-        package.decode(sealed(body + raw, tiny_model), tiny_model)
+        encoding.decode(sealed(body + raw, tiny_model), tiny_model)
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_wrong_number_of_deltas(tiny_model, count):
-    body = package.encode(deltas.adapter(tiny_model, deltas.delta(tiny_model, 0, 1)), tiny_model)[20:]
+    body = encoding.encode(deltas.adapter(tiny_model, deltas.delta(tiny_model, 0, 1)), tiny_model)[20:]
     with pytest.raises(McueditError, match="refused"):
-        package.decode(sealed(body, tiny_model, count), tiny_model)
+        encoding.decode(sealed(body, tiny_model, count), tiny_model)
 
 
 def test_an_adapter_without_deltas_is_not_written(tiny_model):
     with pytest.raises(McueditError, match="no delta"):
-        package.encode(deltas.adapter(tiny_model), tiny_model)
+        encoding.encode(deltas.adapter(tiny_model), tiny_model)
 
 
 def test_too_large(tiny_model):
     many = [deltas.delta(tiny_model, 0, 1, rank=255, rows=None, seed=i) for i in range(36)]
     with pytest.raises(McueditError, match="at most 262140 fit"):
-        package.encode(deltas.adapter(tiny_model, *many), tiny_model)
+        encoding.encode(deltas.adapter(tiny_model, *many), tiny_model)
 
 
 def test_spare_labels_beyond_the_base_are_not_written(tiny_model):
     with pytest.raises(McueditError, match="class 6"):
-        package.encode(replace(mixed(tiny_model), labels={6: "x"}), tiny_model)
+        encoding.encode(replace(mixed(tiny_model), labels={6: "x"}), tiny_model)

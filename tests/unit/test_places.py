@@ -11,7 +11,7 @@ from helpers.stateful import svdf
 
 from mcuedit import inspection, zoo
 from mcuedit._util.errors import McueditError
-from mcuedit.evaluation.outputs import logits_tensor
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model import tflite as models
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder

@@ -15,10 +15,11 @@ from click.testing import CliRunner, Result
 from helpers.deltas import delta
 from helpers.tiny import classifier
 
-from mcuedit import adapter_dir, privacy, zoo
+from mcuedit import privacy, zoo
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder as adapter_dir
+from mcuedit.adapter.delta import Delta
 from mcuedit.cli.edit import command
-from mcuedit.delta import Delta
 from mcuedit.model.tflite import parse
 from mcuedit.training.frozen import gradient, listen
 from mcuedit.training.private import Examples, clipped_sum

@@ -12,8 +12,8 @@ from helpers.deltas import delta
 from helpers.stateful import svdf
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import add
-from mcuedit.evaluation.outputs import flow, trace, with_deltas
+from mcuedit.adapter.delta import add
+from mcuedit.adapter.forward import flow, trace, with_deltas
 from mcuedit.model import ops
 from mcuedit.model.tflite import parse
 from mcuedit.netbuilder import NetBuilder

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import adapter_dir, cli, package, zoo
+from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
+from mcuedit.adapter import folder as adapter_dir
+from mcuedit.adapter.forward import answers, outputs
 from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Measure
-from mcuedit.evaluation.outputs import answers, outputs
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
@@ -107,7 +109,7 @@ def test_one_edit_by_default(base, read, edits, keep, bits, limit):
     assert made.certificate.total >= len(keep.prompts)
     assert made.overlapping == ()
     assert made.placement[0].score == max(candidate.score for candidate in made.placement)
-    found = package.decode(package.encode(made.adapter, base.model), base.model)
+    found = encoding.decode(encoding.encode(made.adapter, base.model), base.model)
     assert found.deltas[0].factor_bytes == delta.factor_bytes
 
 
@@ -125,13 +127,13 @@ def test_neighbours_stay(read, trained, keep):
 
 def test_the_same_seed_gives_the_same_bytes(base, read, edits, keep, fixed, trained):
     again = train(read, only(edits, 0), keep, fixed)
-    assert package.encode(again.adapter, base.model) == package.encode(trained.adapter, base.model)
+    assert encoding.encode(again.adapter, base.model) == encoding.encode(trained.adapter, base.model)
 
 
 def test_paraphrases_are_never_read(base, read, edits, keep, fixed, trained):
     bare = replace(edits.edits[0], rephrase_prompts=(), ground_truth="", line=99)
     again = train(read, EditSet((bare,)), keep, fixed)
-    assert package.encode(again.adapter, base.model) == package.encode(trained.adapter, base.model)
+    assert encoding.encode(again.adapter, base.model) == encoding.encode(trained.adapter, base.model)
     assert again.adapter.info == trained.adapter.info
 
 
@@ -173,7 +175,7 @@ def test_a_shared_plain_delta_of_rank_4(base, read, edits, keep, fixed):
     (delta,) = made.adapter.deltas
     assert (delta.tap, delta.target, delta.rank, delta.gated) == (int(fixed.target),) * 2 + (4, False)
     assert holds(read, made)
-    package.encode(made.adapter, base.model)
+    encoding.encode(made.adapter, base.model)
 
 
 def test_a_target_before_the_logits(base, read, edits, keep, fixed):
@@ -184,7 +186,7 @@ def test_a_target_before_the_logits(base, read, edits, keep, fixed):
     assert (delta.tap, delta.target) == (int(fixed.tap), int(middle))
     assert holds(read, made)
     assert made.certificate.holds
-    package.encode(made.adapter, base.model)
+    encoding.encode(made.adapter, base.model)
 
 
 def test_gate_place_trades_wordings_for_calm(read, edits, keep, fixed, trained):
@@ -241,7 +243,7 @@ def test_what_the_base_answers_already_trains_nothing(read, edits, keep, fixed):
     both = train(read, EditSet((same, edits.edits[1])), keep, fixed)
     alone = train(read, only(edits, 1), keep, fixed)
     assert both.taught == alone.taught == (edits.edits[1],)
-    assert package.encode(both.adapter, read.base.model) == package.encode(alone.adapter, read.base.model)
+    assert encoding.encode(both.adapter, read.base.model) == encoding.encode(alone.adapter, read.base.model)
 
 
 SIMILAR = [("austria", "australia"), ("niger", "nigeria"), ("sudan", "south sudan"), ("north korea", "south korea")]
@@ -293,7 +295,7 @@ def test_an_edit_that_acts_beside_others_replaces_none(read, edits, keep, fixed,
     made, left = train_beside(read, only(edits, 1), keep, fixed, beside)
     again = train(read, only(edits, 1), keep, fixed, active=[trained.adapter], earlier=trained.edits.edits)
     assert (left, made.replaces, made.certified) == ((trained.adapter,), (), True)
-    assert package.encode(made.adapter, read.base.model) == package.encode(again.adapter, read.base.model)
+    assert encoding.encode(made.adapter, read.base.model) == encoding.encode(again.adapter, read.base.model)
 
 
 def twins() -> tuple[str, str]:
@@ -411,7 +413,7 @@ def test_tensor_edits(tmp_path, softmax):
     if not made.overlapping:
         kept = outputs(model, oracle, [made.adapter], x[5:])
         assert np.array_equal(kept, outputs(model, oracle, [], x[5:]))
-    assert len(package.encode(made.adapter, model)) == 20 + sum(
+    assert len(encoding.encode(made.adapter, model)) == 20 + sum(
         20 + d.factor_bytes + -d.factor_bytes % 4 for d in made.adapter.deltas
     )
 
@@ -424,7 +426,7 @@ def test_tensor_edits_by_command(tmp_path, capsys):
     assert cli.invoke([*command, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     found = adapter_dir.load(tmp_path / "out")
-    assert values["adapter_bytes"] == len(package.encode(found, parse(data)))
+    assert values["adapter_bytes"] == len(encoding.encode(found, parse(data)))
     assert values["efficacy"] == 1.0
     assert found.name == "out"
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from helpers import kws, tiny
 
-from mcuedit import cli, package, zoo
+from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
+from mcuedit.adapter.forward import answers
 from mcuedit.edits import TensorSet, Wanted, load_tensors
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.evaluation.outputs import answers
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import bundle as bases
 from mcuedit.model.adaptable import carries
@@ -33,7 +34,7 @@ def made(base: Base, data: TensorSet, **options) -> tuple[Trained, TensorMetrics
     """An adapter and what it is worth; it must fit on a device, too."""
     read = reader(base, best_oracle(base.model))
     trained = train_tensors(read, data, Options(**options))
-    package.decode(package.encode(trained.adapter, base.model), base.model)
+    encoding.decode(encoding.encode(trained.adapter, base.model), base.model)
     return trained, evaluate_tensors(read, [trained.adapter], data)
 
 
@@ -107,7 +108,7 @@ def test_a_base_of_its_own_answer_and_few_inputs(small, inputs):
 def test_the_same_seed_gives_the_same_bytes(small, inputs):
     data = TensorSet(inputs[:4], Wanted(np.array([1, 1, 2, 2])), inputs[4:])
     one, two = (made(small, data)[0] for _ in range(2))
-    assert package.encode(one.adapter, small.model) == package.encode(two.adapter, small.model)
+    assert encoding.encode(one.adapter, small.model) == encoding.encode(two.adapter, small.model)
     assert one.placement == two.placement
 
 
@@ -115,7 +116,7 @@ def test_held_out_arrays_are_never_read(small, inputs):
     data = TensorSet(inputs[:4], Wanted(np.array([1, 1, 2, 2])), inputs[4:40])
     more = replace(data, x_test=inputs[40:44], wanted_test=Wanted(np.full(4, 1)), keep_test=inputs[44:])
     one, two = (made(small, d)[0].adapter for d in (data, more))
-    assert package.encode(one, small.model) == package.encode(two, small.model)
+    assert encoding.encode(one, small.model) == encoding.encode(two, small.model)
 
 
 def slanted(tmp_path: Path, model: Model) -> TensorSet:

@@ -14,7 +14,8 @@ from imgtool.image import Image, VerifyResult
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
-from mcuedit.package import Refused, encode, open_package, parse
+from mcuedit.adapter.encoding import encode
+from mcuedit.package import Refused, open_package, parse
 from mcuedit.package.container import COUNTER_STEP, signed_bytes
 from mcuedit.package.probe import CHANGED, Probe
 

@@ -10,9 +10,9 @@ import pytest
 
 from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import is_spare, load_tensors
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.model import bundle as bases
 from mcuedit.zoo import digits_data, digits_edits
 

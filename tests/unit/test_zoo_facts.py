@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mcuedit import zoo
+from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import is_spare, load_edits, load_facts, load_keep
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.evaluation.outputs import answers, logits_tensor
 from mcuedit.model import bundle as bases
 from mcuedit.zoo import facts_data
 

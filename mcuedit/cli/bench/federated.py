@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcuedit import adapter_dir, protocol
+from mcuedit import protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder
 from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep
@@ -111,7 +112,7 @@ def command(
             advance=advance,
         )
     if output is not None:
-        adapter_dir.save(made.outcome.adapter, output)
+        folder.save(made.outcome.adapter, output)
     outcome = {k: v for k, v in vars(made.outcome).items() if k != "adapter"}
     compared = {"device_compared": made.device_compared, "device_differing": made.device_differing}
     if as_json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.delta import Adapter, Delta, add
+from mcuedit.adapter.delta import Adapter, Delta, add
 from mcuedit.model import ops
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.fixedpoint import dot, mbqm

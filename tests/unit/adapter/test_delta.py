@@ -12,8 +12,8 @@ from helpers import deltas, tiny
 from helpers.convs import Conv
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta, add, check, check_adapter
-from mcuedit.evaluation.outputs import Trace, with_deltas
+from mcuedit.adapter.delta import Adapter, Delta, add, check, check_adapter
+from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model import ops
 from mcuedit.model.adaptable import activation_range, carrier
 from mcuedit.model.tflite import Model, parse

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta, check_adapter, other_base
+from mcuedit.adapter.delta import Adapter, Delta, check_adapter, other_base
 from mcuedit.model.tflite import Model
 
 MAGIC = b"MCE\x01"

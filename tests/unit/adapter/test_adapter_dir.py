@@ -12,9 +12,10 @@ import pytest
 from helpers import deltas
 from safetensors.numpy import load_file, save_file
 
-from mcuedit import adapter_dir, package
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter import encoding
+from mcuedit.adapter import folder as adapter_dir
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.model.tflite import Model
 
 
@@ -42,7 +43,7 @@ def test_round_trip(folder, tiny_model):
             assert np.array_equal(getattr(one, field.name), getattr(other, field.name)), field.name
     for name in ("name", "version", "base_sha256", "labels", "info"):
         assert getattr(found, name) == getattr(wanted, name)
-    assert package.encode(found, tiny_model) == package.encode(wanted, tiny_model)
+    assert encoding.encode(found, tiny_model) == encoding.encode(wanted, tiny_model)
 
 
 def test_names_are_those_of_peft(folder):

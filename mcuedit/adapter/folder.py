@@ -18,7 +18,7 @@ import numpy as np
 from mcuedit._util import textfile
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
-from mcuedit.delta import Adapter, Delta
+from mcuedit.adapter.delta import Adapter, Delta
 
 CONFIG, TENSORS, EDITS = "adapter_config.json", "adapter_model.safetensors", "edits.jsonl"
 _FORMAT = 1

@@ -11,8 +11,9 @@ import pytest
 from helpers import tiny
 from helpers.convs import Conv
 
-from mcuedit import cli, merged, protocol
+from mcuedit import cli, protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import weight_patch
 from mcuedit.edits import KeepSet, TensorSet, Wanted
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import bundle as bases
@@ -37,18 +38,18 @@ def changed(model: Model, data: bytes) -> np.ndarray:
 )
 def test_only_weights_of_the_op_change(data: bytes, index: int) -> None:
     model = parse(data)
-    old = merged.weights_of(model, index)
-    new, _ = merged.shifted(old, np.random.default_rng(0).normal(0, 2, old.shape))
-    result = merged.merge(model, index, new)
+    old = weight_patch.weights_of(model, index)
+    new, _ = weight_patch.shifted(old, np.random.default_rng(0).normal(0, 2, old.shape))
+    result = weight_patch.merge(model, index, new)
     again = parse(result)
-    np.testing.assert_array_equal(merged.weights_of(again, index), new)
+    np.testing.assert_array_equal(weight_patch.weights_of(again, index), new)
     for tensor, other in zip(model.tensors, again.tensors, strict=True):
         if tensor.data is not None and tensor.index != model.ops[index].inputs[1]:
             np.testing.assert_array_equal(tensor.data, other.data)
     at = changed(model, result)
     assert len(at) == (old != new).sum()
-    assert merged.merge(again, index, old) == data
-    patch = merged.patch(model, result, index, 3)
+    assert weight_patch.merge(again, index, old) == data
+    patch = weight_patch.patch(model, result, index, 3)
     assert (patch.weights, patch.changed, patch.clipped) == (old.size, len(at), 3)
     assert patch.span == at[-1] - at[0] + 1
     assert 0 < patch.packed <= patch.span + 64
@@ -56,15 +57,15 @@ def test_only_weights_of_the_op_change(data: bytes, index: int) -> None:
 
 def test_nothing_changed_is_an_empty_patch() -> None:
     model = parse(tiny.classifier())
-    data = merged.merge(model, 0, merged.weights_of(model, 0))
+    data = weight_patch.merge(model, 0, weight_patch.weights_of(model, 0))
     assert data == model.data
-    assert merged.patch(model, data, 0) == merged.Patch(16 * 8, 0, 0, 0, 0)
+    assert weight_patch.patch(model, data, 0) == weight_patch.Patch(16 * 8, 0, 0, 0, 0)
 
 
 def test_the_grid_and_its_ends() -> None:
     weights = np.array([[-128, -128, 127, -127, 5, 5]], np.int8)
     change = np.array([[0.4, 1.0, 1.0, -9.0, 0.5, -0.6]])
-    moved, clipped = merged.shifted(weights, change)
+    moved, clipped = weight_patch.shifted(weights, change)
     assert moved.tolist() == [[-128, -127, 127, -127, 5, 4]]
     assert clipped == 2
 
@@ -84,21 +85,21 @@ def _same_tensor(m):
 def test_shared_weights_are_refused(change) -> None:
     model = parse(tiny.altered(tiny.classifier((8, 8, 8)), change))
     with pytest.raises(McueditError, match=r"op 0 FULLY_CONNECTED: its weights .* are shared: 2 tensors or ops"):
-        merged.weights_of(model, 0)
+        weight_patch.weights_of(model, 0)
 
 
 def test_weights_outside_the_flatbuffer_are_refused() -> None:
     model = parse(tiny.altered(tiny.classifier(), lambda m: setattr(m.buffers[1], "offset", 4096)))
     with pytest.raises(McueditError, match=r"op 0 FULLY_CONNECTED: its weights .* are stored outside"):
-        merged.weights_of(model, 0)
+        weight_patch.weights_of(model, 0)
 
 
 def test_ops_without_weights_are_refused() -> None:
     model = parse(tiny.classifier())
     with pytest.raises(McueditError, match="op 2 SOFTMAX cannot carry"):
-        merged.weights_of(model, 2)
+        weight_patch.weights_of(model, 2)
     with pytest.raises(McueditError, match="4 weights, the base has 128"):
-        merged.merge(model, 0, np.zeros((2, 2), np.int8))
+        weight_patch.merge(model, 0, np.zeros((2, 2), np.int8))
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +135,9 @@ def test_edits_of_any_op_hold_on_the_merged_file(digits: Base, task: TensorSet, 
 
 def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:
     """What training saw is what the file does."""
-    old = merged.weights_of(digits.model, 2)
-    new, _ = merged.shifted(old, np.random.default_rng(1).normal(0, 3, old.shape))
-    model = parse(merged.merge(digits.model, 2, new))
+    old = weight_patch.weights_of(digits.model, 2)
+    new, _ = weight_patch.shifted(old, np.random.default_rng(1).normal(0, 3, old.shape))
+    model = parse(weight_patch.merge(digits.model, 2, new))
     op = model.ops[2]
     x = digits_data.load()["x_test"][:20]
     seen = Tflm(model).activations(x, [op.inputs[0], op.outputs[0]])
