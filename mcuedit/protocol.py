@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolve_answers
+from mcuedit.evaluation.cases import ask
 from mcuedit.evaluation.metrics import Measure, Metrics, Probe
-from mcuedit.evaluation.questions import ask
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Reader

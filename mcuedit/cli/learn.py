@@ -20,8 +20,8 @@ from mcuedit.codegen import TrainSetup
 from mcuedit.edits import KeepSet, load_edits, load_keep
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.evaluation.cases import ask
 from mcuedit.evaluation.metrics import Probe
-from mcuedit.evaluation.questions import ask
 from mcuedit.learning import GateStatistics, lessons
 from mcuedit.learning.lessons import Lesson, Unlearned
 from mcuedit.learning.plan import gate_plan

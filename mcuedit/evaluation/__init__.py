@@ -1,6 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures adapters against the untouched base, always through the integer path."""
-
-from mcuedit.adapter.forward import answers, outputs
-
-__all__ = ["answers", "outputs"]

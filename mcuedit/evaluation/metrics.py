@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, with_deltas
 from mcuedit.edits import Edit, KeepSet
-from mcuedit.evaluation.questions import Questions
+from mcuedit.evaluation.cases import Questions
 from mcuedit.model.oracle import Inputs, Reader
 
 BoolArray = npt.NDArray[np.bool_]

@@ -17,10 +17,10 @@ from mcuedit.cli._common import stdout
 from mcuedit.cli._files import metrics_table, tensor_table
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
+from mcuedit.evaluation.cases import Questions, ask
 from mcuedit.evaluation.certificate import certify
 from mcuedit.evaluation.dump import dump
 from mcuedit.evaluation.metrics import Measure, Probe
-from mcuedit.evaluation.questions import Questions, ask
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import ops
 from mcuedit.model.adaptable import carrier
