@@ -22,7 +22,7 @@ from mcuedit.model.tflite import load as load_model
 from mcuedit.package import Package, Refused, open_package
 from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.registry import Registry, open_registry
-from mcuedit.release.packing import Packed, pack
+from mcuedit.registry.packing import Packed, pack
 from mcuedit.training import (
     Merged,
     Options,

@@ -20,8 +20,8 @@ from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
-from mcuedit.registry import open_registry
-from mcuedit.release import joining, packing, probes
+from mcuedit.registry import open_registry, packing
+from mcuedit.release import joining, probes
 from mcuedit.release.probes import Asked
 
 AUTO = "auto"

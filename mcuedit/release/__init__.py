@@ -7,9 +7,9 @@ probes      inputs that show on the device that the adapter does its work and no
 sizes       a package beside its base, its own zlib, and a binary patch
 """
 
+from mcuedit.registry.packing import Packed, pack
 from mcuedit.release.comparison import Sizes, sizes
 from mcuedit.release.joining import join, package_name
-from mcuedit.release.packing import Packed, pack
 from mcuedit.release.probes import Asked, failing, from_edits, from_prompts, from_tensors
 
 __all__ = [

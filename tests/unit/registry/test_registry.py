@@ -18,7 +18,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.registry import Registry, default_path, open_registry
 from mcuedit.registry.database import connect, transaction
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 BASE = packages.model().sha256
 
 
