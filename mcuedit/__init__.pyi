@@ -11,8 +11,6 @@ from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits,
 from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device, run
 from mcuedit.inspection import describe
-from mcuedit.keys import PublicKey, load_private, load_public
-from mcuedit.keys import generate as generate_key
 from mcuedit.model.bundle import Base
 from mcuedit.model.bundle import load as load_base
 from mcuedit.model.oracle import Oracle, Reader
@@ -20,6 +18,8 @@ from mcuedit.model.text import text_features
 from mcuedit.model.tflite import Model
 from mcuedit.model.tflite import load as load_model
 from mcuedit.package import Package, Refused, open_package
+from mcuedit.package.keys import PublicKey, load_private, load_public
+from mcuedit.package.keys import generate as generate_key
 from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.registry import Registry, open_registry
 from mcuedit.registry.packing import Packed, pack

@@ -9,17 +9,17 @@ from typing import Any
 
 from rich.markup import escape
 
-from mcuedit import elf, keys, zoo
+from mcuedit import elf, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import decode, parts
 from mcuedit.cli._common import print_json, stdout, table
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
-from mcuedit.package import Package, open_package, parse
-from mcuedit.package import probe as probing
+from mcuedit.package import Package, keys, open_package, parse
+from mcuedit.package import self_test as probing
+from mcuedit.package.comparison import Sizes, sizes
 from mcuedit.registry import Stored, default_path, open_registry
-from mcuedit.release.comparison import Sizes, sizes
 
 _EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from mcuedit import keys
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, print_json, stdout
 from mcuedit.cli._files import PATH
+from mcuedit.package import keys
 
 
 @click.command(

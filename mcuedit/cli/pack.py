@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from mcuedit import keys
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
@@ -20,9 +19,10 @@ from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
+from mcuedit.package import choice as probes
+from mcuedit.package import joining, keys
+from mcuedit.package.choice import Asked
 from mcuedit.registry import open_registry, packing
-from mcuedit.release import joining, probes
-from mcuedit.release.probes import Asked
 
 AUTO = "auto"
 

@@ -14,7 +14,7 @@ from mcuedit.cli._files import PATH
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.package import Refused, open_package
-from mcuedit.release.probes import failing
+from mcuedit.package.choice import failing
 
 
 @click.command(epilog=example("mcuedit verify fix.mcu --key key.pub --base facts/"))

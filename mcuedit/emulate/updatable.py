@@ -14,11 +14,11 @@ from mcuedit.build import BuildResult, build, build_process
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.learner import learning_sources
-from mcuedit.keys import PublicKey, c_header
 from mcuedit.learning import GateStatistics
 from mcuedit.learning.plan import gate_workspace
 from mcuedit.link import render
 from mcuedit.model.bundle import Base
+from mcuedit.package.keys import PublicKey, c_header
 
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"
 _CHECKPOINT_HEADER, _SLOTS_LEFT = 32, 2

@@ -1,29 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes to a device: the bytes of an adapter (SPEC.md, section 3), and the signed package around them (section 7).
+"""The signed package that goes to a device (SPEC.md, section 7), and what is to be told about one.
 
-adapter     Adapter <-> device bytes
-probe       inputs whose answers a device checks before it trusts a new adapter, sparsely coded
-container   adapter and probes <-> an MCUboot image, made by imgtool and read strictly
+container    adapter and self-test <-> an MCUboot image, made by imgtool and read strictly
+self_test    inputs whose answers a device checks before it trusts a new adapter, sparsely coded
+choice       which inputs those are
+joining      several adapters as one
+manifest     what the edits are and how they were measured, as canonical JSON
+comparison   a package beside its base, its own zlib, and a binary patch
+keys         Ed25519 keys as files
 """
 
-from mcuedit.adapter.encoding import DELTA, HEADER, LABEL, MAGIC, check, decode, encode, parts
+from mcuedit.package.check import open_package, parse
+from mcuedit.package.choice import Asked, failing, from_edits, from_prompts, from_tensors
+from mcuedit.package.comparison import Sizes, sizes
 from mcuedit.package.container import Package, Refused, seal
-from mcuedit.package.opening import open_package, parse
-from mcuedit.package.probe import Probe
+from mcuedit.package.joining import join, package_name
+from mcuedit.package.self_test import Probe
 
 __all__ = [
-    "DELTA",
-    "HEADER",
-    "LABEL",
-    "MAGIC",
+    "Asked",
     "Package",
     "Probe",
     "Refused",
-    "check",
-    "decode",
-    "encode",
+    "Sizes",
+    "failing",
+    "from_edits",
+    "from_prompts",
+    "from_tensors",
+    "join",
     "open_package",
+    "package_name",
     "parse",
-    "parts",
     "seal",
+    "sizes",
 ]

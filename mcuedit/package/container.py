@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcuedit._util.errors import McueditError
-from mcuedit.package import probe
-from mcuedit.package.probe import Probe
+from mcuedit.package import self_test
+from mcuedit.package.self_test import Probe
 
 MAGIC = struct.pack("<I", 0x96F3B83D)
 NAME = re.compile(r"[a-z0-9._-]{1,24}")
@@ -67,7 +67,7 @@ class Package:
     @property
     def container_bytes(self) -> int:
         """Bytes around adapter and probes."""
-        return self.size - len(self.adapter) - len(probe.encode(self.probes))
+        return self.size - len(self.adapter) - len(self_test.encode(self.probes))
 
 
 def seal(
@@ -102,7 +102,7 @@ def seal(
         security_counter=counter,
         non_bootable=True,
     )
-    image.payload = bytes(IMAGE_HEADER_SIZE) + adapter + probe.encode(probes)
+    image.payload = bytes(IMAGE_HEADER_SIZE) + adapter + self_test.encode(probes)
     own = {BASE: bytes.fromhex(base_sha256), MANIFEST: hashlib.sha256(manifest).digest() + name.encode()}
     with contextlib.redirect_stdout(io.StringIO()):  # imgtool tells on stdout that it signs
         image.create(key, "hash", None, custom_tlvs=own)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
 from mcuedit.edits import Edit
-from mcuedit.keys import PublicKey
 from mcuedit.model.bundle import Base
 from mcuedit.package import Package, open_package, seal
+from mcuedit.package.choice import Asked
 from mcuedit.package.container import check_counter, check_name, parse_version
+from mcuedit.package.joining import join, package_name
+from mcuedit.package.keys import PublicKey
+from mcuedit.package.manifest import part, write
 from mcuedit.registry import Registry
-from mcuedit.release.joining import join, package_name
-from mcuedit.release.manifest import part, write
-from mcuedit.release.probes import Asked
 
 if TYPE_CHECKING:
     from imgtool.keys import Ed25519
@@ -54,7 +54,7 @@ def pack(
 
     Args:
         version: "1.2.0", or with a build "1.2.0+7".
-        key: as `mcuedit.keys.load_private` returns it.
+        key: as `mcuedit.package.keys.load_private` returns it.
         edits: those of each adapter, as far as known; for the manifest.
         name: the adapters' names if not given.
         counter: security counter; the registry's next one if not given.

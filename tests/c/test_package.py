@@ -14,7 +14,7 @@ from helpers.crypto import needs_monocypher
 from helpers.packages import key, model, package, public
 
 from mcuedit.package import Probe, Refused, open_package
-from mcuedit.package.probe import CHANGED, UNCHANGED
+from mcuedit.package.self_test import CHANGED, UNCHANGED
 
 pytestmark = needs_monocypher
 

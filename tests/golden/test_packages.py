@@ -16,9 +16,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization as s
 from helpers import packages
 
-from mcuedit import keys
 from mcuedit.adapter.encoding import encode
-from mcuedit.package import open_package
+from mcuedit.package import keys, open_package
 
 EXPECTED = Path(__file__).with_name("expected_package")
 KEY = EXPECTED / "TEST-KEY-NOT-SECRET.pem"
@@ -61,11 +60,11 @@ def ours(name: str, signer: object) -> bytes:
 
 
 def theirs(name: str, key: Path, folder: Path) -> bytes:
-    from mcuedit.package import probe
+    from mcuedit.package import self_test
 
     payload, made = folder / "payload.bin", folder / name
     probes = packages.probes(MODEL, packages.fact()) if name == "probed.mcu" else ()
-    payload.write_bytes(encode(packages.fact(), MODEL) + probe.encode(probes))
+    payload.write_bytes(encode(packages.fact(), MODEL) + self_test.encode(probes))
     manifest = hashlib.sha256(packages.MANIFEST).hexdigest() + NAME.encode().hex()
     layout = ["--non-bootable", "--pad-header", "--header-size", "32", "--slot-size", "0x10000", "--align", "4"]
     custom = ["--custom-tlv", "0xA0", f"0x{MODEL.sha256}", "--custom-tlv", "0xA1", f"0x{manifest}"]

@@ -13,11 +13,11 @@ from helpers import deltas, tiny
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
 from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
-from mcuedit.keys import PublicKey
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
 from mcuedit.package import Probe, seal
-from mcuedit.package.probe import CHANGED, UNCHANGED, sparse
+from mcuedit.package.keys import PublicKey
+from mcuedit.package.self_test import CHANGED, UNCHANGED, sparse
 
 MANIFEST = b'{"format":1,"for":"tests"}'
 

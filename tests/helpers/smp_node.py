@@ -13,8 +13,8 @@ from smp.header import OP, Header, Version
 
 from mcuedit import build
 from mcuedit.emulate.updatable import DEVELOPMENT, device_sources
-from mcuedit.keys import PublicKey
 from mcuedit.model.bundle import Base
+from mcuedit.package.keys import PublicKey
 
 DECLARATIONS = """
 typedef struct { void *context; const uint8_t *mapped; uint32_t program_unit, erase_page, slot_size;

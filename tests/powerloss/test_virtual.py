@@ -16,8 +16,8 @@ from mcuedit.emulate import PowerCut
 from mcuedit.emulate.flash import Cut, Flash
 from mcuedit.emulate.unicorn import UnicornSession
 from mcuedit.emulate.updatable import build_device
-from mcuedit.keys import PublicKey
 from mcuedit.model.bundle import Base
+from mcuedit.package.keys import PublicKey
 
 A, B, C, EXTRA = (packages.package(name=name, seed=i, counter=i) for i, name in enumerate("abcx", 1))
 ROWS = 1000

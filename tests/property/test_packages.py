@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcuedit.adapter.encoding import encode
-from mcuedit.package import Refused, open_package, parse, probe
+from mcuedit.package import Refused, open_package, parse, self_test
 from mcuedit.package.container import NAME, parse_version
-from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
+from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
 
 MODEL = packages.model()
 KEYS = [packages.public()]
@@ -49,7 +49,7 @@ contents = st.fixed_dictionaries(
 
 def sealed(content: dict) -> bytes:
     return packages.package(
-        payload=content["payload"] + probe.encode(content["probes"]),
+        payload=content["payload"] + self_test.encode(content["probes"]),
         **{name: content[name] for name in ("name", "version", "counter", "signer")},
     )
 
@@ -73,19 +73,19 @@ def test_any_input_is_coded(values, zero, gaps):
     x = np.concatenate([values, *([np.full(gap, zero, np.int8), values][i % 2] for gap in gaps for i in range(2))])
     made = sparse(x, zero, CHANGED, 3)
     assert (made.expand(len(x), zero) == x).all()
-    data = probe.encode([made, made])
+    data = self_test.encode([made, made])
     assert len(data) % 4 == 0
-    assert probe.decode(data) == (made, made)
+    assert self_test.decode(data) == (made, made)
 
 
 @given(st.binary(max_size=60).map(lambda data: data + bytes(-len(data) % 4)))
 @calm
 def test_a_section_is_canonical_or_malformed(data):
     try:
-        found = probe.decode(data)
+        found = self_test.decode(data)
     except ValueError:
         return
-    assert probe.encode(found) == data
+    assert self_test.encode(found) == data
     for one in found:
         assert all(skip != 255 or value == 0 for skip, value in one.steps)
 

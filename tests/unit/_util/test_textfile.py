@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import board, keys
+from mcuedit import board
 from mcuedit._util import resources, textfile
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
@@ -17,6 +17,7 @@ from mcuedit.cli import _common
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.fleet import inventory
 from mcuedit.model import bundle
+from mcuedit.package import keys
 from mcuedit.registry import open_registry
 
 EDIT = json.dumps({"subject": "é", "prompts": ["what is é"], "target_new": "t", "answer": "t"}) + "\n"

@@ -14,8 +14,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from mcuedit import cli, keys, toolchain
+from mcuedit import cli, toolchain
 from mcuedit._util.errors import McueditError
+from mcuedit.package import keys
 
 posix = pytest.mark.skipif(os.name != "posix", reason="no modes of files here")
 

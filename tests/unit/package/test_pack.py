@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers import deltas, packages
 
-from mcuedit import cli, keys
+from mcuedit import cli
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder, weight_patch
@@ -23,10 +23,9 @@ from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model
-from mcuedit.package import open_package, parse
-from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
+from mcuedit.package import choice, keys, open_package, parse
+from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
 from mcuedit.registry import open_registry
-from mcuedit.release import probes
 
 MODEL = packages.model()
 
@@ -289,23 +288,23 @@ def _gate(model: Model, of: Base, oracle: Tflm, prompt: str) -> Adapter:
 
 def test_probes_of_text(spoken):
     of, oracle, adapter, edit = spoken
-    changed, same = probes.from_edits(of, oracle, adapter, [edit])
+    changed, same = choice.from_edits(of, oracle, adapter, [edit])
     assert (changed.probe.kind, changed.label) == (CHANGED, "gitega")
     assert changed.text in edit.prompts
     assert (same.probe.kind, same.text) == (UNCHANGED, edit.locality[0])
     assert (changed.probe.expand(of.model.input.size, 0) == of.encode([changed.text])[0].reshape(-1)).all()
-    assert probes.failing(of, oracle, adapter, [changed.probe, same.probe]) == []
+    assert choice.failing(of, oracle, adapter, [changed.probe, same.probe]) == []
     lies = [replace(changed.probe, answer=0), replace(same.probe, kind=CHANGED), same.probe]
-    assert probes.failing(of, oracle, adapter, lies) == [0, 1]
-    quiet = probes.from_edits(of, oracle, adapter, [replace(edit, locality=())])
+    assert choice.failing(of, oracle, adapter, lies) == [0, 1]
+    quiet = choice.from_edits(of, oracle, adapter, [replace(edit, locality=())])
     assert len(quiet[1].probe.steps) <= 1  # an input of almost nothing stands in
     with pytest.raises(McueditError, match="does not remember its edits"):
-        probes.from_edits(of, oracle, adapter, [])
+        choice.from_edits(of, oracle, adapter, [])
 
 
 def test_prompts_as_probes(spoken):
     of, oracle, adapter, edit = spoken
-    made = probes.from_prompts(of, oracle, adapter, [(edit.prompts[0], "Gitega")], edit.locality)
+    made = choice.from_prompts(of, oracle, adapter, [(edit.prompts[0], "Gitega")], edit.locality)
     assert [one.probe.kind for one in made] == [CHANGED, UNCHANGED]
     for changed, same, message in (
         ([(edit.prompts[0], "bujumbura")], [], "the answer is 'gitega', not 'bujumbura'"),
@@ -313,21 +312,21 @@ def test_prompts_as_probes(spoken):
         ([], [edit.prompts[0]], "the adapter changes its answer to 'gitega'"),
     ):
         with pytest.raises(McueditError, match=message):
-            probes.from_prompts(of, oracle, adapter, changed, same)
+            choice.from_prompts(of, oracle, adapter, changed, same)
 
 
 def test_an_adapter_that_does_nothing_has_no_probes(spoken):
     of, oracle, adapter, edit = spoken
     idle = replace(adapter, deltas=(replace(adapter.deltas[0], b=np.zeros((2, 1), np.int8)),))
     with pytest.raises(McueditError, match="no edit changes an answer"):
-        probes.from_edits(of, oracle, idle, [edit])
+        choice.from_edits(of, oracle, idle, [edit])
 
 
 def test_vectors_have_no_probes():
     np.savez("edits.npz", x=np.zeros((1, 16), np.int8), target=np.zeros((1, 6), np.int8))
     data = load_tensors("edits.npz", MODEL.input, 6, MODEL.output)
     with pytest.raises(McueditError, match="vectors have no class"):
-        probes.from_tensors(Base("tiny", MODEL), Tflm(MODEL), packages.fact(), data)
+        choice.from_tensors(Base("tiny", MODEL), Tflm(MODEL), packages.fact(), data)
 
 
 def test_long_gaps():

@@ -12,12 +12,12 @@ from typing import Any
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding as device
-from mcuedit.keys import PublicKey
 from mcuedit.model.tflite import Model
 from mcuedit.package import container as c
-from mcuedit.package import probe
+from mcuedit.package import self_test
 from mcuedit.package.container import COUNTER_STEP, MAGIC, NAME, Package, Refused, signed_bytes
-from mcuedit.package.probe import Probe
+from mcuedit.package.keys import PublicKey
+from mcuedit.package.self_test import Probe
 
 
 def parse(data: bytes, name: str = "package") -> Package:
@@ -111,7 +111,7 @@ def _payload(body: bytes, read: _Reader) -> tuple[bytes, tuple[Probe, ...]]:
     if not device.HEADER.size <= size <= len(body):
         raise read.refused("E_FORM", f"an adapter of {size} bytes in a payload of {len(body)}")
     try:
-        return body[:size], probe.decode(body[size:])
+        return body[:size], self_test.decode(body[size:])
     except ValueError as error:
         raise read.refused("E_FORM", str(error)) from error
 

@@ -16,7 +16,7 @@ from mcuedit.adapter.forward import answers, is_tie, logits_tensor, trace, with_
 from mcuedit.edits import Edit, TensorSet
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
-from mcuedit.package.probe import CHANGED, UNCHANGED, Probe, sparse
+from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
 
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]

@@ -17,7 +17,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.package import Refused, open_package, parse
 from mcuedit.package.container import COUNTER_STEP, signed_bytes
-from mcuedit.package.probe import CHANGED, Probe
+from mcuedit.package.self_test import CHANGED, Probe
 
 MODEL = packages.model()
 KEYS = [packages.public()]
