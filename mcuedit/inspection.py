@@ -14,7 +14,7 @@ from mcuedit.codegen.plan import plan
 from mcuedit.model.adaptable import carries
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, Op, Tensor
-from mcuedit.training import places
+from mcuedit.training.core import places
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mcuedit.model.tflite import Model
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
     from mcuedit.evaluation.tensors import TensorMetrics
-    from mcuedit.training.placement import Candidate
+    from mcuedit.training.core.placement import Candidate
 
 PATH = click.Path(path_type=Path)
 scales_option = click.option(

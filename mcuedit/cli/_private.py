@@ -18,8 +18,9 @@ from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model.bundle import Base
-from mcuedit.training import Options, placement
-from mcuedit.training.private import RANK, Private, private_prompts, train_private
+from mcuedit.training import Options
+from mcuedit.training.core import placement
+from mcuedit.training.methods.private import RANK, Private, private_prompts, train_private
 
 WHAT = (
     "private: whether any one prompt is among those of the edits; "

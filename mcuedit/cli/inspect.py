@@ -25,7 +25,7 @@ from mcuedit.model import bundle
 from mcuedit.model.tflite import Tensor
 from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
 from mcuedit.training import Options, place_tensors, train
-from mcuedit.training.placement import Candidate
+from mcuedit.training.core.placement import Candidate
 
 _CANDIDATE = [field.name for field in fields(Candidate)]
 

@@ -17,8 +17,8 @@ from mcuedit.evaluation.metrics import Metrics
 from mcuedit.federated.devices import Devices
 from mcuedit.federated.simulate import Int8Array, Outcome, Rounds, clients, simulate
 from mcuedit.model.oracle import Reader
-from mcuedit.training.frozen import shared_delta
-from mcuedit.training.gate import whitening
+from mcuedit.training.core.gates import whitening
+from mcuedit.training.methods.frozen_a import shared_delta
 
 
 @dataclass(frozen=True)

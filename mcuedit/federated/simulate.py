@@ -18,7 +18,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.edits import Edit
 from mcuedit.federated import secure
-from mcuedit.training.frozen import Masters, Says, gradient, listen
+from mcuedit.training.methods.frozen_a import Masters, Says, gradient, listen
 
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]

@@ -23,7 +23,7 @@ from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.training import Options, place
-from mcuedit.training.placement import pairs
+from mcuedit.training.core.placement import pairs
 
 Int8Array = npt.NDArray[np.int8]
 

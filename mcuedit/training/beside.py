@@ -14,7 +14,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.evaluation.metrics import Measure
 from mcuedit.model.oracle import Reader
-from mcuedit.training.maker import Progress
+from mcuedit.training.core.text_method import Progress
 from mcuedit.training.options import Options
 from mcuedit.training.train import Trained, train
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from mcuedit._util.errors import McueditError
-from mcuedit.training.placement import AUTO
+from mcuedit.training.core.placement import AUTO
 
 
 @dataclass(frozen=True)

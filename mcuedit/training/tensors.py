@@ -17,12 +17,12 @@ from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
-from mcuedit.training.maker import Progress
+from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.tensor_placement import GOOD, Made, Trials
+from mcuedit.training.core.text_method import Progress
+from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.options import Options
-from mcuedit.training.placement import Candidate
-from mcuedit.training.tensor_table import TensorTable
 from mcuedit.training.train import Trained, plain
-from mcuedit.training.trials import GOOD, Made, Trials
 from mcuedit.training.work import Work
 
 _CHUNK = 256  # kept inputs certified together

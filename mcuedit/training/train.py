@@ -18,11 +18,12 @@ from mcuedit.evaluation.acting import Acting, act, given
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
-from mcuedit.training import examples, placement
-from mcuedit.training.maker import Made, Maker, Progress
+from mcuedit.training.core import placement
+from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.simulated_edits import PLAYERS, rehearse
+from mcuedit.training.core.text_method import Made, Maker, Progress
+from mcuedit.training.examples import text
 from mcuedit.training.options import Options
-from mcuedit.training.placement import Candidate
-from mcuedit.training.rehearsal import PLAYERS, rehearse
 from mcuedit.training.wishes import refuse_one_input
 
 
@@ -155,8 +156,8 @@ class _Work:
     ) -> Made:
         known = check_keep(_joined(keep, earlier), edits) if earlier else keep
         aside = frozenset(known.prompts) - frozenset(keep.prompts)
-        table = examples.from_text(edits, known, classes, self.options.seed)
-        fresh = partial(examples.from_text, edits, known, classes, self.options.seed + 1)
+        table = text.from_text(edits, known, classes, self.options.seed)
+        fresh = partial(text.from_text, edits, known, classes, self.options.seed + 1)
         called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
         return Maker(self.reader, self.options, self.active, called, self.progress).make(table, fresh, placed, aside)
 

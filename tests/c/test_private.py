@@ -19,8 +19,8 @@ from mcuedit import privacy
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.encoding import encode
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training.frozen import Masters
-from mcuedit.training.private import FASTEST, Examples, clipped_sum
+from mcuedit.training.methods.frozen_a import Masters
+from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum
 
 STATE = -20
 SCHEDULE = privacy.Schedule(60, 50, 20, 0.5)

@@ -12,9 +12,9 @@ from mcuedit import privacy
 from mcuedit.adapter.delta import Delta, add
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
-from mcuedit.training.frozen import Masters
-from mcuedit.training.kept import Kept
-from mcuedit.training.private import FASTEST, Examples, clipped_sum, noise
+from mcuedit.training.core.retained import Kept
+from mcuedit.training.methods.frozen_a import Masters
+from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum, noise
 
 from .deltas import delta
 

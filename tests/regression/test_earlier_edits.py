@@ -7,7 +7,7 @@ The gates are trained to overlook the variation between wordings, so the new gat
 from __future__ import annotations
 
 from mcuedit.edits import Edit, EditSet, KeepSet
-from mcuedit.training.examples import from_text
+from mcuedit.training.examples.text import from_text
 from mcuedit.training.train import _joined
 
 

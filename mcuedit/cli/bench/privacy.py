@@ -17,7 +17,7 @@ from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model import bundle
-from mcuedit.training.private import RANK, private_prompts, train_private
+from mcuedit.training.methods.private import RANK, private_prompts, train_private
 
 _KINDS = (".svg", ".pdf", ".png")
 _SHOWN = ("efficacy", "paraphrase", "neighbourhood")

@@ -21,7 +21,8 @@ from mcuedit.model import ops
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training import Options, examples, train_merged_tensors
+from mcuedit.training import Options, train_merged_tensors
+from mcuedit.training.examples import text as examples
 from mcuedit.zoo import digits_data
 
 PLAIN = Options(gated=False, seed=1)

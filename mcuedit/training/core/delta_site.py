@@ -15,9 +15,9 @@ from mcuedit.adapter.forward import Trace
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.ops.common import unclamped
 from mcuedit.model.tflite import Model
-from mcuedit.training.detectors import Tapped
-from mcuedit.training.goals import Goals, Judged
-from mcuedit.training.push import Suffix
+from mcuedit.training.core.detectors import Tapped
+from mcuedit.training.core.objective import Goals, Judged
+from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.work import Work
 
 Int8Array = npt.NDArray[np.int8]

@@ -15,9 +15,9 @@ from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model import tflite as models
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
-from mcuedit.training.placement import every_pair, pairs
+from mcuedit.training.core.placement import every_pair, pairs
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "models"
 
 
 def branches() -> Model:

@@ -13,9 +13,9 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, flow, with_deltas
 from mcuedit.edits import TensorSet
 from mcuedit.model.oracle import Reader
-from mcuedit.training.goals import Goals, end_tensor
-from mcuedit.training.noise import jittered
-from mcuedit.training.site import Table
+from mcuedit.training.core.delta_site import Table
+from mcuedit.training.core.objective import Goals, end_tensor
+from mcuedit.training.examples.noise import jittered
 from mcuedit.training.work import Work
 
 IntArray = npt.NDArray[np.int64]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from mcuedit.adapter.weight_patch import shifted, weights_of
 from mcuedit.model.ops import operator
-from mcuedit.training.behaviour import directions
-from mcuedit.training.site import Site, Table
+from mcuedit.training.core.delta_site import Site, Table
+from mcuedit.training.methods.low_rank import directions
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]

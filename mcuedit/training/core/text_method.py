@@ -16,12 +16,13 @@ from mcuedit.edits import Wanted
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
-from mcuedit.training import behaviour, gated, placement
-from mcuedit.training.examples import Examples
-from mcuedit.training.goals import Goals
+from mcuedit.training.core import placement
+from mcuedit.training.core.delta_site import Table
+from mcuedit.training.core.objective import Goals
+from mcuedit.training.core.placement import Candidate
+from mcuedit.training.examples.text import Examples
+from mcuedit.training.methods import gated, low_rank
 from mcuedit.training.options import Options
-from mcuedit.training.placement import Candidate
-from mcuedit.training.site import Table
 
 Progress = Callable[[str], None]
 
@@ -119,7 +120,7 @@ class Maker:
         wanted = Wanted(table.classes[table.owner[edit]])
         before = now.values[logits_tensor(self._model)].reshape(len(now), -1)
         rows = Table(self._model, now, Goals(self._model, wanted, edit, before), edit, keep)
-        made, candidates = behaviour.train(rows, tried, len(table.classes), self._options, self._progress)
+        made, candidates = low_rank.train(rows, tried, len(table.classes), self._options, self._progress)
         return made, (), candidates
 
     def _rows(self, trace: Trace, tap: int) -> npt.NDArray[np.int8]:

@@ -7,7 +7,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.tflite import Model
-from mcuedit.training.push import Suffix
+from mcuedit.training.core.suffix import Suffix
 
 
 def no_tap(model: Model, index: int) -> McueditError | None:

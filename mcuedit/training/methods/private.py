@@ -23,10 +23,10 @@ from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
-from mcuedit.training import placement
-from mcuedit.training.frozen import Int8Array, Int64Array, Masters, gradient, listen, places, shared_delta
-from mcuedit.training.gate import whitening
-from mcuedit.training.kept import Kept
+from mcuedit.training.core import placement
+from mcuedit.training.core.gates import whitening
+from mcuedit.training.core.retained import Kept
+from mcuedit.training.methods.frozen_a import Int8Array, Int64Array, Masters, gradient, listen, places, shared_delta
 
 FASTEST = 8  # int8 units of the first step: firmware/federate/private.c
 RANK, OPEN = 128, 0.3

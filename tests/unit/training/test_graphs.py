@@ -16,7 +16,7 @@ from mcuedit.emulate import oneop
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
-from mcuedit.training.push import Suffix
+from mcuedit.training.core.suffix import Suffix
 
 SCALE = 1 / 8
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import mbqm
-from mcuedit.training.frozen import MARGIN, Int8Array, Int64Array, places
+from mcuedit.training.methods.frozen_a import MARGIN, Int8Array, Int64Array, places
 
 
 @dataclass(frozen=True)

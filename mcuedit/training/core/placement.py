@@ -9,7 +9,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.tflite import Model
-from mcuedit.training import places
+from mcuedit.training.core import places
 
 AUTO = "auto"
 # Weights of the score: what must not change counts more than a missed wording, most of all where everything else is

@@ -19,14 +19,14 @@ import numpy.typing as npt
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model.adaptable import carrier
-from mcuedit.training import columns
-from mcuedit.training.behaviour import Fit
-from mcuedit.training.detectors import FALSE, PLACES, Detectors, Task, detect
-from mcuedit.training.maker import Progress
+from mcuedit.training.core import solver
+from mcuedit.training.core.delta_site import Site, Table
+from mcuedit.training.core.detectors import FALSE, PLACES, Detectors, Task, detect
+from mcuedit.training.core.placement import Candidate, every_pair
+from mcuedit.training.core.text_method import Progress
+from mcuedit.training.examples.tensors import TensorTable
+from mcuedit.training.methods.low_rank import Fit
 from mcuedit.training.options import Options
-from mcuedit.training.placement import Candidate, every_pair
-from mcuedit.training.site import Site, Table
-from mcuedit.training.tensor_table import TensorTable
 
 IntArray = npt.NDArray[np.int64]
 
@@ -173,7 +173,7 @@ class Trials:
             detectors = self._detect(site, self._rank)
             if site.tap.rows == 1 or detectors.separate.all():
                 seed = options.seed
-                first = columns.gated(site, detectors, self._table.groups, self.bits, steps, seed), detectors
+                first = solver.gated(site, detectors, self._table.groups, self.bits, steps, seed), detectors
                 if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD:
                     return first
         rank = options.rank or min(max(_RANK, len(self._table.names)), _MOST)

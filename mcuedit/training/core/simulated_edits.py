@@ -15,9 +15,10 @@ import numpy as np
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
-from mcuedit.training import examples, gated
-from mcuedit.training.noise import reworded
-from mcuedit.training.placement import Candidate
+from mcuedit.training.core.placement import Candidate
+from mcuedit.training.examples import text
+from mcuedit.training.examples.noise import reworded
+from mcuedit.training.methods import gated
 
 PLAYERS, OTHERS, UNSEEN = 32, 200, 120  # questions that play edits, that they are told from, that take no part
 GARBLED = 0.5  # share of the words of a test wording that are dropped or unheard of
@@ -75,7 +76,7 @@ def _play(
     others: Sequence[list[str]],
     seed: int,
     rng: np.random.Generator,
-) -> tuple[examples.Examples, list[list[str]], list[str]]:
+) -> tuple[text.Examples, list[list[str]], list[str]]:
     """Examples with half of the players' wordings as edits; garbled copies of the other half, by player and of akin."""
     edits, tests = [], []
     for wordings in players:
@@ -89,7 +90,7 @@ def _play(
         lines += [(prompt, len(others) + i) for prompt in alike]
         near += [reworded(w, subject, rng, GARBLED) for w in rest]
     keep = KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines))
-    return examples.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), seed), tests, near
+    return text.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), seed), tests, near
 
 
 def _split(wordings: Sequence[str], rng: np.random.Generator) -> tuple[list[str], list[str], str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mcuedit.edits import EditSet, KeepSet
 from mcuedit.model.oracle import Inputs
-from mcuedit.training.noise import blended, embellished, reworded
+from mcuedit.training.examples.noise import blended, embellished, reworded
 
 IntArray = npt.NDArray[np.int64]
 

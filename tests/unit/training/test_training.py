@@ -29,7 +29,7 @@ from mcuedit.model.text import text_features
 from mcuedit.model.tflite import parse
 from mcuedit.protocol import bench, evaluate, reader
 from mcuedit.training import InForce, Options, Trained, train, train_beside, train_tensors
-from mcuedit.training.placement import find_op, logits_op, pairs
+from mcuedit.training.core.placement import find_op, logits_op, pairs
 
 COUNT, SEED = 6, 11
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from mcuedit.adapter.delta import Delta
 from mcuedit.edits.wanted import ALL
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.training.detectors import Detectors
-from mcuedit.training.site import Site
+from mcuedit.training.core.delta_site import Site
+from mcuedit.training.core.detectors import Detectors
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.training.core.delta_site import Site, Table
+from mcuedit.training.core.placement import Candidate
 from mcuedit.training.options import Options
-from mcuedit.training.placement import Candidate
-from mcuedit.training.site import Site, Table
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]

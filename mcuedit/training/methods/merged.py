@@ -17,13 +17,14 @@ from mcuedit.adapter.weight_patch import Patch
 from mcuedit.edits import EditSet, KeepSet, TensorSet, Wanted, check_edits, check_keep, resolve_answers
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
-from mcuedit.training import examples, merging
-from mcuedit.training.goals import Goals
-from mcuedit.training.maker import Progress
+from mcuedit.training.core import grid
+from mcuedit.training.core.delta_site import Table
+from mcuedit.training.core.objective import Goals
+from mcuedit.training.core.placement import AUTO, every_pair, find_op
+from mcuedit.training.core.text_method import Progress
+from mcuedit.training.examples import text as examples
+from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.options import Options
-from mcuedit.training.placement import AUTO, every_pair, find_op
-from mcuedit.training.site import Table
-from mcuedit.training.tensor_table import TensorTable
 from mcuedit.training.wishes import refuse_one_input
 
 _RANK = 8  # of many edits, unless the user says otherwise
@@ -120,7 +121,7 @@ def _train(
 ) -> Merged:
     edits, keep, classes, labels, notes = about
     rank = options.rank or min(len(classes), _RANK)
-    made, tried = merging.train(table, own, ops, rank, options.seed, progress)
+    made, tried = grid.train(table, own, ops, rank, options.seed, progress)
     data = weight_patch.merge(table.model, made.op, made.weights)
     patch = weight_patch.patch(table.model, data, made.op, made.clipped)
     shares = tuple((t.op, t.edited, t.kept) for t in tried)

@@ -24,10 +24,10 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, load, parse
 from mcuedit.protocol import evaluate_tensors, reader
 from mcuedit.training import Options, Trained, place_tensors, train_tensors
-from mcuedit.training.placement import every_pair
+from mcuedit.training.core.placement import every_pair
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 
 
 def made(base: Base, data: TensorSet, **options) -> tuple[Trained, TensorMetrics]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mcuedit.model.adaptable import Carrier
 from mcuedit.model.fixedpoint import dot
-from mcuedit.training import gate
+from mcuedit.training.core import gates
 from mcuedit.training.work import Work
 
 Int8Array = npt.NDArray[np.int8]
@@ -144,7 +144,7 @@ def _round(
 ) -> Detectors:
     """One gate for each group of `todo`, trained on the inputs of it that are left."""
     stay, owner = _stay_rows(tapped, task, rng)
-    beside = gate.White(stay, white) if len(stay) else None
+    beside = gates.White(stay, white) if len(stay) else None
     tapped.work.add(stay.size * tapped.tap.n_in)
     best: dict[int, tuple[Int8Array, bool, int, int]] = {}
     for share in _SHARES if tapped.tap.rows > 1 else (1.0,):
@@ -167,7 +167,7 @@ def _directions(
     stay: FloatArray,
     owner: IntArray,
     white: FloatArray,
-    beside: gate.White | None,
+    beside: gates.White | None,
     count: int,
     bits: int,
     rng: np.random.Generator,
@@ -192,8 +192,8 @@ def _directions(
         if beside is None:
             break
         w = beside.fit(own, opened)
-        tapped.work.add(gate.cost(stay, opened))
-    return gate.quantize(w, bits)
+        tapped.work.add(gates.cost(stay, opened))
+    return gates.quantize(w, bits)
 
 
 def _stay_rows(tapped: Tapped, task: Task, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
@@ -234,6 +234,6 @@ def _whitening(tapped: Tapped, task: Task, rng: np.random.Generator) -> FloatArr
     )
     if tapped.tap.n_in <= _WIDE:
         rows, of = tapped.sample(index, _WHITENED * tapped.tap.n_in, rng)
-        return gate.whitening(kinds[of], rows)
+        return gates.whitening(kinds[of], rows)
     rows, of = tapped.sample(index, _WIDE * tapped.tap.n_in, rng)
-    return gate.wide_whitening(kinds[of], rows)
+    return gates.wide_whitening(kinds[of], rows)

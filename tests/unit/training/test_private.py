@@ -21,8 +21,8 @@ from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Delta
 from mcuedit.cli.edit import command
 from mcuedit.model.tflite import parse
-from mcuedit.training.frozen import gradient, listen
-from mcuedit.training.private import Examples, clipped_sum
+from mcuedit.training.methods.frozen_a import gradient, listen
+from mcuedit.training.methods.private import Examples, clipped_sum
 
 
 @pytest.mark.parametrize("sigma", [1, 3, 40])

@@ -14,10 +14,10 @@ from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
-from mcuedit.training import gate
-from mcuedit.training.examples import Examples
-from mcuedit.training.placement import Candidate
-from mcuedit.training.push import Suffix, push
+from mcuedit.training.core import gates as gate
+from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.suffix import Suffix, push
+from mcuedit.training.examples.text import Examples
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
