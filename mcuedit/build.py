@@ -14,7 +14,7 @@ from mcuedit import cmsis_nn, monocypher, zcbor
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
 from mcuedit.apps import APPS
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.link import GENERATED, Footprint, footprint, link
 from mcuedit.tflm import Library
 from mcuedit.toolchain import Compiler, find_compiler, find_cxx_compiler, find_host_compiler, find_host_cxx_compiler

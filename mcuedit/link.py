@@ -15,12 +15,12 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from mcuedit import board as boards
 from mcuedit import tflm
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
-from mcuedit.memory import Region
+from mcuedit.boards import board as boards
+from mcuedit.boards.board import Board
+from mcuedit.boards.memory import Region
 from mcuedit.toolchain import Compiler
 
 GENERATED = "generated"  # folder of the generated sources, and prefix of their objects: link.ld.j2 tells them by it

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 
 ROOT, LIB = "TFLM_ROOT", "TFLM_LIB"
 MAKEFILE = "tensorflow/lite/micro/tools/make/Makefile"

@@ -16,7 +16,7 @@ from pathlib import Path
 from mcuedit import objects
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.tflm import Library, cxx_flags
 
 GCC = "arm-none-eabi-gcc"

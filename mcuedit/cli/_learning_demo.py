@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.padding import Padding
 
-from mcuedit import board
+from mcuedit.boards import board
 from mcuedit.cli._common import table, working
 from mcuedit.cli._demo import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup

@@ -9,10 +9,11 @@ from typing import Any
 
 from rich.markup import escape
 
-from mcuedit import elf, zoo
+from mcuedit import zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import decode, parts
+from mcuedit.boards import elf
 from mcuedit.cli._common import print_json, stdout, table
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base

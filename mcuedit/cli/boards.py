@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import click
 
-from mcuedit import board
+from mcuedit.boards import board
+from mcuedit.boards.memory import Region
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
-from mcuedit.memory import Region
 
 
 @click.command(epilog=example("mcuedit boards", "mcuedit boards --json"))

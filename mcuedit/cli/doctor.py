@@ -14,9 +14,10 @@ from importlib import metadata
 
 import click
 
-from mcuedit import board, cmsis_nn, monocypher, tflm, toolchain
+from mcuedit import cmsis_nn, monocypher, tflm, toolchain
 from mcuedit._util import extras
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
 

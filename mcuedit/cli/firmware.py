@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from mcuedit import board
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout, working
 from mcuedit.cli._files import PATH

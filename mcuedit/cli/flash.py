@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from mcuedit import board, flashing
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
+from mcuedit.boards import board, flashing
+from mcuedit.boards.flashing.runners import RUNNERS, runner_of
 from mcuedit.cli._common import example, json_option, note, print_json, stderr, stdout, table
 from mcuedit.cli._files import PATH, zoo_base
-from mcuedit.flashing.runners import RUNNERS, runner_of
 from mcuedit.model import bundle
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit import board
 from mcuedit._util import atomic, resources
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
+from mcuedit.boards import board
 from mcuedit.cli._common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.edits import quantized, read_npz

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
 

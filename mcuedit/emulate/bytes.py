@@ -13,11 +13,11 @@ from threading import Event
 
 import numpy as np
 
-from mcuedit import board as boards
 from mcuedit import tflm
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.board import Board
+from mcuedit.boards import board as boards
+from mcuedit.boards.board import Board
 from mcuedit.emulate import BOARD_EMULATORS, qemu, renode
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate import stm32
 from mcuedit.emulate.control import Controller, Keyed, Poke
 from mcuedit.emulate.flash import Flash, Misuse

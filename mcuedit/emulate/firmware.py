@@ -10,7 +10,7 @@ from pathlib import Path
 from mcuedit import codegen, tflm
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.build import BuildResult, build
 from mcuedit.link import render
 from mcuedit.model.bundle import Base

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
-from mcuedit.memory import Geometry, Region
+from mcuedit.boards.board import Board
+from mcuedit.boards.memory import Geometry, Region
 
 _ERASED = 0xFF
 MOMENTS = ("before", "torn", "after")

@@ -9,8 +9,8 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
-from mcuedit.elf import require_core
+from mcuedit.boards.board import Board
+from mcuedit.boards.elf import require_core
 from mcuedit.emulate.session import Crash
 
 

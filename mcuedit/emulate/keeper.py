@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.emulate.flash import Flash

@@ -12,7 +12,7 @@ from typing import Self
 from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.build import BuildResult, build
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import Session, open_session

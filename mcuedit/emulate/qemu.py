@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.progress import Patience, process_clock
 from mcuedit.emulate.session import Console, Crash, Timeout, silence

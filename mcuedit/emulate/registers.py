@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 
 PAGE = 0x1000
 _WORD = 0xFFFFFFFF

@@ -20,7 +20,7 @@ from typing import Self
 
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate.image import address_of, segments
 from mcuedit.emulate.renode_log import Log
 from mcuedit.emulate.renode_monitor import Monitor, print_command

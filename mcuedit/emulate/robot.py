@@ -10,7 +10,7 @@ from pathlib import Path
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate.device import Int8Array
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.runner import as_firmware, best_oracle

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mcuedit import board as boards
 from mcuedit import tflm
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
+from mcuedit.boards import board as boards
 from mcuedit.build import BuildResult
 from mcuedit.emulate import TIMEOUT
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array

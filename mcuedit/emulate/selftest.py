@@ -11,7 +11,7 @@ from typing import Self
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate import open_session
 from mcuedit.emulate.device import Int8Array, check_active, check_inputs
 from mcuedit.emulate.firmware import build_app, mask_bytes

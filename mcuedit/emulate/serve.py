@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.session import EmulationError, Session

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuedit import board as boards
 from mcuedit import codegen
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board as boards
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.virtual import VirtualDevice
 from mcuedit.model.bundle import Base

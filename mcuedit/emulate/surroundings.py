@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate import controllers, registers
 from mcuedit.emulate.control import Controller
 from mcuedit.emulate.flash import Flash, Misuse

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.emulate import registers
 from mcuedit.emulate.blocks import Blocks
 from mcuedit.emulate.flash import Flash

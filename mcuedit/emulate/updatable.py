@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.build import BuildResult, build, build_process
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.firmware import sources

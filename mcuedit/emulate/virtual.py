@@ -15,7 +15,7 @@ from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 from mcuedit.build import BuildResult
 from mcuedit.codegen import Stage
 from mcuedit.emulate import TIMEOUT, open_session

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit import board as boards
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.boards import board as boards
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import build_app
 from mcuedit.emulate.session import expect

@@ -11,7 +11,7 @@ import pytest
 from helpers import packages
 from helpers.virtual import BuildEcho
 
-from mcuedit import board
+from mcuedit.boards import board
 from mcuedit.build import BuildResult, build
 from mcuedit.emulate.updatable import build_program
 from mcuedit.model.bundle import Base

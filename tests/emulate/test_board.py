@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import board
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 
 
 def test_every_board_loads() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from helpers.virtual import RENODE_BOARDS
 
-from mcuedit import board
 from mcuedit._util import resources
-from mcuedit.board import Board
+from mcuedit.boards import board
+from mcuedit.boards.board import Board
+from mcuedit.boards.memory import Region
 from mcuedit.emulate import renode
 from mcuedit.link import render
-from mcuedit.memory import Region
 
 UARTS = {
     "cmsdk": "UART.CMSDK_APB_UART",

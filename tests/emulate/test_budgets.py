@@ -14,8 +14,9 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.virtual import UNICORN_BOARDS, needs_qemu
 
-from mcuedit import board, toolchain
+from mcuedit import toolchain
 from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.bytes import random_inputs

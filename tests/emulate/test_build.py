@@ -13,8 +13,9 @@ from elftools.elf.elffile import ELFFile
 from helpers import tiny
 from helpers.virtual import needs_gcc
 
-from mcuedit import board, objects, toolchain
+from mcuedit import objects, toolchain
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.build import build, build_host
 from mcuedit.emulate.firmware import sources
 from mcuedit.link import TooLarge, _single_precision, footprint, taken

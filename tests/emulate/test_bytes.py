@@ -14,8 +14,8 @@ from elftools.elf.elffile import ELFFile
 from helpers import tiny
 from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import Crash, qemu, runner
 from mcuedit.emulate import bytes as sweep

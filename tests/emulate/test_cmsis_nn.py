@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from helpers.virtual import needs_gcc, needs_qemu
 
-from mcuedit import board, cmsis_nn
+from mcuedit import cmsis_nn
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import runner
 from mcuedit.emulate.firmware import sources

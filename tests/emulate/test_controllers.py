@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.emulate.control import Controller, Keyed
 from mcuedit.emulate.controllers import CONTROLLERS, controller
 from mcuedit.emulate.flash import Cut, Flash, Misuse

@@ -15,8 +15,8 @@ from helpers import packages
 from smp import packet
 from smp.header import OP, Header
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.build import BuildResult
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.flash import Flash

@@ -14,7 +14,8 @@ from helpers.counting import Calls
 from helpers.linked import WRITE, Linked, digest
 from helpers.virtual import needs_qemu
 
-from mcuedit import board, toolchain
+from mcuedit import toolchain
+from mcuedit.boards import board
 from mcuedit.build import BuildResult
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.serve import serve

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from helpers import packages, tiny
 
-from mcuedit import board, cli
+from mcuedit import cli
+from mcuedit.boards import board
 from mcuedit.edits import load_facts
 from mcuedit.emulate import open_session
 from mcuedit.emulate.device_process import DeviceProcess

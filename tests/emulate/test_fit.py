@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
 
-from mcuedit import board, zoo
+from mcuedit import zoo
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.board import BASES, Board
+from mcuedit.boards import board
+from mcuedit.boards.board import BASES, Board
 from mcuedit.emulate import open_session, renode, robot
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Int8Array

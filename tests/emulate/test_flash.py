@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.virtual import ALL_BOARDS, UNICORN_BOARDS
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.build import BuildResult, build
 from mcuedit.emulate import Fault, PowerCut, Session, open_session
 from mcuedit.emulate.control import Controller, Keyed

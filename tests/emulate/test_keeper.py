@@ -15,8 +15,9 @@ from helpers.kazakhstan import NEW, OLD, SETUP
 from helpers.linked import OWN, WRITE, Linked
 from helpers.linked import Refused as LinkRefused
 
-from mcuedit import board, protocol
+from mcuedit import protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.flash import Cut
 from mcuedit.emulate.keeper import Keeper

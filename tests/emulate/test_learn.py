@@ -10,8 +10,9 @@ import pytest
 from helpers import kazakhstan
 from helpers.kazakhstan import SETUP
 
-from mcuedit import board, protocol
+from mcuedit import protocol
 from mcuedit.adapter import encoding
+from mcuedit.boards import board
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.learning import GateStatistics, lessons

@@ -13,8 +13,9 @@ from helpers.private_case import CLASSES, Twin, examples, frozen, header, xorshi
 from helpers.tiny import classifier
 from helpers.virtual import needs_qemu
 
-from mcuedit import board, privacy
+from mcuedit import privacy
 from mcuedit.adapter.encoding import encode
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.model.tflite import parse

@@ -11,7 +11,8 @@ from itertools import count
 import pytest
 from helpers import packages
 
-from mcuedit import board, cli
+from mcuedit import cli
+from mcuedit.boards import board
 from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.updatable import build_device

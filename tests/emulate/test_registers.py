@@ -7,8 +7,8 @@ import dataclasses
 
 import pytest
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.emulate.registers import LAYOUTS, NordicUart, PolledUart, Registers, pages
 
 

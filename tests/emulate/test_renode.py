@@ -13,8 +13,8 @@ import pytest
 from helpers import fake_renode, tiny
 from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.cli import doctor
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, renode, runner
 from mcuedit.emulate.bytes import random_inputs

@@ -13,8 +13,8 @@ import pytest
 from helpers import packages
 from helpers.virtual import needs_renode
 
-from mcuedit import board
 from mcuedit._util import resources
+from mcuedit.boards import board
 from mcuedit.emulate import renode
 from mcuedit.emulate.renode_log import Log
 from mcuedit.emulate.renode_monitor import Monitor, print_command

@@ -8,8 +8,8 @@ import socket
 import pytest
 from helpers.virtual import ONE_EACH, BuildEcho
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.emulate import Fault
 from mcuedit.emulate.serve import serve
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import tiny
 
-from mcuedit import board
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import sources

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.virtual import ALL_BOARDS, ONE_EACH, UNICORN_BOARDS, BuildEcho, needs_gcc
 
-from mcuedit import board
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.emulate import Crash, Fault, Session, Timeout, open_session
 
 

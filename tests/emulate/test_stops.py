@@ -14,8 +14,8 @@ import pytest
 from helpers import tiny
 from helpers.virtual import BuildEcho
 
-from mcuedit import board
-from mcuedit.board import Board
+from mcuedit.boards import board
+from mcuedit.boards.board import Board
 from mcuedit.build import build
 from mcuedit.emulate import Fault, Timeout
 from mcuedit.emulate.bytes import random_inputs

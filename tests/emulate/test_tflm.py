@@ -15,9 +15,10 @@ from helpers.deltas import adapter, delta
 from helpers.scales import X, telling
 from helpers.tflm_here import BOARDS, needs_m4, needs_runtime, stock
 
-from mcuedit import board, codegen
+from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
+from mcuedit.boards import board
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import Sweep, random_inputs

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import board, link, toolchain
+from mcuedit import link, toolchain
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 
 needs_gcc = pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="arm-none-eabi-g++ is not installed")
 CODE = """

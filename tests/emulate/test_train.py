@@ -14,8 +14,9 @@ from helpers.native import includes, source
 from helpers.training_cases import gate_case
 from helpers.virtual import needs_qemu
 
-from mcuedit import board, toolchain
+from mcuedit import toolchain
 from mcuedit.adapter.encoding import decode
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import gate_macs

@@ -10,7 +10,7 @@ import pytest
 from helpers.chains import firmware_of, nets, twin_of
 from helpers.virtual import needs_qemu
 
-from mcuedit import board
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.learning.factors import FactorOptions

@@ -10,7 +10,8 @@ import pytest
 from helpers.training_cases import FACTOR_OP, FACTOR_WIDTHS, factors_case, master_bytes
 from helpers.virtual import needs_qemu
 
-from mcuedit import board, toolchain
+from mcuedit import toolchain
+from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
 from mcuedit.learning.plan import factors_macs, factors_workspace

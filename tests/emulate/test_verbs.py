@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcuedit import board as boards
 from mcuedit import cli
 from mcuedit.adapter import folder
+from mcuedit.boards import board as boards
 from mcuedit.emulate import runner
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model.tflite import parse

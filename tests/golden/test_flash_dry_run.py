@@ -11,8 +11,9 @@ import pytest
 from helpers.elf import elf
 from helpers.flashing import device_bytes, to
 
-from mcuedit import board, cli
+from mcuedit import cli
 from mcuedit._util import resources
+from mcuedit.boards import board
 
 __all__ = ["to"]
 EXPECTED = Path(__file__).with_name("expected_flash.txt")

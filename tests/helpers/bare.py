@@ -14,7 +14,7 @@ from unicorn import arm_const
 from helpers.native import WARNINGS, includes
 from mcuedit import toolchain
 from mcuedit._util import resources
-from mcuedit.board import load
+from mcuedit.boards.board import load
 from mcuedit.emulate.blocks import count_thumb
 from mcuedit.emulate.image import address_of, segments
 

@@ -143,7 +143,7 @@ class Machine:
 
 
 def start_unicorn(board: str, elf: str) -> Any:
-    from mcuedit import board as boards
+    from mcuedit.boards import board as boards
     from mcuedit.emulate import open_session
 
     return open_session("unicorn", boards.load(board), Path(elf))

@@ -11,10 +11,10 @@ import pytest
 from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.elf import elf
-from mcuedit import board
 from mcuedit._util import resources
 from mcuedit.adapter import encoding
-from mcuedit.board import Board
+from mcuedit.boards import board
+from mcuedit.boards.board import Board
 from mcuedit.model.tflite import parse
 
 FLASHING = """

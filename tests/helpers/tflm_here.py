@@ -9,8 +9,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from mcuedit import board, codegen, tflm
+from mcuedit import codegen, tflm
 from mcuedit._util.errors import McueditError
+from mcuedit.boards import board
 from mcuedit.model.bundle import Base
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mcuedit import board, toolchain
+from mcuedit import toolchain
+from mcuedit.boards import board
 from mcuedit.build import BuildResult
 from mcuedit.emulate import renode
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import packages
 from helpers.linked import OWN, WRITE, Linked, View
 
-from mcuedit import board
+from mcuedit.boards import board
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.flash import Cut, Flash
 from mcuedit.emulate.unicorn import UnicornSession

@@ -18,10 +18,11 @@ from helpers.elf import elf
 from helpers.flashing import BOARD, FIRMWARE, device_bytes, script, to
 from helpers.waiting import WAIT, until
 
-from mcuedit import board, cli, flashing, memory
+from mcuedit import cli
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
-from mcuedit.flashing.runners import RUNNERS
+from mcuedit.boards import board, flashing, memory
+from mcuedit.boards.board import Board
+from mcuedit.boards.flashing.runners import RUNNERS
 
 __all__ = ["to"]
 OK = 'echo "** Verified OK **"'
@@ -247,7 +248,7 @@ HANGING = "sleep 1000 & echo $! > child; trap '' TERM; echo erasing; sleep 1000;
 def test_a_hanging_runner_is_ended_with_its_children(
     bin_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mcuedit.flashing.process._GRACE", 0.2)
+    monkeypatch.setattr("mcuedit.boards.flashing.process._GRACE", 0.2)
     said = ""
 
     def clock() -> float:
@@ -256,7 +257,7 @@ def test_a_hanging_runner_is_ended_with_its_children(
         said += capsys.readouterr().err
         return float("erasing" in said)
 
-    monkeypatch.setattr("mcuedit.flashing.process.time.monotonic", clock)
+    monkeypatch.setattr("mcuedit.boards.flashing.process.time.monotonic", clock)
     script(bin_dir, "openocd", HANGING)
     last = refused(capsys, *BOTH, "--timeout", "0.5")
     assert "openocd did not end within 0.5 s; firmware: may be half-written" in last
@@ -275,7 +276,7 @@ def test_a_child_that_keeps_the_output_open_does_not_hold_us_up(bin_dir: Path) -
 def test_ctrl_c_ends_the_runner_and_says_what_is_on_the_board(bin_dir: Path, tmp_path: Path) -> None:
     script(bin_dir, "openocd", "sleep 100 & echo $! > child; echo erasing; sleep 1000")
     program = (
-        "import signal, sys; from pathlib import Path; from mcuedit import board, cli;"
+        "import signal, sys; from pathlib import Path; from mcuedit import cli; from mcuedit.boards import board;"
         "signal.signal(signal.SIGINT, signal.default_int_handler);"  # a test run in the background ignores it
         "made = board.parse(Path('tester/board.toml')); board.load = lambda name: made;"
         "sys.exit(cli.invoke(sys.argv[1:]))"

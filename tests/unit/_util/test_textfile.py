@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import board
 from mcuedit._util import resources, textfile
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
+from mcuedit.boards import board
 from mcuedit.cli import _common
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.fleet import inventory

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
-from mcuedit.flashing.image import Image
+from mcuedit.boards.board import Board
+from mcuedit.boards.flashing.image import Image
 
 _OBJCOPY = "arm-none-eabi-objcopy"
 _INSTALL_OBJCOPY = "apt install binutils-arm-none-eabi"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mcuedit._util.errors import McueditError
-from mcuedit.flashing.image import Image, check_size
-from mcuedit.flashing.process import TimedOut, run
-from mcuedit.flashing.runners import RUNNERS, Plan, Step
+from mcuedit.boards.flashing.image import Image, check_size
+from mcuedit.boards.flashing.process import TimedOut, run
+from mcuedit.boards.flashing.runners import RUNNERS, Plan, Step
 
 UNTOUCHED, HALF, WRITTEN, VERIFIED = "untouched", "may be half-written", "written", "written and verified"
 

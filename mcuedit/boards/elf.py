@@ -10,7 +10,7 @@ from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
 from mcuedit._util.errors import McueditError
-from mcuedit.board import Board
+from mcuedit.boards.board import Board
 
 MAGIC = b"\x7fELF"
 _NAMES = {"EM_X86_64": "x86-64", "EM_386": "x86", "EM_AARCH64": "AArch64", "EM_RISCV": "RISC-V", "EM_ARM": "Arm"}

@@ -10,10 +10,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from helpers.elf import elf as small
 
-from mcuedit import board, cli, flashing, toolchain
+from mcuedit import cli, toolchain
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
-from mcuedit.elf import made_for, require_core
+from mcuedit.boards import board, flashing
+from mcuedit.boards.elf import made_for, require_core
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.session import Crash
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from mcuedit.flashing.image import Image, adapter_image, firmware_image
-from mcuedit.flashing.runners import Plan, Step, plan
-from mcuedit.flashing.session import Session
+from mcuedit.boards.flashing.image import Image, adapter_image, firmware_image
+from mcuedit.boards.flashing.runners import Plan, Step, plan
+from mcuedit.boards.flashing.session import Session
 
 __all__ = ["Image", "Plan", "Session", "Step", "adapter_image", "firmware_image", "plan"]

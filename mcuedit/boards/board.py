@@ -10,7 +10,7 @@ from pathlib import Path
 from mcuedit._util import resources, tables
 from mcuedit._util.errors import McueditError
 from mcuedit._util.tables import Table
-from mcuedit.memory import Flashing, Geometry, Region, read_flashing, read_geometry, read_region
+from mcuedit.boards.memory import Flashing, Geometry, Region, read_flashing, read_geometry, read_region
 
 FPUS = ("none", "fpv4-sp-d16", "fpv5-sp-d16", "fpv5-d16", "mve")  # as gcc calls them; mve comes with a core
 BASES = ("facts", "digits", "kws", "ad01")  # those of the zoo, and MLPerf Tiny's

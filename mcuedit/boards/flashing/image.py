@@ -10,11 +10,11 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from mcuedit import elf
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
-from mcuedit.board import Board
-from mcuedit.memory import Region
+from mcuedit.boards import elf
+from mcuedit.boards.board import Board
+from mcuedit.boards.memory import Region
 
 _ERASED = b"\xff"
 
