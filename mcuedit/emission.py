@@ -9,8 +9,8 @@ from mcuedit import codegen
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import FactorSetup, TrainSetup
-from mcuedit.learning import GateStatistics
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics
 
 
 def emit(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions behind a trained op, with their gradients (SPEC.md, section 13); the twin is mcuedit/learning/links.py.
+ * Convolutions behind a trained op, with their gradients (SPEC.md, section 13); the twin is mcuedit/ondevice/backward.py.
  * CONV_2D's forward takes scratch: generated code has it.
  */
 #include "links.h"

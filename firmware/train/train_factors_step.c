@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Steps over one sample each: forward, hinge, backward, and a change of A and B whose largest element is as long as the
- * rate says (SPEC.md, section 13). Work is cut into pieces of one op. The numpy twin is mcuedit/learning/factors.py.
+ * rate says (SPEC.md, section 13). Work is cut into pieces of one op. The numpy twin is mcuedit/ondevice/factors.py.
  */
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
 /*
  * Trains the gate: a support vector machine with a squared hinge, whose steps are damped along the directions in which
  * wordings of one question differ (SPEC.md, section 13). Work is cut into pieces of one row, so that a step can end
- * after any of them. The numpy twin is mcuedit/learning/gate.py.
+ * after any of them. The numpy twin is mcuedit/ondevice/gate.py.
  */
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ops behind a trained one, with their gradients (SPEC.md, section 13). Only the direction of a gradient matters. The
- * numpy twin is mcuedit/learning/links.py.
+ * numpy twin is mcuedit/ondevice/backward.py.
  */
 #include "links.h"
 #include "train_math.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pools behind a trained op, with their gradients (SPEC.md, section 13); the twin is mcuedit/learning/links.py. */
+/* Pools behind a trained op, with their gradients (SPEC.md, section 13); the twin is mcuedit/ondevice/backward.py. */
 #include "factors.h"
 
 typedef void spread(const int8_t *x, int32_t *acc, const uint32_t *places, uint32_t count, int32_t g);

@@ -15,10 +15,10 @@ from mcuedit.cli._demo import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.keeper import Keeper
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.learning import lessons
-from mcuedit.learning.lessons import Lesson
-from mcuedit.learning.plan import gate_plan
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import corrections
+from mcuedit.ondevice.corrections import Lesson
+from mcuedit.ondevice.sizes import gate_plan
 from mcuedit.protocol import reader
 
 BOARD, CLOCK = "virt-m4", 64e6  # Hz
@@ -32,9 +32,9 @@ HALF = 1_200_000  # multiply-accumulates, about half of the training
 def tell(base: Base, case: Case, out: Console) -> dict[str, Any]:
     """Tells the five parts on `out`; returns the figures."""
     setup = TrainSetup(*PAIR, corrections=WORDINGS, replay=CONFIRMED)
-    lesson = lessons.lessons(base, case.edits, case.keep, WORDINGS, CONFIRMED, 0)[0]
+    lesson = corrections.lessons(base, case.edits, case.keep, WORDINGS, CONFIRMED, 0)[0]
     with working("building the firmware"):
-        statistics = lessons.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
+        statistics = corrections.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
         device = Keeper(base, statistics, setup, "unicorn", board.load(BOARD), count=True)
     plan = gate_plan(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
     with device:

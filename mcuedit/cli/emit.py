@@ -13,9 +13,9 @@ from mcuedit.adapter import folder
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import scaled, scales_option, zoo_base
 from mcuedit.emission import emit
-from mcuedit.learning import GateStatistics
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics
 
 
 @click.command(
@@ -74,10 +74,10 @@ def _gate(found: Base, path: Path) -> tuple[GateStatistics, codegen.TrainSetup]:
     from mcuedit import protocol
     from mcuedit.edits import load_keep
     from mcuedit.emulate.runner import best_oracle
-    from mcuedit.learning import lessons
+    from mcuedit.ondevice import corrections
 
     keep = load_keep(path)
     with working("running the base"):
         read = protocol.reader(found, best_oracle(found.model))
-        pair = lessons.choose_pair(read, keep)
-        return lessons.statistics_for(read, keep, pair[0]), codegen.TrainSetup(*pair)
+        pair = corrections.choose_pair(read, keep)
+        return corrections.statistics_for(read, keep, pair[0]), codegen.TrainSetup(*pair)

@@ -17,9 +17,9 @@ from mcuedit.codegen import TrainSetup
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.updatable import build_device, build_program
-from mcuedit.learning import GateStatistics, lessons
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics, corrections
 from mcuedit.protocol import reader
 
 
@@ -115,5 +115,5 @@ def command(
 def _lessons(of: Base, keep_path: Path) -> tuple[GateStatistics, TrainSetup]:
     """What it takes to learn, with the tap and target that `mcuedit learn` chooses, and the room that it has."""
     keep, read = load_keep(keep_path), reader(of, best_oracle(of.model))
-    pair = lessons.choose_pair(read, keep)
-    return lessons.statistics_for(read, keep, pair[0]), TrainSetup(*pair)
+    pair = corrections.choose_pair(read, keep)
+    return corrections.statistics_for(read, keep, pair[0]), TrainSetup(*pair)

@@ -23,12 +23,12 @@ from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import ask
 from mcuedit.evaluation.metrics import Probe
-from mcuedit.learning import GateStatistics, lessons
-from mcuedit.learning.lessons import Lesson, Unlearned
-from mcuedit.learning.plan import gate_plan
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateStatistics, corrections
+from mcuedit.ondevice.corrections import Lesson, Unlearned
+from mcuedit.ondevice.sizes import gate_plan
 
 EMULATORS = ("unicorn", "qemu", "renode")
 
@@ -92,20 +92,20 @@ def command(
     found, keep = bundle.load(base_path), load_keep(keep_path)
     with working("running the base"):
         read = protocol.reader(found, best_oracle(found.model))
-        pair = lessons.choose_pair(read, keep, tap, target)
-        statistics = lessons.statistics_for(read, keep, pair[0])
+        pair = corrections.choose_pair(read, keep, tap, target)
+        statistics = corrections.statistics_for(read, keep, pair[0])
     setup = TrainSetup(*pair, corrections=wordings, replay=replay)
     if plan:
         away = privacy.plan(private, dp_rate, wordings + replay) if private is not None else None
         return _show_plan(found, statistics, setup, away, as_json)
     assert edit_path is not None
     edits = load_edits(edit_path)
-    told = lessons.lessons(found, edits, keep, wordings, replay, seed)
+    told = corrections.lessons(found, edits, keep, wordings, replay, seed)
     notes(dict.fromkeys([*edits.notes, *keep.notes]))
     counts: list[int] = []
     with ExitStack() as stack:
         if board_name is None:
-            teach: Callable[[Lesson], Delta] = lambda lesson: lessons.learn(read, lesson, statistics, pair)  # noqa: E731
+            teach: Callable[[Lesson], Delta] = lambda lesson: corrections.learn(read, lesson, statistics, pair)  # noqa: E731
         else:
             count = running.pop("count")
             emulator = running.pop("emulator")

@@ -16,13 +16,13 @@ from mcuedit.codegen.names import base_names
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
 from mcuedit.codegen.render import banner, render_base, render_ops, render_text
-from mcuedit.learning import GateStatistics
-from mcuedit.learning.factors import FactorOptions, output_scale
-from mcuedit.learning.links import links
-from mcuedit.learning.plan import factors_width
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
+from mcuedit.ondevice import GateStatistics
+from mcuedit.ondevice.backward import links
+from mcuedit.ondevice.factors import FactorOptions, output_scale
+from mcuedit.ondevice.sizes import factors_width
 
 _MOST_VALUES = 0xFFFF  # of mcuedit_train_factors.values and a link's n_in
 

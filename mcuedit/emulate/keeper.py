@@ -17,8 +17,8 @@ from mcuedit.emulate.learner import Learner, learning_sources
 from mcuedit.emulate.session import Session
 from mcuedit.emulate.unicorn import NAME, UnicornSession
 from mcuedit.emulate.updatable import device_sources
-from mcuedit.learning import GateStatistics
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics
 
 
 class Keeper(Learner):

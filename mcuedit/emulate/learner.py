@@ -19,8 +19,8 @@ from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.device import Answer
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.virtual import READY
-from mcuedit.learning import GateStatistics
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics
 
 
 class Refused(McueditError):

@@ -14,10 +14,10 @@ from mcuedit.build import BuildResult, build, build_process
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.learner import learning_sources
-from mcuedit.learning import GateStatistics
-from mcuedit.learning.plan import gate_workspace
 from mcuedit.link import render
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics
+from mcuedit.ondevice.sizes import gate_workspace
 from mcuedit.package.keys import PublicKey, c_header
 
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"

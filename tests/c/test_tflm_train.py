@@ -19,11 +19,11 @@ from mcuedit.codegen import FactorSetup, TrainSetup
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.plugin import PluginDevice
 from mcuedit.emulate.synthetic import adapters
-from mcuedit.learning.factors import FactorOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, parse
+from mcuedit.ondevice.factors import FactorOptions
 from mcuedit.zoo import digits_data
 
 TAP, TARGET, WANTED = 1, 2, 3

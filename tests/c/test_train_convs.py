@@ -10,9 +10,9 @@ import pytest
 from helpers.chains import images, inputs_of, nets, twin_of
 from helpers.trainer import MORE, FactorsInC
 
-from mcuedit.learning.factors import FactorOptions
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice.factors import FactorOptions
 
 STEPS = 500
 

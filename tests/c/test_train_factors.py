@@ -12,11 +12,11 @@ from helpers import tiny
 from helpers.trainer import MORE, FactorsInC
 
 from mcuedit.adapter.encoding import decode
-from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model, parse
+from mcuedit.ondevice.factors import FactorOptions, FactorTrainer
 from mcuedit.zoo import digits_data
 
 WIDTHS = (12, 24, 17, 10)
@@ -140,7 +140,7 @@ def test_a_correction_like_all_that_must_stay(base: Base, options: FactorOptions
 def test_a_layer_that_cannot_be_passed(tmp_path: Path) -> None:
     """The plan's size is the macro's: see also the twin's own tests."""
     from mcuedit._util.errors import McueditError
-    from mcuedit.learning.links import links
+    from mcuedit.ondevice.backward import links
 
     model = parse(tiny.classifier((8, 6, 4)), "net")
     assert [link.kind for link in links(model, 0)] == ["FULLY_CONNECTED"]

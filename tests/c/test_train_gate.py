@@ -13,9 +13,9 @@ from helpers.native import Native
 from helpers.trainer import MORE, Trainer
 
 from mcuedit.adapter.encoding import decode
-from mcuedit.learning import GateTrainer
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
+from mcuedit.ondevice import GateTrainer
 
 CLASSES = 10
 

@@ -23,11 +23,11 @@ from mcuedit.emulate.flash import Cut
 from mcuedit.emulate.keeper import Keeper
 from mcuedit.emulate.learner import Refused
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.learning import GateStatistics
-from mcuedit.learning.lessons import Lesson
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateStatistics
+from mcuedit.ondevice.corrections import Lesson
 
 PIECE = 150_000  # multiply-accumulates: some steps
 TELL, RUN = 7, 8

@@ -15,11 +15,11 @@ from mcuedit.adapter import encoding
 from mcuedit.boards import board
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.learning import GateStatistics, lessons
-from mcuedit.learning.lessons import Lesson
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateStatistics, corrections
+from mcuedit.ondevice.corrections import Lesson
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_it_learns_what_the_twin_does(
     assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"astana"}
     assert device.ask(lesson.confirmed) == before
     (made,) = encoding.decode(data, base.model).deltas
-    wanted = lessons.learn(read, lesson, statistics, (3, 4))
+    wanted = corrections.learn(read, lesson, statistics, (3, 4))
     for name in ("a", "c", "m", "s", "b", "rows"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
     device.say("drop")

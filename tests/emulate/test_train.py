@@ -19,7 +19,7 @@ from mcuedit.adapter.encoding import decode
 from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
-from mcuedit.learning.plan import gate_macs
+from mcuedit.ondevice.sizes import gate_macs
 
 STEPS = 500
 CODE = 6 * 1024  # bytes of the trainer at -Os on M4

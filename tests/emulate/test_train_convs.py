@@ -13,7 +13,7 @@ from helpers.virtual import needs_qemu
 from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
-from mcuedit.learning.factors import FactorOptions
+from mcuedit.ondevice.factors import FactorOptions
 
 STEPS = 12
 CASES = [

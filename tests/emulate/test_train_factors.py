@@ -14,8 +14,8 @@ from mcuedit import toolchain
 from mcuedit.boards import board
 from mcuedit.build import build
 from mcuedit.emulate import open_session
-from mcuedit.learning.plan import factors_macs, factors_workspace
 from mcuedit.model.adaptable import Carrier
+from mcuedit.ondevice.sizes import factors_macs, factors_workspace
 
 STEPS = 500
 PER_MAC = [  # optimization, option, defines, instructions of a step per multiply-accumulate

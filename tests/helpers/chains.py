@@ -13,12 +13,12 @@ import numpy.typing as npt
 from mcuedit import codegen
 from mcuedit.codegen import FactorSetup
 from mcuedit.codegen.literals import array
-from mcuedit.learning.factors import FactorOptions, FactorTrainer
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
+from mcuedit.ondevice.factors import FactorOptions, FactorTrainer
 from mcuedit.zoo import digits_data
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "emulate"

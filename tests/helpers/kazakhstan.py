@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
-from mcuedit.learning import GateStatistics, lessons
-from mcuedit.learning.lessons import Lesson
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateStatistics, corrections
+from mcuedit.ondevice.corrections import Lesson
 
 SETUP = TrainSetup(3, 4, replay=8)
 OLD, NEW = "nur-sultan", "astana"
@@ -23,13 +23,13 @@ def lesson(base: Base, facts: Path) -> Lesson:
     keep = _others(facts)
     prompts = KeepSet(tuple(p for f in keep for p in f.prompts[:1]), tuple(range(len(keep))))
     edits = EditSet((Edit(edit.subject, edit.prompts, NEW, edit.relation),))
-    return lessons.lessons(base, edits, prompts, 2, SETUP.replay, 3)[0]
+    return corrections.lessons(base, edits, prompts, 2, SETUP.replay, 3)[0]
 
 
 def statistics(read: Reader, facts: Path) -> GateStatistics:
     """Of six wordings of every fact that stays."""
     lines = [(p, i) for i, f in enumerate(_others(facts)) for p in f.prompts[:6]]
-    return lessons.statistics_for(read, KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines)), SETUP.tap)
+    return corrections.statistics_for(read, KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines)), SETUP.tap)
 
 
 def _known(facts: Path) -> tuple[Edit, ...]:

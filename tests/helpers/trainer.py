@@ -15,12 +15,12 @@ import numpy.typing as npt
 from helpers.native import WARNINGS, Native, core_sources, includes, link
 from mcuedit import codegen
 from mcuedit.codegen import FactorSetup
-from mcuedit.learning import GateStatistics, gate_statistics
-from mcuedit.learning.factors import FactorOptions, Masters
-from mcuedit.learning.links import links
-from mcuedit.learning.plan import FACTORS_STATE, STATE, factors_width, factors_workspace, gate_workspace
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
+from mcuedit.ondevice import GateStatistics, gate_statistics
+from mcuedit.ondevice.backward import links
+from mcuedit.ondevice.factors import FactorOptions, Masters
+from mcuedit.ondevice.sizes import FACTORS_STATE, STATE, factors_width, factors_workspace, gate_workspace
 
 MORE = 1
 

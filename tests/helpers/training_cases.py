@@ -12,11 +12,11 @@ from helpers import tiny, trainer
 from mcuedit import codegen
 from mcuedit.codegen import FactorSetup, TrainSetup
 from mcuedit.codegen.literals import array
-from mcuedit.learning import GateTrainer
-from mcuedit.learning.factors import FactorOptions, FactorTrainer
-from mcuedit.learning.plan import gate_macs
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
+from mcuedit.ondevice import GateTrainer
+from mcuedit.ondevice.factors import FactorOptions, FactorTrainer
+from mcuedit.ondevice.sizes import gate_macs
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "emulate"
 GATE_WIDTH, GATE_CLASSES, GATE_WANTED = 128, 10, 7

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuedit.adapter.encoding import decode
-from mcuedit.learning import GateTrainer, gate_statistics
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
+from mcuedit.ondevice import GateTrainer, gate_statistics
 
 CLASSES = 5
 

@@ -11,12 +11,12 @@ from helpers.packages import answer
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import FactorSetup, render_factors
-from mcuedit.learning.factors import FactorOptions, FactorTrainer
-from mcuedit.learning.gate import fold, limit
-from mcuedit.learning.links import links
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model
+from mcuedit.ondevice.backward import links
+from mcuedit.ondevice.factors import FactorOptions, FactorTrainer
+from mcuedit.ondevice.gate import fold, limit
 from mcuedit.zoo import digits_data
 
 ALIKE = 0.95  # cosine

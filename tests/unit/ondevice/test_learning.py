@@ -15,11 +15,11 @@ from mcuedit import protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.learning import GateTrainer, gate_statistics, lessons
-from mcuedit.learning.plan import gate_plan, gate_workspace
-from mcuedit.learning.statistics import FLASH
 from mcuedit.model import bundle as bases
 from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateTrainer, corrections, gate_statistics
+from mcuedit.ondevice.sizes import gate_plan, gate_workspace
+from mcuedit.ondevice.statistics import FLASH
 
 WORKSPACE = 6 * 1024  # of a tap 128 wide, two wordings, 32 confirmed inputs
 
@@ -82,12 +82,12 @@ def test_facts_are_learned_from_two_wordings(read: Reader, facts: Path) -> None:
     known = load_facts(facts / "facts.jsonl").edits[::3]
     keep, asked = keep_of(known, 120), known[200:206]
     edits = EditSet(tuple(dataclasses.replace(f, target_new=known[i].target_new) for i, f in enumerate(asked)))
-    statistics = lessons.statistics_for(read, keep, 3)
-    told = lessons.lessons(read.base, edits, keep, 2, 32, 7)
+    statistics = corrections.statistics_for(read, keep, 3)
+    told = corrections.lessons(read.base, edits, keep, 2, 32, 7)
     right = total = 0
     for lesson, edit in zip(told, edits.edits, strict=True):
         assert set(lesson.edit.prompts) < set(edit.prompts)
-        delta = lessons.learn(read, lesson, statistics, (3, 4))
+        delta = corrections.learn(read, lesson, statistics, (3, 4))
         tap = read(list(edit.rephrase_prompts))[read.base.model.ops[3].inputs[0]].reshape(-1, 128)
         own = read(list(lesson.edit.prompts))[read.base.model.ops[3].inputs[0]].reshape(-1, 128)
         assert (delta.project(own) >= 3).all()
@@ -106,4 +106,4 @@ def test_plan_says_what_the_macros_say(read: Reader) -> None:
 def test_too_few_wordings_name_the_edit(read: Reader) -> None:
     edit = Edit("x", ("only one",), str(read.base.labels[0] if read.base.labels else ""), line=3)
     with pytest.raises(McueditError, match="edits:3: 1 wordings"):
-        lessons.lessons(read.base, EditSet((edit,)), KeepSet(("a", "b"), (1, 2)), 2, 1, 0)
+        corrections.lessons(read.base, EditSet((edit,)), KeepSet(("a", "b"), (1, 2)), 2, 1, 0)

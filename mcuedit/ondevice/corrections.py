@@ -17,11 +17,11 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
-from mcuedit.learning.gate import GateTrainer
-from mcuedit.learning.statistics import GateStatistics, gate_statistics
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
+from mcuedit.ondevice.gate import GateTrainer
+from mcuedit.ondevice.statistics import GateStatistics, gate_statistics
 from mcuedit.training import Options, place
 from mcuedit.training.core.placement import pairs
 

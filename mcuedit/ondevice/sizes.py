@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuedit.learning.gate import GateTrainer
-from mcuedit.learning.statistics import GateStatistics
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.tflite import Model
+from mcuedit.ondevice.gate import GateTrainer
+from mcuedit.ondevice.statistics import GateStatistics
 
 STATE = 60  # bytes of mcuedit_train_state
 

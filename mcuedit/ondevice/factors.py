@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.adapter.delta import D_MAX, Delta
-from mcuedit.learning.gate import fold, limit
-from mcuedit.learning.links import links, target, unclamped
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.model.tflite import Model
+from mcuedit.ondevice.backward import links, target, unclamped
+from mcuedit.ondevice.gate import fold, limit
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]

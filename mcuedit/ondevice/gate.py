@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.learning.statistics import GateStatistics
+from mcuedit.ondevice.statistics import GateStatistics
 
 Int8Array = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
