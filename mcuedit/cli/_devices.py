@@ -12,8 +12,8 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import note, print_json, stdout, table
 from mcuedit.fleet import memory
-from mcuedit.transport import Device, Slot, Status
-from mcuedit.transport.address import FORMS
+from mcuedit.fleet.transport import Device, Slot, Status
+from mcuedit.fleet.transport.address import FORMS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ import click
 
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option
-from mcuedit.transport import mask_of
+from mcuedit.fleet.transport import mask_of
 
 
 @click.command(epilog=example("mcuedit activate gitega --to udp:192.168.1.20:1337 --ab 10%"))

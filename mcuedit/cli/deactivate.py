@@ -8,7 +8,7 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option
-from mcuedit.transport import mask_of
+from mcuedit.fleet.transport import mask_of
 
 
 @click.command(

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from mcuedit import audit
 from mcuedit._util.atomic import write_file
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.cli._files import PATH
-from mcuedit.fleet import memory
+from mcuedit.fleet import device_log, memory
+from mcuedit.fleet.transport import Device, Status
 from mcuedit.registry import open_registry
-from mcuedit.transport import Device, Status
 
 
 @click.command(epilog=example("mcuedit log --to udp:192.168.1.20:1337"))
@@ -36,16 +35,16 @@ def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int,
             status = device.status()
             with open_registry() as registry:
                 known = registry.known_log(memory.name_of(device, status))
-            log = audit.read(device, status, known, whole=True)
+            log = device_log.read(device, status, known, whole=True)
             memory.keep(device, None)
-        except audit.Broken as error:
+        except device_log.Broken as error:
             return _broken(to, error, as_json)
     if raw:
         write_file(raw, log.data)
     if as_json:
         _json(to, status, log)
     else:
-        stdout().print(table("", COLUMNS, audit.rows(log.records), left=("event", "stack", "signer", "package")))
+        stdout().print(table("", COLUMNS, device_log.rows(log.records), left=("event", "stack", "signer", "package")))
         stdout().print(f"{status.device or to}: {len(log.records)} records hold; {SINCE[log.tied]}", markup=False)
     return 0
 
@@ -58,7 +57,7 @@ SINCE = {
 COLUMNS = ("record", "event", "slot", "stack", "counter", "signer", "package")
 
 
-def _broken(to: str, error: audit.Broken, as_json: bool) -> int:
+def _broken(to: str, error: device_log.Broken, as_json: bool) -> int:
     if as_json:
         print_json({"address": to, "valid": False, "why": error.message})
     else:
@@ -66,7 +65,7 @@ def _broken(to: str, error: audit.Broken, as_json: bool) -> int:
     return 1
 
 
-def _json(to: str, status: Status, log: audit.Log) -> None:
+def _json(to: str, status: Status, log: device_log.Log) -> None:
     values = {"address": to, "device": status.device, "valid": True, "why": "", "tied": log.tied, "next": log.next}
     values |= {"head": log.head}
     for key in ("sequence", "event", "slot", "mask", "counter", "key", "digest"):

@@ -15,10 +15,10 @@ from mcuedit.cli import _devices, _packages
 from mcuedit.cli._common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH
 from mcuedit.fleet import Outcome, Plan, deliver, inventory
+from mcuedit.fleet.transport import Device, Limits
+from mcuedit.fleet.transport.address import FORMS
 from mcuedit.package import Package, Refused, open_package, parse
 from mcuedit.package.container import signed_bytes
-from mcuedit.transport import Device, Limits
-from mcuedit.transport.address import FORMS
 
 
 @click.command(

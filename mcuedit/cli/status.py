@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import click
 
-from mcuedit import audit
 from mcuedit._util.errors import McueditError
 from mcuedit.cli import _devices
 from mcuedit.cli._common import example, json_option, print_json, stdout
-from mcuedit.fleet import memory
+from mcuedit.fleet import device_log, memory
+from mcuedit.fleet.transport import Arms, Device, LinkError, Status
 from mcuedit.registry import default_path, open_registry
-from mcuedit.transport import Arms, Device, LinkError, Status
 
 
 @click.command(epilog=example("mcuedit status --to udp:192.168.1.20:1337", "mcuedit status --to serial:/dev/ttyACM0"))
@@ -29,7 +28,7 @@ def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
         trouble: McueditError | None = None
         try:
             status, _ = memory.look(device)
-        except audit.Broken as error:
+        except device_log.Broken as error:
             trouble = error
         except LinkError as error:
             if error.reason != memory.BEHIND:

@@ -12,7 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.fleet.deliver import ALREADY, CONFIRMED, FAILED, NEWER, STAGED, TRIAL, UNHEALTHY, Delivery, Outcome, Plan
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results
-from mcuedit.transport import Device, LinkError
+from mcuedit.fleet.transport import Device, LinkError
 
 CANARY, REST = "canary", "rest"
 _RANK = {STAGED: 0, TRIAL: 1, CONFIRMED: 2}

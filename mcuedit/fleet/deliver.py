@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuedit import audit
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet import memory
+from mcuedit.fleet import device_log, memory
+from mcuedit.fleet.transport import Device, Limits, LinkError, Refused, Slot, Status, mask_of, upload
+from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
 from mcuedit.package import Package
 from mcuedit.registry import open_registry
-from mcuedit.transport import Device, Limits, LinkError, Refused, Slot, Status, mask_of, upload
-from mcuedit.transport.reasons import OTHER_BASE, REFUSED
 
 STAGED, TRIAL, CONFIRMED = "staged", "trial", "confirmed"  # goals, and states that were reached
 ALREADY, NEWER = "already", "newer"  # nothing to do: it is confirmed there, or something newer was active
@@ -116,7 +115,7 @@ class Delivery:
         try:
             work()
             memory.keep(self._device, self._before, self._plan.registry)
-        except audit.Broken as error:
+        except device_log.Broken as error:
             self._failed(memory.BROKEN_LOG, error)
         except LinkError as error:
             self._failed(error.name if isinstance(error, Refused) and error.reason == REFUSED else error.reason, error)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mcuedit._util import tables
 from mcuedit._util.errors import McueditError
-from mcuedit.transport import Address, parse
+from mcuedit.fleet.transport import Address, parse
 
 EXAMPLE = "fleet.toml in README.md"
 

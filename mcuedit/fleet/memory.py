@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcuedit import audit
+from mcuedit.fleet import device_log
+from mcuedit.fleet.transport import Device, LinkError, Status
+from mcuedit.fleet.transport.state import STATES
 from mcuedit.registry import Registry, open_registry
-from mcuedit.transport import Device, LinkError, Status
-from mcuedit.transport.state import STATES
 
 BEHIND, BROKEN_LOG = "behind", "log"  # reasons beside those of transport
 ACCEPTED = "accepted"  # in a device's history: what was remembered before does not count any more
@@ -20,7 +20,7 @@ def name_of(device: Device, status: Status) -> str:
     return status.device or str(device.address)
 
 
-def look(device: Device, registry: Path | None = None) -> tuple[Status, audit.Log]:
+def look(device: Device, registry: Path | None = None) -> tuple[Status, device_log.Log]:
     """A device's status, if its log goes on from the remembered one and its counter is not behind the remembered one.
 
     Raises:
@@ -30,7 +30,7 @@ def look(device: Device, registry: Path | None = None) -> tuple[Status, audit.Lo
     status = device.status()
     with open_registry(registry) as memory:
         known, seen = memory.known_log(name_of(device, status)), activated(memory, name_of(device, status))
-    log = audit.read(device, status, known)
+    log = device_log.read(device, status, known)
     if status.floor < seen:
         what = f"{device.address}: its counter is {status.floor}, and it had activated {seen} before"
         hint = f"an old state was put back; if on purpose: 'mcuedit log --to {device.address} --accept'"
@@ -47,7 +47,7 @@ def keep(device: Device, before: Status | None, registry: Path | None = None) ->
     status = device.status()
     name = name_of(device, status)
     with open_registry(registry) as memory:
-        log = audit.read(device, status, memory.known_log(name))
+        log = device_log.read(device, status, memory.known_log(name))
         memory.remember_log(name, log.next, log.head)
         for slot in status.slots:
             if before is not None and slot not in before.slots:
@@ -70,7 +70,7 @@ def accept(device: Device, registry: Path | None = None) -> Status:
         Broken: its log does not even hold by itself.
     """
     status = device.status()
-    log = audit.read(device, status, None, whole=True)
+    log = device_log.read(device, status, None, whole=True)
     with open_registry(registry) as memory:
         name = name_of(device, status)
         memory.record_deployment(name, slot=None, state=ACCEPTED, digest=None, address=str(device.address))

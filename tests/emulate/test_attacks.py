@@ -18,14 +18,14 @@ import pytest
 from helpers import packages
 from helpers.waiting import WAIT
 
-from mcuedit import audit, cli, package
+from mcuedit import cli, package
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.emulate.device_process import DeviceProcess
-from mcuedit.fleet import memory
+from mcuedit.fleet import device_log, memory
+from mcuedit.fleet.transport import Device, LinkError, Refused, upload
+from mcuedit.fleet.transport.reasons import error_of
 from mcuedit.registry import open_registry
-from mcuedit.transport import Device, LinkError, Refused, upload
-from mcuedit.transport.reasons import error_of
 
 COUNTER = 10  # of the package that is confirmed on the device
 OLD = packages.package(name="old", counter=COUNTER)
@@ -170,7 +170,7 @@ def test_freeze_by_an_old_state(device_program, tmp_path):
         running.stop()
         flash.write_bytes(before)
         running.start()
-        with Device(running.address) as link, pytest.raises(audit.Broken, match="its log has"):
+        with Device(running.address) as link, pytest.raises(device_log.Broken, match="its log has"):
             memory.look(link)
 
 
@@ -308,16 +308,16 @@ def test_messages_that_are_none(device):
 def test_a_log_that_was_tampered_with_on_its_way(device):
     """Every record is chained: a changed byte, a missing record and a shorter log are found by the host."""
     with Device(device.address) as link:
-        log = audit.read(link, link.status())
+        log = device_log.read(link, link.status())
         for at in range(0, len(log.data), 7):
             changed = bytearray(log.data)
             changed[at] ^= 1
-            with pytest.raises(audit.Broken):
-                audit.verify(bytes(changed), 0, "", (log.next, log.head))
+            with pytest.raises(device_log.Broken):
+                device_log.verify(bytes(changed), 0, "", (log.next, log.head))
         for number in range(len(log.records) - 1):
             without = log.data[: 32 * number] + log.data[32 * (number + 1) :]
-            with pytest.raises(audit.Broken):
-                audit.verify(without, 0, "", None)
+            with pytest.raises(device_log.Broken):
+                device_log.verify(without, 0, "", None)
 
 
 def raw(device: DeviceProcess, group: int, command: int, asked: dict) -> dict:

@@ -21,8 +21,8 @@ from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.unicorn import UnicornSession
 from mcuedit.emulate.updatable import build_device
+from mcuedit.fleet.transport import Device, upload
 from mcuedit.model.bundle import Base
-from mcuedit.transport import Device, upload
 
 FIX, OTHER = (packages.package(name=name, seed=i, counter=i) for i, name in enumerate(("fix", "other"), 1))
 UNITS = ["stm32f072b_discovery", "nrf52840dk", "nucleo_g071rb", "nucleo_h753zi"]  # 2, 4, 8 and 32 bytes

@@ -12,8 +12,8 @@ from helpers import packages
 from mcuedit import cli
 from mcuedit.emulate.device_process import DeviceProcess, Faults
 from mcuedit.fleet import inventory
+from mcuedit.fleet.transport import Address, Device, upload
 from mcuedit.package import parse
-from mcuedit.transport import Address, Device, upload
 
 QUICK = ("--timeout", "1", "--tries", "4")
 PACKAGE = packages.package(version="2.0.0", counter=5)

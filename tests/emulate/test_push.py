@@ -16,8 +16,8 @@ from mcuedit.boards import board
 from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.updatable import build_device
+from mcuedit.fleet.transport import Device
 from mcuedit.model.bundle import Base
-from mcuedit.transport import Device
 
 QUICK = ("--timeout", "1", "--tries", "4")
 

@@ -19,8 +19,8 @@ from mcuedit.emulate import renode
 from mcuedit.emulate.renode_log import Log
 from mcuedit.emulate.renode_monitor import Monitor, print_command
 from mcuedit.emulate.updatable import build_device
+from mcuedit.fleet.transport import Device, Refused, upload
 from mcuedit.model.bundle import Base
-from mcuedit.transport import Device, Refused, upload
 
 # Renode has the flash controllers of the first, or boards/ brings it; of the others none, or another's (README.md).
 STORED = ["stm32f4_discovery", "nucleo_h753zi", "nrf52840dk"]

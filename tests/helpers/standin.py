@@ -17,9 +17,9 @@ from smp import packet
 from smp.header import OP, Header
 
 from helpers import packages
+from mcuedit.fleet.transport.reasons import core_errors
 from mcuedit.model.tflite import Model
 from mcuedit.package import Package, Refused, open_package, parse
-from mcuedit.transport.reasons import core_errors
 
 EMPTY, STAGED, TRIAL, CONFIRMED, REVOKED = range(5)
 BUSY = 10

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mcuedit.transport.device import Device
-from mcuedit.transport.reasons import BUSY, GARBAGE, SLOW, LinkError, Refused
+from mcuedit.fleet.transport.device import Device
+from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, SLOW, LinkError, Refused
 
 _BUSY_TRIES = 20  # a device lets an upload that its sender has left give way within 16
 _STILL = 8  # answers in a row that bring the upload no further

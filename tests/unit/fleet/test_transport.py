@@ -14,12 +14,12 @@ from helpers.standin import BUSY, Served, Standin, answer
 from smp import packet
 
 from mcuedit._util.errors import McueditError
-from mcuedit.transport import Device, Limits, LinkError, Refused, parse, reasons, upload
-from mcuedit.transport.exchange import Exchange, Silent
-from mcuedit.transport.frames import Frames
-from mcuedit.transport.messages import StatusRead
-from mcuedit.transport.roundtrip import RoundTrip
-from mcuedit.transport.wire import Wire
+from mcuedit.fleet.transport import Device, Limits, LinkError, Refused, parse, reasons, upload
+from mcuedit.fleet.transport.exchange import Exchange, Silent
+from mcuedit.fleet.transport.frames import Frames
+from mcuedit.fleet.transport.messages import StatusRead
+from mcuedit.fleet.transport.roundtrip import RoundTrip
+from mcuedit.fleet.transport.wire import Wire
 
 
 def quick(address: str, **options) -> Device:

@@ -11,11 +11,11 @@ upload      a package, resumable and bounded in time
 reasons     one word for each way to fail
 """
 
-from mcuedit.transport.address import Address, parse
-from mcuedit.transport.device import Device
-from mcuedit.transport.reasons import LinkError, Refused
-from mcuedit.transport.state import Answer, Arms, Records, Slot, Status, mask_of
-from mcuedit.transport.upload import Limits, upload
+from mcuedit.fleet.transport.address import Address, parse
+from mcuedit.fleet.transport.device import Device
+from mcuedit.fleet.transport.reasons import LinkError, Refused
+from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, mask_of
+from mcuedit.fleet.transport.upload import Limits, upload
 
 __all__ = [
     "Address",

@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Callable
 
-from mcuedit.transport.roundtrip import RoundTrip
-from mcuedit.transport.wire import Wire
+from mcuedit.fleet.transport.roundtrip import RoundTrip
+from mcuedit.fleet.transport.wire import Wire
 
 HEADER = 8
 _SEQUENCE = 6  # offset of the sequence number in a header

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from smp import image_management, message, os_management
 
-from mcuedit.transport.refusals import GROUP, LOOSE, ImageV1, ImageV2, OsV1, OsV2, OwnV1, OwnV2
+from mcuedit.fleet.transport.refusals import GROUP, LOOSE, ImageV1, ImageV2, OsV1, OsV2, OwnV1, OwnV2
 
 U32 = Annotated[int, Field(ge=0, lt=1 << 32)]
 Name = Annotated[str, Field(max_length=32, pattern=r"^[ -~]*$")]  # it will stand on a terminal

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from mcuedit._util.errors import McueditError
-from mcuedit.transport import Device, Status
+from mcuedit.fleet.transport import Device, Status
 
 RECORD = struct.Struct("<IBBHI4s4s8sI")
 EVENTS = (

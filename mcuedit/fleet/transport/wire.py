@@ -12,8 +12,8 @@ from smpclient.transport import SMPTransport, SMPTransportDisconnected
 from smpclient.transport.serial import SMPSerialTransport
 from smpclient.transport.udp import SMPUDPTransport
 
-from mcuedit.transport.address import Address
-from mcuedit.transport.frames import Frames
+from mcuedit.fleet.transport.address import Address
+from mcuedit.fleet.transport.frames import Frames
 
 for _name in ("smp", "smpclient"):  # what goes wrong is told by McueditError, not by their logs on stderr
     logging.getLogger(_name).addHandler(logging.NullHandler())

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcuedit.transport import messages as m
-from mcuedit.transport.reasons import error_of
-from mcuedit.transport.refusals import GROUP
+from mcuedit.fleet.transport import messages as m
+from mcuedit.fleet.transport.reasons import error_of
+from mcuedit.fleet.transport.refusals import GROUP
 
 STATES = ("empty", "staged", "trial", "confirmed", "revoked")
 

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from smpclient import SMPClient
 from smpclient.generics import error, error_v2
 
-from mcuedit.transport import address as addresses
-from mcuedit.transport import messages as m
-from mcuedit.transport.exchange import Exchange, Garbage, Silent
-from mcuedit.transport.reasons import BUSY, GARBAGE, UNREACHABLE, LinkError, Refused
-from mcuedit.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
-from mcuedit.transport.wire import Wire
+from mcuedit.fleet.transport import address as addresses
+from mcuedit.fleet.transport import messages as m
+from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent
+from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, LinkError, Refused
+from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
+from mcuedit.fleet.transport.wire import Wire
 
 T = TypeVar("T")
 RECORD = 32  # bytes of a record of the audit log

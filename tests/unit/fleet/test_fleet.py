@@ -12,9 +12,9 @@ from helpers.standin import REVOKED, Core, Served, Standin
 
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Member, Plan, Results, inventory, memory, read
+from mcuedit.fleet.transport import Device, parse
 from mcuedit.package import parse as parse_package
 from mcuedit.registry import open_registry
-from mcuedit.transport import Device, parse
 
 
 @pytest.fixture(autouse=True)
