@@ -7,10 +7,10 @@ from mcuedit.adapter.encoding import decode, encode
 from mcuedit.adapter.folder import load as load_adapter
 from mcuedit.adapter.folder import save as save_adapter
 from mcuedit.codegen import render_adapter, render_base, render_project
+from mcuedit.codegen.emission import emit
+from mcuedit.codegen.inspection import describe
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
-from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device, run
-from mcuedit.inspection import describe
 from mcuedit.model.bundle import Base
 from mcuedit.model.bundle import load as load_base
 from mcuedit.model.oracle import Oracle, Reader

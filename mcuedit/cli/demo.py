@@ -22,8 +22,8 @@ from mcuedit.build import BuildResult
 from mcuedit.cli import _learning_demo
 from mcuedit.cli._common import example, json_option, print_json, stderr, stdout, table, working
 from mcuedit.cli._demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours
+from mcuedit.codegen.emission import emit
 from mcuedit.edits import EditSet, KeepSet, load_facts
-from mcuedit.emission import emit
 from mcuedit.emulate.runner import best_oracle, open_device
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base

@@ -12,7 +12,7 @@ from mcuedit._util.atomic import write_folder
 from mcuedit.adapter import folder
 from mcuedit.cli._common import example, json_option, print_json, stdout, table, working
 from mcuedit.cli._files import scaled, scales_option, zoo_base
-from mcuedit.emission import emit
+from mcuedit.codegen.emission import emit
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics

@@ -12,13 +12,14 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from mcuedit import inspection, protocol
+from mcuedit import protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli import _packages
 from mcuedit.cli._common import effort_option, example, json_option, print_json, searching, stdout, table, working
 from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
+from mcuedit.codegen import inspection
 from mcuedit.edits import is_spare, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from mcuedit import inspection
 from mcuedit._util.atomic import require_free, write_file, write_folder
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._common import example, json_option, note, print_json, progress, stdout, working
 from mcuedit.cli._files import PATH
+from mcuedit.codegen import inspection
+from mcuedit.codegen.inspection import Runtimes
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.inspection import Runtimes
 from mcuedit.model.bundle import LABELS, MODEL, PREPROCESS, load, read_labels
 from mcuedit.model.tflite import Model, parse
 from mcuedit.quantization import Agreement, agree, quantize, read

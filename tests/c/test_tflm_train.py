@@ -13,9 +13,8 @@ from helpers.native import WARNINGS, Native, link, reference
 from helpers.tflm_here import needs_runtime
 from helpers.trainer import MORE, FactorsInC, Trainer
 
-from mcuedit import emission
 from mcuedit._util.atomic import write_folder
-from mcuedit.codegen import FactorSetup, TrainSetup
+from mcuedit.codegen import FactorSetup, TrainSetup, emission
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.plugin import PluginDevice
 from mcuedit.emulate.synthetic import adapters

@@ -20,8 +20,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.codegen.inspection import describe
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
-from mcuedit.inspection import describe
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model, parse

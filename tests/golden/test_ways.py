@@ -21,11 +21,11 @@ from helpers import golden
 from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
 from helpers.native import WARNINGS, link
 
-from mcuedit import codegen, emission, tflm
+from mcuedit import codegen, tflm
 from mcuedit._util import resources
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
-from mcuedit.codegen import projects, render
+from mcuedit.codegen import emission, projects, render
 
 EXPECTED = Path(__file__).with_name("expected_ways")
 FIRMWARE = resources.path("firmware")

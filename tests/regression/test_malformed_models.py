@@ -14,7 +14,7 @@ from helpers import tiny
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
-from mcuedit.inspection import describe
+from mcuedit.codegen.inspection import describe
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder
 

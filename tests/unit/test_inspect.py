@@ -13,7 +13,7 @@ from helpers import tiny
 from mcuedit import cli
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.inspection import describe
+from mcuedit.codegen.inspection import describe
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model, load

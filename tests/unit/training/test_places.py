@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from helpers.stateful import svdf
 
-from mcuedit import inspection, zoo
+from mcuedit import zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
+from mcuedit.codegen import inspection
 from mcuedit.model import tflite as models
 from mcuedit.model.tflite import Model, parse
 from mcuedit.netbuilder import NetBuilder

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from helpers.emitted import adapters, base
 
-from mcuedit import emission
 from mcuedit._util import resources
 from mcuedit._util.atomic import write_folder
+from mcuedit.codegen import emission
 
 FIRMWARE = resources.path("firmware")
 SCHEMAS = os.environ.get("MCUEDIT_SCHEMAS")
