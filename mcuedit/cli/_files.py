@@ -53,7 +53,7 @@ def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:
     Raises:
         McueditError: the option does not go with the runtime, or TFLM_ROOT names no tree.
     """
-    from mcuedit import tflm
+    from mcuedit.build.external import tflm
     from mcuedit.emulate.runner import with_scales
     from mcuedit.model.scales import FLOAT_KINDS
 

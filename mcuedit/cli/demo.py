@@ -18,7 +18,7 @@ from rich.padding import Padding
 from mcuedit import zoo
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
-from mcuedit.build import BuildResult
+from mcuedit.build.driver import BuildResult
 from mcuedit.cli import _learning_demo
 from mcuedit.cli._common import example, json_option, print_json, stderr, stdout, table, working
 from mcuedit.cli._demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours

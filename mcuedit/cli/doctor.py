@@ -14,10 +14,11 @@ from importlib import metadata
 
 import click
 
-from mcuedit import cmsis_nn, monocypher, tflm, toolchain
 from mcuedit._util import extras
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
+from mcuedit.build import compilers
+from mcuedit.build.external import cmsis_nn, monocypher, tflm
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
 from mcuedit.emulate import renode
 
@@ -73,8 +74,8 @@ def checks() -> list[Check]:
     return [
         python,
         *packages,
-        Check("gcc", "firmware (first choice)", _compiler(toolchain.gcc()), toolchain.INSTALL_GCC),
-        Check("zig", "firmware and host library without gcc", _version("ziglang"), toolchain.INSTALL_ZIG),
+        Check("gcc", "firmware (first choice)", _compiler(compilers.gcc()), compilers.INSTALL_GCC),
+        Check("zig", "firmware and host library without gcc", _version("ziglang"), compilers.INSTALL_ZIG),
         Check("cc", "host library", shutil.which("cc"), "apt install gcc, or pip install ziglang"),
         Check("unicorn", "virtual and real boards", _version("unicorn"), "pip install unicorn", needed=True),
         Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
@@ -106,13 +107,13 @@ def _version(package: str) -> str | None:
         return "unknown version" if spec else None
 
 
-def _compiler(compiler: toolchain.Compiler | None) -> str | None:
+def _compiler(compiler: compilers.Compiler | None) -> str | None:
     """None for a program that says none, too."""
     try:
         found = compiler.version() if compiler else None
     except OSError:
         return None
-    return None if found == toolchain.UNKNOWN else found
+    return None if found == compilers.UNKNOWN else found
 
 
 def _cmsis_nn() -> str | None:

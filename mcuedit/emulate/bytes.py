@@ -13,17 +13,17 @@ from threading import Event
 
 import numpy as np
 
-from mcuedit import tflm
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
+from mcuedit.build.external import tflm
+from mcuedit.build.linker import TooLarge
 from mcuedit.emulate import BOARD_EMULATORS, qemu, renode
 from mcuedit.emulate.device import Int8Array, check_inputs
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
 from mcuedit.emulate.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters as random_adapters
-from mcuedit.link import TooLarge
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 

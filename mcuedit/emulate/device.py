@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.build import BuildResult
+from mcuedit.build.driver import BuildResult
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import steps
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from mcuedit import codegen
 from mcuedit._util import host, resources
-from mcuedit.build import build_engine
+from mcuedit.build.driver import build_engine
 from mcuedit.codegen.literals import C_TYPES
 from mcuedit.codegen.ops import Lowered
 from mcuedit.emulate.device import Int8Array, check_inputs

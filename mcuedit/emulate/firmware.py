@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mcuedit import codegen, tflm
+from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
-from mcuedit.build import BuildResult, build
-from mcuedit.link import render
+from mcuedit.build.driver import BuildResult, build
+from mcuedit.build.external import tflm
+from mcuedit.build.linker import render
 from mcuedit.model.bundle import Base
 
 RUNTIMES = ("bare", "tflm")
@@ -54,11 +55,11 @@ def build_app(
     """Builds an app for a board.
 
     Args:
-        runtime: "bare", the base as C calls, or "tflm", the user's TensorFlow Lite Micro (mcuedit.tflm).
-        folder, toolchain, opt, defines: as `mcuedit.build.build`.
+        runtime: "bare", the base as C calls, or "tflm", the user's TensorFlow Lite Micro (mcuedit.build.external.tflm).
+        folder, toolchain, opt, defines: as `mcuedit.build.driver.build`.
 
     Raises:
-        McueditError: as `sources`, `mcuedit.tflm.find` and `mcuedit.build.build`.
+        McueditError: as `sources`, `mcuedit.build.external.tflm.find` and `mcuedit.build.driver.build`.
     """
     if runtime not in RUNTIMES:
         raise McueditError(f"no runtime {runtime!r}", f"one of {', '.join(RUNTIMES)}")

@@ -13,7 +13,7 @@ from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.build import BuildResult, build
+from mcuedit.build.driver import BuildResult, build
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.device import Answer
@@ -52,7 +52,7 @@ class Learner:
 
     Args:
         count: count instructions of `train`; slower.
-        toolchain, opt: as `mcuedit.build.build`.
+        toolchain, opt: as `mcuedit.build.driver.build`.
 
     Attributes:
         built: the firmware.

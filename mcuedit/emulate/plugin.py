@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from mcuedit import tflm
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, logits_tensor
-from mcuedit.build import build_plugin
+from mcuedit.build.driver import build_plugin
+from mcuedit.build.external import tflm
 from mcuedit.emulate.device import Int8Array, sequences
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.host import HostDevice, load_library

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mcuedit import tflm
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board as boards
-from mcuedit.build import BuildResult
+from mcuedit.build.driver import BuildResult
+from mcuedit.build.external import tflm
+from mcuedit.build.linker import Footprint
 from mcuedit.emulate import TIMEOUT
 from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
 from mcuedit.emulate.firmware import build_app
-from mcuedit.link import Footprint
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.scales import matter

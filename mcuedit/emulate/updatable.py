@@ -10,11 +10,11 @@ from pathlib import Path
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.build import BuildResult, build, build_process
+from mcuedit.build.driver import BuildResult, build, build_process
+from mcuedit.build.linker import render
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.learner import learning_sources
-from mcuedit.link import render
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 from mcuedit.ondevice.sizes import gate_workspace
@@ -65,10 +65,10 @@ def build_device(
     Args:
         development: packages need no key; status says so.
         learns: it is taught over its UART, too: the app `learner`.
-        folder, toolchain, opt, defines: as `mcuedit.build.build`.
+        folder, toolchain, opt, defines: as `mcuedit.build.driver.build`.
 
     Raises:
-        McueditError: as `device_sources` and `mcuedit.build.build`; the board has no place for a store, or for
+        McueditError: as `device_sources` and `mcuedit.build.driver.build`; the board has no place for a store, or for
             checkpoints beside it.
     """
     if board.store is None:

@@ -16,7 +16,7 @@ from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
-from mcuedit.build import BuildResult
+from mcuedit.build.driver import BuildResult
 from mcuedit.codegen import Stage
 from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text

@@ -9,7 +9,7 @@ import pytest
 from helpers import tiny
 from helpers.native import Native, sanitizing
 
-from mcuedit import toolchain
+from mcuedit.build import compilers
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
 
@@ -24,6 +24,6 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Native:
 
 
 @pytest.fixture
-def compiler(tmp_path: Path) -> toolchain.Compiler:
+def compiler(tmp_path: Path) -> compilers.Compiler:
     """The host's compiler with sanitizers."""
     return sanitizing(tmp_path)

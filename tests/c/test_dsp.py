@@ -14,7 +14,7 @@ from helpers.deltas import pack
 from helpers.native import SHIM, core_sources, includes
 from unicorn import arm_const
 
-from mcuedit import toolchain
+from mcuedit.build import compilers
 
 X, A, SUMS, STACK, RETURN = 0x2000_0000, 0x2001_0000, 0x2004_0000, 0x2005_0000, 0x0800_0000
 CORES = {
@@ -25,7 +25,7 @@ CORES = {
 }
 COMPILERS = [
     "zig",
-    pytest.param("gcc", marks=pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")),
+    pytest.param("gcc", marks=pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")),
 ]
 LINK = "SECTIONS { . = 0x1000; .text : { *(.text*) *(.rodata*) } /DISCARD/ : { *(.ARM*) } }"
 
@@ -33,7 +33,7 @@ LINK = "SECTIONS { . = 0x1000; .text : { *(.text*) *(.rodata*) } /DISCARD/ : { *
 class Core:
     """shim_row_dots and what it calls, on an emulated core."""
 
-    def __init__(self, compiler: toolchain.Compiler, core: str, folder: Path, opt: str = "2") -> None:
+    def __init__(self, compiler: compilers.Compiler, core: str, folder: Path, opt: str = "2") -> None:
         (folder / "link.ld").write_text(LINK, encoding="utf-8")
         cpu = core.replace("-", "_") if compiler.name == "zig" else core
         target = ["-target", "thumb-freestanding-eabi"] if compiler.name == "zig" else ["-mthumb", "-nostdlib"]
@@ -71,7 +71,7 @@ class Core:
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("name", COMPILERS)
 def test_dots(name: str, core: str, tmp_path: Path) -> None:
-    device = Core(toolchain.find_compiler(name), core, tmp_path)
+    device = Core(compilers.find_compiler(name), core, tmp_path)
     rng = np.random.default_rng(1)
     for bits, limit in ((8, 127), (4, 7)):
         for n in (1, 3, 7, 8, 9, 16, 23, 24, 128, 131, 256, 264, 520, 1031):
@@ -88,7 +88,7 @@ def test_dots(name: str, core: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", COMPILERS)
 def test_widths_alternate(name: str, opt: str, tmp_path: Path) -> None:
     """Unpacked and packed: -Os leaves the code for unpacked rows out."""
-    device = Core(toolchain.find_compiler(name), "cortex-m4", tmp_path, opt)
+    device = Core(compilers.find_compiler(name), "cortex-m4", tmp_path, opt)
     rng = np.random.default_rng(2)
     n, widths = 48, [8, 4, 8, 4, 4, 8, 8, 4]
     x = rng.integers(-128, 128, n).astype(np.int8)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from helpers.native import WARNINGS, includes, source
 
-from mcuedit import privacy, toolchain
+from mcuedit import privacy
+from mcuedit.build import compilers
 
 DRAW = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
 
@@ -27,7 +28,7 @@ def lib(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder = tmp_path_factory.mktemp("privacy")
     file = str(source("privacy"))
     flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes(), file, "-o", "privacy.so"]
-    toolchain.find_host_compiler().run(flags, folder)
+    compilers.find_host_compiler().run(flags, folder)
     found = ctypes.CDLL(str(Path(folder) / "privacy.so"))
     found.mcuedit_sampled.restype = ctypes.c_bool
     return found

@@ -11,8 +11,8 @@ from helpers import packages
 from helpers.crypto import crypto_sources, foreign_objects, needs_monocypher
 from helpers.native import WARNINGS, includes, link
 
-from mcuedit import monocypher
 from mcuedit._util import resources
+from mcuedit.build.external import monocypher
 
 pytestmark = needs_monocypher
 HERE = Path(__file__).parent

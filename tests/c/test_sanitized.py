@@ -14,7 +14,8 @@ from helpers.deltas import adapter, delta
 from helpers.graphs import graphs_of_all_kinds
 from helpers.native import SANITIZERS, core_sources, includes, link
 
-from mcuedit import codegen, toolchain
+from mcuedit import codegen
+from mcuedit.build import compilers
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
 
@@ -29,7 +30,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_damaged_adapters(compiler: toolchain.Compiler, tmp_path: Path, net: str) -> None:
+def test_damaged_adapters(compiler: compilers.Compiler, tmp_path: Path, net: str) -> None:
     data, own, other = NETS[net]
     base = Base("net", parse(data, "net"))
     made = [
@@ -43,13 +44,13 @@ def test_damaged_adapters(compiler: toolchain.Compiler, tmp_path: Path, net: str
     assert int(sanitized(compiler, files, PROGRAM, tmp_path)) > 100
 
 
-def test_every_kind_of_op(compiler: toolchain.Compiler, tmp_path: Path) -> None:
+def test_every_kind_of_op(compiler: compilers.Compiler, tmp_path: Path) -> None:
     for model in graphs_of_all_kinds():
         base = Base("graph", model)
         sanitized(compiler, codegen.render_base(base) | codegen.render_model_header(base), OPS_PROGRAM, tmp_path)
 
 
-def sanitized(compiler: toolchain.Compiler, files: Mapping[str, str], program: Path, folder: Path) -> str:
+def sanitized(compiler: compilers.Compiler, files: Mapping[str, str], program: Path, folder: Path) -> str:
     """What a program says that ends without a complaint."""
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smp import packet
 
-from mcuedit import toolchain
 from mcuedit._util import resources
+from mcuedit.build import compilers
 
 CAPACITY = 260
 DECLARATIONS = """
@@ -36,7 +36,7 @@ class Line:
         firmware = resources.path("firmware")
         arguments = [*WARNINGS, "-O1", "-shared", "-fPIC", f"-I{firmware / 'include'}"]
         arguments += [str(firmware / "smp" / "serial.c"), "-o", "serial.so"]
-        toolchain.find_host_compiler().run(arguments, folder)
+        compilers.find_host_compiler().run(arguments, folder)
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)
         self.lib: Any = self.ffi.dlopen(str(folder / "serial.so"))

@@ -15,8 +15,8 @@ from helpers import packages, storage
 from helpers.crypto import crypto_sources, foreign_objects, needs_monocypher
 from helpers.store_device import EMPTY, PROVEN, REVOKED, Device
 
-from mcuedit import monocypher
 from mcuedit.adapter.encoding import encode
+from mcuedit.build.external import monocypher
 
 A, B, A2, C, D, E, PROBED, EXTRA = range(8)  # storage.PACKAGES; A2 has the name of A
 

@@ -12,10 +12,10 @@ import unicorn.arm_const
 from elftools.elf.elffile import ELFFile
 from helpers.native import includes, source
 
-from mcuedit import toolchain
+from mcuedit.build import compilers
 
 CODE, RAM = 4096, 512  # bytes: store and check of packages on M4, without cryptography; the store of 8 slots
-GCC = toolchain.gcc()
+GCC = compilers.gcc()
 
 needs_gcc = pytest.mark.skipif(
     GCC is None or not GCC.version().startswith("12."), reason="arm-none-eabi-gcc 12 is not installed"

@@ -14,9 +14,11 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.tflm_here import needs_runtime
 
-from mcuedit import codegen, tflm, toolchain
+from mcuedit import codegen
 from mcuedit._util import resources
 from mcuedit.adapter.delta import Adapter
+from mcuedit.build import compilers
+from mcuedit.build.external import tflm
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.plugin import PluginDevice
@@ -122,7 +124,7 @@ def test_a_swap_in_the_middle_waits_for_the_next_inference(tmp_path: Path) -> No
 
 
 def _hook(folder: Path) -> ctypes.CDLL:
-    compiler = toolchain.find_host_cxx_compiler(tflm.root())
+    compiler = compilers.find_host_cxx_compiler(tflm.root())
     source = Path(__file__).with_name("tflm_hook.cc")
     flags = ("-O1", "-fPIC", "-shared", "-DHOOK_REGISTERER=swap_hook", f"-I{resources.path('firmware') / 'tflm'}")
     subprocess.run([*compiler.cxx, *flags, str(source), "-o", "hook.so"], cwd=folder, check=True)
@@ -138,7 +140,7 @@ def test_both_namespaces_compile(tmp_path: Path) -> None:
         (tmp_path / "tensorflow/lite/micro" / name).write_text("", encoding="utf-8")
     firmware = resources.path("firmware")
     paths = [f"-I{tmp_path}", f"-I{firmware / 'include'}", f"-I{firmware / 'tflm'}"]
-    compiler = toolchain.find_host_cxx_compiler(tflm.root()).cxx[0]
+    compiler = compilers.find_host_cxx_compiler(tflm.root()).cxx[0]
     (tmp_path / "user.cc").write_text(USER, encoding="utf-8")
     for source in (firmware / "tflm" / "mcuedit_tflm.cc", tmp_path / "user.cc"):
         command = [compiler, "-std=c++11", "-Wall", "-Wextra", "-Werror", *paths, "-fsyntax-only", str(source)]

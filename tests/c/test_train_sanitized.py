@@ -11,8 +11,8 @@ import pytest
 from helpers.native import SANITIZERS, core_sources, includes, link
 from helpers.training_cases import factors_case, gate_case, master_bytes
 
-from mcuedit import toolchain
 from mcuedit._util import resources
+from mcuedit.build import compilers
 
 PORT = """#include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ void port_print_hex(uint32_t value, uint32_t digits) { printf("%0*x", (int)digit
 """
 
 
-def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path, *flags: str) -> list[str]:
+def said(compiler: compilers.Compiler, files: dict[str, str], folder: Path, *flags: str) -> list[str]:
     """Lines of the program, which must end without a complaint."""
     for name, text in (files | {"port.c": PORT}).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -35,7 +35,7 @@ def said(compiler: toolchain.Compiler, files: dict[str, str], folder: Path, *fla
     return done.stdout.splitlines()
 
 
-def test_gate(compiler: toolchain.Compiler, tmp_path: Path) -> None:
+def test_gate(compiler: compilers.Compiler, tmp_path: Path) -> None:
     _, _, twin, files = gate_case(40)
     lines = said(compiler, files, tmp_path)
     twin.run()
@@ -44,7 +44,7 @@ def test_gate(compiler: toolchain.Compiler, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["", "stochastic", "floats"])
-def test_factors(compiler: toolchain.Compiler, tmp_path: Path, way: str) -> None:
+def test_factors(compiler: compilers.Compiler, tmp_path: Path, way: str) -> None:
     twin, files = factors_case(200, **{way: True} if way else {})
     lines = said(compiler, files, tmp_path, *(["-DMCUEDIT_TRAIN_FLOAT"] if twin.floats else []))
     twin.run()

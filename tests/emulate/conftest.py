@@ -12,7 +12,7 @@ from helpers import packages
 from helpers.virtual import BuildEcho
 
 from mcuedit.boards import board
-from mcuedit.build import BuildResult, build
+from mcuedit.build.driver import BuildResult, build
 from mcuedit.emulate.updatable import build_program
 from mcuedit.model.bundle import Base
 

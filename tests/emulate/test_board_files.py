@@ -13,8 +13,8 @@ from mcuedit._util import resources
 from mcuedit.boards import board
 from mcuedit.boards.board import Board
 from mcuedit.boards.memory import Region
+from mcuedit.build.linker import render
 from mcuedit.emulate import renode
-from mcuedit.link import render
 
 UARTS = {
     "cmsdk": "UART.CMSDK_APB_UART",

@@ -14,10 +14,10 @@ from helpers import tiny
 from helpers.deltas import adapter, delta
 from helpers.virtual import UNICORN_BOARDS, needs_qemu
 
-from mcuedit import toolchain
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build import compilers
+from mcuedit.build.driver import build
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Counts
@@ -28,7 +28,7 @@ from mcuedit.model import tflite
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.bundle import Base
 
-GCC = toolchain.gcc()
+GCC = compilers.gcc()
 MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"
 CODE, RAM = 6 * 1024, 4 * 1024  # bytes: without weights, labels and adapters; beyond input and output
 CORE = 2 * 1024  # bytes on M4: h, d and the stack; reading an adapter and names of classes are apart

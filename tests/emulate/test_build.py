@@ -13,12 +13,12 @@ from elftools.elf.elffile import ELFFile
 from helpers import tiny
 from helpers.virtual import needs_gcc
 
-from mcuedit import objects, toolchain
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.build import build, build_host
+from mcuedit.build import compilers, objects
+from mcuedit.build.driver import build, build_host
+from mcuedit.build.linker import TooLarge, _single_precision, footprint, taken
 from mcuedit.emulate.firmware import sources
-from mcuedit.link import TooLarge, _single_precision, footprint, taken
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
@@ -99,14 +99,14 @@ def test_the_library_is_compiled_once_for_all_boards_of_a_core(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     files, compiled = sources(Base("tiny", tiny_model)), []
-    real = toolchain.Compiler._run
+    real = compilers.Compiler._run
 
-    def run(self: toolchain.Compiler, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
+    def run(self: compilers.Compiler, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
         compiled.append(arguments[-1])
         real(self, command, arguments, folder)
 
     build(board.load("virt-m4"), files, "server", tmp_path / "one", toolchain="gcc")
-    monkeypatch.setattr(toolchain.Compiler, "_run", run)
+    monkeypatch.setattr(compilers.Compiler, "_run", run)
     other, probes = board.load("stm32f4_discovery"), ("MCUEDIT_PROBE", "PORT_PROBES=9")
     build(other, files, "server", tmp_path / "other", toolchain="gcc", defines=probes)
     assert {name.partition("_")[0] for name in compiled if name.endswith(".o")} == {"port", "apps", "generated"}
@@ -143,7 +143,7 @@ def test_zig_alone_is_enough(tiny_model: Model, tmp_path: Path, monkeypatch: pyt
     files = sources(Base("tiny", tiny_model))
     assert build(board.load("virt-m3"), files, "server", tmp_path / "board").toolchain == "zig"
     assert build_host(files, tmp_path / "host").is_file()
-    assert toolchain.find_host_compiler().name == "zig"
+    assert compilers.find_host_compiler().name == "zig"
 
 
 @pytest.mark.parametrize(("option", "value"), [("toolchain", "armcc"), ("opt", "3")])

@@ -16,7 +16,7 @@ from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build.driver import build
 from mcuedit.emulate import Crash, qemu, runner
 from mcuedit.emulate import bytes as sweep
 from mcuedit.emulate.bytes import Sweep, random_inputs

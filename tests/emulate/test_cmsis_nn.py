@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from helpers.virtual import needs_gcc, needs_qemu
 
-from mcuedit import cmsis_nn
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build.driver import build
+from mcuedit.build.external import cmsis_nn
 from mcuedit.emulate import runner
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.oneop import random_inputs, random_model

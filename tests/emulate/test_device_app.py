@@ -17,7 +17,7 @@ from smp.header import OP, Header
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.build import BuildResult
+from mcuedit.build.driver import BuildResult
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.updatable import build_device, device_sources

@@ -14,9 +14,9 @@ from helpers.counting import Calls
 from helpers.linked import WRITE, Linked, digest
 from helpers.virtual import needs_qemu
 
-from mcuedit import toolchain
 from mcuedit.boards import board
-from mcuedit.build import BuildResult
+from mcuedit.build import compilers
+from mcuedit.build.driver import BuildResult
 from mcuedit.emulate.flash import Flash
 from mcuedit.emulate.serve import serve
 from mcuedit.emulate.unicorn import UnicornSession
@@ -109,7 +109,7 @@ def test_every_kind_of_flash(app: BuildApp, name: str) -> None:
         assert view.floor == 2
 
 
-@pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 def test_instructions(app: BuildApp) -> None:
     """On a M4: a swap between two inferences, opening the store at boot, checking and activating a package; and how
     often install and activation call the flash.

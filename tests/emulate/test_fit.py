@@ -18,6 +18,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.boards.board import BASES, Board
+from mcuedit.build.linker import TooLarge, taken
 from mcuedit.emulate import open_session, renode, robot
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.device import Int8Array
@@ -26,7 +27,6 @@ from mcuedit.emulate.robot import dialogues
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.emulate.tflm import OracleDevice
-from mcuedit.link import TooLarge, taken
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 

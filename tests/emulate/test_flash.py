@@ -11,7 +11,7 @@ from helpers.virtual import ALL_BOARDS, UNICORN_BOARDS
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.build import BuildResult, build
+from mcuedit.build.driver import BuildResult, build
 from mcuedit.emulate import Fault, PowerCut, Session, open_session
 from mcuedit.emulate.control import Controller, Keyed
 from mcuedit.emulate.flash import Cut, Flash

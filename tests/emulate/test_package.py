@@ -14,11 +14,12 @@ from helpers.native import source
 from helpers.packages import model, package, public
 from helpers.virtual import needs_gcc
 
-from mcuedit import monocypher, toolchain
+from mcuedit.build import compilers
+from mcuedit.build.external import monocypher
 
 pytestmark = [needs_gcc, needs_monocypher]
 
-GCC = toolchain.gcc()
+GCC = compilers.gcc()
 KEY = public(0).raw
 E_FORM, E_HASH, E_KEY, E_SIGNATURE, E_SIZE, E_BASE = -14, -15, -16, -17, -1, -4
 

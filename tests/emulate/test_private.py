@@ -16,7 +16,7 @@ from helpers.virtual import needs_qemu
 from mcuedit import privacy
 from mcuedit.adapter.encoding import encode
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build.driver import build
 from mcuedit.emulate import open_session
 from mcuedit.model.tflite import parse
 

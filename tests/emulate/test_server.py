@@ -12,7 +12,7 @@ import pytest
 from helpers import tiny
 
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build.driver import build
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.firmware import sources
 from mcuedit.emulate.synthetic import adapters

@@ -55,12 +55,12 @@ def test_the_wrapper_in_tflms_own_runtime_starts_each_sequence_anew(base: Base, 
 @needs_runtime
 def test_a_second_call_compiles_nothing_again(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but a name is each library's own; it is given when that is linked."""
-    from mcuedit import toolchain
+    from mcuedit.build import compilers
 
     x, ran = random_inputs(base, 2), []
     runner.run(base, emulator="host", runtime="tflm", inputs=x)
-    run = toolchain.Compiler._run
-    monkeypatch.setattr(toolchain.Compiler, "_run", lambda self, *args: (ran.append(args[1]), run(self, *args))[1])
+    run = compilers.Compiler._run
+    monkeypatch.setattr(compilers.Compiler, "_run", lambda self, *args: (ran.append(args[1]), run(self, *args))[1])
     start = time.process_time()
     runner.run(base, emulator="host", runtime="tflm", inputs=x)
     assert [("-shared" in arguments) for arguments in ran] == [True]

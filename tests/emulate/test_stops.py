@@ -16,7 +16,7 @@ from helpers.virtual import BuildEcho
 
 from mcuedit.boards import board
 from mcuedit.boards.board import Board
-from mcuedit.build import build
+from mcuedit.build.driver import build
 from mcuedit.emulate import Fault, Timeout
 from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.firmware import sources

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import link, toolchain
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
+from mcuedit.build import compilers, linker
 
 needs_gcc = pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="arm-none-eabi-g++ is not installed")
 CODE = """
@@ -24,7 +24,7 @@ extern "C" int port_reset() { return tflite::Register_SOFTMAX() + tflite::Regist
 
 @needs_gcc
 def test_what_a_library_lacks_is_named(tmp_path: Path) -> None:
-    machine, gcc = board.load("virt-m4"), toolchain.gcc()
+    machine, gcc = board.load("virt-m4"), compilers.gcc()
     assert gcc is not None
     compiler = replace(gcc, cxx=("arm-none-eabi-g++",))
     (tmp_path / "main.cc").write_text(CODE, encoding="utf-8")
@@ -36,7 +36,7 @@ def test_what_a_library_lacks_is_named(tmp_path: Path) -> None:
     subprocess.run(["arm-none-eabi-ar", "rcs", "libtensorflow-microlite.a", "none.o"], cwd=tmp_path, check=True)
     library = str(tmp_path / "libtensorflow-microlite.a")
     with pytest.raises(McueditError) as caught:
-        link.link(compiler, machine, [*target, "main.o", library], tmp_path / "fw.elf")
+        linker.link(compiler, machine, [*target, "main.o", library], tmp_path / "fw.elf")
     assert caught.value.message.startswith(f"{library} lacks ")
     assert "tflite::Register_SOFTMAX()" in caught.value.message
     assert "TFLM_ROOT" in caught.value.hint

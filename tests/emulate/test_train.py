@@ -14,10 +14,10 @@ from helpers.native import includes, source
 from helpers.training_cases import gate_case
 from helpers.virtual import needs_qemu
 
-from mcuedit import toolchain
 from mcuedit.adapter.encoding import decode
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build import compilers
+from mcuedit.build.driver import build
 from mcuedit.emulate import open_session
 from mcuedit.ondevice.sizes import gate_macs
 
@@ -47,7 +47,7 @@ def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str) -> None:
     assert delta.c[0] == -twin.threshold()[0]
 
 
-@pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 @pytest.mark.parametrize("opt", ["2", "s"])
 def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
     _, _, twin, files = gate_case(2, replay=32)
@@ -59,7 +59,7 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
     assert 0.5 < ticks / gate_macs(twin) <= PER_MAC
 
 
-@pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 @pytest.mark.parametrize(
     "parts",
     [
@@ -69,7 +69,7 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
     ids=["gate", "factors"],
 )
 def test_code(tmp_path: Path, parts: tuple[str, ...]) -> None:
-    gcc, size = toolchain.gcc(), 0
+    gcc, size = compilers.gcc(), 0
     assert gcc is not None
     for part in parts:
         flags = [*gcc.target(board.load("virt-m4")), "-Os", "-ffreestanding", *includes()]

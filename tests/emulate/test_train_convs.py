@@ -11,7 +11,7 @@ from helpers.chains import firmware_of, nets, twin_of
 from helpers.virtual import needs_qemu
 
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build.driver import build
 from mcuedit.emulate import open_session
 from mcuedit.ondevice.factors import FactorOptions
 

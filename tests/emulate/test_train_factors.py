@@ -10,9 +10,9 @@ import pytest
 from helpers.training_cases import FACTOR_OP, FACTOR_WIDTHS, factors_case, master_bytes
 from helpers.virtual import needs_qemu
 
-from mcuedit import toolchain
 from mcuedit.boards import board
-from mcuedit.build import build
+from mcuedit.build import compilers
+from mcuedit.build.driver import build
 from mcuedit.emulate import open_session
 from mcuedit.model.adaptable import Carrier
 from mcuedit.ondevice.sizes import factors_macs, factors_workspace
@@ -47,7 +47,7 @@ def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str, way: str
     assert not twin.done
 
 
-@pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 @pytest.mark.parametrize(("opt", "way", "defines", "most"), PER_MAC)
 def test_instructions_of_a_step(tmp_path: Path, opt: str, way: str, defines: tuple[str, ...], most: float) -> None:
     _, files = factors_case(STEPS, **{way: True} if way else {})

@@ -17,9 +17,10 @@ from helpers.deltas import adapter, delta
 from helpers.emitted import CMAKE, MAIN, adapters, base, project, readme_code
 from helpers.native import WARNINGS, Native, core_sources, includes, link
 
-from mcuedit import codegen, toolchain
+from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
+from mcuedit.build import compilers
 from mcuedit.codegen import render
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import load, parse
@@ -100,7 +101,7 @@ def test_another_format_is_refused_by_the_compiler(tmp_path: Path) -> None:
     files = codegen.render_base(base())
     write({name: text.replace("MCUEDIT_FORMAT != 1", "MCUEDIT_FORMAT != 2") for name, text in files.items()}, tmp_path)
     with pytest.raises(McueditError, match="generated for another version of mcuedit"):
-        toolchain.find_host_compiler().run([*WARNINGS, "-I.", *includes(), "-c", "tiny.c"], tmp_path)
+        compilers.find_host_compiler().run([*WARNINGS, "-I.", *includes(), "-c", "tiny.c"], tmp_path)
 
 
 def test_damaged_constants_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_any_name_becomes_c(name: str, symbol: str, tmp_path: Path) -> None:
     of = base(name)
     assert codegen.base_names(name).symbol == symbol
     write(codegen.render_base(of), tmp_path)
-    toolchain.find_host_compiler().run([*WARNINGS, "-I.", *includes(), "-c", f"{symbol}.c"], tmp_path)
+    compilers.find_host_compiler().run([*WARNINGS, "-I.", *includes(), "-c", f"{symbol}.c"], tmp_path)
 
 
 def test_equal_names_are_refused() -> None:

@@ -13,8 +13,9 @@ from helpers import golden, tiny
 from helpers.deltas import adapter, delta
 from helpers.tflm_here import needs_runtime
 
-from mcuedit import codegen, tflm
+from mcuedit import codegen
 from mcuedit._util.errors import McueditError
+from mcuedit.build.external import tflm
 from mcuedit.codegen import render
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse

@@ -21,10 +21,11 @@ from helpers import golden
 from helpers.emitted import CMAKE, MAIN, adapters, base, readme_code
 from helpers.native import WARNINGS, link
 
-from mcuedit import codegen, tflm
+from mcuedit import codegen
 from mcuedit._util import resources
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
+from mcuedit.build.external import tflm
 from mcuedit.codegen import emission, projects, render
 
 EXPECTED = Path(__file__).with_name("expected_ways")

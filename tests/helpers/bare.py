@@ -12,9 +12,9 @@ from elftools.elf.elffile import ELFFile
 from unicorn import arm_const
 
 from helpers.native import WARNINGS, includes
-from mcuedit import toolchain
 from mcuedit._util import resources
 from mcuedit.boards.board import load
+from mcuedit.build import compilers
 from mcuedit.emulate.blocks import count_thumb
 from mcuedit.emulate.image import address_of, segments
 
@@ -63,7 +63,7 @@ class Bare:
         flags: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        compiler, self._board = toolchain.find_compiler("gcc"), load(board)
+        compiler, self._board = compilers.find_compiler("gcc"), load(board)
         target = (*compiler.target(self._board), "-ffreestanding", "-Os", "-ffunction-sections", "-fdata-sections")
         memory = resources.path("firmware") / "port" / "mem.c"
         objects = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helpers.crypto import crypto_sources
 from helpers.native import SANITIZERS, WARNINGS, includes, sanitizing, source
-from mcuedit import monocypher
+from mcuedit.build.external import monocypher
 from mcuedit.model.adaptable import carrier, carries
 from mcuedit.model.tflite import Model
 

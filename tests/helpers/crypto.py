@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from helpers.native import WARNINGS, includes, link
-from mcuedit import monocypher, toolchain
 from mcuedit._util import resources
+from mcuedit.build import compilers
+from mcuedit.build.external import monocypher
 
 needs_monocypher = pytest.mark.skipif(
     monocypher.present() is None, reason="Monocypher's sources are not here: `make sources` fetches them"
@@ -31,7 +32,7 @@ def foreign_objects(found: monocypher.Monocypher, folder: Path) -> list[str]:
     flags = [*monocypher.SOURCE_FLAGS, "-O2", "-fPIC", *found.flags]
     for source in found.sources:
         arguments = [*flags, "-c", str(source), "-o", f"{source.stem}.o"]
-        toolchain.find_host_compiler().compile(arguments, folder)
+        compilers.find_host_compiler().compile(arguments, folder)
     return [f"{source.stem}.o" for source in found.sources]
 
 

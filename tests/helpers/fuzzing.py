@@ -21,14 +21,16 @@ import cbor2
 from helpers import packages
 from helpers.crypto import crypto_sources
 from helpers.native import source
-from mcuedit import codegen, toolchain, zcbor
+from mcuedit import codegen
 from mcuedit._util import resources
+from mcuedit.build import compilers
+from mcuedit.build.external import zcbor
 from mcuedit.model.bundle import Base
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"
 TARGETS = ("package", "adapter", "journal", "smp")
 CLANG = "clang"
-_COMPILER = toolchain.Compiler("clang", (CLANG,))
+_COMPILER = compilers.Compiler("clang", (CLANG,))
 LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096}  # bytes of an input
 _FLAGS = ("-g", "-O2", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all")
 _UNSEEN = "-fno-sanitize=fuzzer-no-link"  # loops over all bytes, which would tell libFuzzer nothing

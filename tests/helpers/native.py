@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcuedit import codegen, toolchain
+from mcuedit import codegen
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, add
 from mcuedit.adapter.encoding import encode
+from mcuedit.build import compilers
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
@@ -30,9 +31,9 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
 H_SIZE = 4096
 
 
-def sanitizing(folder: Path) -> toolchain.Compiler:
+def sanitizing(folder: Path) -> compilers.Compiler:
     """The host's compiler, if a program with sanitizers links and starts; else the test is skipped."""
-    found = toolchain.find_host_compiler()
+    found = compilers.find_host_compiler()
     (folder / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
     try:
         found.run([*SANITIZERS, "probe.c", "-o", "probe"], folder)
@@ -64,7 +65,7 @@ def link(
     sources: Iterable[str | Path],
     *flags: str,
     output: str,
-    compiler: toolchain.Compiler | None = None,
+    compiler: compilers.Compiler | None = None,
     libraries: Sequence[str] = (),
 ) -> Path:
     """A program of this machine or, with -shared, a library; each object is made once for all that want it.
@@ -74,7 +75,7 @@ def link(
         flags: of every call of the compiler.
         libraries: for the link alone.
     """
-    compiler = compiler or toolchain.find_host_compiler()
+    compiler = compiler or compilers.find_host_compiler()
     objects = {f"{Path(source).parent.name}_{Path(source).stem}.o": str(source) for source in sources}
     each = [flag for flag in flags if flag != "-shared"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

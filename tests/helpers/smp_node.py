@@ -11,7 +11,7 @@ import cbor2
 from cffi import FFI
 from smp.header import OP, Header, Version
 
-from mcuedit import build
+from mcuedit.build import driver
 from mcuedit.emulate.updatable import DEVELOPMENT, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
@@ -40,11 +40,11 @@ class Node:
     """
 
     def __init__(self, base: Base, keys: Sequence[PublicKey], folder: Path, *, development: bool = False) -> None:
-        external, flags = build._external("udp")
-        own = [path for path in build._apps("udp") if path.name != "udp.c"]
+        external, flags = driver._external("udp")
+        own = [path for path in driver._apps("udp") if path.name != "udp.c"]
         defines = (DEVELOPMENT,) if development else ()
-        library = build._shared(
-            [*own, *build._core("udp"), *external], device_sources(base, keys), folder, defines, more=flags
+        library = driver._shared(
+            [*own, *driver._core("udp"), *external], device_sources(base, keys), folder, defines, more=flags
         )
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)

@@ -9,9 +9,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from mcuedit import codegen, tflm
+from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
+from mcuedit.build.external import tflm
 from mcuedit.model.bundle import Base
 
 

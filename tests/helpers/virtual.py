@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from mcuedit import toolchain
 from mcuedit.boards import board
-from mcuedit.build import BuildResult
+from mcuedit.build import compilers
+from mcuedit.build.driver import BuildResult
 from mcuedit.emulate import renode
 
 UNICORN_BOARDS = [name for name in board.names() if "unicorn" in board.load(name).emulators]
@@ -19,7 +19,7 @@ RENODE_BOARDS = [name for name in board.names() if "renode" in board.load(name).
 
 needs_renode = pytest.mark.skipif(renode.program() is None, reason="renode is not installed (RENODE, PATH)")
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
-needs_gcc = pytest.mark.skipif(toolchain.gcc() is None, reason="arm-none-eabi-gcc is not installed")
+needs_gcc = pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 
 ALL_BOARDS = [
     *((name, "unicorn") for name in UNICORN_BOARDS),

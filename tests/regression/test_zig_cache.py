@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import toolchain
+from mcuedit.build import compilers
 
 
-@pytest.mark.skipif(toolchain.zig() is None, reason="ziglang is not installed")
+@pytest.mark.skipif(compilers.zig() is None, reason="ziglang is not installed")
 def test_each_folder_gets_its_own_objects(tmp_path: Path) -> None:
-    compiler = toolchain.find_compiler("zig")
+    compiler = compilers.find_compiler("zig")
     source = tmp_path / "app.c"
     source.write_text('#include "size.h"\nchar buffer[SIZE];\n', encoding="utf-8")
     objects = []

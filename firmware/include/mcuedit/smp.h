@@ -4,7 +4,7 @@
  *
  * Nothing here does I/O: a datagram is a message as it is, serial lines are taken apart and put together by
  * mcuedit_smp_receive and mcuedit_smp_send. A receiver may be fed by an interrupt; messages are handled by the main
- * loop, between two inferences. CBOR is zcbor's, which the build finds (mcuedit/zcbor.py).
+ * loop, between two inferences. CBOR is zcbor's, which the build finds (mcuedit/build/external/zcbor.py).
  */
 #ifndef MCUEDIT_SMP_H
 #define MCUEDIT_SMP_H

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import build, toolchain, zoo
+from mcuedit import zoo
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit.build import compilers, driver
 from mcuedit.registry import open_registry
 
 MCUEDIT = [sys.executable, "-m", "mcuedit"]
@@ -93,7 +94,7 @@ def test_no_room_while_sources_are_written(monkeypatch, tmp_path):
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(McueditError, match="No space left on device") as caught:
-        build.build_host({"base.c": "int a;"}, tmp_path)
+        driver.build_host({"base.c": "int a;"}, tmp_path)
     assert "TMPDIR" in caught.value.hint
 
 
@@ -104,11 +105,11 @@ def test_a_compiler_that_has_no_room_is_quoted(tmp_path):
     )
     script.chmod(0o755)
     with pytest.raises(McueditError, match="cc failed: cannot write: No space left on device") as caught:
-        toolchain.Compiler("cc", (str(script),)).run([], tmp_path)
+        compilers.Compiler("cc", (str(script),)).run([], tmp_path)
     assert "TMPDIR" in caught.value.hint
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     with pytest.raises(McueditError, match="it ended by signal 9 and said nothing"):
-        toolchain.Compiler("cc", (str(script),)).run([], tmp_path)
+        compilers.Compiler("cc", (str(script),)).run([], tmp_path)
 
 
 def test_zig_keeps_its_cache_beside_the_build_where_home_is_read_only(mounted, monkeypatch, tmp_path):
@@ -120,7 +121,7 @@ def test_zig_keeps_its_cache_beside_the_build_where_home_is_read_only(mounted, m
     for home, cache in (place, str(tmp_path / ".zig-cache")), (tmp_path, ""):
         monkeypatch.setenv("XDG_CACHE_HOME", str(home))
         with pytest.raises(McueditError) as caught:
-            toolchain.Compiler("zig", (str(script),)).run([], tmp_path)
+            compilers.Compiler("zig", (str(script),)).run([], tmp_path)
         assert caught.value.message == f"zig failed: error: {cache}"
 
 

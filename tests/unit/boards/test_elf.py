@@ -10,16 +10,17 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from helpers.elf import elf as small
 
-from mcuedit import cli, toolchain
+from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.boards import board, flashing
 from mcuedit.boards.elf import made_for, require_core
+from mcuedit.build import compilers
 from mcuedit.emulate.image import segments
 from mcuedit.emulate.session import Crash
 
 MACHINES = {62: "x86-64", 183: "AArch64", 243: "RISC-V", 3: "x86"}
-COMPILERS = [c for c in (toolchain.gcc(), toolchain.zig()) if c]
+COMPILERS = [c for c in (compilers.gcc(), compilers.zig()) if c]
 
 
 @pytest.fixture(scope="module", params=COMPILERS, ids=[c.name for c in COMPILERS])
@@ -65,7 +66,7 @@ def test_another_core_is_named_by_the_attributes(compiled, built, to, what):
 @pytest.mark.parametrize(("to", "what"), [("stm32f746g_disco", "an FPU with double precision"), ("virt-m4", "FPv5")])
 def test_an_fpu_that_the_board_lacks_is_named(tmp_path, to, what):
     """As gcc tells it; zig leaves no word on double precision."""
-    gcc = toolchain.gcc()
+    gcc = compilers.gcc()
     if gcc is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
     (tmp_path / "a.c").write_text("int main(void) { return 0; }\n")

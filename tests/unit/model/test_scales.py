@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from helpers.scales import KINDS, WIDTH, X, in_float, outputs, telling
 
-from mcuedit import tflm
 from mcuedit._util.errors import McueditError
+from mcuedit.build.external import tflm
 from mcuedit.cli import invoke
 from mcuedit.emulate import runner
 from mcuedit.emulate.engine import Engine

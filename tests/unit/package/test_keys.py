@@ -14,8 +14,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from mcuedit import cli, toolchain
+from mcuedit import cli
 from mcuedit._util.errors import McueditError
+from mcuedit.build import compilers
 from mcuedit.package import keys
 
 posix = pytest.mark.skipif(os.name != "posix", reason="no modes of files here")
@@ -171,7 +172,7 @@ def test_public_keys_as_c(tmp_path, capfd):
     )
     app = tmp_path / "app"
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
-    toolchain.find_host_compiler().run([*flags, "main.c", "-o", str(app)], tmp_path)
+    compilers.find_host_compiler().run([*flags, "main.c", "-o", str(app)], tmp_path)
     assert subprocess.run([app], check=True, capture_output=True).stdout == made[0].raw + made[1].raw
     assert cli.invoke(["keygen", "--public", public[0], "--public", public[0], "--c", str(header)]) == 2
 

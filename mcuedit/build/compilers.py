@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuedit import objects
+from mcuedit.build import objects
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.tflm import Library, cxx_flags
+from mcuedit.build.external.tflm import Library, cxx_flags
 
 GCC = "arm-none-eabi-gcc"
 INSTALL_GCC = "apt install gcc-arm-none-eabi"

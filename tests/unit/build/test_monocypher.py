@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mcuedit import monocypher
+from mcuedit.build.external import monocypher
 from mcuedit._util.errors import McueditError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import objects, toolchain
+from mcuedit.build import objects, compilers
 from mcuedit._util.errors import McueditError
 
 SOURCE = '#include "size.h"\nint size(void);\nint size(void)\n{\n    return SIZE;\n}\n'
@@ -25,13 +25,13 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was really compiled."""
-    real, made = toolchain.Compiler._run, []
+    real, made = compilers.Compiler._run, []
 
-    def run(self: toolchain.Compiler, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
+    def run(self: compilers.Compiler, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
         made.append(arguments[-1])
         real(self, command, arguments, folder)
 
-    monkeypatch.setattr(toolchain.Compiler, "_run", run)
+    monkeypatch.setattr(compilers.Compiler, "_run", run)
     return made
 
 
@@ -40,7 +40,7 @@ def made(folder: Path, size: int = 1, *flags: str, source: str = SOURCE) -> byte
     (folder / "include").mkdir(parents=True, exist_ok=True)
     (folder / "size.c").write_text(source, encoding="utf-8")
     (folder / "include" / "size.h").write_text(f"#define SIZE {size}\n", encoding="utf-8")
-    toolchain.find_host_compiler().compile([*flags, "-Iinclude", "-c", "size.c", "-o", "size.o"], folder)
+    compilers.find_host_compiler().compile([*flags, "-Iinclude", "-c", "size.c", "-o", "size.o"], folder)
     return (folder / "size.o").read_bytes()
 
 

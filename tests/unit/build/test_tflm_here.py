@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit import tflm
+from mcuedit.build.external import tflm
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 
