@@ -6,6 +6,7 @@ from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.encoding import decode, encode
 from mcuedit.adapter.folder import load as load_adapter
 from mcuedit.adapter.folder import save as save_adapter
+from mcuedit.benchmark.edits import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.codegen import render_adapter, render_base, render_project
 from mcuedit.codegen.emission import emit
 from mcuedit.codegen.inspection import describe
@@ -20,7 +21,6 @@ from mcuedit.model.tflite import load as load_model
 from mcuedit.package import Package, Refused, open_package
 from mcuedit.package.keys import PublicKey, load_private, load_public
 from mcuedit.package.keys import generate as generate_key
-from mcuedit.protocol import bench, evaluate, evaluate_merged, evaluate_tensors, reader
 from mcuedit.registry import Registry, open_registry
 from mcuedit.registry.packing import Packed, pack
 from mcuedit.training import (

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.padding import Padding
 
+from mcuedit.benchmark.edits import reader
 from mcuedit.boards import board
 from mcuedit.cli._common import table, working
 from mcuedit.cli._demo import Case, Seen, dialogue, headline, show_neighbours
@@ -19,7 +20,6 @@ from mcuedit.model.bundle import Base
 from mcuedit.ondevice import corrections
 from mcuedit.ondevice.corrections import Lesson
 from mcuedit.ondevice.sizes import gate_plan
-from mcuedit.protocol import reader
 
 BOARD, CLOCK = "virt-m4", 64e6  # Hz
 PAIR = (3, 4)  # tap and target of the base facts, as `mcuedit learn` chooses them

@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits
 from mcuedit.cli._common import notes, print_json, stdout, table, working
 from mcuedit.cli._files import edit_set, facts_of, metrics_table, tensor_set, tensor_table
 from mcuedit.edits import load_keep
@@ -40,16 +40,16 @@ def run(
         raise McueditError(f"{output} exists", "choose another name, or give --force")
     measured: Metrics | TensorMetrics
     with working("training"):
-        read = protocol.reader(base, best_oracle(base.model))
+        read = edits.reader(base, best_oracle(base.model))
         if edit_paths[0].suffix == ".npz":
             data = tensor_set(edit_paths, base.model)
             made = train_merged_tensors(read, data, options)
-            measured = MeasureTensors(read, repaired=protocol.repaired(base, made, best_oracle))(data)
+            measured = MeasureTensors(read, repaired=edits.repaired(base, made, best_oracle))(data)
         else:
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
             made = train_merged(read, edit_set(edit_paths), load_keep(keep_path), options)
-            measured = protocol.evaluate_merged(read, protocol.repaired(base, made, best_oracle), made, facts_of(base))
+            measured = edits.evaluate_merged(read, edits.repaired(base, made, best_oracle), made, facts_of(base))
     atomic.write_file(output, made.data)
     notes(made.notes)
     figures = replace(measured, seconds=round(made.seconds, 3)).flat()

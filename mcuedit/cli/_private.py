@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mcuedit import privacy, protocol
+from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
+from mcuedit.benchmark import edits as protocol
 from mcuedit.cli._common import notes, print_json, stdout, working
 from mcuedit.cli._files import edit_set, facts_of, metrics_table
 from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep

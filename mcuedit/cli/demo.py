@@ -18,6 +18,7 @@ from rich.padding import Padding
 from mcuedit import zoo
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
+from mcuedit.benchmark.edits import SINGLE, bench, reader
 from mcuedit.build.driver import BuildResult
 from mcuedit.cli import _learning_demo
 from mcuedit.cli._common import example, json_option, print_json, stderr, stdout, table, working
@@ -27,7 +28,6 @@ from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emulate.runner import best_oracle, open_device
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
-from mcuedit.protocol import SINGLE, bench, reader
 from mcuedit.training import Options
 
 BOARD = "virt-m4"

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
+from mcuedit.benchmark import edits as protocol
 from mcuedit.cli import _merged, _private
 from mcuedit.cli._common import TEXT, effort_option, example, json_option, notes, searching, working
 from mcuedit.cli._edited import FLOOR, nothing_left, report

@@ -71,13 +71,13 @@ def command(
 
 
 def _gate(found: Base, path: Path) -> tuple[GateStatistics, codegen.TrainSetup]:
-    from mcuedit import protocol
+    from mcuedit.benchmark import edits
     from mcuedit.edits import load_keep
     from mcuedit.emulate.runner import best_oracle
     from mcuedit.ondevice import corrections
 
     keep = load_keep(path)
     with working("running the base"):
-        read = protocol.reader(found, best_oracle(found.model))
+        read = edits.reader(found, best_oracle(found.model))
         pair = corrections.choose_pair(read, keep)
         return corrections.statistics_for(read, keep, pair[0]), codegen.TrainSetup(*pair)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits
 from mcuedit.cli._common import example, json_option, print_json, stdout, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table, read_adapter, tensor_set, tensor_table
 from mcuedit.edits import load_edits, load_keep
@@ -45,16 +45,16 @@ def command(
     loaded = [read_adapter(path, found) for path in adapters]
     metrics: Metrics | TensorMetrics
     with working("evaluating"):
-        read = protocol.reader(found, best_oracle(found.model))
+        read = edits.reader(found, best_oracle(found.model))
         if edit_path.suffix == ".npz":
             if dump is not None or keep_path is not None:
                 raise McueditError("--dump and --keep are for prompts", "the .npz holds what to keep")
-            metrics = protocol.evaluate_tensors(read, loaded, tensor_set([edit_path], found.model))
+            metrics = edits.evaluate_tensors(read, loaded, tensor_set([edit_path], found.model))
         else:
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
             keep = load_keep(keep_path)
-            metrics, probes = protocol.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
+            metrics, probes = edits.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
             if dump is not None:
                 atomic.write_file(dump, raw(read, probes, keep.prompts))
     if as_json:

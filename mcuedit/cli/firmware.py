@@ -9,6 +9,7 @@ import click
 
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
+from mcuedit.benchmark.edits import reader
 from mcuedit.boards import board
 from mcuedit.cli import _packages
 from mcuedit.cli._common import TEXT, example, json_option, note, print_json, stdout, working
@@ -20,7 +21,6 @@ from mcuedit.emulate.updatable import build_device, build_program
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics, corrections
-from mcuedit.protocol import reader
 
 
 @click.command(

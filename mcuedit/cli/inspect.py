@@ -12,10 +12,10 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from mcuedit import protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
+from mcuedit.benchmark import edits
 from mcuedit.cli import _packages
 from mcuedit.cli._common import effort_option, example, json_option, print_json, searching, stdout, table, working
 from mcuedit.cli._files import PATH, edit_set, placement_table, tensor_set
@@ -142,14 +142,14 @@ def _ranking(
     found: bundle.Base, edit_paths: Sequence[Path], keep_path: Path | None, effort: float, as_json: bool
 ) -> None:
     if edit_paths[0].suffix == ".npz":
-        read, options = protocol.reader(found, best_oracle(found.model)), Options(effort=effort)
+        read, options = edits.reader(found, best_oracle(found.model)), Options(effort=effort)
         with searching(effort) as (say, advance):
             ranking = place_tensors(read, tensor_set(edit_paths, found.model), options, progress=say, advance=advance)
     else:
         if keep_path is None:
             raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
         with working("trying places"):
-            read = protocol.reader(found, best_oracle(found.model))
+            read = edits.reader(found, best_oracle(found.model))
             ranking = train(read, edit_set(edit_paths), load_keep(keep_path)).placement
     if not ranking:
         raise McueditError("the base answers every edit as wanted already", "there is nothing to place")

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from mcuedit import privacy, protocol
+from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Delta
+from mcuedit.benchmark import edits as protocol
 from mcuedit.boards import board
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuedit import protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
+from mcuedit.benchmark import edits as protocol
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.federated.devices import Devices

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from helpers.private_case import xorshift
 
-from mcuedit import privacy, protocol, zoo
+from mcuedit import privacy, zoo
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import logits_tensor
+from mcuedit.benchmark import edits as protocol
 from mcuedit.boards import board
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.emulate import open_session

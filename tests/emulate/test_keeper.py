@@ -15,8 +15,8 @@ from helpers.kazakhstan import NEW, OLD, SETUP
 from helpers.linked import OWN, WRITE, Linked
 from helpers.linked import Refused as LinkRefused
 
-from mcuedit import protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits
 from mcuedit.boards import board
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.flash import Cut
@@ -51,7 +51,7 @@ def base(facts: Path) -> Base:
 
 @pytest.fixture(scope="module")
 def read(base: Base) -> Reader:
-    return protocol.reader(base, best_oracle(base.model))
+    return edits.reader(base, best_oracle(base.model))
 
 
 @pytest.fixture(scope="module")

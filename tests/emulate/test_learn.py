@@ -10,8 +10,8 @@ import pytest
 from helpers import kazakhstan
 from helpers.kazakhstan import SETUP
 
-from mcuedit import protocol
 from mcuedit.adapter import encoding
+from mcuedit.benchmark import edits
 from mcuedit.boards import board
 from mcuedit.emulate.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
@@ -29,7 +29,7 @@ def base(facts: Path) -> Base:
 
 @pytest.fixture(scope="module")
 def read(base: Base) -> Reader:
-    return protocol.reader(base, best_oracle(base.model))
+    return edits.reader(base, best_oracle(base.model))
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from mcuedit import protocol
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits as protocol
 from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, working
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.cli.edit import is_given, read_options, training_options

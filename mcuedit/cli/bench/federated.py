@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcuedit import protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
+from mcuedit.benchmark import edits as protocol
 from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep

@@ -11,9 +11,10 @@ import pytest
 from helpers import tiny
 from helpers.convs import Conv
 
-from mcuedit import cli, protocol
+from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import weight_patch
+from mcuedit.benchmark import edits
 from mcuedit.edits import KeepSet, TensorSet, Wanted
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import bundle as bases
@@ -122,12 +123,12 @@ def task() -> TensorSet:
 
 @pytest.mark.parametrize("target", [pytest.param("0", marks=pytest.mark.slow), "2", "5"])
 def test_edits_of_any_op_hold_on_the_merged_file(digits: Base, task: TensorSet, target: str) -> None:
-    read = protocol.reader(digits, Tflm(digits.model))
+    read = edits.reader(digits, Tflm(digits.model))
     made = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
     assert made.op == int(target)
     assert 0 < len(changed(digits.model, made.data)) == made.patch.changed
     model = parse(made.data)
-    figures = MeasureTensors(read, repaired=protocol.reader(replace(digits, model=model), Tflm(model)))(task)
+    figures = MeasureTensors(read, repaired=edits.reader(replace(digits, model=model), Tflm(model)))(task)
     assert figures.efficacy >= 0.9
     assert figures.unchanged >= 0.95
     again = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
@@ -155,7 +156,7 @@ def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:
 )
 def test_what_weights_cannot_do(digits: Base, task: TensorSet, options: Options, message: str) -> None:
     with pytest.raises(McueditError, match=message):
-        train_merged_tensors(protocol.reader(digits, Tflm(digits.model)), task, options)
+        train_merged_tensors(edits.reader(digits, Tflm(digits.model)), task, options)
 
 
 @pytest.mark.parametrize(

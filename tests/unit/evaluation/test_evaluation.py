@@ -13,6 +13,7 @@ from helpers import deltas, tiny
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, outputs
+from mcuedit.benchmark.edits import evaluate, reader
 from mcuedit.cli._common import stdout
 from mcuedit.cli._files import metrics_table, tensor_table
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
@@ -26,7 +27,6 @@ from mcuedit.model import ops
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, parse
-from mcuedit.protocol import evaluate, reader
 
 SUBJECTS, RELATIONS = ("ararat", "bonobo", "cumulus", "dynamo"), ("capital", "money")
 FULL = (1 << 31) - 1

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from helpers import trainer
 
-from mcuedit import protocol
 from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits as protocol
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases

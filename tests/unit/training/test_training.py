@@ -19,6 +19,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.forward import answers, outputs
+from mcuedit.benchmark.edits import bench, evaluate, reader
 from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Measure
@@ -27,7 +28,6 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import parse
-from mcuedit.protocol import bench, evaluate, reader
 from mcuedit.training import InForce, Options, Trained, train, train_beside, train_tensors
 from mcuedit.training.core.placement import find_op, logits_op, pairs
 

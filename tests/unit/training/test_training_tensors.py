@@ -15,6 +15,7 @@ from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.forward import answers
+from mcuedit.benchmark.edits import evaluate_tensors, reader
 from mcuedit.edits import TensorSet, Wanted, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.tensors import TensorMetrics
@@ -22,7 +23,6 @@ from mcuedit.model import bundle as bases
 from mcuedit.model.adaptable import carries
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, load, parse
-from mcuedit.protocol import evaluate_tensors, reader
 from mcuedit.training import Options, Trained, place_tensors, train_tensors
 from mcuedit.training.core.placement import every_pair
 
