@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same app as a shared library for the host: a flat interface for ctypes (mcuedit/emulate/host.py). */
+/* The same app as a shared library for the host: a flat interface for ctypes (mcuedit/emulate/backends/host.py). */
 #include "app.h"
 
 #if defined(_WIN32)

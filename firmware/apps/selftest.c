@@ -7,7 +7,7 @@
 #include "port.h"
 
 #ifndef SELFTEST_SIZE
-#error "SELFTEST_SIZE: bytes of all inputs and outputs, from mcuedit/emulate/selftest.py"
+#error "SELFTEST_SIZE: bytes of all inputs and outputs, from mcuedit/emulate/devices/selftest.py"
 #endif
 
 /*

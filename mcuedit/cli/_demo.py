@@ -12,7 +12,7 @@ from rich.padding import Padding
 
 from mcuedit.cli._common import table
 from mcuedit.edits import Edit, EditSet, KeepSet
-from mcuedit.emulate.device import Answer, Int8Array
+from mcuedit.emulate.devices.device import Answer, Int8Array
 
 SHOWN = 5  # neighbours with their answers; all of them are compared
 

@@ -14,7 +14,7 @@ from mcuedit.boards import board
 from mcuedit.cli._common import table, working
 from mcuedit.cli._demo import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
-from mcuedit.emulate.keeper import Keeper
+from mcuedit.emulate.devices.keeper import Keeper
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import corrections

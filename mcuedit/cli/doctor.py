@@ -20,7 +20,7 @@ from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.external import cmsis_nn, monocypher, tflm
 from mcuedit.cli._common import example, json_option, print_json, stdout, table
-from mcuedit.emulate import renode
+from mcuedit.emulate.backends import renode
 
 _PACKAGES = ("ai-edge-litert", "cffi", "jinja2", "numpy", "pyelftools", "safetensors")
 # Package, what for, the extra that brings it.

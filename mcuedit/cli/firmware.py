@@ -16,8 +16,8 @@ from mcuedit.cli._common import TEXT, example, json_option, note, print_json, st
 from mcuedit.cli._files import PATH
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import load_keep
+from mcuedit.emulate.devices.updatable import build_device, build_program
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.emulate.updatable import build_device, build_program
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics, corrections

@@ -20,7 +20,7 @@ from mcuedit.cli._common import example, json_option, notes, print_json, progres
 from mcuedit.cli._files import PATH, facts_of, metrics_table
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import KeepSet, load_edits, load_keep
-from mcuedit.emulate.learner import Learner, Refused
+from mcuedit.emulate.devices.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import ask
 from mcuedit.evaluation.metrics import Probe

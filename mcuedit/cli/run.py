@@ -19,7 +19,7 @@ from mcuedit.cli._common import TEXT, example, json_option, note, notes, print_j
 from mcuedit.cli._files import PATH, read_adapter, scaled, scales_option
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, robot, runner
-from mcuedit.emulate.device import Int8Array, sequences
+from mcuedit.emulate.devices.device import Int8Array, sequences
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emulators: one small module each, one Protocol (mcuedit.emulate.session.Session)."""
+"""Emulators: one small module each, one Protocol (mcuedit.emulate.backends.session.Session)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
+from mcuedit.emulate.backends.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
+from mcuedit.emulate.peripherals.flash import Flash
 
 __all__ = [
     "BOARD_EMULATORS",
@@ -48,17 +48,17 @@ def open_session(
         Crash: the ELF file cannot be loaded.
     """
     if emulator == "unicorn":
-        from mcuedit.emulate.unicorn import UnicornSession
+        from mcuedit.emulate.backends.unicorn import UnicornSession
 
         return UnicornSession(board, elf, count=count, timeout=timeout, flash=flash)
     if flash is not None:
         raise McueditError(f"emulator {emulator} keeps no flash", "use unicorn")
     if emulator == "qemu":
-        from mcuedit.emulate.qemu import QemuSession
+        from mcuedit.emulate.backends.qemu import QemuSession
 
         return QemuSession(board, elf, count=count, timeout=timeout)
     if emulator == "renode":
-        from mcuedit.emulate.renode import RenodeSession
+        from mcuedit.emulate.backends.renode import RenodeSession
 
         return RenodeSession(board, elf, count=count, timeout=timeout)
     raise McueditError(f"no emulator {emulator!r} runs firmware", f"one of {', '.join(BOARD_EMULATORS)}")

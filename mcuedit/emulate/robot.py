@@ -11,10 +11,10 @@ from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
-from mcuedit.emulate.device import Int8Array
-from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.backends.tflm import OracleDevice
+from mcuedit.emulate.devices.device import Int8Array
+from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.runner import as_firmware, best_oracle
-from mcuedit.emulate.tflm import OracleDevice
 from mcuedit.model.bundle import Base
 
 ELF, VECTORS = "server.elf", "vectors.py"

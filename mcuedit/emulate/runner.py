@@ -19,8 +19,8 @@ from mcuedit.build.driver import BuildResult
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import Footprint
 from mcuedit.emulate import TIMEOUT
-from mcuedit.emulate.device import Answer, Counts, Device, Int8Array
-from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.devices.device import Answer, Counts, Device, Int8Array
+from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.scales import matter
@@ -171,7 +171,7 @@ def open_device(
         McueditError: something is not installed, cannot be built, or does not go together.
     """
     if emulator in DEFAULT_BOARDS:
-        from mcuedit.emulate.virtual import VirtualDevice
+        from mcuedit.emulate.devices.virtual import VirtualDevice
 
         machine = boards.load(board or DEFAULT_BOARDS[emulator])
         options = {"count": count, "runtime": runtime, "toolchain": toolchain, "opt": opt, "timeout": timeout}
@@ -182,14 +182,14 @@ def open_device(
         what = "has no boards" if board is not None else "counts no instructions"
         raise McueditError(f"emulator {emulator} {what}", f"use --emulator {' or '.join(DEFAULT_BOARDS)}")
     if emulator == "host" and runtime == "tflm":
-        from mcuedit.emulate.plugin import PluginDevice
+        from mcuedit.emulate.backends.plugin import PluginDevice
 
         return PluginDevice(base, adapters)
     if emulator == "host":
-        from mcuedit.emulate.host import HostDevice
+        from mcuedit.emulate.backends.host import HostDevice
 
         return HostDevice(base, adapters)
-    from mcuedit.emulate.tflm import OracleDevice
+    from mcuedit.emulate.backends.tflm import OracleDevice
     from mcuedit.model.oracle import Tflm
 
     return OracleDevice(base, adapters, Tflm(base.model))
@@ -205,7 +205,7 @@ def best_oracle(model: Model) -> Oracle:
         from mcuedit.model.oracle import Tflm
 
         return Tflm(model)
-    from mcuedit.emulate.engine import Engine
+    from mcuedit.emulate.backends.engine import Engine
 
     return Engine(model)
 
@@ -228,6 +228,6 @@ def with_scales(base: Base, floats: Iterable[str]) -> Base:
 
 def expected(base: Base, adapters: Sequence[Adapter], oracle: Oracle, inputs: Int8Array) -> Int8Array:
     """What every device must give: int8[n, output size]; the base by the oracle, the deltas by numpy."""
-    from mcuedit.emulate.tflm import OracleDevice
+    from mcuedit.emulate.backends.tflm import OracleDevice
 
     return OracleDevice(base, adapters, oracle).run(inputs)

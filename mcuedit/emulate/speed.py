@@ -11,7 +11,7 @@ from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board as boards
 from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.virtual import VirtualDevice
+from mcuedit.emulate.devices.virtual import VirtualDevice
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window

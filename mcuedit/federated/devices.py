@@ -17,9 +17,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.boards import board as boards
 from mcuedit.emulate import Session, open_session
-from mcuedit.emulate.firmware import build_app
-from mcuedit.emulate.session import expect
-from mcuedit.emulate.virtual import READY
+from mcuedit.emulate.backends.session import expect
+from mcuedit.emulate.devices.firmware import build_app
+from mcuedit.emulate.devices.virtual import READY
 from mcuedit.federated.simulate import Example, Part
 from mcuedit.model.bundle import Base
 

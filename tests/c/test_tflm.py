@@ -20,8 +20,8 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.build import compilers
 from mcuedit.build.external import tflm
 from mcuedit.emulate import runner
+from mcuedit.emulate.backends.plugin import PluginDevice
 from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.plugin import PluginDevice
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base

@@ -13,7 +13,7 @@ from helpers.virtual import BuildEcho
 
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult, build
-from mcuedit.emulate.updatable import build_program
+from mcuedit.emulate.devices.updatable import build_program
 from mcuedit.model.bundle import Base
 
 

@@ -21,7 +21,7 @@ from helpers.waiting import WAIT
 from mcuedit import cli, package
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
-from mcuedit.emulate.device_process import DeviceProcess
+from mcuedit.emulate.devices.device_process import DeviceProcess
 from mcuedit.fleet import device_log, memory
 from mcuedit.fleet.transport import Device, LinkError, Refused, upload
 from mcuedit.fleet.transport.reasons import error_of

@@ -14,7 +14,7 @@ from mcuedit.boards import board
 from mcuedit.boards.board import Board
 from mcuedit.boards.memory import Region
 from mcuedit.build.linker import render
-from mcuedit.emulate import renode
+from mcuedit.emulate.backends import renode
 
 UARTS = {
     "cmsdk": "UART.CMSDK_APB_UART",

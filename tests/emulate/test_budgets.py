@@ -20,8 +20,8 @@ from mcuedit.build import compilers
 from mcuedit.build.driver import build
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.device import Counts
-from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.devices.device import Counts
+from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite

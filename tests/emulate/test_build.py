@@ -18,7 +18,7 @@ from mcuedit.boards import board
 from mcuedit.build import compilers, objects
 from mcuedit.build.driver import build, build_host
 from mcuedit.build.linker import TooLarge, _single_precision, footprint, taken
-from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model

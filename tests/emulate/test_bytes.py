@@ -17,13 +17,14 @@ from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import build
-from mcuedit.emulate import Crash, qemu, runner
+from mcuedit.emulate import Crash, runner
 from mcuedit.emulate import bytes as sweep
+from mcuedit.emulate.backends import qemu
+from mcuedit.emulate.backends.image import fill
 from mcuedit.emulate.bytes import Sweep, random_inputs
-from mcuedit.emulate.device import Int8Array
-from mcuedit.emulate.firmware import sources
-from mcuedit.emulate.image import fill
-from mcuedit.emulate.selftest import SelfTest
+from mcuedit.emulate.devices.device import Int8Array
+from mcuedit.emulate.devices.firmware import sources
+from mcuedit.emulate.devices.selftest import SelfTest
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite

@@ -15,7 +15,7 @@ from mcuedit.boards import board
 from mcuedit.build.driver import build
 from mcuedit.build.external import cmsis_nn
 from mcuedit.emulate import runner
-from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.oneop import random_inputs, random_model
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base

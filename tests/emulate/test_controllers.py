@@ -10,10 +10,10 @@ import pytest
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.emulate.control import Controller, Keyed
-from mcuedit.emulate.controllers import CONTROLLERS, controller
-from mcuedit.emulate.flash import Cut, Flash, Misuse
-from mcuedit.emulate.stm32 import Stm32
+from mcuedit.emulate.peripherals.control import Controller, Keyed
+from mcuedit.emulate.peripherals.controllers import CONTROLLERS, controller
+from mcuedit.emulate.peripherals.flash import Cut, Flash, Misuse
+from mcuedit.emulate.peripherals.stm32 import Stm32
 
 BOARDS = {
     "virt": "virt-m4",

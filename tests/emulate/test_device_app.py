@@ -19,8 +19,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult
 from mcuedit.emulate import Session, open_session
-from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.updatable import build_device, device_sources
+from mcuedit.emulate.devices.updatable import build_device, device_sources
+from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.model.bundle import Base
 
 BOARD = "virt-m4"

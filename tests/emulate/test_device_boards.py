@@ -17,10 +17,10 @@ from helpers.virtual import needs_qemu
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import BuildResult
-from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.serve import serve
-from mcuedit.emulate.unicorn import UnicornSession
-from mcuedit.emulate.updatable import build_device
+from mcuedit.emulate.backends.unicorn import UnicornSession
+from mcuedit.emulate.devices.serve import serve
+from mcuedit.emulate.devices.updatable import build_device
+from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.fleet.transport import Device, upload
 from mcuedit.model.bundle import Base
 

@@ -22,7 +22,7 @@ from smpclient.requests.os_management import EchoWrite, ResetWrite
 from smpclient.transport.udp import SMPUDPTransport
 
 from mcuedit._util.errors import McueditError
-from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
+from mcuedit.emulate.devices.device_process import POWER_CUT, DeviceProcess, Faults
 
 SMPMGR_PORT = 1337  # smpmgr knows no other
 TIMEOUT = 60.0  # seconds for an answer that comes, on a machine that may be busy

@@ -13,10 +13,10 @@ from helpers.virtual import needs_qemu
 
 from mcuedit._util.errors import McueditError
 from mcuedit.emulate import runner
+from mcuedit.emulate.backends.engine import Engine
+from mcuedit.emulate.backends.host import HostDevice
 from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.device import Int8Array
-from mcuedit.emulate.engine import Engine
-from mcuedit.emulate.host import HostDevice
+from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite

@@ -16,7 +16,7 @@ from mcuedit.benchmark import edits as protocol
 from mcuedit.boards import board
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.emulate import open_session
-from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, bench

@@ -13,7 +13,7 @@ from mcuedit import cli
 from mcuedit.boards import board
 from mcuedit.edits import load_facts
 from mcuedit.emulate import open_session
-from mcuedit.emulate.device_process import DeviceProcess
+from mcuedit.emulate.devices.device_process import DeviceProcess
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.emulate import Fault, PowerCut, Session, open_session
-from mcuedit.emulate.control import Controller, Keyed
-from mcuedit.emulate.flash import Cut, Flash
+from mcuedit.emulate.peripherals.control import Controller, Keyed
+from mcuedit.emulate.peripherals.flash import Cut, Flash
 
 
 @pytest.fixture(scope="module")

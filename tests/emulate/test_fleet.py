@@ -10,7 +10,7 @@ import pytest
 from helpers import packages
 
 from mcuedit import cli
-from mcuedit.emulate.device_process import DeviceProcess, Faults
+from mcuedit.emulate.devices.device_process import DeviceProcess, Faults
 from mcuedit.fleet import inventory
 from mcuedit.fleet.transport import Address, Device, upload
 from mcuedit.package import parse

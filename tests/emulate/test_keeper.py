@@ -19,9 +19,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit.benchmark import edits
 from mcuedit.boards import board
 from mcuedit.emulate import PowerCut
-from mcuedit.emulate.flash import Cut
-from mcuedit.emulate.keeper import Keeper
-from mcuedit.emulate.learner import Refused
+from mcuedit.emulate.devices.keeper import Keeper
+from mcuedit.emulate.devices.learner import Refused
+from mcuedit.emulate.peripherals.flash import Cut
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base

@@ -13,7 +13,7 @@ from helpers.kazakhstan import SETUP
 from mcuedit.adapter import encoding
 from mcuedit.benchmark import edits
 from mcuedit.boards import board
-from mcuedit.emulate.learner import Learner, Refused
+from mcuedit.emulate.devices.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base

@@ -10,7 +10,7 @@ from helpers import packages
 from helpers.lossy import Lossy
 
 from mcuedit import cli
-from mcuedit.emulate.device_process import DeviceProcess
+from mcuedit.emulate.devices.device_process import DeviceProcess
 from mcuedit.fleet.transport import Device, mask_of, upload
 
 SOON = ("--timeout", "0.2", "--tries", "40")  # as patient as by default, but asks again sooner

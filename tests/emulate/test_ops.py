@@ -9,7 +9,7 @@ from helpers.graphs import graphs_of_all_kinds
 
 from mcuedit._util.errors import McueditError
 from mcuedit.emulate import runner
-from mcuedit.emulate.engine import Engine
+from mcuedit.emulate.backends.engine import Engine
 from mcuedit.emulate.oneop import random_inputs
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model

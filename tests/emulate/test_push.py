@@ -13,9 +13,9 @@ from helpers import packages
 
 from mcuedit import cli
 from mcuedit.boards import board
-from mcuedit.emulate.device_process import POWER_CUT, DeviceProcess, Faults
-from mcuedit.emulate.serve import serve
-from mcuedit.emulate.updatable import build_device
+from mcuedit.emulate.devices.device_process import POWER_CUT, DeviceProcess, Faults
+from mcuedit.emulate.devices.serve import serve
+from mcuedit.emulate.devices.updatable import build_device
 from mcuedit.fleet.transport import Device
 from mcuedit.model.bundle import Base
 

@@ -9,7 +9,7 @@ import pytest
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.emulate.registers import LAYOUTS, NordicUart, PolledUart, Registers, pages
+from mcuedit.emulate.peripherals.registers import LAYOUTS, NordicUart, PolledUart, Registers, pages
 
 
 class Line:

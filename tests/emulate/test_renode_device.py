@@ -15,10 +15,10 @@ from helpers.virtual import needs_renode
 
 from mcuedit._util import resources
 from mcuedit.boards import board
-from mcuedit.emulate import renode
+from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
+from mcuedit.emulate.devices.updatable import build_device
 from mcuedit.emulate.renode_log import Log
-from mcuedit.emulate.renode_monitor import Monitor, print_command
-from mcuedit.emulate.updatable import build_device
 from mcuedit.fleet.transport import Device, Refused, upload
 from mcuedit.model.bundle import Base
 

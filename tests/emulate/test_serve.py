@@ -11,7 +11,7 @@ from helpers.virtual import ONE_EACH, BuildEcho
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.emulate import Fault
-from mcuedit.emulate.serve import serve
+from mcuedit.emulate.devices.serve import serve
 
 TIMEOUT = 20
 

@@ -14,7 +14,7 @@ from helpers import tiny
 from mcuedit.boards import board
 from mcuedit.build.driver import build
 from mcuedit.emulate import Session, open_session
-from mcuedit.emulate.firmware import sources
+from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base

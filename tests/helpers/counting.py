@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mcuedit.emulate.image import address_of
-from mcuedit.emulate.unicorn import UnicornSession
+from mcuedit.emulate.backends.image import address_of
+from mcuedit.emulate.backends.unicorn import UnicornSession
 
 
 class Calls:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plays Renode, well or badly: reads what `mcuedit.emulate.renode` types, and echoes what its UART hears.
+"""Plays Renode, well or badly: reads what `mcuedit.emulate.backends.renode` types, and echoes what its UART hears.
 
 FAKE_RENODE says how; "unicorn" has that execute the ELF file behind Renode's back. Run as a program. What it does was
 seen of Renode 1.16.1: several lines at once take it longer than anyone waits, a core that it stops is told of in the

@@ -11,7 +11,7 @@ import cbor2
 from smp import packet
 
 from helpers.smp_node import raw_header
-from mcuedit.emulate.unicorn import UnicornSession
+from mcuedit.emulate.backends.unicorn import UnicornSession
 
 READ, WRITE, V2 = 0, 2, 1
 IMAGE, OWN = 1, 64

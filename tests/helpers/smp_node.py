@@ -12,7 +12,7 @@ from cffi import FFI
 from smp.header import OP, Header, Version
 
 from mcuedit.build import driver
-from mcuedit.emulate.updatable import DEVELOPMENT, device_sources
+from mcuedit.emulate.devices.updatable import DEVELOPMENT, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
 

@@ -13,9 +13,9 @@ from helpers.linked import OWN, WRITE, Linked, View
 
 from mcuedit.boards import board
 from mcuedit.emulate import PowerCut
-from mcuedit.emulate.flash import Cut, Flash
-from mcuedit.emulate.unicorn import UnicornSession
-from mcuedit.emulate.updatable import build_device
+from mcuedit.emulate.backends.unicorn import UnicornSession
+from mcuedit.emulate.devices.updatable import build_device
+from mcuedit.emulate.peripherals.flash import Cut, Flash
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
 

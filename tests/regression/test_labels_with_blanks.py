@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcuedit.edits import Edit, EditSet, resolve_answers
-from mcuedit.emulate.firmware import sources
-from mcuedit.emulate.host import HostDevice
+from mcuedit.emulate.backends.host import HostDevice
+from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model import bundle
 
 LABELS = b"\xef\xbb\xbfa \nb\t\n c\r\nd\n\xc3\xa9  \n<spare 0> \n\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.emulate.engine import Engine
+from mcuedit.emulate.backends.engine import Engine
 from mcuedit.model.tflite import Model
 
 

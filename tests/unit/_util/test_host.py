@@ -73,7 +73,7 @@ def test_temporary_files_that_cannot_run_by_the_flag_of_their_file_system(monkey
 
 def test_a_library_that_the_machine_does_not_load(tmp_path):
     (tmp_path / "host.so").write_bytes(b"no library")
-    from mcuedit.emulate.host import load_library
+    from mcuedit.emulate.backends.host import load_library
 
     with pytest.raises(McueditError, match=r"host\.so: cannot be run"):
         load_library(tmp_path / "host.so")

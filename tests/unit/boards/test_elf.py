@@ -16,8 +16,8 @@ from mcuedit.adapter import encoding
 from mcuedit.boards import board, flashing
 from mcuedit.boards.elf import made_for, require_core
 from mcuedit.build import compilers
-from mcuedit.emulate.image import segments
-from mcuedit.emulate.session import Crash
+from mcuedit.emulate.backends.image import segments
+from mcuedit.emulate.backends.session import Crash
 
 MACHINES = {62: "x86-64", 183: "AArch64", 243: "RISC-V", 3: "x86"}
 COMPILERS = [c for c in (compilers.gcc(), compilers.zig()) if c]

@@ -14,8 +14,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.build.external import tflm
 from mcuedit.cli import invoke
 from mcuedit.emulate import runner
-from mcuedit.emulate.engine import Engine
-from mcuedit.emulate.host import HostDevice
+from mcuedit.emulate.backends.engine import Engine
+from mcuedit.emulate.backends.host import HostDevice
 from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate import stm32
-from mcuedit.emulate.control import Controller, Keyed, Poke
-from mcuedit.emulate.flash import Flash, Misuse
+from mcuedit.emulate.peripherals import stm32
+from mcuedit.emulate.peripherals.control import Controller, Keyed, Poke
+from mcuedit.emulate.peripherals.flash import Flash, Misuse
 
 
 class VirtualController(Keyed):

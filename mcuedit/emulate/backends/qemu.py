@@ -14,9 +14,9 @@ from typing import Self
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate.image import segments
+from mcuedit.emulate.backends.image import segments
+from mcuedit.emulate.backends.session import Console, Crash, Timeout, silence
 from mcuedit.emulate.progress import Patience, process_clock
-from mcuedit.emulate.session import Console, Crash, Timeout, silence
 
 NAME = "qemu"
 PROGRAM = "qemu-system-arm"

@@ -32,7 +32,7 @@ class Timeout(EmulationError):
 
 
 class PowerCut(EmulationError):
-    """Power failed where a test wanted it to (mcuedit.emulate.flash.Cut)."""
+    """Power failed where a test wanted it to (mcuedit.emulate.peripherals.flash.Cut)."""
 
 
 class Crash(EmulationError):

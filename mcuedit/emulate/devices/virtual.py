@@ -19,9 +19,9 @@ from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult
 from mcuedit.codegen import Stage
 from mcuedit.emulate import TIMEOUT, open_session
-from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
-from mcuedit.emulate.firmware import build_app
-from mcuedit.emulate.session import expect
+from mcuedit.emulate.backends.session import expect
+from mcuedit.emulate.devices.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.model.bundle import Base
 
 READY = "mcuedit ready"
@@ -35,7 +35,7 @@ class VirtualDevice:
 
     Args:
         count: build with probes and count instructions; slower.
-        runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`.
+        runtime, toolchain, opt: as `mcuedit.emulate.devices.firmware.build_app`.
         timeout: as `open_session`.
 
     Raises:

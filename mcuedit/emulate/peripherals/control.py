@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcuedit.emulate.flash import Flash, Misuse
-from mcuedit.emulate.registers import Registers
+from mcuedit.emulate.peripherals.flash import Flash, Misuse
+from mcuedit.emulate.peripherals.registers import Registers
 
 Poke = Callable[[int, bytes], None]
 

@@ -20,7 +20,7 @@ from mcuedit._util import host, resources
 from mcuedit.build.driver import build_engine
 from mcuedit.codegen.literals import C_TYPES
 from mcuedit.codegen.ops import Lowered
-from mcuedit.emulate.device import Int8Array, check_inputs
+from mcuedit.emulate.devices.device import Int8Array, check_inputs
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from mcuedit.emulate.control import Keyed, Poke
-from mcuedit.emulate.flash import Flash, Misuse
+from mcuedit.emulate.peripherals.control import Keyed, Poke
+from mcuedit.emulate.peripherals.flash import Flash, Misuse
 
 
 class Stm32(Keyed):

@@ -16,9 +16,9 @@ from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import Session, open_session
-from mcuedit.emulate.device import Answer
-from mcuedit.emulate.firmware import sources
-from mcuedit.emulate.virtual import READY
+from mcuedit.emulate.devices.device import Answer
+from mcuedit.emulate.devices.firmware import sources
+from mcuedit.emulate.devices.virtual import READY
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, logits_tensor, stack, trace, with_deltas
-from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_text, sequences
+from mcuedit.emulate.devices.device import Answer, Counts, Int8Array, check_active, check_text, sequences
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 

@@ -13,9 +13,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
 from mcuedit.emulate import open_session
-from mcuedit.emulate.device import Int8Array, check_active, check_inputs
-from mcuedit.emulate.firmware import build_app, mask_bytes
-from mcuedit.emulate.image import fill
+from mcuedit.emulate.backends.image import fill
+from mcuedit.emulate.devices.device import Int8Array, check_active, check_inputs
+from mcuedit.emulate.devices.firmware import build_app, mask_bytes
 from mcuedit.model.bundle import Base
 
 _SECTION = ".selftest"  # firmware/apps/selftest.c
@@ -28,7 +28,7 @@ class SelfTest:
 
     Args:
         room: vectors that a run will have at most; fewer if the board's memory is smaller.
-        runtime, toolchain, opt: as `mcuedit.emulate.firmware.build_app`.
+        runtime, toolchain, opt: as `mcuedit.emulate.devices.firmware.build_app`.
 
     Attributes:
         elf: the firmware.

@@ -10,13 +10,13 @@ from typing import Any, Self
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate import registers
+from mcuedit.emulate.backends.image import segments
+from mcuedit.emulate.backends.session import Console, Crash, EmulationError, Fault, PowerCut, Timeout, silence
 from mcuedit.emulate.blocks import Blocks
-from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.image import segments
+from mcuedit.emulate.peripherals import registers
+from mcuedit.emulate.peripherals.flash import Flash
+from mcuedit.emulate.peripherals.surroundings import Surroundings
 from mcuedit.emulate.progress import Watchdog
-from mcuedit.emulate.session import Console, Crash, EmulationError, Fault, PowerCut, Timeout, silence
-from mcuedit.emulate.surroundings import Surroundings
 
 NAME = "unicorn"
 

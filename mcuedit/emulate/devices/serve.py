@@ -14,8 +14,8 @@ from typing import Protocol
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.emulate import TIMEOUT, open_session
-from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.session import EmulationError, Session
+from mcuedit.emulate.backends.session import EmulationError, Session
+from mcuedit.emulate.peripherals.flash import Flash
 
 SERVED = ("unicorn", "qemu")
 _HOST = "127.0.0.1"

@@ -11,12 +11,12 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.codegen import TrainSetup
-from mcuedit.emulate.device import Int8Array, check_inputs
-from mcuedit.emulate.flash import Flash
-from mcuedit.emulate.learner import Learner, learning_sources
-from mcuedit.emulate.session import Session
-from mcuedit.emulate.unicorn import NAME, UnicornSession
-from mcuedit.emulate.updatable import device_sources
+from mcuedit.emulate.backends.session import Session
+from mcuedit.emulate.backends.unicorn import NAME, UnicornSession
+from mcuedit.emulate.devices.device import Int8Array, check_inputs
+from mcuedit.emulate.devices.learner import Learner, learning_sources
+from mcuedit.emulate.devices.updatable import device_sources
+from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 

@@ -21,10 +21,10 @@ from typing import Self
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate.image import address_of, segments
+from mcuedit.emulate.backends.image import address_of, segments
+from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
+from mcuedit.emulate.backends.session import Console, Crash, Fault, Timeout
 from mcuedit.emulate.renode_log import Log
-from mcuedit.emulate.renode_monitor import Monitor, print_command
-from mcuedit.emulate.session import Console, Crash, Fault, Timeout
 
 NAME = "renode"
 PROGRAM, VARIABLE = "renode", "RENODE"

@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.boards.elf import require_core
-from mcuedit.emulate.session import Crash
+from mcuedit.emulate.backends.session import Crash
 
 
 def segments(elf: Path, board: Board) -> list[tuple[int, bytes]]:

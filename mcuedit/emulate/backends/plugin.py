@@ -18,9 +18,9 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.build.driver import build_plugin
 from mcuedit.build.external import tflm
-from mcuedit.emulate.device import Int8Array, sequences
-from mcuedit.emulate.firmware import sources
-from mcuedit.emulate.host import HostDevice, load_library
+from mcuedit.emulate.backends.host import HostDevice, load_library
+from mcuedit.emulate.devices.device import Int8Array, sequences
+from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model.bundle import Base
 
 _NONE = 0xFFFF  # MCUEDIT_TFLM_NONE

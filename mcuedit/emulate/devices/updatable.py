@@ -13,8 +13,8 @@ from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build, build_process
 from mcuedit.build.linker import render
 from mcuedit.codegen import TrainSetup
-from mcuedit.emulate.firmware import sources
-from mcuedit.emulate.learner import learning_sources
+from mcuedit.emulate.devices.firmware import sources
+from mcuedit.emulate.devices.learner import learning_sources
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 from mcuedit.ondevice.sizes import gate_workspace

@@ -15,8 +15,8 @@ from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.build.driver import build_host
-from mcuedit.emulate.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
-from mcuedit.emulate.firmware import mask_bytes, sources
+from mcuedit.emulate.devices.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.devices.firmware import mask_bytes, sources
 from mcuedit.model.bundle import Base
 
 

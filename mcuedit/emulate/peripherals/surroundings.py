@@ -7,9 +7,9 @@ from typing import Any
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate import controllers, registers
-from mcuedit.emulate.control import Controller
-from mcuedit.emulate.flash import Flash, Misuse
+from mcuedit.emulate.peripherals import controllers, registers
+from mcuedit.emulate.peripherals.control import Controller
+from mcuedit.emulate.peripherals.flash import Flash, Misuse
 
 _LOST = b"\xa5"  # what memory holds after its power was cut
 

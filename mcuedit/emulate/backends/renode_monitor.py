@@ -12,9 +12,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from mcuedit.emulate.backends.session import Crash, Timeout
 from mcuedit.emulate.progress import Patience, process_clock
 from mcuedit.emulate.renode_log import Log
-from mcuedit.emulate.session import Crash, Timeout
 
 _CHUNK = 1 << 16
 _LOOK = 0.5  # seconds between two looks at the log
