@@ -156,7 +156,7 @@ def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int
         notes(clipped)
         parts.append(sequences(found, x).reshape(len(x), -1))
     if count_random is not None:
-        from mcuedit.emulate.bytes import random_inputs
+        from mcuedit.conformance.bytes import random_inputs
 
         parts.append(random_inputs(found, count_random, seed))
     if len({part[0].size for part in parts if len(part)}) > 1:

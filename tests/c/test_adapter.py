@@ -15,9 +15,9 @@ from helpers.native import Native
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import decode, encode
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
-from mcuedit.netbuilder import NetBuilder
 
 HEADER, C = 20, 20  # of the adapter; of the factors in a delta
 Raw = bytearray

@@ -12,10 +12,10 @@ from helpers import tiny
 from helpers.native import Native, reference
 
 from mcuedit import codegen
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, load, parse
-from mcuedit.netbuilder import NetBuilder
 
 runtime = pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 

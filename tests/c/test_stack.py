@@ -14,9 +14,9 @@ from helpers.native import Native, reference
 
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 
 
 @pytest.fixture(autouse=True)

@@ -19,10 +19,10 @@ from mcuedit._util import resources
 from mcuedit.adapter.delta import Adapter
 from mcuedit.build import compilers
 from mcuedit.build.external import tflm
+from mcuedit.conformance.bytes import random_inputs
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
 from mcuedit.emulate.backends.plugin import PluginDevice
-from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse

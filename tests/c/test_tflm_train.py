@@ -15,9 +15,9 @@ from helpers.trainer import MORE, FactorsInC, Trainer
 
 from mcuedit._util.atomic import write_folder
 from mcuedit.codegen import FactorSetup, TrainSetup, emission
+from mcuedit.conformance.bytes import random_inputs
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate.backends.plugin import PluginDevice
-from mcuedit.emulate.bytes import random_inputs
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base

@@ -18,11 +18,11 @@ from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import build
+from mcuedit.conformance.bytes import random_inputs
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, runner
-from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.devices.device import Counts
 from mcuedit.emulate.devices.firmware import sources
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.adaptable import carrier, carries

@@ -17,15 +17,15 @@ from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import build
+from mcuedit.conformance import bytes as sweep
+from mcuedit.conformance.bytes import Sweep, random_inputs
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import Crash, runner
-from mcuedit.emulate import bytes as sweep
 from mcuedit.emulate.backends import qemu
 from mcuedit.emulate.backends.image import fill
-from mcuedit.emulate.bytes import Sweep, random_inputs
 from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.selftest import SelfTest
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base

@@ -14,9 +14,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import build
 from mcuedit.build.external import cmsis_nn
+from mcuedit.conformance.oneop import random_inputs, random_model
 from mcuedit.emulate import runner
 from mcuedit.emulate.devices.firmware import sources
-from mcuedit.emulate.oneop import random_inputs, random_model
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm

@@ -19,15 +19,15 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.boards.board import BASES, Board
 from mcuedit.build.linker import TooLarge, taken
+from mcuedit.conformance.bytes import random_inputs
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, robot
 from mcuedit.emulate.backends import renode
 from mcuedit.emulate.backends.tflm import OracleDevice
-from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.robot import dialogues
 from mcuedit.emulate.runner import best_oracle
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 

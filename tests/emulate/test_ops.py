@@ -8,9 +8,9 @@ import pytest
 from helpers.graphs import graphs_of_all_kinds
 
 from mcuedit._util.errors import McueditError
+from mcuedit.conformance.oneop import random_inputs
 from mcuedit.emulate import runner
 from mcuedit.emulate.backends.engine import Engine
-from mcuedit.emulate.oneop import random_inputs
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
 

@@ -16,10 +16,10 @@ from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.cli import doctor
+from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, runner
 from mcuedit.emulate.backends import renode
 from mcuedit.emulate.backends.renode import RenodeSession
-from mcuedit.emulate.bytes import random_inputs
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base

@@ -13,9 +13,9 @@ from helpers import tiny
 
 from mcuedit.boards import board
 from mcuedit.build.driver import build
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.devices.firmware import sources
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
 

@@ -15,8 +15,8 @@ from helpers.tflm_here import needs_runtime
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
+from mcuedit.conformance.bytes import Sweep, random_inputs
 from mcuedit.emulate import runner
-from mcuedit.emulate.bytes import Sweep, random_inputs
 from mcuedit.model.bundle import Base
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")

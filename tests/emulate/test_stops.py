@@ -17,9 +17,9 @@ from helpers.virtual import BuildEcho
 from mcuedit.boards import board
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import build
+from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Fault, Timeout
 from mcuedit.emulate.backends.unicorn import UnicornSession
-from mcuedit.emulate.bytes import random_inputs
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.virtual import VirtualDevice
 from mcuedit.model import bundle as bases

@@ -20,10 +20,10 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.codegen.tflm_arena import arena_size
+from mcuedit.conformance.bytes import Sweep, random_inputs
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
-from mcuedit.emulate.bytes import Sweep, random_inputs
 from mcuedit.emulate.devices.firmware import build_app
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse

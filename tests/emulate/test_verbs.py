@@ -13,8 +13,8 @@ import pytest
 from mcuedit import cli
 from mcuedit.adapter import folder
 from mcuedit.boards import board as boards
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model.tflite import parse
 
 
@@ -148,7 +148,7 @@ def test_one_wrong_byte_fails_the_bench(
         want[7, 0] ^= 1
         return want
 
-    monkeypatch.setattr("mcuedit.emulate.bytes.expected", wrong)
+    monkeypatch.setattr("mcuedit.conformance.bytes.expected", wrong)
     options = ["--random", "20", "--no-prompts", "--board", "virt-m0"]
     code, values = call(capsys, "bench", "bytes", str(tiny_path), *options)
     assert code == 1
@@ -161,7 +161,7 @@ def test_bench_bytes_of_random_models(capsys: pytest.CaptureFixture[str], monkey
     code, values = call(capsys, "bench", "bytes", *options)
     assert (code, values["differing_bytes"]) == (0, 0)
     assert [(row["kind"], row["models"]) for row in values["rows"]] == [("MEAN", 3), ("nets", 3)]
-    monkeypatch.setattr("mcuedit.emulate.opsweep.compare", lambda found, number: (10, number))
+    monkeypatch.setattr("mcuedit.conformance.opsweep.compare", lambda found, number: (10, number))
     assert cli.invoke(["bench", "bytes", *options]) == 1
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("MEAN"))
     assert line.split()[:6] == ["MEAN", "3", "30", "3", "1,", "2"]

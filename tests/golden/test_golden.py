@@ -22,9 +22,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.build import compilers
 from mcuedit.codegen import render
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import load, parse
-from mcuedit.netbuilder import NetBuilder
 
 EXPECTED = Path(__file__).with_name("expected")
 

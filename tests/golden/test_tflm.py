@@ -17,9 +17,9 @@ from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.build.external import tflm
 from mcuedit.codegen import render
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
-from mcuedit.netbuilder import NetBuilder
 
 EXPECTED = Path(__file__).with_name("expected_tflm")
 

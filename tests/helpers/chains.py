@@ -13,11 +13,11 @@ import numpy.typing as npt
 from mcuedit import codegen
 from mcuedit.codegen import FactorSetup
 from mcuedit.codegen.literals import array
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 from mcuedit.ondevice.factors import FactorOptions, FactorTrainer
 from mcuedit.zoo import digits_data
 

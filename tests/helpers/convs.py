@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from mcuedit.netbuilder import NetBuilder
+from mcuedit.conformance.netbuilder import NetBuilder
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from mcuedit.emulate.oneop import KINDS, random_graph
+from mcuedit.conformance.oneop import KINDS, random_graph
 from mcuedit.model.tflite import Model, parse
 
 _OPS, _DRAWN, _MOST_ELEMENTS, _MOST_GRAPHS = 24, 60, 8000, 3

@@ -9,10 +9,10 @@ from functools import cache
 
 import numpy as np
 
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
 from mcuedit.model.scales import FLOAT_KINDS
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 
 KINDS = sorted(FLOAT_KINDS)
 WIDTH = 4

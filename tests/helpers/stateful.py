@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 
 
 def svdf(memory: int = 3) -> Model:

@@ -11,7 +11,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mcuedit.netbuilder import NetBuilder
+from mcuedit.conformance.netbuilder import NetBuilder
 
 IN_SCALE, IN_ZERO = 1 / 16, 0
 RELU = 1

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuedit import codegen, zoo
-from mcuedit.emulate import opsweep
+from mcuedit.conformance import opsweep
 from mcuedit.model.tflite import load
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")

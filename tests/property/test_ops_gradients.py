@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcuedit.emulate import oneop
+from mcuedit.conformance import oneop
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
 from mcuedit.model.ops.table import Table
 from mcuedit.model.tflite import Model, Op, parse
 from mcuedit.model.windows import window
-from mcuedit.netbuilder import NetBuilder
 
 LINEAR = (
     "ADD",

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.emulate import oneop
+from mcuedit.conformance import oneop
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.model.tflite import Model, load, parse
-from mcuedit.netbuilder import NetBuilder
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 

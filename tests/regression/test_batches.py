@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcuedit.conformance.bytes import random_inputs
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.emulate import runner
-from mcuedit.emulate.bytes import random_inputs
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
-from mcuedit.netbuilder import NetBuilder
 
 
 def two_at_once() -> bytes:

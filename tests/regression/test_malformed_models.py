@@ -15,8 +15,8 @@ from helpers import tiny
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.codegen.inspection import describe
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 
 
 def op(m: Any, index: int) -> Any:

@@ -45,7 +45,7 @@ def command(base_path: Path | None, models: int, kinds: tuple[str, ...], as_json
 
 
 def _models(count: int, kinds: tuple[str, ...], as_json: bool) -> int:
-    from mcuedit.emulate.opsweep import ALL, sweep
+    from mcuedit.conformance.opsweep import ALL, sweep
 
     chosen = kinds or ALL
     with progress("comparing", count * len(chosen)) as advance:
@@ -73,7 +73,7 @@ def _base(
     seed: int,
     as_json: bool,
 ) -> int:
-    from mcuedit.emulate.bytes import Sweep, random_inputs
+    from mcuedit.conformance.bytes import Sweep, random_inputs
 
     found = bundle.load(base_path)
     inputs = [random_inputs(found, count, seed)]

@@ -27,7 +27,7 @@ def command(
     base_paths: tuple[Path, ...], boards: tuple[str, ...], count: int, toolchain: str, seed: int, as_json: bool
 ) -> int:
     """Count the instructions of one inference, by op and core. A core may take two cycles for some of them."""
-    from mcuedit.emulate import speed
+    from mcuedit.conformance import speed
 
     names = boards or speed.BOARDS
     bases = [bundle.load(path) for path in base_paths]

@@ -13,8 +13,8 @@ import pytest
 from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.codegen.ops import lower
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 
 
 def int32(net: NetBuilder, *values: int) -> int:

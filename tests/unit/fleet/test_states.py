@@ -14,9 +14,9 @@ from helpers.stateful import svdf
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import add
 from mcuedit.adapter.forward import flow, trace, with_deltas
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
 from mcuedit.model.tflite import parse
-from mcuedit.netbuilder import NetBuilder
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from helpers import tiny
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.tflite import parse
-from mcuedit.netbuilder import NetBuilder
 
 
 def rims(first: str = "FLOAT32", last: str = "FLOAT32", *, middle: bool = False) -> bytes:

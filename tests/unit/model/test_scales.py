@@ -13,16 +13,16 @@ from helpers.scales import KINDS, WIDTH, X, in_float, outputs, telling
 from mcuedit._util.errors import McueditError
 from mcuedit.build.external import tflm
 from mcuedit.cli import invoke
+from mcuedit.conformance.netbuilder import NetBuilder
+from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
 from mcuedit.emulate.backends.engine import Engine
 from mcuedit.emulate.backends.host import HostDevice
-from mcuedit.emulate.synthetic import adapters
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.scales import FLOAT_KINDS, matter, ratios
 from mcuedit.model.tflite import parse
-from mcuedit.netbuilder import NetBuilder
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import add
 from mcuedit.adapter.forward import Trace, flow, logits_tensor, with_deltas
-from mcuedit.emulate import oneop
+from mcuedit.conformance import oneop
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 from mcuedit.training.core.suffix import Suffix
 
 SCALE = 1 / 8

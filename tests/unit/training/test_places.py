@@ -13,9 +13,9 @@ from mcuedit import zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen import inspection
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import tflite as models
 from mcuedit.model.tflite import Model, parse
-from mcuedit.netbuilder import NetBuilder
 from mcuedit.training.core.placement import every_pair, pairs
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "models"

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.emulate import draws, draws_more
-from mcuedit.emulate.draws import Draw, Drawing, Ref
+from mcuedit.conformance import draws, draws_more
+from mcuedit.conformance.draws import Draw, Drawing, Ref
 from mcuedit.model.tflite import Model
 
 Int8Array = npt.NDArray[np.int8]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.netbuilder import NetBuilder
+from mcuedit.conformance.netbuilder import NetBuilder
 
 Draw = Callable[["Drawing", "Ref"], "Ref"]
 

@@ -19,12 +19,12 @@ from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import TooLarge
+from mcuedit.conformance.synthetic import adapters as random_adapters
 from mcuedit.emulate import BOARD_EMULATORS
 from mcuedit.emulate.backends import qemu, renode
 from mcuedit.emulate.devices.device import Int8Array, check_inputs
 from mcuedit.emulate.devices.selftest import SelfTest
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
-from mcuedit.emulate.synthetic import adapters as random_adapters
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 
@@ -65,7 +65,7 @@ class Sweep:
         adapters: at least as many as the largest stack takes; None: random ones of every kind.
         stacks: how many of them are active together.
         emulators, board_names: which to compare; None: all boards.
-        runtime, toolchain, opt: as `mcuedit.emulate.devices.firmware.build_app`; boards without a TFLM library are skipped.
+        runtime, toolchain, opt: as `build_app` of emulate/devices; boards without a TFLM library are skipped.
         oracle: None: the best there is; for firmware with TensorFlow Lite Micro, one with TFLM_ROOT's scales.
 
     Attributes:

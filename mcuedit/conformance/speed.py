@@ -10,7 +10,7 @@ import numpy as np
 from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board as boards
-from mcuedit.emulate.bytes import random_inputs
+from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate.devices.virtual import VirtualDevice
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op

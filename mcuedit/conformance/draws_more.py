@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mcuedit.emulate.draws import Draw, Drawing, Ref
+from mcuedit.conformance.draws import Draw, Drawing, Ref
 
 _MOST_JOINED = 4
 _TRIES = 50
