@@ -19,7 +19,7 @@ from mcuedit.codegen.inspection import Runtimes
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import LABELS, MODEL, PREPROCESS, load, read_labels
 from mcuedit.model.tflite import Model, parse
-from mcuedit.quantization import Agreement, agree, quantize, read
+from mcuedit.zoo.quantization import Agreement, agree, quantize, read
 
 _FEW = 50  # samples, below which the ranges that they show are a guess
 _AGREES = 0.95  # share of the same answers, below which we say what could be done

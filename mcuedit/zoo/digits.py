@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.extras import needed
-from mcuedit.quantization import converter
-from mcuedit.quantization.network import from_keras
 from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, SPARE_CLASS, placeholders, quantized
+from mcuedit.zoo.quantization import converter
+from mcuedit.zoo.quantization.network import from_keras
 
 EPOCHS, BATCH, SEED = 60, 32, 7
 TEST = 500  # of 1,797 images

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit.model.text import SCALE, encode
-from mcuedit.quantization import converter
-from mcuedit.quantization.network import from_keras
 from mcuedit.zoo import facts_data
 from mcuedit.zoo.facts_data import DATA, Fact
+from mcuedit.zoo.quantization import converter
+from mcuedit.zoo.quantization.network import from_keras
 
 FEATURES, HIDDEN = 512, (112, 96, 128, 72)
 GUIDED = 3  # the hidden layer, counted from 1, on which facts are kept apart

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit.model import text as features
-from mcuedit.quantization.network import Network, tensorflow
+from mcuedit.zoo.quantization.network import Network, tensorflow
 
 # How the converter names ops that it has no kernel for, or none in int8.
 _REFUSED = (

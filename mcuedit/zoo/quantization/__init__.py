@@ -16,8 +16,8 @@ import numpy.typing as npt
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit._util.extras import require
-from mcuedit.quantization.agreement import Agreement, agree
-from mcuedit.quantization.samples import read
+from mcuedit.zoo.quantization.agreement import Agreement, agree
+from mcuedit.zoo.quantization.samples import read
 
 __all__ = ["Agreement", "Quantized", "agree", "quantize", "read"]
 REFUSED = 3  # exit code of the worker: the result is an error, as JSON
@@ -52,7 +52,7 @@ def quantize(source: Path, samples: npt.NDArray[np.float32], text: bool = False)
         folder = Path(name)
         np.save(folder / "samples.npy", samples)
         result = folder / "result"
-        worker = [sys.executable, "-m", "mcuedit.quantization.worker", str(source), str(folder / "samples.npy")]
+        worker = [sys.executable, "-m", "mcuedit.zoo.quantization.worker", str(source), str(folder / "samples.npy")]
         worker += ["text" if text else "tensors", str(result)]
         done = subprocess.run(worker, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == REFUSED:

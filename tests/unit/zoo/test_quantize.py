@@ -18,7 +18,7 @@ from mcuedit.edits import load_facts
 from mcuedit.model import bundle
 from mcuedit.model.text import SCALE, encode
 from mcuedit.model.tflite import load, parse
-from mcuedit.quantization import REFUSED, worker
+from mcuedit.zoo.quantization import REFUSED, worker
 
 FEATURES = 256
 SUBJECTS = ("angola", "burundi", "kenya", "uganda", "ghana", "france", "italy", "spain")
@@ -171,7 +171,7 @@ def test_what_ends_tensorflow_ends_in_an_error(
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr("mcuedit.quantization.require", lambda *what: None)
+    monkeypatch.setattr("mcuedit.zoo.quantization.require", lambda *what: None)
     np.savez(tmp_path / "x.npz", x=X)
     code, said = call("quantize", "net.keras", "--samples", "x.npz", "-o", "base")
     assert code == 2

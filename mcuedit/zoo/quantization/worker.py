@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that TensorFlow runs in: its converter ends some networks by a signal, and everything talks to stderr.
 
-python -m mcuedit.quantization.worker SOURCE SAMPLES.npy text|tensors RESULT.npz
+python -m mcuedit.zoo.quantization.worker SOURCE SAMPLES.npy text|tensors RESULT.npz
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.quantization import REFUSED
-from mcuedit.quantization.converter import convert
-from mcuedit.quantization.network import load
+from mcuedit.zoo.quantization import REFUSED
+from mcuedit.zoo.quantization.converter import convert
+from mcuedit.zoo.quantization.network import load
 
 
 def main(source: Path, samples_path: Path, kind: str, result: Path) -> int:
