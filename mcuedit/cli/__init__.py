@@ -18,7 +18,7 @@ import click
 from mcuedit import __version__
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
-from mcuedit.cli import _streams
+from mcuedit.cli._shared import streams
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -53,6 +53,15 @@ VERBS = {
 }
 
 
+# Where a verb's module is.
+_ROOMS = {
+    "repair": "demo zoo quantize inspect edit eval learn federate".split(),
+    "board": "emit run flash firmware boards doctor".split(),
+    "ship": "keygen pack verify push status activate deactivate confirm rollback log registry".split(),
+}
+_MODULES = {verb: f"{room}.{verb}" for room, verbs in _ROOMS.items() for verb in verbs}
+
+
 class LazyGroup(click.Group):
     """The verbs of VERBS; each module is imported when its verb is asked for."""
 
@@ -62,7 +71,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"mcuedit.cli.{name}").command
+        command: click.Command = importlib.import_module(f"mcuedit.cli.{_MODULES.get(name, name)}").command
         return command
 
     def resolve_command(
@@ -120,7 +129,7 @@ def invoke(args: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """The console script."""
-    _streams.guard()
+    streams.guard()
     sys.exit(invoke())
 
 

@@ -15,7 +15,7 @@ from helpers.virtual import RENODE_BOARDS, BuildEcho, needs_renode
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
-from mcuedit.cli import doctor
+from mcuedit.cli.board import doctor
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, runner
 from mcuedit.emulate.backends import renode

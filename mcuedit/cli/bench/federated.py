@@ -12,8 +12,8 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.benchmark import edits as protocol
-from mcuedit.cli._common import example, json_option, print_json, progress, stdout, table
-from mcuedit.cli._files import PATH, facts_of, metrics_table
+from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
+from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds

@@ -11,8 +11,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from mcuedit.cli._common import example, json_option, notes, print_json, progress, stdout, table
-from mcuedit.cli._files import PATH
+from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table
+from mcuedit.cli._shared.files import PATH
 from mcuedit.model import bundle
 
 

@@ -178,7 +178,7 @@ def test_an_error_of_the_machine_that_no_code_expects_is_told_by_the_command_lin
     def body():
         raise OSError(number, os.strerror(number), "/place/file")
 
-    monkeypatch.setattr(importlib.import_module("mcuedit.cli.zoo"), "command", click.command()(body))
+    monkeypatch.setattr(importlib.import_module("mcuedit.cli.repair.zoo"), "command", click.command()(body))
     assert cli.invoke(["zoo"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == f"error: /place/file: {os.strerror(number)}"

@@ -13,7 +13,7 @@ from mcuedit._util import resources, textfile
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.boards import board
-from mcuedit.cli import _common
+from mcuedit.cli._shared import common
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.fleet import inventory
 from mcuedit.model import bundle
@@ -116,7 +116,7 @@ def test_a_million_bad_lines_are_twenty_and_a_count(tmp_path):
 
 
 def test_notes_are_bounded_like_errors(capsys):
-    _common.notes(f"note {i}" for i in range(1000))
+    common.notes(f"note {i}" for i in range(1000))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21
     assert lines[-1] == "note: ... and 980 more"

@@ -14,8 +14,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, outputs
 from mcuedit.benchmark.edits import evaluate, reader
-from mcuedit.cli._common import stdout
-from mcuedit.cli._files import metrics_table, tensor_table
+from mcuedit.cli._shared.common import stdout
+from mcuedit.cli._shared.files import metrics_table, tensor_table
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import Questions, ask

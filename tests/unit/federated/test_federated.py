@@ -15,7 +15,7 @@ from helpers.tiny import classifier
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.cli.federate import command
+from mcuedit.cli.repair.federate import command
 from mcuedit.federated import aggregate, secure
 from mcuedit.model.tflite import Model, parse
 

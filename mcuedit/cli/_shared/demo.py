@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the stories of `mcuedit demo` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.padding import Padding
+
+from mcuedit.cli._shared.common import table
+from mcuedit.edits import Edit, EditSet, KeepSet
+from mcuedit.emulate.devices.device import Answer, Int8Array
+
+SHOWN = 5  # neighbours with their answers; all of them are compared
+
+
+@dataclass(frozen=True)
+class Case:
+    """A repair and what must not change: half of the other facts is kept, the other half is only looked at."""
+
+    edits: EditSet
+    keep: KeepSet
+    facts: tuple[Edit, ...]
+    neighbours: tuple[str, ...]
+    shown: tuple[int, ...]
+    year: int
+    source: str
+
+    @property
+    def edit(self) -> Edit:
+        return self.edits.edits[0]
+
+    @property
+    def question(self) -> str:
+        return f"{self.edit.prompts[0]}?"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a device said: answers and output bytes for the neighbours, and its answer to the question."""
+
+    answer: Answer
+    answers: list[Answer]
+    outputs: Int8Array
+
+
+def headline(out: Console, number: int, text: str) -> None:
+    out.print(f"\n[bold cyan]{number}[/]  [bold]{text}[/]")
+
+
+def dialogue(out: Console, question: str, answer: str, colour: str) -> None:
+    out.print(f"   {question}  [bold {colour}]{answer}[/]")
+
+
+def show_neighbours(out: Console, case: Case, before: Seen, after: Seen, same: npt.NDArray[np.bool_]) -> None:
+    rows = [
+        (f"{case.neighbours[i]}?", before.answers[i].label, after.answers[i].label, "same" if same[i] else "differ")
+        for i in case.shown
+    ]
+    columns = ("neighbour", "before", "after", "output bytes")
+    out.print(Padding.indent(table("", columns, rows, left=columns), 3))
+    out.print(f"   {same.sum()} of {len(same)} such questions: every output byte as before")

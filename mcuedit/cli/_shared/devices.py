@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verbs on devices share: how they are reached, which slots are meant, what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from mcuedit._util.errors import McueditError
+from mcuedit.cli._shared.common import note, print_json, stdout, table
+from mcuedit.fleet import memory
+from mcuedit.fleet.transport import Device, Slot, Status
+from mcuedit.fleet.transport.address import FORMS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Percent(click.ParamType[int]):
+    """A share such as 10%."""
+
+    name = "percent"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).removesuffix("%")
+        if not text.isdecimal() or not 1 <= int(text) <= 100:
+            self.fail(f"{value} is no share from 1% to 100%", param, ctx)
+        return int(text)
+
+
+SECONDS = click.FloatRange(0, min_open=True)
+boots_option = click.option(
+    "--boots", type=click.IntRange(0, 255), metavar="N", help="Of a trial, if not the device's."
+)
+to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
+
+
+def link_options(function: F) -> F:
+    """How long a device is waited for."""
+    for option in (
+        click.option("--tries", type=click.IntRange(1), default=4, show_default=True, help="Timeouts until given up."),
+        click.option("--timeout", type=SECONDS, default=2.0, show_default=True, help="Seconds; a slow link gets more."),
+    ):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def opened(to: str, timeout: float, tries: int) -> Iterator[tuple[Device, Status]]:
+    """A device that is as it was remembered, and its status; what is done to it is remembered afterwards."""
+    with Device(to, timeout, tries) as device:
+        status, _ = memory.look(device)
+        yield device, status
+        memory.keep(device, status)
+
+
+def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Slots by number or by the name in them; of several with one name, the one with the highest counter.
+
+    Args:
+        among: slots that a name may mean; all that hold something if not given.
+
+    Raises:
+        McueditError: no such slot, or an empty one.
+    """
+    found = []
+    for text in names:
+        number = int(text) if text.isdecimal() else None
+        slots = [
+            s
+            for s in status.slots
+            if (s.index == number if number is not None else s.name == text and (among is None or s.index in among))
+            and s.state != "empty"
+        ]
+        usable = [s for s in slots if s.state != "revoked"] or slots
+        if not usable:
+            held = ", ".join(f"{s.index}: {s.name}" for s in status.slots if s.state != "empty") or "nothing"
+            raise McueditError(f"no slot {text}", f"the device holds {held}")
+        found.append(max(usable, key=lambda s: s.counter).index)
+    return tuple(dict.fromkeys(found))
+
+
+def with_added(status: Status, added: Sequence[int]) -> tuple[int, ...]:
+    """The confirmed stack with more slots; who has a name already leaves for the one that is added."""
+    names = {status.slots[i].name for i in added}
+    stay = [i for i in status.confirmed if status.slots[i].name not in names or i in added]
+    return tuple(sorted({*stay, *added}))
+
+
+def titles(status: Status, slots: Sequence[int]) -> list[str]:
+    """name@version of slots."""
+    return [title(status.slots[i]) for i in slots]
+
+
+def title(slot: Slot) -> str:
+    """name@version, or that it is an adapter made on the device."""
+    return f"{slot.name}@{slot.version}" if slot.name else f"slot {slot.index} (made there)"
+
+
+def state_of(status: Status) -> dict[str, Any]:
+    """What every verb on a device tells, flat."""
+    return {
+        "device": status.device,
+        "active": list(status.active),
+        "active_names": titles(status, status.active),
+        "confirmed": list(status.confirmed),
+        "trial": list(status.trial),
+        "in_trial": status.in_trial,
+        "boots_left": status.boots,
+        "ab": status.ab,
+        "floor": status.floor,
+        "development": status.development,
+        "damage": status.damage,
+    }
+
+
+def report(address: str, status: Status, as_json: bool) -> None:
+    """The state that a verb left behind."""
+    if status.development:
+        note("development build: it takes packages without a known signature")
+    if status.damage:
+        note(f"the confirmed stack does not pass the checks ({status.damage}): push a newer version")
+    if as_json:
+        print_json({"address": address, **state_of(status)})
+        return
+    out = stdout()
+    active = ", ".join(titles(status, status.active)) or "the base alone (factory state)"
+    out.print(f"{status.device or address}: active: {active}", markup=False)
+    if status.in_trial:
+        share = "" if status.ab == 100 else f", answering {status.ab} %"
+        left = f"{status.boots} boots left to confirm it"
+        out.print(f"in trial{share}; {left}: mcuedit confirm --to {address}", markup=False)
+
+
+def slot_table(status: Status) -> object:
+    """The slots, for a person."""
+    rows = [
+        (
+            s.index,
+            s.state + ("*" if s.index in status.active else ""),
+            title(s) if s.state != "empty" else "",
+            s.counter or "",
+            f"{s.size:,}" if s.size else "",
+            s.key[:12],
+            s.digest[:12],
+        )
+        for s in status.slots
+    ]
+    columns = ("slot", "state", "package", "counter", "bytes", "signer", "digest")
+    return table("", columns, rows, left=("state", "package", "signer", "digest"))

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that several verbs read, and tables that several show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.delta import Adapter
+from mcuedit.cli._shared.common import table
+from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
+from mcuedit.model.bundle import Base, load
+from mcuedit.model.tflite import Model
+
+if TYPE_CHECKING:
+    from mcuedit.evaluation.metrics import Metrics
+    from mcuedit.evaluation.tensors import TensorMetrics
+    from mcuedit.training.core.placement import Candidate
+
+PATH = click.Path(path_type=Path)
+scales_option = click.option(
+    "--tflm-scales",
+    "scales",
+    type=click.Choice(["double", "float", "auto"]),
+    default="double",
+    show_default=True,
+    help="How the bare runtime takes ratios of scales; auto: as TFLM_ROOT does.",
+)
+FACTS = "facts.jsonl"
+
+
+def read_adapter(path: Path, base: Base) -> Adapter:
+    """A folder as `mcuedit edit` writes it, or device bytes."""
+    if path.is_dir():
+        return folder.load(path)
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
+    return encoding.decode(data, base.model, path.name)
+
+
+def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:
+    """A base with --tflm-scales.
+
+    Raises:
+        McueditError: the option does not go with the runtime, or TFLM_ROOT names no tree.
+    """
+    from mcuedit.build.external import tflm
+    from mcuedit.emulate.runner import with_scales
+    from mcuedit.model.scales import FLOAT_KINDS
+
+    if scales == "double":
+        return base
+    if runtime != "bare":
+        raise McueditError(
+            f"--tflm-scales {scales} beside runtime {runtime}, which has kernels of its own",
+            "leave it out: what is expected of that firmware follows TFLM_ROOT",
+        )
+    return with_scales(base, FLOAT_KINDS if scales == "float" else tflm.scales(tflm.root()).floats)
+
+
+def zoo_base(adapters: Sequence[Adapter]) -> Base:
+    """The base of the zoo that adapters are for."""
+    from mcuedit import zoo
+
+    if not adapters:
+        raise McueditError("neither an adapter nor a base is given", "give ADAPTER..., or --base BASE for a base alone")
+    for name in zoo.BASES:
+        found = load(zoo.folder(name))
+        if found.model.sha256 == adapters[0].base_sha256:
+            return found
+    raise McueditError(
+        f"adapter {adapters[0].name} is for base {adapters[0].base_sha256[:16]}, which is not in the zoo",
+        "add --base BASE",
+    )
+
+
+def edits_of(path: Path) -> tuple[Edit, ...]:
+    """The edits that an adapter's folder remembers; none for device bytes."""
+    file = path / folder.EDITS
+    return load_edits(file).edits if file.exists() else ()
+
+
+def edit_set(paths: Sequence[Path]) -> EditSet:
+    """The edits of several files, as one set."""
+    sets = [load_edits(path) for path in paths]
+    return replace(
+        sets[0],
+        edits=tuple(e for s in sets for e in s.edits),
+        source=", ".join(s.source for s in sets),
+        notes=tuple(n for s in sets for n in s.notes),
+    )
+
+
+def tensor_set(paths: Sequence[Path], model: Model) -> TensorSet:
+    """Edits of tensors; they stand in one file."""
+    if len(paths) > 1:
+        raise McueditError("several edit files with tensors", "put them into one .npz")
+    return load_tensors(paths[0], model.input, model.output.size, model.output)
+
+
+def facts_of(base: Base) -> tuple[Edit, ...]:
+    """What the base was taught, for evaluation only; nothing if its folder does not say."""
+    file = base.folder / FACTS if base.folder else None
+    return load_facts(file).edits if file and file.exists() else ()
+
+
+def metrics_table(metrics: Metrics, title: str = "") -> object:
+    """The figures that a person reads."""
+    asked = f"other facts of the edited subjects that stay, in {metrics.same_subject_wordings:,} unread wordings"
+    rows = [
+        ("efficacy", metrics.efficacy, "edited prompts that get the new answer"),
+        ("paraphrase", metrics.paraphrase, "other wordings that get it"),
+        ("neighbourhood", metrics.neighbourhood, "facts of the same relation that stay"),
+        ("  worst edit", metrics.neighbourhood_worst, ""),
+        ("unrelated", metrics.unrelated, "facts of other relations that stay"),
+        ("same subject", metrics.same_subject, asked),
+        ("identical, keep set", metrics.identical_keep, "outputs equal to the base's byte for byte"),
+        ("identical, all", metrics.identical, "the same over every unedited prompt"),
+        ("drawdown", metrics.drawdown, "accuracy lost on the base's own test wordings"),
+    ]
+    shown = [(name, f"{100 * value:.2f} %", what) for name, value, what in rows if value is not None]
+    return table(title, ("measure", "share", "of"), shown, left=("of",))
+
+
+def tensor_table(metrics: TensorMetrics) -> object:
+    """The figures of edits of tensors that a person reads."""
+    shares = [
+        ("efficacy", metrics.efficacy, "edited inputs that get what is wanted"),
+        ("held out, before", metrics.held_out_before, "of x_test, by the base"),
+        ("held out", metrics.held_out, "of x_test, with the edit"),
+        ("unchanged, keep set", metrics.unchanged, "answers as before"),
+        ("unchanged, keep_test", metrics.unchanged_test, "the same on inputs that training did not see"),
+        ("identical, keep set", metrics.identical_keep, "outputs equal to the base's byte for byte"),
+        ("identical, keep_test", metrics.identical_test, "the same on inputs that training did not see"),
+    ]
+    errors = [
+        ("error, before", metrics.error_before, "mean squared error of edited inputs, by the base"),
+        ("error", metrics.error, "with the edit"),
+        ("held-out error, before", metrics.held_out_error_before, "of x_test, by the base"),
+        ("held-out error", metrics.held_out_error, "with the edit"),
+        ("keep error, before", metrics.keep_error_before, "of the keep set, by the base"),
+        ("keep error", metrics.keep_error, "with the edit"),
+    ]
+    rows = [(name, f"{100 * value:.2f} %", what) for name, value, what in shares if value is not None]
+    rows += [(name, f"{value:.6g}", what) for name, value, what in errors if value is not None]
+    if metrics.keep_change is not None:
+        what = f"of a kept output, in its units: {metrics.keep_change_steps} steps of int8"
+        rows.append(("largest change", f"{metrics.keep_change:.6g}", what))
+    return table("", ("measure", "share", "of"), rows, left=("of",))
+
+
+def placement_table(candidates: Sequence[Candidate]) -> object:
+    """The pairs of tap and target that were looked at, the one taken first."""
+    tensors = candidates[0].instructions is not None
+    shares = ("gets the answer", "same bytes", "same answer") if tensors else ("opens", "stays shut", "same subject")
+    rows = [
+        (
+            f"op {c.tap} -> op {c.target}",
+            *(_share(value if c.recall is not None else None) for value in (c.recall, c.shut, c.close)),
+            c.separable,
+            f"{c.factor_bytes / (1 if tensors else c.edits):.0f}",
+            *([f"{c.instructions:,}"] if tensors else []),
+            "taken" if i == 0 else _looked(c),
+        )
+        for i, c in enumerate(candidates)
+    ]
+    bytes_of = "bytes" if tensors else "bytes/edit"
+    columns = ("tap -> target", *shares, "separable", bytes_of, *(["instructions"] if tensors else []), "")
+    return table("placement", columns, rows)
+
+
+def _looked(candidate: Candidate) -> str:
+    """How far the look at a pair went, if it was not tried."""
+    if candidate.recall is not None or candidate.instructions is None:
+        return ""
+    return "not looked at" if candidate.screen is None else "only screened"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"

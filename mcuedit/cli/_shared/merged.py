@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit edit --merged: a copy of the model with other weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits
+from mcuedit.cli._shared.common import notes, print_json, stdout, table, working
+from mcuedit.cli._shared.files import edit_set, facts_of, metrics_table, tensor_set, tensor_table
+from mcuedit.edits import load_keep
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.evaluation.metrics import Metrics
+from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
+from mcuedit.model.bundle import Base
+from mcuedit.training import Merged, Options, train_merged, train_merged_tensors
+
+SUFFIX = ".tflite"
+
+
+def run(
+    base: Base,
+    edit_paths: Sequence[Path],
+    keep_path: Path | None,
+    output: Path,
+    options: Options,
+    *,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Trains, writes and measures; the exit code."""
+    if output.suffix != SUFFIX:
+        raise McueditError(f"-o {output}: --merged writes a model, not a folder", f"give a name that ends in {SUFFIX}")
+    if output.exists() and not force:
+        raise McueditError(f"{output} exists", "choose another name, or give --force")
+    measured: Metrics | TensorMetrics
+    with working("training"):
+        read = edits.reader(base, best_oracle(base.model))
+        if edit_paths[0].suffix == ".npz":
+            data = tensor_set(edit_paths, base.model)
+            made = train_merged_tensors(read, data, options)
+            measured = MeasureTensors(read, repaired=edits.repaired(base, made, best_oracle))(data)
+        else:
+            if keep_path is None:
+                raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
+            made = train_merged(read, edit_set(edit_paths), load_keep(keep_path), options)
+            measured = edits.evaluate_merged(read, edits.repaired(base, made, best_oracle), made, facts_of(base))
+    atomic.write_file(output, made.data)
+    notes(made.notes)
+    figures = replace(measured, seconds=round(made.seconds, 3)).flat()
+    if as_json:
+        print_json({"model": str(output), "target": made.op, **figures, **_patch(made), "labels": made.labels})
+    else:
+        _show(output, made, measured)
+    return 0 if measured.efficacy == 1.0 else 1
+
+
+def _patch(made: Merged) -> dict[str, Any]:
+    return {f"patch_{name}": value for name, value in asdict(made.patch).items()}
+
+
+def _show(output: Path, made: Merged, measured: Metrics | TensorMetrics) -> None:
+    out, patch = stdout(), made.patch
+    out.print(metrics_table(measured) if isinstance(measured, Metrics) else tensor_table(measured))
+    out.print()
+    if made.tried:
+        rows = [(op, f"{100 * edited:.1f} %", f"{100 * kept:.2f} %") for op, edited, kept in made.tried]
+        out.print(table("", ("op", "edits", "kept, held back"), rows))
+        out.print()
+    out.print(
+        f"{output}: {len(made.data):,} bytes as before; {patch.changed:,} of {patch.weights:,} weights of op {made.op} "
+        f"differ, {patch.clipped} of them clipped; a patch takes about {patch.packed:,} bytes"
+    )

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit eval: measure adapters that exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
+from mcuedit.benchmark import edits
+from mcuedit.cli._shared.common import example, json_option, print_json, stdout, working
+from mcuedit.cli._shared.files import PATH, facts_of, metrics_table, read_adapter, tensor_set, tensor_table
+from mcuedit.edits import load_edits, load_keep
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.evaluation.dump import dump as raw
+from mcuedit.evaluation.metrics import Metrics
+from mcuedit.evaluation.tensors import TensorMetrics
+from mcuedit.model import bundle
+
+
+@click.command(
+    epilog=example("mcuedit eval facts/ repair/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl")
+)
+@click.argument("base_path", metavar="BASE", type=PATH)
+@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
+@click.option("--edits", "edit_path", required=True, type=PATH, metavar="F", help="What the adapters are to change.")
+@click.option("--keep", "keep_path", type=PATH, metavar="K", help="Prompts that must not change.")
+@click.option("--dump", metavar="F.npz", type=PATH, help="Write every raw output there; of prompts.")
+@json_option
+def command(
+    base_path: Path,
+    adapters: tuple[Path, ...],
+    edit_path: Path,
+    keep_path: Path | None,
+    dump: Path | None,
+    as_json: bool,
+) -> int:
+    """Measure adapters, all active together, against their untouched base.
+
+    Exit code 1 if an edited prompt or input does not get what is wanted.
+    """
+    found = bundle.load(base_path)
+    loaded = [read_adapter(path, found) for path in adapters]
+    metrics: Metrics | TensorMetrics
+    with working("evaluating"):
+        read = edits.reader(found, best_oracle(found.model))
+        if edit_path.suffix == ".npz":
+            if dump is not None or keep_path is not None:
+                raise McueditError("--dump and --keep are for prompts", "the .npz holds what to keep")
+            metrics = edits.evaluate_tensors(read, loaded, tensor_set([edit_path], found.model))
+        else:
+            if keep_path is None:
+                raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
+            keep = load_keep(keep_path)
+            metrics, probes = edits.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
+            if dump is not None:
+                atomic.write_file(dump, raw(read, probes, keep.prompts))
+    if as_json:
+        print_json(metrics.flat())
+    else:
+        stdout().print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
+    return 0 if metrics.efficacy == 1.0 else 1

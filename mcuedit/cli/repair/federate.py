@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit federate: one adapter from many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder
+from mcuedit.cli._shared.common import TEXT, example, json_option, print_json, stdout, table, working
+from mcuedit.cli._shared.files import PATH, read_adapter
+from mcuedit.federated.aggregate import HOW, aggregate
+from mcuedit.model import bundle
+
+
+@click.command(
+    epilog=example(
+        "mcuedit federate device1/ device2/ device3/ --base facts/ -o fleet/",
+        "mcuedit federate device*/ --base facts/ --weights 20,5,9 --clip 300 -o fleet/",
+    )
+)
+@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
+@click.option("--base", "base_path", metavar="BASE", required=True, type=PATH, help="What all of them are for.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="The adapter's folder.")
+@click.option("--how", type=click.Choice(HOW), default="auto", show_default=True, help="See below.")
+@click.option("--weights", metavar="N,N,...", help="An integer for each adapter: what it was learned from.")
+@click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm that the B of one adapter has at most.")
+@click.option("--trim", type=click.IntRange(0), default=0, metavar="N", help="Leave out the N largest and smallest.")
+@click.option("--rank", type=click.IntRange(1, 255), metavar="R", help="Of a factored mean; the largest that comes in.")
+@click.option("--name", type=TEXT, default="federated", show_default=True)
+@click.option("--force", is_flag=True, help="Replace a folder that mcuedit did not write.")
+@json_option
+def command(
+    adapters: tuple[Path, ...],
+    base_path: Path,
+    output: Path,
+    how: str,
+    weights: str | None,
+    clip: int | None,
+    trim: int,
+    rank: int | None,
+    name: str,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Aggregate adapters that many devices learned for BASE into one.
+
+    shared: all have one frozen A; the mean of their B is the mean of what they do, in integers, whatever the order.
+    factored: plain deltas; the best approximation of rank R of the mean of BA, and the energy that it drops. joined:
+    gated deltas, each with an A of its own, side by side. auto takes the first of them that fits.
+    """
+    found = bundle.load(base_path)
+    loaded = [read_adapter(path, found) for path in adapters]
+    with working("aggregating"):
+        made = aggregate(
+            loaded, found.model, how=how, weights=_weights(weights), clip=clip, trim=trim, rank=rank, name=name
+        )
+    folder.save(made.adapter, output, force=force)
+    values = {
+        "output": str(output),
+        "how": made.how,
+        "adapters": made.adapters,
+        "clipped": made.clipped,
+        "dropped_energy": made.dropped,
+        "factor_bytes": made.adapter.factor_bytes,
+    }
+    if as_json:
+        print_json(values)
+    else:
+        rows = [
+            ("how", made.how),
+            ("adapters", made.adapters),
+            *([("clipped", made.clipped)] if clip else []),
+            ("energy dropped", f"{100 * made.dropped:.3f} %"),
+            ("bytes of factors", f"{made.adapter.factor_bytes:,}"),
+        ]
+        stdout().print(table(str(output), ("", ""), rows))
+    return 0
+
+
+def _weights(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise McueditError(f"--weights {text}", "integers with commas between them, one for each adapter") from error

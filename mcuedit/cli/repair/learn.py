@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit learn: what a device makes of corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcuedit import privacy
+from mcuedit._util.errors import McueditError
+from mcuedit.adapter import encoding
+from mcuedit.adapter.delta import Delta
+from mcuedit.benchmark import edits as protocol
+from mcuedit.boards import board
+from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table, working
+from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
+from mcuedit.codegen import TrainSetup
+from mcuedit.edits import KeepSet, load_edits, load_keep
+from mcuedit.emulate.devices.learner import Learner, Refused
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.evaluation.cases import ask
+from mcuedit.evaluation.metrics import Probe
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateStatistics, corrections
+from mcuedit.ondevice.corrections import Lesson, Unlearned
+from mcuedit.ondevice.sizes import gate_plan
+
+EMULATORS = ("unicorn", "qemu", "renode")
+
+
+@click.command(
+    epilog=example(
+        "mcuedit zoo export facts facts/",
+        "mcuedit zoo edits facts corrections/ --count 20 --seed 1",
+        "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --plan",
+        "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --board virt-m4",
+    )
+)
+@click.argument("base_path", metavar="BASE", type=PATH)
+@click.option("--edits", "edit_path", type=PATH, metavar="F.jsonl", help="Corrections, each learned by itself.")
+@click.option(
+    "--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="What statistics are taken from."
+)
+@click.option("--tap", default="auto", show_default=True, metavar="OP")
+@click.option("--target", default="auto", show_default=True, metavar="OP", help="Makes the logits.")
+@click.option("--wordings", type=click.IntRange(1, 8), default=2, show_default=True, help="Of each corrected question.")
+@click.option("--replay", type=click.IntRange(1, 255), default=32, show_default=True, help="Confirmed inputs in RAM.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Draws wordings and confirmed inputs.")
+@click.option("--plan", is_flag=True, help="Say what training takes, and train nothing.")
+@click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With --plan: what that schedule gives away.")
+@click.option("--dp-rate", default=1.0, show_default=True, help="Probability that an input takes part in a step.")
+@click.option(
+    "--board", "board_name", metavar="NAME", help="Train on this virtual board; on the numpy twin if not given."
+)
+@click.option("--emulator", type=click.Choice(EMULATORS), default="unicorn", show_default=True)
+@click.option("--count", is_flag=True, help="Count executed instructions; needs --board.")
+@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
+@click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")
+@json_option
+def command(
+    base_path: Path,
+    edit_path: Path | None,
+    keep_path: Path,
+    tap: str,
+    target: str,
+    wordings: int,
+    replay: int,
+    seed: int,
+    plan: bool,
+    private: str | None,
+    dp_rate: float,
+    board_name: str | None,
+    as_json: bool,
+    **running: Any,
+) -> int:
+    """Let a device learn every correction of a set, each by itself, and measure what comes of it.
+
+    The device is told some wordings of the corrected question and some inputs whose answers are right, and carries
+    statistics of the keep set; it sees nothing else. Without --board its numpy twin learns, which is byte-equal.
+
+    Exit code 1 if a corrected question does not get its new answer.
+    """
+    if edit_path is None and not plan:
+        raise click.UsageError("Missing option '--edits'.")
+    if private is not None and not plan:
+        raise McueditError("--dp without --plan", "plan it here; 'mcuedit edit --dp' trains with differential privacy")
+    found, keep = bundle.load(base_path), load_keep(keep_path)
+    with working("running the base"):
+        read = protocol.reader(found, best_oracle(found.model))
+        pair = corrections.choose_pair(read, keep, tap, target)
+        statistics = corrections.statistics_for(read, keep, pair[0])
+    setup = TrainSetup(*pair, corrections=wordings, replay=replay)
+    if plan:
+        away = privacy.plan(private, dp_rate, wordings + replay) if private is not None else None
+        return _show_plan(found, statistics, setup, away, as_json)
+    assert edit_path is not None
+    edits = load_edits(edit_path)
+    told = corrections.lessons(found, edits, keep, wordings, replay, seed)
+    notes(dict.fromkeys([*edits.notes, *keep.notes]))
+    counts: list[int] = []
+    with ExitStack() as stack:
+        if board_name is None:
+            teach: Callable[[Lesson], Delta] = lambda lesson: corrections.learn(read, lesson, statistics, pair)  # noqa: E731
+        else:
+            count = running.pop("count")
+            emulator = running.pop("emulator")
+            with working("building the firmware"):
+                made = Learner(found, statistics, setup, emulator, board.load(board_name), count=count, **running)
+            teach = _teacher(stack.enter_context(made), found, counts)
+        probes, refused = _learn(told, teach)
+    return _report(read, probes, refused, keep, told, counts, as_json)
+
+
+def _teacher(device: Learner, found: Base, counts: list[int]) -> Callable[[Lesson], Delta]:
+    def teach(lesson: Lesson) -> Delta:
+        device.say("drop")
+        data = device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, lesson.name)
+        counts.extend(filter(None, [device.trained]))
+        (delta,) = encoding.decode(data, found.model, "what the device learned").deltas
+        return delta
+
+    return teach
+
+
+def _learn(told: list[Lesson], teach: Callable[[Lesson], Delta]) -> tuple[list[tuple[Lesson, list[Delta]]], list[str]]:
+    probes, refused = [], []
+    with progress("learning", len(told)) as advance:
+        for lesson in told:
+            try:
+                probes.append((lesson, [teach(lesson)]))
+            except (Unlearned, Refused) as error:
+                refused.append(error.name)
+                probes.append((lesson, []))
+            advance(1)
+    return probes, refused
+
+
+def _report(
+    read: Reader,
+    learned: list[tuple[Lesson, list[Delta]]],
+    refused: list[str],
+    keep: KeepSet,
+    told: list[Lesson],
+    counts: list[int],
+    as_json: bool,
+) -> int:
+    from mcuedit.edits import EditSet
+
+    facts = facts_of(read.base)
+    probes = [Probe(ask(EditSet((lesson.edit,)), keep, facts)[0], lesson.wanted, deltas) for lesson, deltas in learned]
+    metrics = protocol.measure(read, probes, keep, facts)
+    most = max(counts, default=None)
+    if as_json:
+        print_json({**metrics.flat(), "refused": len(refused), "instructions_most": most})
+    else:
+        out = stdout()
+        out.print(metrics_table(metrics, f"{len(told)} corrections, each learned by itself"))
+        if refused:
+            out.print(f"\nrefused by the device: {', '.join(sorted(set(refused)))} ({len(refused)})")
+        if most is not None:
+            out.print(f"\ninstructions: at most {most:,}, {most / 64e3:.0f} ms at 64 MHz")
+    return 0 if metrics.efficacy == 1.0 else 1
+
+
+def _show_plan(
+    found: Base, statistics: GateStatistics, setup: TrainSetup, away: privacy.Plan | None, as_json: bool
+) -> int:
+    values = gate_plan(found.model, statistics, setup.tap, setup.corrections, setup.replay)
+    values = {"tap": setup.tap, "target": setup.target, **values}
+    if as_json:
+        print_json({**values, **{f"dp_{k}": v for k, v in (away.flat() if away else {}).items()}})
+        return 0
+    names = {
+        "tap": "tap op",
+        "target": "target op",
+        "workspace": "bytes of RAM for training",
+        "flash": "bytes of statistics in flash",
+        "adapter": "bytes of the adapter, without a label",
+        "steps": "steps at most",
+        "macs_per_step": "multiply-accumulates of a step at most",
+    }
+    stdout().print(table("training on the device", ("", ""), [(names[k], f"{v:,}") for k, v in values.items()]))
+    if away is not None:
+        stdout().print(f"\n{away}")
+    return 0

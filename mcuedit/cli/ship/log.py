@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit log: what was done to a device, as its audit log has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcuedit._util.atomic import write_file
+from mcuedit.cli._shared import devices
+from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
+from mcuedit.cli._shared.files import PATH
+from mcuedit.fleet import device_log, memory
+from mcuedit.fleet.transport import Device, Status
+from mcuedit.registry import open_registry
+
+
+@click.command(epilog=example("mcuedit log --to udp:192.168.1.20:1337"))
+@devices.to_option
+@click.option("--accept", is_flag=True, help="Take the device as it is now, whatever the registry remembers of it.")
+@click.option("--raw", type=PATH, metavar="FILE", help="Write the records there as they are, 32 bytes each.")
+@devices.link_options
+@json_option
+def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int, as_json: bool) -> int:
+    """Read the audit log of a device and verify it; exit code 1 if it does not hold.
+
+    Every record is chained to the one before it, and the log as a whole to what the registry saw last of this device: a
+    record that was changed or left out, a log that was cut short and a device that was swapped are found.
+    """
+    with Device(to, timeout, tries) as device:
+        try:
+            if accept:
+                memory.accept(device)
+            status = device.status()
+            with open_registry() as registry:
+                known = registry.known_log(memory.name_of(device, status))
+            log = device_log.read(device, status, known, whole=True)
+            memory.keep(device, None)
+        except device_log.Broken as error:
+            return _broken(to, error, as_json)
+    if raw:
+        write_file(raw, log.data)
+    if as_json:
+        _json(to, status, log)
+    else:
+        stdout().print(table("", COLUMNS, device_log.rows(log.records), left=("event", "stack", "signer", "package")))
+        stdout().print(f"{status.device or to}: {len(log.records)} records hold; {SINCE[log.tied]}", markup=False)
+    return 0
+
+
+SINCE = {
+    None: "seen for the first time",
+    True: "they go on from what was seen before",
+    False: "what was seen before is no longer kept",
+}
+COLUMNS = ("record", "event", "slot", "stack", "counter", "signer", "package")
+
+
+def _broken(to: str, error: device_log.Broken, as_json: bool) -> int:
+    if as_json:
+        print_json({"address": to, "valid": False, "why": error.message})
+    else:
+        stdout().print(f"{error.message}\n{error.hint}", markup=False)
+    return 1
+
+
+def _json(to: str, status: Status, log: device_log.Log) -> None:
+    values = {"address": to, "device": status.device, "valid": True, "why": "", "tied": log.tied, "next": log.next}
+    values |= {"head": log.head}
+    for key in ("sequence", "event", "slot", "mask", "counter", "key", "digest"):
+        values[key] = [getattr(record, key) for record in log.records]
+    print_json(values)

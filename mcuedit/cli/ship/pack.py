@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit pack: from adapters to a signed package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mcuedit._util import atomic
+from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder
+from mcuedit.adapter.delta import Adapter
+from mcuedit.cli._shared import packages
+from mcuedit.cli._shared.common import TEXT, example, json_option, note, print_json, stdout
+from mcuedit.cli._shared.files import PATH, edits_of, read_adapter, tensor_set, zoo_base
+from mcuedit.edits import Edit
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
+from mcuedit.package import choice as probes
+from mcuedit.package import joining, keys
+from mcuedit.package.choice import Asked
+from mcuedit.registry import open_registry, packing
+
+AUTO = "auto"
+
+
+@click.command(
+    epilog=example(
+        "mcuedit keygen -o key.pem",
+        "mcuedit pack repair/ --version 1.2.0 --key key.pem -o fix.mcu",
+        "mcuedit verify fix.mcu --key key.pub",
+    )
+)
+@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
+@click.option("--base", "base_path", type=PATH, help="Base of the adapters, if not from the zoo.")
+@click.option("--version", required=True, metavar="V", help="MAJOR.MINOR.REVISION, with +BUILD if needed.")
+@click.option("--key", "key_path", required=True, type=PATH, metavar="KEY.pem", help="Ed25519 private key.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="FILE", help="Package to write.")
+@click.option(
+    "--name", type=TEXT, help="Two packages of one name are never active together; the adapter's name if not given."
+)
+@click.option("--counter", type=int, metavar="N", help="Security counter; the registry's next one for the base.")
+@click.option(
+    "--probe", "probes", type=TEXT, multiple=True, metavar="P", help="auto, PROMPT=ANSWER, or an .npz of tensors."
+)
+@click.option(
+    "--probe-same", "same", type=TEXT, multiple=True, metavar="PROMPT", help="A prompt whose answer must stay."
+)
+@click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write what its hash is taken of.")
+@json_option
+def command(
+    adapters: tuple[Path, ...],
+    base_path: Path | None,
+    version: str,
+    key_path: Path,
+    output: Path,
+    name: str | None,
+    counter: int | None,
+    probes: tuple[str, ...],
+    same: tuple[str, ...],
+    manifest_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Sign adapters as a package that devices take: an image that MCUboot's imgtool understands.
+
+    Several adapters become one. Their edits and metrics stay in the registry, their hash travels. A device takes only
+    packages whose security counter is above every one that was ever active on it. With --probe the package carries
+    inputs whose answers the device checks before it trusts the adapter; they are proved here first.
+    """
+    key = keys.load_private(key_path)
+    of, loaded, edits = _load(adapters, base_path)
+    joined = joining.join(loaded, of.model, edits)
+    asked = _probes(of, joined, [e for some in edits for e in some], probes, same)
+    with open_registry() as registry:
+        made = packing.pack(
+            of,
+            loaded,
+            version=version,
+            key=key,
+            registry=registry,
+            edits=edits,
+            name=name,
+            counter=counter,
+            probes=asked,
+        )
+    if manifest_path is not None:
+        atomic.write_file(manifest_path, made.manifest)
+    atomic.write_file(output, made.data)
+    found = made.package
+    if found.counter <= made.newest:
+        note(
+            f"security counter {made.newest} was packed for this base before: "
+            f"devices that had it active refuse {found.counter}"
+        )
+    if as_json:
+        print_json({"package": str(output), **packages.identity(found), **packages.composition(found)})
+        return
+    packages.show_identity(found, "good")
+    for one in asked:
+        stdout().print(f"probe      {one.text} -> {one.label}", markup=False)
+    stdout().print(packages.composition_table(found))
+
+
+def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Adapter], list[tuple[Edit, ...]]]:
+    folders = [folder.load(path) for path in paths if path.is_dir()]
+    if base_path is None and not folders:
+        raise McueditError(f"{paths[0]}: device bytes are read against their base", "add --base BASE")
+    of = bundle.load(base_path) if base_path is not None else zoo_base(folders)
+    return of, [read_adapter(path, of) for path in paths], [edits_of(path) for path in paths]
+
+
+def _probes(
+    of: Base, adapter: Adapter, edits: Sequence[Edit], given: Sequence[str], same: Sequence[str]
+) -> list[Asked]:
+    if not given and not same:
+        return []
+    oracle = best_oracle(of.model)
+    prompts, found = [], list[Asked]()
+    for text in given:
+        prompt, equals, answer = text.rpartition("=")
+        if text == AUTO:
+            found += probes.from_edits(of, oracle, adapter, edits)
+        elif text.endswith(".npz"):
+            found += probes.from_tensors(of, oracle, adapter, tensor_set([Path(text)], of.model))
+        elif equals and prompt and answer:
+            prompts.append((prompt.strip(), answer.strip()))
+        else:
+            raise McueditError(f"--probe {text!r} is none", "auto, PROMPT=ANSWER, or the path of an .npz")
+    if prompts or same:
+        found += probes.from_prompts(of, oracle, adapter, prompts, same)
+    return found

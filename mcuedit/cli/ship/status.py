@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit status: what a device runs, holds, and counted."""
+
+from __future__ import annotations
+
+import click
+
+from mcuedit._util.errors import McueditError
+from mcuedit.cli._shared import devices
+from mcuedit.cli._shared.common import example, json_option, print_json, stdout
+from mcuedit.fleet import device_log, memory
+from mcuedit.fleet.transport import Arms, Device, LinkError, Status
+from mcuedit.registry import default_path, open_registry
+
+
+@click.command(epilog=example("mcuedit status --to udp:192.168.1.20:1337", "mcuedit status --to serial:/dev/ttyACM0"))
+@devices.to_option
+@devices.link_options
+@json_option
+def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
+    """Show a device: its base, its slots, its trial, the counters of its arms, an upload that is under way.
+
+    Exit code 1 if its audit log or counter does not go on from what the registry saw last, or if the confirmed stack
+    is damaged.
+    """
+    with Device(to, timeout, tries) as device:
+        status = device.status()
+        trouble: McueditError | None = None
+        try:
+            status, _ = memory.look(device)
+        except device_log.Broken as error:
+            trouble = error
+        except LinkError as error:
+            if error.reason != memory.BEHIND:
+                raise
+            trouble = error
+        arms = device.arms()
+        if trouble is None:
+            memory.keep(device, None)
+    newer = _newer(status)
+    if as_json:
+        _json(to, status, arms, newer, trouble)
+    else:
+        _show(to, status, arms, newer, trouble)
+    return 1 if trouble or status.damage else 0
+
+
+def _newer(status: Status) -> list[str]:
+    """Packages of the registry for this base that the device has not had yet: it may be kept from them."""
+    if not default_path().is_file():
+        return []
+    with open_registry() as registry:
+        known = [one for one in registry.packages() if one.base_sha256.startswith(status.base)]
+    return [f"{one.name}@{one.version}" for one in known if one.counter > status.floor and not status.find(one.digest)]
+
+
+def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None) -> None:
+    values = {"address": to, **devices.state_of(status), "base_sha256": status.base, "room": status.room}
+    values |= {"records": status.records, "wear": status.wear, "newer_in_registry": newer}
+    values |= {"log": trouble.message if trouble else "ok"}
+    values |= {"upload_offset": status.upload[0], "upload_size": status.upload[1]} if status.upload else {}
+    for arm, index in ("confirmed", 0), ("trial", 1):
+        values |= {f"arm_{arm}_{k}": v[index] for k, v in vars(arms).items()}
+    for key in ("state", "name", "version", "counter", "digest", "size", "key"):
+        values[f"slot_{key}"] = [getattr(slot, key) for slot in status.slots]
+    print_json(values)
+
+
+def _show(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None) -> None:
+    devices.report(to, status, False)
+    out = stdout()
+    out.print(f"base {status.base}, counter {status.floor}, {status.records} records, {status.wear} journal erases")
+    out.print(devices.slot_table(status))
+    if status.upload:
+        out.print(f"an upload is under way: {status.upload[0]} of {status.upload[1]} bytes; push again to go on")
+    if status.in_trial or any(arms.runs):
+        for index, arm in enumerate(("confirmed", "trial")):
+            counts = f"{arms.runs[index]:,} inferences, {arms.good[index]:,} good, {arms.bad[index]:,} bad"
+            out.print(f"arm {arm}: {counts}")
+    if newer:
+        out.print(f"not had yet: {', '.join(newer)}", markup=False)
+    if trouble:
+        out.print(f"audit: {trouble.message}\n{trouble.hint}", markup=False)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mcuedit verify: whether a device would take a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcuedit._util.errors import McueditError
+from mcuedit.cli._shared import packages
+from mcuedit.cli._shared.common import example, json_option, print_json, stdout
+from mcuedit.cli._shared.files import PATH
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.model import bundle
+from mcuedit.package import Refused, open_package
+from mcuedit.package.choice import failing
+
+
+@click.command(epilog=example("mcuedit verify fix.mcu --key key.pub --base facts/"))
+@click.argument("path", metavar="PACKAGE", type=PATH)
+@click.option("--key", "key_paths", multiple=True, required=True, type=PATH, metavar="KEY", help="Whom to trust.")
+@click.option("--base", "base_path", type=PATH, help="The base it must be for; its adapter and probes are tried on it.")
+@click.option("--floor", type=click.IntRange(0), metavar="N", help="Highest security counter active on the device.")
+@json_option
+def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, floor: int | None, as_json: bool) -> int:
+    """Check a package as a device does, in its order; exit code 1 if it is refused.
+
+    Form, hash, key and signature always; with --base also that it is for this base, the adapter, and the answers to its
+    probes; with --floor the security counter.
+    """
+    data, keys = packages.read(path), packages.public_keys(key_paths)
+    of = bundle.load(base_path) if base_path is not None else None
+    checked = ["form", "hash", "key", "signature"]
+    checked += (["base"] if of else []) + (["counter"] if floor is not None else []) + (["adapter"] if of else [])
+    try:
+        found = open_package(data, keys, model=of.model if of else None, floor=floor, name=path.name)
+        if of is not None and found.probes:
+            checked.append("probes")
+            bad = failing(of, best_oracle(of.model), packages.adapter_of(found, of), found.probes)
+            if bad:
+                why = f"{path.name}: refused: probe {bad[0]} does not get its answer"
+                raise Refused("E_PROBE", why, "pack it again: 'mcuedit pack --probe auto' proves its probes")
+    except Refused as error:
+        return _refused(error, path, as_json)
+    if as_json:
+        print_json(
+            {"package": str(path), "valid": True, "error": "", "why": "", "checked": checked}
+            | packages.identity(found)
+            | {"bytes": found.size}
+        )
+    else:
+        packages.show_identity(found, "good")
+        stdout().print(f"ok: {', '.join(checked)}")
+    return 0
+
+
+def _refused(error: McueditError, path: Path, as_json: bool) -> int:
+    code = getattr(error, "code", "")
+    if as_json:
+        print_json({"package": str(path), "valid": False, "error": code, "why": error.message})
+    else:
+        out = stdout()
+        out.print(f"{code}: {error.message}", markup=False)
+        out.print(error.hint, markup=False)
+    return 1
