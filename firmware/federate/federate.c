@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "crc32.h"
-#include "delta.h"
+#include "../core/crc32.h"
+#include "../core/delta.h"
 
 uint32_t mcuedit_federate_size(const mcuedit_adapter *adapter)
 {

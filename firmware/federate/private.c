@@ -2,7 +2,7 @@
 /* Differentially private training of B over a frozen A (SPEC.md, section 11). */
 #include <stddef.h>
 
-#include "delta.h"
+#include "../core/delta.h"
 #include "mcuedit/federate.h"
 
 #define ONE     256 /* master units in a unit of B */

@@ -2,7 +2,7 @@
 /* Reset, faults and the vector table of any Cortex-M. */
 #include "port.h"
 #ifdef MCUEDIT_PROBE
-#include "probe.h"
+#include "trace.h"
 #define SYSTICK port_systick
 #else
 #define SYSTICK port_fault
@@ -33,7 +33,7 @@ extern const handler port_init_end[];
 #endif
 
 /* The first word is the initial stack pointer, which is no function: hence a structure. No interrupt is ever enabled,
- * and no exception but the one that counts (probe.c). */
+ * and no exception but the one that counts (trace.c). */
 typedef struct {
     const uint32_t *stack_top;
     handler reset;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "crc32.h"
+#include "../core/crc32.h"
 #include "journal.h"
 
 #define SIZE         ((uint32_t)sizeof(mcuedit_record))

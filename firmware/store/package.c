@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "delta.h"
+#include "../core/delta.h"
 #include "mcuedit/package.h"
 
 #define IMAGE_MAGIC  0x96F3B83Du

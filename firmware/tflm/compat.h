@@ -28,7 +28,7 @@ using namespace ::tflite::micro;
 inline MicroContext *Context(TfLiteContext *context)
 {
 #ifdef MCUEDIT_TFLM_NEWER
-    /* The runtime is newer than these headers (firmware/apps/plugin.cc): this is all that it has in there. */
+    /* The runtime is newer than these headers (firmware/apps/hostlib): this is all that it has in there. */
     return *reinterpret_cast<MicroContext **>(context);
 #else
     return GetMicroContext(context);

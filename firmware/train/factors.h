@@ -2,7 +2,7 @@
 #ifndef MCUEDIT_TRAIN_FACTORS_PRIVATE_H
 #define MCUEDIT_TRAIN_FACTORS_PRIVATE_H
 
-/* What lies in a workspace, for the train_factors*.c. */
+/* What lies in a workspace, for the factors*.c. */
 
 #include "mcuedit/train_factors.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train_math.h"
 
-#include "fixedpoint.h"
+#include "../core/fixedpoint.h"
 
 #if defined(MCUEDIT_DOT_MVE)
 

@@ -7,7 +7,7 @@
  * keeps elements 1 and 2 of every four in each other's place, as SXTB16 splits bytes; MCUEDIT_AT finds an element.
  */
 
-#include "dot.h"
+#include "../core/dot.h"
 
 #ifdef MCUEDIT_DOT_DSP
 #define MCUEDIT_AT(j, n) ((j) < ((n) & ~3u) ? (((j) & ~3u) | ((j) & 1u) << 1 | ((j) >> 1 & 1u)) : (j))

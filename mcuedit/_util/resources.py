@@ -10,7 +10,7 @@ from mcuedit._util.errors import McueditError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-LIBRARY = ("src", "engine", "store", "train", "learn", "federate")  # folders of firmware/ that are its library
+LIBRARY = ("core", "kernels", "store", "train", "session", "federate")  # folders of firmware/ that are its library
 
 
 def path(name: str) -> Path:

@@ -15,7 +15,7 @@ class App:
 
     Attributes:
         files: of firmware/apps.
-        parts: of the library, beside src and engine.
+        parts: of the library, beside core and kernels.
         updatable: with a transport and cryptography, too.
     """
 
@@ -25,19 +25,27 @@ class App:
     updatable: bool = False
 
 
+_LINE = ("common/answer.c", "common/line.c")  # the line protocol, and what it answers
+_COMPILED_IN = ("common/app.c", "common/answer.c")
+_DEVICE = ("common/updatable.c", *_LINE, "device/device.c")
+_LEARNS = ("common/correction.c", "device_learning/learning.c")
+
 APPS: Mapping[str | None, App] = {
     None: App((), resources.LIBRARY),  # a main of unknown wants
-    "server": App(("app.c", "answer.c", "line.c", "server.c"), defines=("MCUEDIT_CORE_ERRORS_ONLY",)),
-    "selftest": App(("app.c", "answer.c", "selftest.c")),
-    "host": App(("app.c", "answer.c", "host.c")),
-    "federate": App(("answer.c", "line.c", "federate.c"), ("federate",)),
-    "learn": App(("answer.c", "line.c", "teach.c", "learn.c"), ("train",), ("MCUEDIT_FAST_ROWS=1",)),
-    "learner": App(
-        ("node.c", "answer.c", "line.c", "teach.c", "lesson.c", "device.c"),
-        ("store", "train", "learn"),
-        ("NODE_LEARNS", "MCUEDIT_FAST_ROWS=1"),
+    "server": App((*_COMPILED_IN, "common/line.c", "server/server.c"), defines=("MCUEDIT_CORE_ERRORS_ONLY",)),
+    "selftest": App((*_COMPILED_IN, "selftest/selftest.c")),
+    "hostlib": App((*_COMPILED_IN, "hostlib/hostlib.c")),
+    "client_federated": App((*_LINE, "client_federated/client_federated.c"), ("federate",)),
+    "trainer_uart": App(
+        (*_LINE, "common/correction.c", "trainer_uart/trainer_uart.c"), ("train",), ("MCUEDIT_FAST_ROWS=1",)
+    ),
+    "device_learning": App(
+        (*_DEVICE, *_LEARNS), ("store", "train", "session"), ("NODE_LEARNS", "MCUEDIT_FAST_ROWS=1"), updatable=True
+    ),
+    "device": App(_DEVICE, ("store",), updatable=True),
+    "device_process": App(
+        ("common/updatable.c", "common/answer.c", "device_process/device_process.c", "device_process/udp_flash.c"),
+        ("store",),
         updatable=True,
     ),
-    "device": App(("node.c", "answer.c", "line.c", "device.c"), ("store",), updatable=True),
-    "udp": App(("node.c", "answer.c", "udp.c", "udp_flash.c"), ("store",), updatable=True),
 }

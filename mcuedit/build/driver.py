@@ -51,7 +51,7 @@ def build(
 
     Args:
         sources: generated files, relative path -> text; every .c is compiled.
-        app: firmware/apps/<app>.c; None when `sources` have a main of their own.
+        app: one of firmware/apps; None when `sources` have a main of their own.
         out_dir: where objects and the ELF go; it is created.
         toolchain: "gcc", "zig", or "auto" for the first of them that is installed.
         opt: "2" or "s", the compiler's -O.
@@ -69,7 +69,7 @@ def build(
     external, external_flags = _external(app)
     hand_written = [*_apps(app), *_core(app), *_port(board, probes, tflm), *external]
     if tflm:
-        hand_written += [*_folder("tflm", "*.cc"), *_folder("apps", "tflm.cc")]
+        hand_written += [*_folder("tflm", "*.cc"), *_folder("apps/common", "tflm.cc")]
     arm = None if tflm else cmsis_nn.find()
     hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
@@ -84,18 +84,18 @@ def build(
 
 
 def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
-    """The same base, core and features as a shared library for this machine (firmware/apps/host.c).
+    """The same base, core and features as a shared library for this machine (firmware/apps/hostlib).
 
     Raises:
         McueditError: as `build`.
     """
-    return _shared([*_apps("host"), *_core("host")], sources, out_dir, defines)
+    return _shared([*_apps("hostlib"), *_core("hostlib")], sources, out_dir, defines)
 
 
 def build_plugin(
     sources: Mapping[str, str], out_dir: Path, tflm_root: Path, registerer: str, *, newer: bool = False
 ) -> Path:
-    """The wrapper of TFLM's kernels as a shared library for the Python runtime of TFLM (firmware/apps/plugin.cc).
+    """The wrapper of TFLM's kernels as a shared library for the Python runtime of TFLM (firmware/apps/hostlib).
 
     Args:
         tflm_root: TFLM's tree, of a commit near that of the runtime.
@@ -106,7 +106,12 @@ def build_plugin(
     Raises:
         McueditError: as `build`.
     """
-    hand_written = [*_apps("host"), *_core("host"), *_folder("tflm", "*.cc"), *_folder("apps", "plugin.cc")]
+    hand_written = [
+        *_apps("hostlib"),
+        *_core("hostlib"),
+        *_folder("tflm", "*.cc"),
+        *_folder("apps/hostlib", "tflm_plugin.cc"),
+    ]
     compiler = find_host_cxx_compiler(tflm_root)
     defines = ("MCUEDIT_TFLM_NEWER",) if newer else ()
     name = (f"-Wl,--defsym={registerer}=plugin_register",)
@@ -114,16 +119,18 @@ def build_plugin(
 
 
 def build_process(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
-    """A device as a process of this machine, which speaks SMP over UDP (firmware/apps/udp.c).
+    """A device as a process of this machine, which speaks SMP over UDP (firmware/apps/device_process).
 
     Raises:
         McueditError: as `build`.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_host_compiler()
-    external, external_flags = _external("udp")
+    external, external_flags = _external("device_process")
     flags = (*_flags("2", defines), *external_flags)
-    objects = _compile(compiler, [*_apps("udp"), *_core("udp"), *external], sources, out_dir, flags)
+    objects = _compile(
+        compiler, [*_apps("device_process"), *_core("device_process"), *external], sources, out_dir, flags
+    )
     program = out_dir / "device"
     compiler.run([*objects, "-o", program.name], out_dir)
     return program
@@ -135,7 +142,7 @@ def build_engine(out_dir: Path) -> Path:
     Raises:
         McueditError: as `build`.
     """
-    return _shared(_core("host"), {}, out_dir, ())
+    return _shared(_core("hostlib"), {}, out_dir, ())
 
 
 def _shared(
@@ -178,7 +185,7 @@ def _freestanding(app: str | None) -> tuple[str, ...]:
 
 def _core(app: str | None) -> list[Path]:
     """The library, as much of it as an app needs."""
-    parts = dict.fromkeys(("src", "engine", *APPS[app].parts))
+    parts = dict.fromkeys(("core", "kernels", *APPS[app].parts))
     return [source for folder in parts for source in _folder(folder, "*.c")]
 
 
@@ -189,7 +196,7 @@ def _folder(name: str, pattern: str) -> list[Path]:
 def _port(board: Board, probes: bool, tflm: Library | None) -> list[Path]:
     port = resources.path("firmware") / "port"
     own = ["cxx.c"] if tflm else ["mem.c"]  # in place of what is not linked: parts of a C++ library, or all of C's
-    names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["probe.c"] * probes
+    names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["trace.c"] * probes
     if board.geometry and board.geometry.driver:  # the linker drops it from apps that have no store
         names += ["flash.c", f"flash_{board.geometry.driver}.c"]
     return [port / name for name in names]
@@ -199,7 +206,7 @@ def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
     if opt not in _OPTIMIZATIONS:
         raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
-    includes = (f"-I{firmware / folder}" for folder in ("include", *resources.LIBRARY, "port", "apps", "smp", "tflm"))
+    includes = (f"-I{firmware / folder}" for folder in (".", "include", "tflm"))
     sections = ("-ffunction-sections", "-fdata-sections")
     return ("-g0", f"-O{opt}", *_WARNINGS, *sections, *includes, *(f"-D{define}" for define in defines))
 
@@ -233,14 +240,15 @@ def _compile(
         f"-I{GENERATED}",
         *([f"-DMCUEDIT_SOURCES=0x{key}"] if compiler.name == "zig" else []),
     )
+    firmware = resources.path("firmware")
     jobs: dict[str, tuple[str, Sequence[str]]] = {}
     for source in hand_written:
-        folder = source.parent.name
-        own = resources.path("firmware") in source.parents
+        own = source.is_relative_to(firmware)
+        parts = source.relative_to(firmware).parts[:-1] if own else (source.parent.name,)
         more: Sequence[str] = () if own else cmsis_nn.SOURCE_FLAGS
-        if own and folder not in _LIBRARY:
-            more = on_generated if folder == "apps" else beside_library
-        jobs[f"{folder}_{source.stem}.o"] = (str(source), more)
+        if own and parts[0] not in _LIBRARY:
+            more = on_generated if parts[0] == "apps" else beside_library
+        jobs[f"{'_'.join(parts)}_{source.stem}.o"] = (str(source), more)
     for name in sources:
         if name.endswith(".c"):
             jobs[f"{GENERATED}_{name[:-2].replace('/', '_')}.o"] = (f"{GENERATED}/{name}", on_generated)

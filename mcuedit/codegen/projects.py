@@ -53,7 +53,11 @@ class Part:
     sources: tuple[str, ...]
     headers: tuple[str, ...]
     public: tuple[str, ...]
-    private: tuple[str, ...]
+
+    @property
+    def folders(self) -> list[str]:
+        """Where its sources lie."""
+        return list(dict.fromkeys(str(PurePosixPath(source).parent) for source in self.sources))
 
     @property
     def macro(self) -> str:
@@ -123,14 +127,15 @@ def _own(project: str, context: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _flat(files: Mapping[str, str]) -> dict[str, str]:
-    """All code below src/, the runtime in one folder of it, where its files find each other without include paths."""
+    """All code below src/, which is the only include path: the runtime in a folder of it, beside its public headers."""
     made: dict[str, str] = {}
     for name, text in files.items():
         path = PurePosixPath(name)
         if path.parts[0] == "mcuedit":
-            made[f"src/mcuedit/{path.name}"] = text
+            place = name.replace("/include/mcuedit/", "/")
+            made[f"src/{place}"] = text
             if path.name == "mcuedit_tflm.h":
-                made["src/mcuedit_tflm.h"] = f'#include "mcuedit/{path.name}"\n'
+                made["src/mcuedit_tflm.h"] = f'#include "{place}"\n'
         elif name == _MAIN:
             made[f"examples/main/{name}"] = text
         else:
@@ -153,7 +158,6 @@ def _context(files: Mapping[str, str], base: Base, project: str) -> dict[str, An
         tuple(sorted(name for name in own if name.endswith(_CODE))),
         headers,
         (".",),
-        (),
     )
     return {
         **banner(base),
@@ -177,10 +181,9 @@ def _runtime(names: list[str], root: str) -> list[Part]:
         return tuple(name for name in names if name.startswith(starts) and name.endswith(suffix))
 
     sources = among(".c", *resources.LIBRARY)
-    private = tuple(f"{root}{f}" for f in resources.LIBRARY if among(".c", f))
     title = "The runtime: adds gated low-rank INT8 deltas to a frozen INT8 model"
-    core = Part("mcuedit", title, "Runtime", "", True, sources, among(".h", "include"), (f"{root}include",), private)
+    core = Part("mcuedit", title, "Runtime", "", True, sources, among(".h", "include"), (f"{root}include",))
     if not (wrapper := among(".cc", "tflm")):
         return [core]
     title = "Kernels of TensorFlow Lite Micro that add deltas"
-    return [core, Part("mcuedit_tflm", title, "TFLM", "tflm", True, wrapper, among(".h", "tflm"), (f"{root}tflm",), ())]
+    return [core, Part("mcuedit_tflm", title, "TFLM", "tflm", True, wrapper, among(".h", "tflm"), (f"{root}tflm",))]

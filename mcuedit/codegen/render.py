@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import jinja2
 
 FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
-_RUNTIME = ("include/mcuedit", "src", "engine")  # of firmware/: what an emitted folder carries along
+_RUNTIME = ("include/mcuedit", "core", "kernels")  # of firmware/: what an emitted folder carries along
 
 
 def render_base(

@@ -6,7 +6,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,8 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
 
-_RUNTIME = ("include/mcuedit", "src", "tflm")  # of firmware/: what an emitted folder carries along
-_TRAINING = ("engine", "train")  # and one that trains
+_RUNTIME = ("include/mcuedit", "core", "tflm")  # of firmware/: what an emitted folder carries along
+_TRAINING = ("kernels", "train")  # and one that trains
 _WRAPPERS = {"FULLY_CONNECTED": "Wrap", "CONV_2D": "WrapWindows"}
 
 # Kinds whose kernels TFLM also has for int8 alone, which takes less flash.
@@ -63,7 +62,7 @@ def render_tflm_base(base: Base, *, watched: bool = False) -> dict[str, str]:
 
 
 def render_tflm_model_header(base: Base) -> dict[str, str]:
-    """`model.h` and `resolver.h`: a base under fixed names, for firmware/apps/tflm.cc."""
+    """`model.h` and `resolver.h`: a base under fixed names, for firmware/apps/common/tflm.cc."""
     context = _context(base)
     return {
         "model.h": render_text("tflm/app_model.h.j2", context),
@@ -95,7 +94,6 @@ def render_tflm_project(
         "rank": max(sum(delta.rank for adapter in adapters for delta in adapter.deltas), 1),
         "sources": [path for path in files if path.endswith(".c")],
         "core": [path for path in own if path.endswith(".c")],
-        "private": sorted({str(PurePosixPath(path).parent) for path in own if path.endswith(".c")}),
     }
     for name in ("main.cc", "CMakeLists.txt", "README.md"):
         files[name] = render_text(f"tflm/{name}.j2", context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text to int8 features by hashing (SPEC.md, section 4); the C twin is firmware/src/features.c."""
+"""Text to int8 features by hashing (SPEC.md, section 4); the C twin is firmware/core/text.c."""
 
 from __future__ import annotations
 

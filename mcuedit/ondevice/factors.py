@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numpy twin of firmware/train/train_factors.c: A and B of one op trained by gradient (SPEC.md, section 13).
+"""The numpy twin of firmware/train/factors.c: A and B of one op trained by gradient (SPEC.md, section 13).
 
 One sample a step, corrections and confirmed inputs in turn; the hinge of its class over the best other one; steps as
 long as their rate says, for each tensor. Masters have 7 bits below an int8 step.

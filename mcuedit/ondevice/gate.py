@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numpy twin of firmware/train/train_gate.c: one gate, trained in integers (SPEC.md, section 13).
+"""The numpy twin of firmware/train/gate_step.c: one gate, trained in integers (SPEC.md, section 13).
 
 Byte-equal to the C: the factors after every step are the same on every core. int64 holds whatever C keeps in int32.
 """

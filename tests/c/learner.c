@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "device.h"
-#include "mcuedit/learner.h"
+#include "mcuedit/session.h"
 #include "net_train.h"
 
 #define PLACE 4096u

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32.h"
+#include "core/crc32.h"
 #include "model.h"
 #include "test_adapter.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tests call that is static inline, and the sizes of what they allocate. */
-#include "crc32.h"
-#include "dot.h"
-#include "fixedpoint.h"
-#include "mcuedit/engine.h"
+#include "core/crc32.h"
+#include "core/dot.h"
+#include "core/fixedpoint.h"
+#include "mcuedit/kernels.h"
 #include "mcuedit/mcuedit.h"
 
 int32_t shim_mbqm(int32_t x, int32_t m, int32_t s);

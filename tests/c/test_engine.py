@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generated base and firmware/engine against TFLM, byte for byte, on every activation."""
+"""The generated base and firmware/kernels against TFLM, byte for byte, on every activation."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "net.h").write_text('#include "base.h"\n#define net_base checked_base\n', encoding="utf-8")
     firmware = resources.path("firmware")
-    files = [*storage.sources(), *sorted((firmware / "train").glob("*.c")), *sorted((firmware / "learn").glob("*.c"))]
-    files += sorted((firmware / "engine").glob("*.c"))
+    files = [*storage.sources(), *sorted((firmware / "train").glob("*.c")), *sorted((firmware / "session").glob("*.c"))]
+    files += sorted((firmware / "kernels").glob("*.c"))
     files += [HERE / "learner.c", folder / "net_train.c"]
     arguments = ["-std=gnu99", *WARNINGS[1:], "-O1", "-shared", "-fPIC", *includes(), f"-I{storage.POWERLOSS}", "-I."]
     return link(folder, files, *arguments, output="learner.so")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""firmware/crypto/psa.h against a stand-in of the PSA Crypto API, with the API's own constants and signatures."""
+"""firmware/crypto/mcuedit_psa.h against a stand-in of the PSA Crypto API with its own constants and signatures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from helpers import packages
 from helpers.crypto import crypto_sources, foreign_objects, needs_monocypher
 from helpers.native import WARNINGS, includes, link
 
-from mcuedit._util import resources
 from mcuedit.build.external import monocypher
 
 pytestmark = needs_monocypher
@@ -20,7 +19,7 @@ HERE = Path(__file__).parent
 
 def test_the_callbacks_over_psa(tmp_path: Path) -> None:
     found = monocypher.find()
-    flags = [*WARNINGS, *includes(), *found.flags, f"-I{resources.path('firmware') / 'crypto'}", f"-I{HERE}"]
+    flags = [*WARNINGS, *includes(), *found.flags, f"-I{HERE}"]
     sources, objects = [*crypto_sources(), HERE / "psa" / "stand_in.c"], foreign_objects(found, tmp_path)
     lib = ctypes.CDLL(str(link(tmp_path, sources, *flags, "-shared", "-fPIC", output="psa.so", libraries=objects)))
     digest = ctypes.create_string_buffer(32)

@@ -24,7 +24,7 @@ needs_gcc = pytest.mark.skipif(
 
 @needs_gcc
 def test_code_and_ram(tmp_path: Path) -> None:
-    files = [source(name) for name in ("store", "store_slots", "journal", "package")]
+    files = [source(name) for name in ("store", "slots", "journal", "package")]
     assert code(files, tmp_path) <= CODE
     (tmp_path / "ram.c").write_text('#include "mcuedit/store.h"\nchar ram[sizeof(mcuedit_store)];\n')
     run_gcc("-c", "ram.c", folder=tmp_path)
@@ -50,7 +50,7 @@ def code(files: list[Path], folder: Path) -> int:
     total = 0
     for file in files:
         run_gcc("-c", str(file), "-o", f"{file.stem}.o", folder=folder)
-        if file.stem.startswith("store"):
+        if file.parent.name == "store":
             objcopy = ["arm-none-eabi-objcopy", "--remove-section", f".text.{LOCAL}", f"{file.stem}.o"]
             subprocess.run(objcopy, cwd=folder, check=True)
         total += sum(sections(folder / f"{file.stem}.o")[:2])
@@ -85,7 +85,7 @@ void stop(void) {}
 @needs_gcc
 def test_a_swap_takes_few_instructions(tmp_path: Path) -> None:
     (tmp_path / "swap.c").write_text(SWAP)
-    files = [str(source(name)) for name in ("store", "stack")]
+    files = [str(source(name)) for name in ("store", "context")]
     link = ("-nostdlib", "-Wl,-Ttext=0x10000,-Tdata=0x20000,-Tbss=0x20000,--gc-sections,-e,swap,-u,prepare,-u,stop")
     run_gcc(*link, "swap.c", *files, "-lgcc", "-o", "swap.elf", folder=tmp_path)
     with (tmp_path / "swap.elf").open("rb") as file:

@@ -126,7 +126,7 @@ def test_a_swap_in_the_middle_waits_for_the_next_inference(tmp_path: Path) -> No
 def _hook(folder: Path) -> ctypes.CDLL:
     compiler = compilers.find_host_cxx_compiler(tflm.root())
     source = Path(__file__).with_name("tflm_hook.cc")
-    flags = ("-O1", "-fPIC", "-shared", "-DHOOK_REGISTERER=swap_hook", f"-I{resources.path('firmware') / 'tflm'}")
+    flags = ("-O1", "-fPIC", "-shared", "-DHOOK_REGISTERER=swap_hook", f"-I{resources.path('firmware')}")
     subprocess.run([*compiler.cxx, *flags, str(source), "-o", "hook.so"], cwd=folder, check=True)
     return ctypes.CDLL(str(folder / "hook.so"), ctypes.RTLD_GLOBAL)
 

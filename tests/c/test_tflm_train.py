@@ -140,7 +140,7 @@ class Emitted:
     """All C of an emitted folder for TFLM, which takes no TFLM: a library for ctypes."""
 
     def __init__(self, folder: Path) -> None:
-        private = [f"-I{folder / 'mcuedit' / name}" for name in ("include", "tflm", "src", "engine", "train")]
+        private = [f"-I{folder / 'mcuedit' / name}" for name in ("include", "tflm")]
         flags = [*WARNINGS, "-O1", "-shared", "-fPIC", f"-I{folder}", *private]
         self.lib = ctypes.CDLL(str(link(folder, folder.rglob("*.c"), *flags, output="trained.so")))
         self.lib.mcuedit_error_name.restype = ctypes.c_char_p
@@ -193,7 +193,7 @@ def test_emitted_factors(base: Base, tmp_path: Path, op: int) -> None:
 def test_both_at_once_and_none(base: Base) -> None:
     chosen = (trainer.statistics(WIDTHS[TAP]), TrainSetup(TAP, TARGET))
     made = emission.emit(base, runtime="tflm", gate=chosen, factors=FactorSetup(1))
-    assert {"net_train.c", "net_factors.c", "net_ops.c", "mcuedit/train/train.c", "mcuedit/engine/conv.c"} <= set(made)
+    assert {"net_train.c", "net_factors.c", "net_ops.c", "mcuedit/train/gate.c", "mcuedit/kernels/conv.c"} <= set(made)
     plain = emission.emit(base, runtime="tflm")
     assert not any(name.startswith(("net_train", "net_ops", "mcuedit/train", "mcuedit/engine")) for name in plain)
     assert b"Watched" not in plain["net_resolver.h"]

@@ -11,12 +11,11 @@ import pytest
 from helpers.native import SANITIZERS, core_sources, includes, link
 from helpers.training_cases import factors_case, gate_case, master_bytes
 
-from mcuedit._util import resources
 from mcuedit.build import compilers
 
 PORT = """#include <stdio.h>
 #include <stdlib.h>
-#include "port.h"
+#include "port/port.h"
 uint8_t port_uart_read(void) { exit(0); }
 void port_print(const char *text) { printf("%s", text); }
 void port_print_hex(uint32_t value, uint32_t digits) { printf("%0*x", (int)digits, (unsigned)value); }
@@ -28,7 +27,7 @@ def said(compiler: compilers.Compiler, files: dict[str, str], folder: Path, *fla
     for name, text in (files | {"port.c": PORT}).items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [*(name for name in files if name.endswith(".c")), "port.c", *core_sources("train")]
-    flags = (*SANITIZERS, *flags, *includes(), f"-I{resources.path('firmware') / 'port'}", "-I.")
+    flags = (*SANITIZERS, *flags, *includes(), "-I.")
     link(folder, sources, *flags, output="trained", compiler=compiler)
     done = subprocess.run([folder / "trained"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls a function of the test after every FULLY_CONNECTED, the wrapped one: in the middle of an inference. */
-#include "compat.h"
+#include "tflm/compat.h"
 #include "tensorflow/lite/micro/micro_op_resolver.h"
 
 using namespace mcuedit::tflm;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes back what it reads; some bytes make it misbehave. */
-#include "port.h"
-#include "probe.h"
+#include "port/port.h"
+#include "port/trace.h"
 
 static const uint32_t initialized[] = {1, 2, 3};
 static volatile uint32_t data = 42;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Drives the flash of its board: a letter for what, a digit for the page, an answer for each. */
-#include "flash.h"
-#include "port.h"
+#include "port/flash.h"
+#include "port/port.h"
 
 #define AMOUNT (2u * PORT_FLASH_UNIT)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the state of a CMSDK UART within an IT block, and writes a byte behind it. */
-#include "port.h"
+#include "port/port.h"
 
 int main(void)
 {

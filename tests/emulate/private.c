@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trains B with differential privacy on the examples in examples.h, and prints a CRC of masters and B after a step. */
-#include "crc32.h"
+#include "core/crc32.h"
 #include "examples.h"
 #include "mcuedit/federate.h"
-#include "port.h"
+#include "port/port.h"
 
 static int32_t own[SIZE], sum[SIZE], masters[SIZE];
 static int8_t b[SIZE];

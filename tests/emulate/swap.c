@@ -2,8 +2,8 @@
 /* What activating another adapter costs: ticks of a swap between two that were opened before. */
 #include "adapters.h"
 #include "model.h"
-#include "port.h"
-#include "probe.h"
+#include "port/port.h"
+#include "port/trace.h"
 
 static int8_t h[APP_RANK];
 static mcuedit_stack stack;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The updatable microcontroller: SMP's serial frames and the line protocol on one UART (firmware/apps/device.c)."""
+"""The updatable microcontroller: SMP's serial frames and the line protocol on one UART (firmware/apps/device)."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_a_board_hides_its_sum(tmp_path: Path) -> None:
     hidden = privacy.clip(exact, CLIP) + [privacy.discrete_gaussian(random, SIGMA) for _ in exact]
     machine = board.load("virt-m4")
     adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))
-    built = build_app("federate", base, [adapter], machine, tmp_path, defines=(f"APP_TEST_RANDOM={SEED}u",))
+    built = build_app("client_federated", base, [adapter], machine, tmp_path, defines=(f"APP_TEST_RANDOM={SEED}u",))
     with open_session("unicorn", machine, built.elf) as session:
 
         def say(line: str) -> str:

@@ -63,8 +63,8 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        ("train", "train_bytes", "train_gate", "train_math", "train_result"),
-        ("train_bytes", "train_factors", "train_factors_step", "train_factors_result", "train_links", "train_math"),
+        ("gate", "adapter_bytes", "gate_step", "train_math", "gate_result"),
+        ("adapter_bytes", "factors", "factors_step", "factors_result", "backward", "train_math"),
     ],
     ids=["gate", "factors"],
 )

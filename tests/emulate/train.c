@@ -3,15 +3,15 @@
  * Trains on the rows in rows.h and prints a CRC of all the factors after every step, then the adapter, and what the
  * last step took: ticks, or 0 without MCUEDIT_PROBE.
  */
-#include "crc32.h"
+#include "core/crc32.h"
 #include "net.h"
 #include "net_train.h"
-#include "port.h"
+#include "port/port.h"
 #include "rows.h"
-#include "train_gate.h"
-#include "train_math.h"
+#include "train/gate.h"
+#include "train/train_math.h"
 #ifdef MCUEDIT_PROBE
-#include "probe.h"
+#include "port/trace.h"
 #endif
 
 static uint32_t workspace[(NET_TRAIN_WORKSPACE + 3u) / 4u];

@@ -3,15 +3,15 @@
  * Trains factors on the rows in rows.h and prints a CRC of A and B after every step, then how it ended; with
  * MCUEDIT_PROBE, the ticks of two steps, one of a correction and one of a confirmed input, both with a loss.
  */
-#include "crc32.h"
+#include "core/crc32.h"
 #include "net.h"
 #include "net_factors.h"
-#include "port.h"
+#include "port/port.h"
 #include "rows.h"
-#include "factors.h"
-#include "train_math.h"
+#include "train/factors.h"
+#include "train/train_math.h"
 #ifdef MCUEDIT_PROBE
-#include "probe.h"
+#include "port/trace.h"
 #endif
 
 static uint32_t workspace[(NET_FACTORS_WORKSPACE + 3u) / 4u];

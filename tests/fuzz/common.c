@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "crc32.h"
+#include "core/crc32.h"
 #include "fuzz.h"
 #include "model.h"
 

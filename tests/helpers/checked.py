@@ -16,7 +16,7 @@ from mcuedit.model.tflite import Model
 
 HERE = Path(__file__).resolve().parents[1] / "c"
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"
-_CORE = ("package", "package_probe", "adapter", "crc32", "delta", "dot", "error", "window")
+_CORE = ("package", "self_test", "adapter", "crc32", "delta", "dot", "error", "window")
 
 
 def sources() -> list[Path]:

@@ -56,7 +56,7 @@ class CBase(ctypes.Structure):
 
 
 def load(folder: Path) -> ctypes.CDLL:
-    """Compiles firmware/src and firmware/engine."""
+    """Compiles firmware/core and firmware/kernels."""
     flags = [*WARNINGS, "-O1", "-shared", "-fPIC", *includes()]
     lib = ctypes.CDLL(str(link(folder, [*core_sources(), SHIM], *flags, output="core.so")))
     lib.mcuedit_window_patch.restype = ctypes.c_void_p

@@ -20,7 +20,7 @@ import cbor2
 
 from helpers import packages
 from helpers.crypto import crypto_sources
-from helpers.native import source
+from helpers.native import includes, source
 from mcuedit import codegen
 from mcuedit._util import resources
 from mcuedit.build import compilers
@@ -35,7 +35,7 @@ LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096}  # byte
 _FLAGS = ("-g", "-O2", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all")
 _UNSEEN = "-fno-sanitize=fuzzer-no-link"  # loops over all bytes, which would tell libFuzzer nothing
 _WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
-_CORE = ("adapter", "delta", "dot", "error", "package", "package_probe", "stack", "window")
+_CORE = ("adapter", "delta", "dot", "error", "package", "self_test", "context", "window")
 _ALONE = ("adapter", "package")  # need no store
 _COUNT = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _COVERED = re.compile(r"cov: (\d+)")
@@ -77,13 +77,13 @@ class Fuzzers:
         firmware = resources.path("firmware")
         self._core = self._objects([source("crc32")], _UNSEEN)
         self._core += self._objects(source(name) for name in _CORE)
-        self._core += self._objects([*firmware.glob("engine/*.c"), HERE / "common.c"])
+        self._core += self._objects([*firmware.glob("kernels/*.c"), HERE / "common.c"])
         self._core += self._objects(folder.glob("base*.c"))
         found = zcbor.find()
         for target in targets:
             more = []
             if target not in _ALONE:
-                more += self._objects(firmware.glob("store/store*.c"))
+                more += self._objects(source(name) for name in ("store", "slots"))
                 more += [] if target == "journal" else self._objects([source("journal")])  # it includes it
                 more += self._objects([HERE / "flash.c"], _UNSEEN)
                 more += self._objects(crypto_sources(signatures=False), _UNSEEN)
@@ -111,9 +111,7 @@ class Fuzzers:
 
     def _objects(self, sources: Any, *flags: str) -> list[str]:
         """Compiles what is not there yet."""
-        firmware = resources.path("firmware")
-        includes = [f"-I{firmware / name}" for name in ("include", *resources.LIBRARY, "smp")]
-        command = [*(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes, f"-I{HERE}", "-I."]
+        command = [*(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes(), f"-I{HERE}", "-I."]
 
         def compile_one(source: Path) -> str:
             name = f"{source.parent.name}_{source.stem}.o"

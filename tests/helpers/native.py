@@ -46,7 +46,7 @@ def sanitizing(folder: Path) -> compilers.Compiler:
 def core_sources(*more: str) -> list[Path]:
     """The hand-written C of the runtime, and of more folders."""
     firmware = resources.path("firmware")
-    return [path for folder in ("src", "engine", *more) for path in sorted((firmware / folder).glob("*.c"))]
+    return [path for folder in ("core", "kernels", *more) for path in sorted((firmware / folder).glob("*.c"))]
 
 
 def source(name: str) -> Path:
@@ -56,8 +56,8 @@ def source(name: str) -> Path:
 
 
 def includes() -> list[str]:
-    """Include paths of the library."""
-    return [f"-I{resources.path('firmware') / folder}" for folder in ("include", *resources.LIBRARY)]
+    """Include paths: public headers by mcuedit/, private ones by their folder."""
+    return [f"-I{resources.path('firmware') / folder}" for folder in ("include", ".")]
 
 
 def link(

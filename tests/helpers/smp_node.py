@@ -40,11 +40,11 @@ class Node:
     """
 
     def __init__(self, base: Base, keys: Sequence[PublicKey], folder: Path, *, development: bool = False) -> None:
-        external, flags = driver._external("udp")
-        own = [path for path in driver._apps("udp") if path.name != "udp.c"]
+        external, flags = driver._external("device_process")
+        own = [path for path in driver._apps("device_process") if path.name != "device_process.c"]
         defines = (DEVELOPMENT,) if development else ()
         library = driver._shared(
-            [*own, *driver._core("udp"), *external], device_sources(base, keys), folder, defines, more=flags
+            [*own, *driver._core("device_process"), *external], device_sources(base, keys), folder, defines, more=flags
         )
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)

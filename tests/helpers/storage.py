@@ -11,18 +11,17 @@ from helpers import packages
 from helpers.checked import base_in_c
 from helpers.crypto import crypto_sources
 from helpers.native import WARNINGS, includes, link, source
-from mcuedit._util import resources
 
 POWERLOSS = Path(__file__).resolve().parents[1] / "powerloss"
 _CORE = (
     "package",
-    "package_probe",
+    "self_test",
     "adapter",
     "crc32",
     "delta",
     "error",
     "error_text",
-    "stack",
+    "context",
     "journal",
     "dot",
     "window",
@@ -44,9 +43,8 @@ def package(index: int) -> bytes:
 
 def sources() -> list[Path]:
     """The C of store, flash model and device."""
-    firmware = resources.path("firmware")
     core = [source(name) for name in _CORE]
-    store = sorted((firmware / "store").glob("store*.c"))
+    store = [source(name) for name in ("store", "slots")]
     return [*core, *store, *crypto_sources(signatures=False), POWERLOSS / "flash.c", POWERLOSS / "device.c"]
 
 

@@ -7,7 +7,7 @@
 #ifndef MCUEDIT_TRAIN_FACTORS_H
 #define MCUEDIT_TRAIN_FACTORS_H
 
-#include "mcuedit/engine.h"
+#include "mcuedit/kernels.h"
 #include "mcuedit/train.h"
 
 #ifdef __cplusplus

@@ -25,7 +25,7 @@ class CmsisNN:
 
     @property
     def sources(self) -> list[Path]:
-        """All that firmware/engine/cmsis_nn.c may need; the linker drops the rest."""
+        """All that firmware/kernels/cmsis_nn.c may need; the linker drops the rest."""
         return sorted(
             {path for folder in _FOLDERS for name in _FILES for path in (self.root / "Source" / folder).glob(name)}
         )

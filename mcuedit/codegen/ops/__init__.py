@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How each op kind becomes a call of firmware/engine.
+"""How each op kind becomes a call of firmware/kernels.
 
 A kind is one file with `lower(model, op) -> Lowered` and one line in `_KINDS`.
 """
@@ -51,7 +51,7 @@ class Lowered:
     """One op as C.
 
     Attributes:
-        function: of engine.h, called as `function(&params, *operands)`; empty when the output is the input's bytes.
+        function: of kernels.h, called as `function(&params, *operands)`; empty when the output is the input's bytes.
         params_type: its parameter struct.
         params: (field, C expression); `{name}` of `constants` stands for the array, `{window}` for a pointer to it.
         constants: arrays in flash, by name; covered by the base's CRC.

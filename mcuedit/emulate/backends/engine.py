@@ -24,7 +24,7 @@ from mcuedit.emulate.devices.device import Int8Array, check_inputs
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 
-_HEADERS = ("mcuedit.h", "engine.h")
+_HEADERS = ("mcuedit.h", "kernels.h")
 
 
 class Engine:

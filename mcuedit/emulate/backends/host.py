@@ -93,7 +93,7 @@ class HostDevice:
 
 
 def load_library(path: Path, mode: int = ctypes.DEFAULT_MODE) -> Any:
-    """A library of firmware/apps/host.c."""
+    """A library of firmware/apps/hostlib."""
     with host.loading(path):
         library = ctypes.CDLL(str(path), mode)
     library.host_label.restype = ctypes.c_void_p

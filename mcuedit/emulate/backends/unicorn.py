@@ -23,7 +23,7 @@ NAME = "unicorn"
 _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_VALUE = 0x18
 _AIRCR, _RESET_REQUEST = 0xD0C, 0x05FA0004
-_SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/probe.c finds out: there is no exception to count wraps
+_SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/trace.c finds out: there is no exception to count wraps
 _WFI = b"\x30\xbf"
 _REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 

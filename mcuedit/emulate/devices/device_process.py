@@ -13,7 +13,7 @@ from typing import Self
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 
-POWER_CUT = 3  # exit code (firmware/apps/udp_flash.h)
+POWER_CUT = 3  # exit code (firmware/apps/device_process)
 _READY = re.compile(r"mcuedit ready port=(\d+)\n")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device that learns and keeps what it learned, on a virtual board: firmware/apps/device.c with lesson.c."""
+"""A device that learns and keeps what it learned, on a virtual board: firmware/apps/device_learning."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Keeper(Learner):
         McueditError: as `Learner`; the board has no place for a store, or the emulator keeps none.
     """
 
-    _app = "learner"
+    _app = "device_learning"
     session: UnicornSession
     flash: Flash
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device that learns, on a virtual board: firmware/apps/learn.c, executed."""
+"""A device that learns, on a virtual board: firmware/apps/trainer_uart, executed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Learner:
             self._folder.cleanup()
             raise
 
-    _app = "learn"
+    _app = "trainer_uart"
 
     def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
         return sources(base) | learning_sources(base, statistics, setup)

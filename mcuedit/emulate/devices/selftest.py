@@ -18,7 +18,7 @@ from mcuedit.emulate.devices.device import Int8Array, check_active, check_inputs
 from mcuedit.emulate.devices.firmware import build_app, mask_bytes
 from mcuedit.model.bundle import Base
 
-_SECTION = ".selftest"  # firmware/apps/selftest.c
+_SECTION = ".selftest"  # firmware/apps/selftest
 _FLASH_KEPT = 96 * 1024  # of a board without memory of its own for vectors: code, constants and adapters
 _TIMEOUT = 300.0  # seconds, as `open_session`: a self-test says nothing until its end
 

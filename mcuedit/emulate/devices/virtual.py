@@ -25,8 +25,8 @@ from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.model.bundle import Base
 
 READY = "mcuedit ready"
-TEXT_MAX = 255  # firmware/apps/server.c
-_CALIBRATION = 2  # probes before an inference's first one (firmware/port/probe.c)
+TEXT_MAX = 255  # firmware/apps/server
+_CALIBRATION = 2  # probes before an inference's first one (firmware/port/trace.c)
 _TICKS_MASK = (1 << 32) - 1
 
 

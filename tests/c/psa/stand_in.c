@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "mcuedit/crypto.h"
-#include "psa.h"
+#include "crypto/mcuedit_psa.h"
 
 static uint8_t key[32];
 static psa_key_id_t imported;

@@ -3,7 +3,7 @@
  * SHA-256 987dbdaa6920dde108d98e98fc68d9cbd468a4ab6cc61b90d27f801133b1c339. Do not edit. */
 #include "tiny.h"
 
-#include "mcuedit/engine.h"
+#include "mcuedit/kernels.h"
 
 /* Op 0, FULLY_CONNECTED: hidden0 */
 static const int8_t op0_weights[128] __attribute__((aligned(4))) = {

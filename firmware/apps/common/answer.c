@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the last inference answered, for every app: its stack is app_stack. */
+#include "app.h"
+#include "mcuedit/kernels.h"
+
+uint16_t app_answer(void)
+{
+    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
+}
+
+const char *app_label(uint16_t answer, uint8_t *length)
+{
+    const char *label = mcuedit_stack_label(&app_stack, answer, length);
+    if (!label) {
+        uint8_t n = 0;
+        label = MODEL_LABEL(answer);
+        while (label && n < UINT8_MAX && label[n] != '\0') {
+            n++;
+        }
+        *length = n;
+    }
+    return label;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tflm.h"
+
+#include <cstdarg>
+#include <new>
+
+#include "model.h"
+#include "resolver.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+extern "C" {
+#include "port/port.h"
+#ifdef MCUEDIT_PROBE
+#include "port/trace.h"
+#endif
+
+int8_t *tflm_input;
+int8_t *tflm_output;
+
+void DebugLog(const char *format, va_list arguments);
+int DebugVsnprintf(char *buffer, size_t size, const char *format, va_list arguments);
+}
+
+namespace
+{
+using namespace mcuedit::tflm;
+
+/* Made by tflm_start: no constructor runs before main. */
+alignas(MODEL_RESOLVER) unsigned char resolver_place[sizeof(MODEL_RESOLVER)];
+alignas(MicroInterpreter) unsigned char interpreter_place[sizeof(MicroInterpreter)];
+MicroInterpreter *interpreter;
+mcuedit_tflm deltas;
+
+void PrintArgument(char conversion, va_list *arguments)
+{
+    if (conversion == 's') {
+        port_print(va_arg(*arguments, const char *));
+        return;
+    }
+    int value = va_arg(*arguments, int);
+    if (conversion == 'd' && value < 0) {
+        port_print("-");
+        value = -value;
+    }
+    port_print_unsigned(static_cast<uint32_t>(value));
+}
+
+} // namespace
+
+/* TFLM's log, on the console: %d, %u, %s and their like of 32 bits. */
+void DebugLog(const char *format, va_list arguments)
+{
+    va_list left;
+    va_copy(left, arguments);
+    for (; *format != '\0'; format++) {
+        if (*format != '%') {
+            port_uart_write(static_cast<uint8_t>(*format));
+            continue;
+        }
+        do {
+            format++;
+        } while (*format == 'l' || *format == 'z');
+        if (*format == '\0') {
+            break;
+        }
+        PrintArgument(*format, &left);
+    }
+    va_end(left);
+}
+
+/* TFLM formats into memory only where it profiles; its own version would link all of printf. */
+int DebugVsnprintf(char *buffer, size_t size, const char *, va_list)
+{
+    if (size != 0) {
+        buffer[0] = '\0';
+    }
+    return 0;
+}
+
+int tflm_start(mcuedit_stack *stack, int8_t *arena)
+{
+    tflm_input = tflm_output = arena;
+    int err = mcuedit_tflm_init(&deltas, &MODEL_TFLM, stack, MODEL_DATA, MODEL_DATA_SIZE);
+    if (err) {
+        return err;
+    }
+    auto *resolver = new (resolver_place) MODEL_RESOLVER;
+    interpreter = new (interpreter_place)
+        MicroInterpreter(GetModel(MODEL_DATA), *resolver, reinterpret_cast<uint8_t *>(arena), MODEL_ARENA_SIZE);
+    if (!MODEL_ADD_OPS(resolver) || interpreter->SetMicroExternalContext(&deltas) != kTfLiteOk ||
+        interpreter->AllocateTensors() != kTfLiteOk) {
+        return MCUEDIT_E_RUNTIME;
+    }
+    tflm_input = interpreter->input(0)->data.int8;
+    tflm_output = interpreter->output(0)->data.int8;
+    return mcuedit_tflm_status(&deltas);
+}
+
+int tflm_infer(void)
+{
+#ifdef MCUEDIT_PROBE
+    mcuedit_probe();
+    TfLiteStatus status = interpreter->Invoke();
+    mcuedit_probe();
+#else
+    TfLiteStatus status = interpreter->Invoke();
+#endif
+    return status == kTfLiteOk ? MCUEDIT_OK : MCUEDIT_E_RUNTIME;
+}
+
+const int8_t *tflm_logits(void)
+{
+    return interpreter->GetTensor(MODEL_LOGITS_TENSOR)->data.int8;
+}
+
+uint32_t tflm_arena_used(void)
+{
+    return interpreter == nullptr ? 0 : static_cast<uint32_t>(interpreter->arena_used_bytes());
+}

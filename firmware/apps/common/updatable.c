@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updatable.h"
+
+#include <stddef.h>
+
+#include "device.h"
+#include "keys.h"
+#include "mcuedit/crypto.h"
+#include "mcuedit/kernels.h"
+#ifdef NODE_LEARNS
+#include "apps/device_learning/learning.h"
+#endif
+
+#define FNV_BASIS 2166136261u
+#define FNV_PRIME 16777619u
+
+int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+mcuedit_stack app_stack;
+
+static const uint8_t base_sha256[32] = DEVICE_BASE_SHA256;
+
+static const mcuedit_trust trust = {
+#if MCUEDIT_KEY_COUNT > 0
+    .keys = mcuedit_keys,
+#endif
+    .key_count = MCUEDIT_KEY_COUNT,
+    .sha256 = mcuedit_sha256_of,
+    .verify = mcuedit_ed25519_check,
+};
+
+static struct {
+    mcuedit_store_config store_config;
+    mcuedit_store store;
+    mcuedit_smp_config smp_config;
+    mcuedit_smp smp;
+    int base_error;
+    uint32_t hash; /* of id and user, what the arm is picked by */
+    uint8_t arm;   /* of the last inference */
+    uint8_t reset;
+    int8_t h[NODE_RANK];
+} node;
+
+static uint32_t fnv_add(uint32_t hash, uint8_t byte)
+{
+    return (hash ^ byte) * FNV_PRIME;
+}
+
+static uint32_t hash_of(const uint8_t *who, uint32_t size)
+{
+    uint32_t hash = FNV_BASIS;
+    for (const char *at = node.smp_config.id; *at != '\0'; at++) {
+        hash = fnv_add(hash, (uint8_t)*at);
+    }
+    hash = fnv_add(hash, 0);
+    for (uint32_t i = 0; i < size; i++) {
+        hash = fnv_add(hash, who[i]);
+    }
+    return hash;
+}
+
+static uint8_t arm_of(uint32_t hash)
+{
+    const mcuedit_store_state *state = mcuedit_store_status(&node.store);
+    return state->in_trial != 0 && hash % 100u < state->share;
+}
+
+static int run_model(void)
+{
+    return node.base_error ? node.base_error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
+}
+
+static int infer_for(uint32_t hash)
+{
+    node.arm = mcuedit_store_pick(&node.store, arm_of(hash));
+    return run_model();
+}
+
+int app_infer(void)
+{
+    return infer_for(node.hash);
+}
+
+/* Nothing is activated over a base that may not run. */
+static int prepare(void *context, const mcuedit_set *set)
+{
+    (void)context;
+    (void)set;
+    return node.base_error;
+}
+
+static int ask(void *context, const mcuedit_probe_input *probe)
+{
+    (void)context;
+    int err = mcuedit_probe_expand(probe, APP_INPUT, MODEL_INPUT_SIZE, DEVICE_INPUT_ZERO_POINT);
+    err = err ? err : run_model();
+    return err ? err : app_answer();
+}
+
+static int reset(void *context)
+{
+    (void)context;
+    node.reset = 1;
+    return MCUEDIT_OK;
+}
+
+static int fill_input(const mcuedit_smp_inference *inference)
+{
+#if MODEL_FEATURES > 0
+    if (inference->is_text) {
+        mcuedit_text_features((const char *)inference->input, inference->input_size, APP_INPUT, MODEL_FEATURES);
+        return MCUEDIT_OK;
+    }
+#endif
+    if (inference->is_text) {
+        return MCUEDIT_E_COMMAND;
+    }
+    if (inference->input_size != MODEL_INPUT_SIZE) {
+        return MCUEDIT_E_SIZE;
+    }
+    for (uint32_t i = 0; i < MODEL_INPUT_SIZE; i++) {
+        APP_INPUT[i] = (int8_t)inference->input[i];
+    }
+    return MCUEDIT_OK;
+}
+
+int node_infer(mcuedit_smp_inference *inference)
+{
+    int err = fill_input(inference);
+    uint32_t hash = inference->who != NULL ? hash_of(inference->who, inference->who_size) : node.hash;
+    err = err ? err : infer_for(hash);
+    if (err) {
+        return err;
+    }
+    inference->arm = node.arm;
+    inference->answer = app_answer();
+    inference->label = app_label(inference->answer, &inference->label_length);
+    inference->output = APP_OUTPUT;
+    inference->output_size = MODEL_OUTPUT_SIZE;
+    return MCUEDIT_OK;
+}
+
+static int infer(void *context, mcuedit_smp_inference *inference)
+{
+    (void)context;
+    return node_infer(inference);
+}
+
+#ifdef NODE_LEARNS
+static int tell(void *context, const mcuedit_smp_inference *given, int32_t wanted)
+{
+    (void)context;
+    return lesson_tell(given, wanted);
+}
+#endif
+
+int node_start(const char *id, const mcuedit_flash *flash)
+{
+    node.store_config =
+        (mcuedit_store_config){.flash = flash, .trust = &trust, .stack = &app_stack, .prepare = prepare, .ask = ask};
+    node.smp_config = (mcuedit_smp_config){
+        .store = &node.store,
+        .id = id,
+        .base = base_sha256,
+        .base_size = sizeof(base_sha256),
+        .boots = NODE_BOOTS,
+        .buffer_count = 1,
+        .buffer_size = NODE_BUFFER,
+        .reset = reset,
+        .infer = infer,
+    };
+#ifdef NODE_LEARNS
+    node.store_config.allow_local = 1;
+    node.smp_config.tell = tell;
+#endif
+    node.reset = 0;
+    mcuedit_stack_init(&app_stack, &MODEL_BASE, node.h, sizeof(node.h));
+    node.base_error = MODEL_START(&app_stack, app_arena);
+    int err = mcuedit_store_open(&node.store, &node.store_config);
+    mcuedit_smp_init(&node.smp, &node.smp_config);
+    (void)node_who(NULL, 0);
+    return node.base_error ? node.base_error : err ? err : node.store.damage;
+}
+
+uint32_t node_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity)
+{
+    mcuedit_store_idle(&node.store);
+    return mcuedit_smp_handle(&node.smp, request, size, response, capacity);
+}
+
+int node_wants_reset(void)
+{
+    return node.reset;
+}
+
+uint8_t node_who(const uint8_t *who, uint32_t size)
+{
+    node.hash = hash_of(who, size);
+    return arm_of(node.hash);
+}
+
+void node_outcome(uint8_t good)
+{
+    mcuedit_store_outcome(&node.store, node.arm, good);
+}
+
+mcuedit_store *node_store(void)
+{
+    return &node.store;
+}
+
+uint8_t node_arm(void)
+{
+    return node.arm;
+}

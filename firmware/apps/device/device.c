@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A microcontroller that can be updated: SMP and the line protocol on one UART. Lines that start with 06 or 04 belong
+ * to SMP, all others are commands (SPEC.md, sections 5 and 9). With NODE_LEARNS it learns, too (learning.h).
+ */
+#include "device.h"
+
+#include "port/flash.h"
+#ifdef NODE_LEARNS
+#include "apps/device_learning/learning.h"
+#else
+#define LESSON_COMMANDS
+#endif
+#include "apps/common/line.h"
+#include "apps/common/updatable.h"
+#include "port/port.h"
+#ifdef MCUEDIT_PROBE
+#include "port/trace.h"
+#endif
+
+#if !defined(PORT_FLASH) || PORT_FLASH_JOURNAL == 0
+#error "this board has no flash for a store: board.toml names none"
+#endif
+
+#define SMP_FIRST 0x06u
+#define SMP_NEXT  0x04u
+#define WHO_MAX   32u
+
+static uint8_t received[NODE_BUFFER + 4];
+static uint8_t response[NODE_BUFFER];
+static mcuedit_smp_receiver receiver;
+
+static int who(void)
+{
+    uint8_t text[WHO_MAX];
+    uint32_t size = 0;
+    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
+        if (size == WHO_MAX) {
+            return MCUEDIT_E_SIZE;
+        }
+        text[size++] = (uint8_t)byte;
+    }
+    port_print("arm ");
+    port_print_unsigned(node_who(text, size));
+    port_print("\n");
+    return MCUEDIT_OK;
+}
+
+static int tell(uint8_t good)
+{
+    if (line_byte() != LINE_END) {
+        return MCUEDIT_E_COMMAND;
+    }
+    node_outcome(good);
+    return line_ok(MCUEDIT_OK);
+}
+
+static int good(void)
+{
+    return tell(1);
+}
+
+static int bad(void)
+{
+    return tell(0);
+}
+
+static const line_command commands[] = {
+    LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LESSON_COMMANDS LINE_COMMANDS_END};
+
+static void write_byte(void *context, uint8_t byte)
+{
+    (void)context;
+    port_uart_write(byte);
+}
+
+static void serve_frame(uint8_t byte)
+{
+    int waits = mcuedit_smp_receive(&receiver, byte);
+    while (byte != '\n') {
+        byte = port_uart_read();
+        waits = mcuedit_smp_receive(&receiver, byte);
+    }
+    if (!waits) {
+        return;
+    }
+    uint32_t size = 0;
+    const uint8_t *request = mcuedit_smp_message(&receiver, &size);
+    uint32_t made = node_handle(request, size, response, sizeof(response));
+    mcuedit_smp_release(&receiver);
+    if (made > 0) {
+        mcuedit_smp_send(response, made, write_byte, 0);
+    }
+    if (node_wants_reset()) {
+        port_restart();
+    }
+}
+
+static int start(void)
+{
+#ifdef NODE_LEARNS
+    static mcuedit_flash flash;
+    flash = lesson_flash(&port_flash);
+    int err = node_start(DEVICE_ID, &flash), lesson = lesson_start();
+    return err ? err : lesson;
+#else
+    return node_start(DEVICE_ID, &port_flash);
+#endif
+}
+
+int main(void)
+{
+#ifdef MCUEDIT_PROBE
+    port_probe_init();
+#endif
+    port_flash_start();
+    mcuedit_smp_receiver_init(&receiver, received, sizeof(received));
+    line_hello(start());
+    for (;;) {
+        uint8_t byte = port_uart_read();
+        if (byte == SMP_FIRST || byte == SMP_NEXT) {
+            serve_frame(byte);
+        } else {
+            line_serve(byte, commands);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel wrapper inside the Python runtime of TFLM (mcuedit/emulate/plugin.py): a shared library for the host, in
+ * place of common/tflm.cc. The runtime has an interpreter of its own and sets no external context: hence what is static
+ * here.
+ */
+#include "apps/common/tflm.h"
+
+#include "mcuedit_tflm.h"
+#include "model.h"
+#include "tensorflow/lite/micro/micro_op_resolver.h"
+
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+EXPORT void plugin_model(const void *data, uint32_t size);
+EXPORT int plugin_status(void);
+EXPORT int plugin_watch(uint16_t tap, uint16_t target, int8_t *bytes, uint32_t size);
+EXPORT int plugin_take(void);
+EXPORT bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver);
+
+int8_t *tflm_input;
+int8_t *tflm_output;
+
+namespace
+{
+using namespace mcuedit::tflm;
+
+struct {
+    const void *data;
+    uint32_t size;
+} model;
+mcuedit_tflm deltas;
+mcuedit_tflm_watch watch;
+TFLMRegistration fully_connected, conv_2d;
+
+TFLMRegistration FullyConnected()
+{
+    return fully_connected;
+}
+
+TFLMRegistration Conv2D()
+{
+    return conv_2d;
+}
+
+mcuedit_tflm *Deltas(TfLiteContext *)
+{
+    return &deltas;
+}
+
+/* Puts a wrapped kernel in the place of the stock one. */
+bool Replace(MicroOpResolver *resolver, BuiltinOperator op, TFLMRegistration *stock, TFLMRegistration (*wrap)())
+{
+    const TFLMRegistration *found = resolver->FindOp(op);
+    if (found == nullptr) {
+        return false;
+    }
+    *stock = *found;
+    *const_cast<TFLMRegistration *>(found) = wrap();
+    return true;
+}
+
+} // namespace
+
+/* The model that the runtime will run; before the rest. */
+void plugin_model(const void *data, uint32_t size)
+{
+    model = {data, size};
+}
+
+int plugin_status(void)
+{
+    return mcuedit_tflm_status(&deltas);
+}
+
+int plugin_watch(uint16_t tap, uint16_t target, int8_t *bytes, uint32_t size)
+{
+    return mcuedit_tflm_watch_start(&deltas, &watch, tap, target, bytes, size);
+}
+
+int plugin_take(void)
+{
+    return mcuedit_tflm_watch_take(&deltas, &watch);
+}
+
+/* Linked under a name that no other library of the process has (mcuedit/build.py). */
+bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver)
+{
+    return Replace(resolver, BuiltinOperator_FULLY_CONNECTED, &fully_connected,
+                   mcuedit::WrapWatched<FullyConnected, Deltas>) &&
+           Replace(resolver, BuiltinOperator_CONV_2D, &conv_2d, mcuedit::WrapWindowsWatched<Conv2D, Deltas>);
+}
+
+int tflm_start(mcuedit_stack *stack, int8_t *arena)
+{
+    tflm_input = tflm_output = arena;
+    return mcuedit_tflm_init(&deltas, &MODEL_TFLM, stack, model.data, model.size);
+}
+
+int tflm_infer(void)
+{
+    return MCUEDIT_E_RUNTIME; /* the Python runtime does that */
+}
+
+const int8_t *tflm_logits(void)
+{
+    return tflm_output;
+}
+
+uint32_t tflm_arena_used(void)
+{
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device that learns from corrections: the line protocol (SPEC.md, sections 5 and 13) and
+ *
+ *     fix CLASS INPUT   what was asked is to be answered with CLASS       -> ok
+ *     yes INPUT         what was asked was answered right                 -> ok
+ *     train MACS        trains for about so long; 0: to the end           -> more STEP | done STEP
+ *     adopt [NAME]      checks what was trained, puts it in force, forgets the inputs -> adapter HEX
+ *     drop              what was learned leaves, and all inputs with it   -> ok
+ *     dump, load HEX    the workspace, to be put back after a reset       -> workspace HEX | ok
+ *
+ * INPUT is text for a base with a text front end, else the input tensor in hexadecimal digits.
+ */
+#include "apps/common/app.h"
+#include "base_train.h"
+#include "apps/common/line.h"
+#include "mcuedit/kernels.h"
+#include "port/port.h"
+#include "apps/common/correction.h"
+#ifdef MCUEDIT_PROBE
+#include "port/trace.h"
+#endif
+
+#define ADAPTER_MAX ((uint32_t)BASE_TRAIN_ADAPTER(TEACH_LABEL))
+#ifndef LEARN_ADAPTERS
+#define LEARN_ADAPTERS 4u /* learned one after the other, all in force */
+#endif
+
+int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+mcuedit_stack app_stack;
+
+static struct {
+    uint32_t workspace[(BASE_TRAIN_WORKSPACE + 3u) / 4u];
+    uint32_t bytes[LEARN_ADAPTERS][(ADAPTER_MAX + 3u) / 4u];
+    mcuedit_adapter adapters[LEARN_ADAPTERS];
+    const mcuedit_adapter *active[LEARN_ADAPTERS];
+    mcuedit_set set;
+    int8_t h[LEARN_ADAPTERS];
+    int error;
+} app;
+
+int app_infer(void)
+{
+    return app.error ? app.error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
+}
+
+static int begin(void)
+{
+    return mcuedit_train_init(&base_train, app.workspace, sizeof(app.workspace), 1);
+}
+
+static int start(void)
+{
+    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
+    int err = MODEL_START(&app_stack, app_arena);
+    return err ? err : begin();
+}
+
+static int fix(void)
+{
+    int32_t wanted = teach_number();
+    if (wanted < 0) {
+        return MCUEDIT_E_COMMAND;
+    }
+    int err = wanted < MODEL_LOGITS_SIZE ? teach_infer() : MCUEDIT_E_CLASS;
+    return line_ok(err ? err
+                       : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
+                                                      MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
+}
+
+static int yes(void)
+{
+    int err = teach_infer();
+    return line_ok(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
+}
+
+static int step(uint32_t macs)
+{
+    return mcuedit_train_step(&base_train, app.workspace, macs);
+}
+
+static int train(void)
+{
+    return teach_train(step, app.workspace);
+}
+
+/* Whatever is refused leaves in force what was. */
+static int adopt(void)
+{
+    char label[TEACH_LABEL];
+    uint8_t length, count = app.set.count;
+    int err = teach_label(label, &length);
+    if (err || count == LEARN_ADAPTERS) {
+        return err ? err : MCUEDIT_E_FULL;
+    }
+    void *bytes = app.bytes[count];
+    int size = mcuedit_train_result(&base_train, app.workspace, length ? label : 0, length, bytes, ADAPTER_MAX);
+    if (size < 0) {
+        return size;
+    }
+    err = mcuedit_adapter_open(&app.adapters[count], &MODEL_BASE, bytes, (uint32_t)size);
+    app.active[count] = &app.adapters[count];
+    mcuedit_set more = {app.active, (uint8_t)(count + 1u)};
+    if (!err) {
+        err = mcuedit_stack_set(&app_stack, &more);
+    }
+    if (err) {
+        (void)mcuedit_stack_set(&app_stack, &app.set);
+        return err;
+    }
+    app.set = more;
+    (void)mcuedit_stack_set(&app_stack, &app.set);
+    (void)begin();
+    port_print("adapter ");
+    teach_print(bytes, (uint32_t)size);
+    return MCUEDIT_OK;
+}
+
+static int drop(void)
+{
+    app.set.count = 0;
+    (void)mcuedit_stack_set(&app_stack, 0);
+    return line_ok(begin());
+}
+
+static int dump(void)
+{
+    port_print("workspace ");
+    teach_print(app.workspace, sizeof(app.workspace));
+    return MCUEDIT_OK;
+}
+
+static int load(void)
+{
+    return line_ok(line_hex((int8_t *)app.workspace, sizeof(app.workspace)));
+}
+
+static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"yes", yes},
+                                        {"train", train}, {"adopt", adopt}, {"drop", drop},
+                                        {"dump", dump},   {"load", load},   LINE_COMMANDS_END};
+
+int main(void)
+{
+#ifdef MCUEDIT_PROBE
+    port_probe_init();
+#endif
+    app.error = start();
+    line_hello(app.error);
+    for (;;) {
+        line_serve(port_uart_read(), commands);
+    }
+}
