@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuedit.build import objects
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.build import objects
 from mcuedit.build.external.tflm import Library, cxx_flags
 
 GCC = "arm-none-eabi-gcc"

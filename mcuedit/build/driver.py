@@ -10,14 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit.build.external import cmsis_nn, monocypher, zcbor
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
-from mcuedit.build.apps import APPS
 from mcuedit.boards.board import Board
-from mcuedit.build.linker import GENERATED, Footprint, footprint, link
+from mcuedit.build.apps import APPS
+from mcuedit.build.compilers import (
+    Compiler,
+    find_compiler,
+    find_cxx_compiler,
+    find_host_compiler,
+    find_host_cxx_compiler,
+)
+from mcuedit.build.external import cmsis_nn, monocypher, zcbor
 from mcuedit.build.external.tflm import Library
-from mcuedit.build.compilers import Compiler, find_compiler, find_cxx_compiler, find_host_compiler, find_host_cxx_compiler
+from mcuedit.build.linker import GENERATED, Footprint, footprint, link
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")

@@ -15,13 +15,13 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from mcuedit.build.external import tflm
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
 from mcuedit.boards.memory import Region
 from mcuedit.build.compilers import Compiler
+from mcuedit.build.external import tflm
 
 GENERATED = "generated"  # folder of the generated sources, and prefix of their objects: link.ld.j2 tells them by it
 _OVERFLOW = re.compile(r"overflow|will not fit")

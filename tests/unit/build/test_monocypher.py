@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mcuedit.build.external import monocypher
 from mcuedit._util.errors import McueditError
+from mcuedit.build.external import monocypher
 
 
 @pytest.fixture(autouse=True)

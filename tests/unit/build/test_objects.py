@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit.build import objects, compilers
 from mcuedit._util.errors import McueditError
+from mcuedit.build import compilers, objects
 
 SOURCE = '#include "size.h"\nint size(void);\nint size(void)\n{\n    return SIZE;\n}\n'
 

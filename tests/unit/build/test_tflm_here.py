@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuedit.build.external import tflm
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
+from mcuedit.build.external import tflm
 
 GEN = "gen/cortex_m_generic_{}_release_with_logs_{}_gcc/lib/libtensorflow-microlite.a"
 MEMBER = b"!<arch>\n" + b"/".ljust(48) + b"%-10d`\n"
