@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller of the virtual boards (mcuedit/emulate/peripherals/controllers.py): data by registers, one unit or page at once.
+/* The controller of the virtual boards (mcuedit/emulate/peripherals/controllers.py): data by registers, one unit or
+ * page at once.
  */
 #include "flash.h"
 

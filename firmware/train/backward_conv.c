@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions behind a trained op, with their gradients (SPEC.md, section 13); the twin is mcuedit/ondevice/backward.py.
- * CONV_2D's forward takes scratch: generated code has it.
+ * Convolutions behind a trained op, with their gradients (SPEC.md, section 13); the twin is
+ * mcuedit/ondevice/backward.py. CONV_2D's forward takes scratch: generated code has it.
  */
 #include "backward.h"
 #include "train_math.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel wrapper inside the Python runtime of TFLM (mcuedit/emulate/plugin.py): a shared library for the host, in
- * place of common/tflm.cc. The runtime has an interpreter of its own and sets no external context: hence what is static
- * here.
+ * The kernel wrapper inside the Python runtime of TFLM (mcuedit/emulate/backends/plugin.py): a shared library for the
+ * host, in place of common/tflm.cc. The runtime has an interpreter of its own and sets no external context: hence what
+ * is static here.
  */
 #include "apps/common/tflm.h"
 
@@ -87,7 +87,7 @@ int plugin_take(void)
     return mcuedit_tflm_watch_take(&deltas, &watch);
 }
 
-/* Linked under a name that no other library of the process has (mcuedit/build.py). */
+/* Linked under a name that no other library of the process has (mcuedit/build/driver.py). */
 bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver)
 {
     return Replace(resolver, BuiltinOperator_FULLY_CONNECTED, &fully_connected,
