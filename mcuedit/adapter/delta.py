@@ -8,15 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.tflite import Model
-
-Int8Array = npt.NDArray[np.int8]
-Int64Array = npt.NDArray[np.int64]
 
 D_MAX = 255  # |d| that takes any int8 to any other
 _INT31 = 1 << 31
@@ -43,11 +40,11 @@ class Delta:
     tap: int
     target: int
     a: Int8Array
-    c: Int64Array
-    m: Int64Array
-    s: Int64Array
+    c: IntArray
+    m: IntArray
+    s: IntArray
     b: Int8Array
-    rows: Int64Array | None
+    rows: IntArray | None
     M: int
     S: int
     gated: bool
@@ -69,16 +66,16 @@ class Delta:
         index = 0 if self.rows is None else 2 * len(self.rows)
         return int(r * (4 + 4 + 1 + row) + index + self.b.size)
 
-    def project(self, x: Int8Array) -> Int64Array:
+    def project(self, x: Int8Array) -> IntArray:
         """h of inputs `x`, int8[..., n_in] -> int64[..., r]."""
         a = self.pre_gate(x)
         return np.clip(mbqm(a, self.m, self.s), 0 if self.gated else -127, 127)
 
-    def pre_gate(self, x: Int8Array) -> Int64Array:
+    def pre_gate(self, x: Int8Array) -> IntArray:
         """a of inputs `x`, before requantization: int8[..., n_in] -> int64[..., r]."""
         return dot(x, self.a) + self.c
 
-    def amount(self, h: Int64Array) -> Int64Array:
+    def amount(self, h: IntArray) -> IntArray:
         """d of the stored rows, int64[..., r] -> int64[..., n_rows]; 0 where every h is."""
         return np.clip(mbqm(h @ self.b.T.astype(np.int64), self.M, self.S), -D_MAX, D_MAX)
 
@@ -105,7 +102,7 @@ class Adapter:
         return sum(d.factor_bytes for d in self.deltas)
 
 
-def add(deltas: Sequence[Delta], hs: Sequence[Int64Array], y: Int8Array) -> Int8Array:
+def add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Array:
     """Adds deltas of one target to its output: one sum, one clamp, closed rows untouched.
 
     Args:
@@ -185,10 +182,10 @@ def check(delta: Delta, model: Model) -> None:
             raise McueditError(f"delta {delta.tap} -> {delta.target}: {message}", "train the adapter again")
 
 
-def _ascending(rows: Int64Array, n_out: int) -> bool:
+def _ascending(rows: IntArray, n_out: int) -> bool:
     return len(rows) > 0 and rows[0] >= 0 and rows[-1] < n_out and bool((np.diff(rows) > 0).all())
 
 
-def _multiplier_ok(m: Int64Array | int, s: Int64Array | int) -> bool:
+def _multiplier_ok(m: IntArray | int, s: IntArray | int) -> bool:
     m, s = np.asarray(m), np.asarray(s)
     return bool((((m == 0) | ((m >= 1 << 30) & (m < 1 << 31))) & (s >= -31) & (s <= 0)).all())

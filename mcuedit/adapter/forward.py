@@ -8,16 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import AnyIntArray, BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta, add
 from mcuedit.model import ops
 from mcuedit.model.adaptable import Carrier, carrier
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.tflite import INT8, Model, Op
-
-Int8Array = npt.NDArray[np.int8]
 
 _AT_ONCE = 1 << 24  # elements under windows that are spread out at a time: bounds memory
 
@@ -47,7 +45,7 @@ class Trace:
 
     values: dict[int, Int8Array]
 
-    def take(self, rows: npt.NDArray[np.integer] | slice) -> Trace:
+    def take(self, rows: AnyIntArray | slice) -> Trace:
         """The same tensors for some of the inputs."""
         return Trace({t: v[rows] for t, v in self.values.items()})
 
@@ -69,8 +67,8 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     if not deltas or not len(base):
         return base
     now = dict(base.values)
-    touched: dict[int, npt.NDArray[np.bool_]] = {}  # by tensor: rows that differ from the base's
-    kept: dict[int, npt.NDArray[np.int64]] = {}
+    touched: dict[int, BoolArray] = {}  # by tensor: rows that differ from the base's
+    kept: dict[int, IntArray] = {}
     for op in model.ops[min(d.tap for d in deltas) :]:
         if model.computes_shape(op) or not op.outputs:
             continue
@@ -88,7 +86,7 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     return Trace(now)
 
 
-def _rerun(model: Model, op: Op, rows: npt.NDArray[np.bool_], now: dict[int, Int8Array]) -> None:
+def _rerun(model: Model, op: Op, rows: BoolArray, now: dict[int, Int8Array]) -> None:
     """Puts the op's output for some rows into `now`, in a copy."""
     if rows.any():
         y = op.outputs[0]
@@ -96,7 +94,7 @@ def _rerun(model: Model, op: Op, rows: npt.NDArray[np.bool_], now: dict[int, Int
         now[y][rows] = ops.operator(model, op).forward(*(now[t][rows] for t in model.sources(op)))
 
 
-def _project(tap: Carrier, deltas: Sequence[Delta], x: Int8Array) -> dict[int, npt.NDArray[np.int64]]:
+def _project(tap: Carrier, deltas: Sequence[Delta], x: Int8Array) -> dict[int, IntArray]:
     """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
     a = np.concatenate([d.a for d in deltas])
     c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
@@ -111,7 +109,7 @@ def _project(tap: Carrier, deltas: Sequence[Delta], x: Int8Array) -> dict[int, n
     return found
 
 
-def _add(deltas: Sequence[Delta], hs: Sequence[npt.NDArray[np.int64]], y: Int8Array) -> Int8Array:
+def _add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Array:
     rows = y.reshape(-1, y.shape[-1])
     flat = [h.reshape(len(rows), -1) for h in hs]
     at = np.flatnonzero(np.any([h.any(axis=1) for h in flat], axis=0))
@@ -142,14 +140,14 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
     return with_deltas(model, deltas, trace(model, oracle, x, first)).values[model.outputs[0]]
 
 
-def answers(logits: Int8Array) -> npt.NDArray[np.int64]:
+def answers(logits: Int8Array) -> IntArray:
     """Class of each input: the first index of the largest logit. int8[n, ..., classes] -> int64[n]."""
-    found: npt.NDArray[np.int64] = logits.reshape(len(logits), math.prod(logits.shape[1:])).argmax(axis=1)
+    found: IntArray = logits.reshape(len(logits), math.prod(logits.shape[1:])).argmax(axis=1)
     return found
 
 
-def is_tie(logits: Int8Array) -> npt.NDArray[np.bool_]:
+def is_tie(logits: Int8Array) -> BoolArray:
     """Whether another class reaches the largest logit too: bool[n]."""
     flat = logits.reshape(len(logits), -1)
-    tie: npt.NDArray[np.bool_] = (flat == flat.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    tie: BoolArray = (flat == flat.max(axis=1, keepdims=True)).sum(axis=1) > 1
     return tie

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.tflite import Model, Op
-
-Int8Array = npt.NDArray[np.int8]
 
 _LIMIT = 127  # of weights that change; TFLM's kernels take symmetric weights
 _NONE = "choose another --target, or leave the weights alone: an adapter beside the op can do the same"

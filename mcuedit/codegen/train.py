@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array, Int16Array
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names
 from mcuedit.codegen.ops import lower
@@ -222,6 +220,6 @@ def _link(model: Model, index: int) -> dict[str, Any]:
     }
 
 
-def _array(name: str, values: npt.NDArray[np.int8] | npt.NDArray[np.int16]) -> dict[str, Any]:
+def _array(name: str, values: Int8Array | Int16Array) -> dict[str, Any]:
     kind = literals.C_TYPES[values.dtype.name]
     return {"name": name, "type": kind, "count": values.size, "text": literals.array(values)}

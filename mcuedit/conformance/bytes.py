@@ -14,6 +14,7 @@ from threading import Event
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
@@ -22,7 +23,7 @@ from mcuedit.build.linker import TooLarge
 from mcuedit.conformance.synthetic import adapters as random_adapters
 from mcuedit.emulate import BOARD_EMULATORS
 from mcuedit.emulate.backends import qemu, renode
-from mcuedit.emulate.devices.device import Int8Array, check_inputs
+from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.emulate.devices.selftest import SelfTest
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
 from mcuedit.model.bundle import Base

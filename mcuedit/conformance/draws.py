@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array
 from mcuedit.conformance.netbuilder import NetBuilder
 
 Draw = Callable[["Drawing", "Ref"], "Ref"]
@@ -65,7 +65,7 @@ class Drawing:
         """A new activation quantized as another."""
         return self.tensor(shape, x.scale, x.zero)
 
-    def bytes(self, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    def bytes(self, shape: tuple[int, ...]) -> Int8Array:
         """Random int8: weights, or a constant operand; some with -128."""
         low = -128 if self.chance(0.2) else -127
         return self.rng.integers(low, 128, shape).astype(np.int8)
@@ -150,7 +150,7 @@ def _weighted(
     d: Drawing,
     kind: str,
     x: Ref,
-    data: npt.NDArray[np.int8],
+    data: Int8Array,
     axis: int,
     shape: tuple[int, ...],
     options: dict[str, int],

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array
 from mcuedit.conformance import draws, draws_more
 from mcuedit.conformance.draws import Draw, Drawing, Ref
 from mcuedit.model.tflite import Model
-
-Int8Array = npt.NDArray[np.int8]
 
 _IMAGES, _ANY, _SOME = (4, 4), (1, 5), (1, 4)  # how many axes an input may have
 _OPS: dict[str, tuple[Draw, tuple[int, int]]] = {

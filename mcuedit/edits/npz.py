@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit.edits.wanted import Int8Array
+from mcuedit._util.typing import Int8Array
 from mcuedit.model.tflite import Tensor
 
 _FAR = 255  # steps beyond the quantized range from which a float is a mistake and no outlier

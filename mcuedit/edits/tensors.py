@@ -25,8 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.edits.npz import quantized, read_npz
-from mcuedit.edits.wanted import ALL, FloatArray, Int8Array, IntArray, TensorSet, Wanted
+from mcuedit.edits.wanted import ALL, TensorSet, Wanted
 from mcuedit.model.tflite import Tensor
 
 _HINT = "numpy.savez('edits.npz', x=inputs, y=class_numbers, keep=other_inputs)"

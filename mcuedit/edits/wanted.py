@@ -6,11 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
+from mcuedit._util.typing import AnyIntArray, FloatArray, Int8Array, IntArray
 
 ALL = -1  # `against`: every other class
 
@@ -43,7 +40,7 @@ class Wanted:
             return "not class"
         return "class" if self.against is None else "against"
 
-    def take(self, rows: npt.NDArray[np.integer] | slice) -> Wanted:
+    def take(self, rows: AnyIntArray | slice) -> Wanted:
         """The same for some of the inputs."""
         parts = (self.classes, self.against, self.avoided, self.vectors)
         return Wanted(*(None if part is None else part[rows] for part in parts))  # type: ignore[arg-type]

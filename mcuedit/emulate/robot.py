@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
 from mcuedit.emulate.backends.tflm import OracleDevice
-from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.runner import as_firmware, best_oracle
 from mcuedit.model.bundle import Base

@@ -13,13 +13,14 @@ import numpy as np
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board as boards
 from mcuedit.build.driver import BuildResult
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import Footprint
 from mcuedit.emulate import TIMEOUT
-from mcuedit.emulate.devices.device import Answer, Counts, Device, Int8Array
+from mcuedit.emulate.devices.device import Answer, Counts, Device
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, with_deltas
 from mcuedit.edits import Edit, KeepSet
 from mcuedit.evaluation.cases import Questions
 from mcuedit.model.oracle import Inputs, Reader
 
-BoolArray = npt.NDArray[np.bool_]
 UNEDITED = ("neighbourhood", "unrelated", "same_subject")
 ROLES = ("edited", "rephrased", *UNEDITED)
 
@@ -71,10 +71,10 @@ class Probe:
 class Seen:
     """What inputs get without and with deltas: classes by logits, ties, classes by the output, same bytes."""
 
-    before: npt.NDArray[np.int64]
-    after: npt.NDArray[np.int64]
+    before: IntArray
+    after: IntArray
     tie: BoolArray
-    shown: npt.NDArray[np.int64]
+    shown: IntArray
     shown_tie: BoolArray
     identical: BoolArray
 

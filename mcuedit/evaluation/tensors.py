@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, DoubleArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.edits import TensorSet, Wanted
-from mcuedit.edits.wanted import ALL, FloatArray, Int8Array
+from mcuedit.edits.wanted import ALL
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Tensor
 
-BoolArray = npt.NDArray[np.bool_]
 CHUNK = 256  # inputs looked at together, which bounds memory
 REACHED = 0.5  # a vector counts as reproduced when its squared error is at most that share of the base's
 
@@ -92,13 +92,13 @@ def reached(wanted: Wanted, scores: Int8Array) -> BoolArray:
     return np.asarray(own > rival)
 
 
-def _others(values: npt.NDArray[np.int64], classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _others(values: IntArray, classes: IntArray) -> IntArray:
     masked = values.copy()
     masked[np.arange(len(values)), classes] = -1000
     return masked
 
 
-def squared_errors(output: Int8Array, vectors: FloatArray, tensor: Tensor) -> npt.NDArray[np.float64]:
+def squared_errors(output: Int8Array, vectors: FloatArray, tensor: Tensor) -> DoubleArray:
     """Mean squared error of each output, in real units: int8[n, size] and float32[n, ...] to float64[n]."""
     real = (output.reshape(len(output), -1).astype(np.float64) - tensor.zero) * float(tensor.scale[0])
     return np.asarray(np.square(real - vectors.reshape(len(output), -1)).mean(axis=1))
@@ -163,9 +163,7 @@ class MeasureTensors:
             base = Trace(self._reader(rows))
             yield base, Trace(self._repaired(rows)) if self._repaired else with_deltas(self._model, self._deltas, base)
 
-    def _errors(
-        self, seen: _Outputs, vectors: FloatArray | None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    def _errors(self, seen: _Outputs, vectors: FloatArray | None) -> tuple[DoubleArray, DoubleArray] | None:
         """Squared errors without and with the deltas."""
         if vectors is None or not len(seen.shown):
             return None
@@ -177,7 +175,7 @@ class MeasureTensors:
         wanted: Wanted,
         before: Int8Array,
         after: Int8Array,
-        errors: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
+        errors: tuple[DoubleArray, DoubleArray] | None,
     ) -> tuple[float, float]:
         """Share of inputs that get what is wanted, without and with the deltas."""
         if errors is not None:

@@ -15,18 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.federated.factored import mean_of_products
 from mcuedit.model.tflite import Model
 
 SHARED, FACTORED, JOINED = "shared", "factored", "joined"
 HOW = ("auto", SHARED, FACTORED, JOINED)
-
-Int64Array = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,9 @@ def aggregate(
     return Aggregate(made, how, len(adapters), count, dropped)
 
 
-def mean(total: Int64Array, weight: int) -> Int64Array:
+def mean(total: IntArray, weight: int) -> IntArray:
     """Weighted sum to mean, ties away from zero: int64, any shape."""
-    quotient: Int64Array = (2 * np.abs(total) + weight) // (2 * weight)
+    quotient: IntArray = (2 * np.abs(total) + weight) // (2 * weight)
     return np.sign(total) * quotient
 
 
@@ -177,7 +175,7 @@ def _shared(adapters: Sequence[Adapter], weights: Sequence[int], trim: int) -> t
     return tuple(made)
 
 
-def _spread(delta: Delta, rows: Int64Array | None) -> Int64Array:
+def _spread(delta: Delta, rows: IntArray | None) -> IntArray:
     """B over more rows: int64[rows, r]; all of the target's when `rows` is None."""
     if rows is None:
         if delta.rows is not None:

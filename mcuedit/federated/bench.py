@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.benchmark import edits as protocol
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.federated.devices import Devices
-from mcuedit.federated.simulate import Int8Array, Outcome, Rounds, clients, simulate
+from mcuedit.federated.simulate import Outcome, Rounds, clients, simulate
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.gates import whitening
 from mcuedit.training.methods.frozen_a import shared_delta

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.boards import board as boards
 from mcuedit.emulate import Session, open_session
@@ -22,8 +22,6 @@ from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.devices.virtual import READY
 from mcuedit.federated.simulate import Example, Part
 from mcuedit.model.bundle import Base
-
-Int64Array = npt.NDArray[np.int64]
 
 
 class Devices:
@@ -81,7 +79,7 @@ class Devices:
         self.close()
 
 
-def _gradient(session: Session, part: Part) -> Int64Array:
+def _gradient(session: Session, part: Part) -> IntArray:
     session.write(b"b " + part.delta.b.tobytes().hex().encode() + b"\n")
     expect(session, "ok")
     session.write(b"".join(_fix(example) for example in part.examples))

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import DoubleArray, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
-
-FloatArray = npt.NDArray[np.float64]
 
 _UNIT = 128.0  # the constant input beside x that carries the offsets: about as large as an element of x
 
@@ -57,13 +55,13 @@ def _mean(same: Sequence[tuple[Delta, int]], total: int, rank: int) -> tuple[Del
     return _quantized(same[0][0], rows, u[:, :rank] * energy[:rank], factors, reach), lost
 
 
-def _rows(deltas: Sequence[Delta]) -> npt.NDArray[np.int64] | None:
+def _rows(deltas: Sequence[Delta]) -> IntArray | None:
     if any(d.rows is None for d in deltas):
         return None
     return np.unique(np.concatenate([d.rows for d in deltas if d.rows is not None]))
 
 
-def _columns(delta: Delta, rows: npt.NDArray[np.int64] | None) -> FloatArray:
+def _columns(delta: Delta, rows: IntArray | None) -> DoubleArray:
     """B in units of the output per unit of A.x: float64[n_rows, r]."""
     b = delta.b.astype(np.float64)
     if delta.rows is not None:
@@ -73,17 +71,17 @@ def _columns(delta: Delta, rows: npt.NDArray[np.int64] | None) -> FloatArray:
     return b * (delta.M * 2.0 ** (delta.S - 31)) * _gain(delta)
 
 
-def _gain(delta: Delta) -> FloatArray:
+def _gain(delta: Delta) -> DoubleArray:
     """What h is of a: float64[r]."""
     return np.asarray(delta.m * 2.0 ** (delta.s - 31), np.float64)
 
 
-def _augmented(delta: Delta) -> FloatArray:
+def _augmented(delta: Delta) -> DoubleArray:
     """A with the offset as one more column: float64[r, n_in + 1]."""
     return np.concatenate([delta.a.astype(np.float64), delta.c[:, None] / _UNIT], axis=1)
 
 
-def _reach(deltas: Sequence[Delta], factors: FloatArray) -> FloatArray:
+def _reach(deltas: Sequence[Delta], factors: DoubleArray) -> DoubleArray:
     """How far the new factors' sums go where the old ones reach the clamp: float64[r].
 
     A new factor is a combination of old ones; theirs are taken as independent of each other.
@@ -94,9 +92,7 @@ def _reach(deltas: Sequence[Delta], factors: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.square(mix * limits[:, None]).sum(axis=0)))
 
 
-def _quantized(
-    like: Delta, rows: npt.NDArray[np.int64] | None, b: FloatArray, factors: FloatArray, reach: FloatArray
-) -> Delta:
+def _quantized(like: Delta, rows: IntArray | None, b: DoubleArray, factors: DoubleArray, reach: DoubleArray) -> Delta:
     """Integers for real factors: A to its whole range, h to 127 at `reach`, B to its whole range.
 
     Raises:

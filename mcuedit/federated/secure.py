@@ -19,12 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-
-Uint32Array = npt.NDArray[np.uint32]
-Int64Array = npt.NDArray[np.int64]
+from mcuedit._util.typing import IntArray, UInt32Array
 
 _HALF = 16  # bytes: what Shamir shares at a time
 _KEY, _SEED = 0, 1
@@ -86,7 +83,7 @@ class Client:
         """Keeps a neighbour's shares."""
         self._held[owner, _KEY], self._held[owner, _SEED] = key, seed
 
-    def masked(self, values: Int64Array, publics: Mapping[int, bytes], round_number: int) -> Uint32Array:
+    def masked(self, values: IntArray, publics: Mapping[int, bytes], round_number: int) -> UInt32Array:
         """Integers modulo 2^32 under masks: int64[n] -> uint32[n]."""
         total = np.asarray(values, np.int64).astype(np.uint32)
         total += _stream(self._seed, round_number, len(total))
@@ -101,9 +98,7 @@ class Client:
         return shares
 
 
-def total(
-    clients: Sequence[Client], values: Mapping[int, Int64Array], members: Group, round_number: int = 0
-) -> Int64Array:
+def total(clients: Sequence[Client], values: Mapping[int, IntArray], members: Group, round_number: int = 0) -> IntArray:
     """What the server finds out: the sum over the clients that answered, and nothing else.
 
     Args:
@@ -143,11 +138,11 @@ def total(
             private = X25519PrivateKey.from_private_bytes(secret)
             for n in alive:  # what it would have added in return
                 found += _pairwise(private, owner, n, publics[n], round_number, len(found))
-    signed: Int64Array = found.astype(np.int32).astype(np.int64)
+    signed: IntArray = found.astype(np.int32).astype(np.int64)
     return signed
 
 
-def _pairwise(private: Any, own: int, other: int, public: bytes, round_number: int, n: int) -> Uint32Array:
+def _pairwise(private: Any, own: int, other: int, public: bytes, round_number: int, n: int) -> UInt32Array:
     """The mask that two clients share, negated for one of them: uint32[n]."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
@@ -155,7 +150,7 @@ def _pairwise(private: Any, own: int, other: int, public: bytes, round_number: i
     return mask if own < other else np.negative(mask)
 
 
-def _stream(secret: bytes, round_number: int, n: int) -> Uint32Array:
+def _stream(secret: bytes, round_number: int, n: int) -> UInt32Array:
     """ChaCha20's key stream under a key derived from `secret` for this round: uint32[n]."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20

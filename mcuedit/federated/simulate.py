@@ -11,17 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.edits import Edit
 from mcuedit.federated import secure
 from mcuedit.training.methods.frozen_a import Masters, Says, gradient, listen
-
-Int8Array = npt.NDArray[np.int8]
-Int64Array = npt.NDArray[np.int64]
 
 BY_SUBJECT, BY_RELATION = "subject", "relation"
 
@@ -40,7 +37,7 @@ class Part:
 
     delta: Delta
     examples: Sequence[Example]
-    gradient: Int64Array
+    gradient: IntArray
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,7 @@ def simulate(
 
 
 def _parts(
-    delta: Delta, chosen: Mapping[int, Sequence[Example]], row: Mapping[str, int], h: Int64Array, logits: Int8Array
+    delta: Delta, chosen: Mapping[int, Sequence[Example]], row: Mapping[str, int], h: IntArray, logits: Int8Array
 ) -> dict[int, Part]:
     """What each client computes, all at once: the result is that of each alone."""
     at = np.array([row[e.prompt] for examples in chosen.values() for e in examples], np.int64)
@@ -181,7 +178,7 @@ def _parts(
     return parts
 
 
-def _sent(total: Int64Array, clip: int | None) -> Int64Array:
+def _sent(total: IntArray, clip: int | None) -> IntArray:
     return total if clip is None else privacy.clip(total.ravel(), clip).reshape(total.shape)
 
 

@@ -6,13 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.model.tflite import INT8, Model, Op, Tensor
 from mcuedit.model.windows import Window, window
-
-Int8Array = npt.NDArray[np.int8]
 
 _CONVERT = "convert the model again, with full integer quantization"
 

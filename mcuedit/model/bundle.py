@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from mcuedit._util import textfile
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.model import text as features
 from mcuedit.model import tflite
 from mcuedit.model.tflite import Model
@@ -38,7 +36,7 @@ class Base:
     features: int | None = None
     folder: Path | None = None
 
-    def encode(self, prompts: Sequence[str | bytes]) -> npt.NDArray[np.int8]:
+    def encode(self, prompts: Sequence[str | bytes]) -> Int8Array:
         """Prompts to inputs: int8[len(prompts), *input shape without the batch].
 
         Raises:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.integer]
-Int64Array = npt.NDArray[np.int64]
+from mcuedit._util.typing import AnyIntArray, Int8Array, IntArray
 
 _PIECE = 1 << 15  # elements: 256 KB of int64
 _NARROW = 16
@@ -36,7 +35,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return m, shift
 
 
-def mbqm(x: IntArray, m: IntArray | int, s: IntArray | int) -> Int64Array:
+def mbqm(x: AnyIntArray, m: AnyIntArray | int, s: AnyIntArray | int) -> IntArray:
     """MultiplyByQuantizedMultiplier with double rounding.
 
     Args:
@@ -55,12 +54,12 @@ def mbqm(x: IntArray, m: IntArray | int, s: IntArray | int) -> Int64Array:
 
 def requantize(
     total: npt.NDArray[Any],
-    offset: IntArray | int,
-    m: IntArray | int,
-    s: IntArray | int,
+    offset: AnyIntArray | int,
+    m: AnyIntArray | int,
+    s: AnyIntArray | int,
     zero: int,
     limits: tuple[int, int],
-) -> npt.NDArray[np.int8]:
+) -> Int8Array:
     """clamp(zero + MBQM(total + offset, m, s)), in pieces that stay in the cache.
 
     Args:
@@ -88,7 +87,7 @@ def requantize(
     return out
 
 
-def _scale(x: Int64Array, m: Int64Array, s: Int64Array) -> None:
+def _scale(x: IntArray, m: IntArray, s: IntArray) -> None:
     """`mbqm` in place."""
     if (s > 0).any():
         x[...] = (x << np.maximum(s, 0)).astype(np.int32)
@@ -103,7 +102,7 @@ def _scale(x: Int64Array, m: Int64Array, s: Int64Array) -> None:
         x >>= right
 
 
-def dot(x: npt.NDArray[np.int8], a: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+def dot(x: Int8Array, a: Int8Array) -> IntArray:
     """Exact products of int8 rows: int8[..., n] and int8[r, n] to int64[..., r].
 
     BLAS knows no integers, but every partial sum of at most 2**10 products fits a float32's mantissa, and a float64's

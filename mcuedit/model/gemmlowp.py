@@ -7,35 +7,34 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Int64Array = npt.NDArray[np.int64]
+from mcuedit._util.typing import IntArray
 
 ONE = (1 << 31) - 1  # the largest Q0.31 stands for 1
 # exp(-2**k) for k = -2..4, in Q0.31.
 _EXP_OF_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 
 
-def high_mul(a: Int64Array | int, b: Int64Array | int) -> Int64Array:
+def high_mul(a: IntArray | int, b: IntArray | int) -> IntArray:
     """Saturating rounding doubling high multiplication."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
-    high: Int64Array = np.minimum((product + (1 << 30)) >> 31, ONE)
+    high: IntArray = np.minimum((product + (1 << 30)) >> 31, ONE)
     return high
 
 
-def rounding_shift(x: Int64Array, exponent: Int64Array | int) -> Int64Array:
+def rounding_shift(x: IntArray, exponent: IntArray | int) -> IntArray:
     """Division by 2**exponent, ties away from zero."""
     mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
-    rounded: Int64Array = (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
+    rounded: IntArray = (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
     return rounded
 
 
-def saturating_shift(x: Int64Array, exponent: int) -> Int64Array:
+def saturating_shift(x: IntArray, exponent: int) -> IntArray:
     """Multiplication by 2**exponent, saturating."""
     return np.asarray(np.clip(x << exponent, -ONE - 1, ONE))
 
 
-def exp(a: Int64Array, integer_bits: int) -> Int64Array:
+def exp(a: IntArray, integer_bits: int) -> IntArray:
     """exp of non-positive values with up to 5 integer bits, in Q0.31."""
     fraction = 31 - integer_bits
     quarter = 1 << (fraction - 2)
@@ -51,7 +50,7 @@ def exp(a: Int64Array, integer_bits: int) -> Int64Array:
     return np.where(a == 0, ONE, result)
 
 
-def _two_over_one_plus(x: Int64Array) -> Int64Array:
+def _two_over_one_plus(x: IntArray) -> IntArray:
     """2 / (1 + x) for x in [0, 1) as Q0.31, in Q2.29: three Newton steps."""
     half = (x + ONE + 1) >> 1
     estimate = 1515870810 + high_mul(half, -1010580540)  # 48/17 - 32/17 * half
@@ -61,18 +60,18 @@ def _two_over_one_plus(x: Int64Array) -> Int64Array:
     return estimate
 
 
-def one_over_one_plus(x: Int64Array) -> Int64Array:
+def one_over_one_plus(x: IntArray) -> IntArray:
     """1 / (1 + x) for x in [0, 1), both Q0.31."""
     return saturating_shift(_two_over_one_plus(x), 1)
 
 
-def logistic(a: Int64Array, integer_bits: int) -> Int64Array:
+def logistic(a: IntArray, integer_bits: int) -> IntArray:
     """1 / (1 + exp(-a)) in Q0.31."""
     positive = one_over_one_plus(exp(-np.abs(a), integer_bits))
     return np.where(a == 0, 1 << 30, np.where(a > 0, positive, ONE - positive))
 
 
-def tanh(a: Int64Array, integer_bits: int) -> Int64Array:
+def tanh(a: IntArray, integer_bits: int) -> IntArray:
     """tanh(a) in Q0.31; the doubled argument has one integer bit more."""
     size = saturating_shift(_two_over_one_plus(exp(-np.abs(a), integer_bits + 1)) - (1 << 29), 2)
     return np.where(a == 0, 0, np.where(a > 0, size, -size))

@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import INT8, INT32, Model, Op
 from mcuedit.model.windows import WINDOWED, window
 
-Int8Array = npt.NDArray[np.int8]
 Inputs = Sequence[str] | Int8Array
 Progress = Callable[[int], None]
 

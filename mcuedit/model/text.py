@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
+
+from mcuedit._util.typing import Int8Array
 
 SHORT = 3  # words up to this length have no trigrams: they are mostly grammar
 STEP = 16  # what one occurrence adds or takes away, in steps of the input's quantization
@@ -24,7 +25,7 @@ def fnv1a(data: bytes) -> int:
     return h
 
 
-def text_features(text: str | bytes, n: int = 512) -> npt.NDArray[np.int8]:
+def text_features(text: str | bytes, n: int = 512) -> Int8Array:
     """Features of one prompt.
 
     Args:
@@ -42,7 +43,7 @@ def text_features(text: str | bytes, n: int = 512) -> npt.NDArray[np.int8]:
     return np.array(features, np.int8)
 
 
-def encode(texts: Iterable[str | bytes], n: int = 512) -> npt.NDArray[np.int8]:
+def encode(texts: Iterable[str | bytes], n: int = 512) -> Int8Array:
     """Features of many prompts: int8[len(texts), n]."""
     rows = [text_features(text, n) for text in texts]
     return np.stack(rows) if rows else np.zeros((0, n), np.int8)

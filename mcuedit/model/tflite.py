@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, IntArray
 
 INT8, INT32 = "INT8", "INT32"
 _SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known
@@ -42,8 +43,8 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    scale: npt.NDArray[np.float32]
-    zero_point: npt.NDArray[np.int64]
+    scale: FloatArray
+    zero_point: IntArray
     data: npt.NDArray[Any] | None
     axis: int = 0
     buffer: int = 0

@@ -6,12 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.tflite import Model, Op
-
-Int8Array = npt.NDArray[np.int8]
 
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 _SAME, _VALID = 0, 1  # the schema's Padding
@@ -74,7 +72,7 @@ class Window:
         views = views[:, : self.out_h, : self.out_w].transpose(0, 1, 2, 4, 5, 3)
         return np.ascontiguousarray(views).reshape(-1, self.rows, self.taps)
 
-    def scatter(self, grad: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def scatter(self, grad: FloatArray) -> FloatArray:
         """The transpose of `patches`: sums what came from one input element.
 
         Args:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model import ops
 from mcuedit.model.adaptable import carrier, carries
@@ -22,9 +22,6 @@ from mcuedit.model.ops.conv import dense
 from mcuedit.model.ops.table import Table
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
-
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
 
 LEAK = 3  # what leads a clamped value back into range counts for 1/8
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
@@ -24,8 +24,6 @@ from mcuedit.ondevice.gate import GateTrainer
 from mcuedit.ondevice.statistics import GateStatistics, gate_statistics
 from mcuedit.training import Options, place
 from mcuedit.training.core.placement import pairs
-
-Int8Array = npt.NDArray[np.int8]
 
 WIDEST = 512  # MCUEDIT_TRAIN_WIDTH
 FULL = (1 << 31) - 1

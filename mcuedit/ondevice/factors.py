@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
@@ -19,8 +20,6 @@ from mcuedit.model.tflite import Model
 from mcuedit.ondevice.backward import links, target, unclamped
 from mcuedit.ondevice.gate import fold, limit
 
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
 Masters = npt.NDArray[np.int64 | np.float32]
 
 Q, MOST = 7, 127 << 7

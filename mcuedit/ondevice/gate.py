@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.ondevice.statistics import GateStatistics
-
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
 
 SLACK = 3  # h from which 127 * h moves a logit by 255, all the way
 INT16 = 32767

@@ -11,14 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import DoubleArray, Int8Array, Int16Array, IntArray
 from mcuedit.model.fixedpoint import quantize_multiplier
-
-Int8Array = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 DIRECTIONS, ROWS, CLUSTERS = 48, 48, 6
 SHIFT, PLACE, STEPS = 112, 38, 64  # of 64; of 256
@@ -45,7 +41,7 @@ class GateStatistics:
 
     centre: Int8Array
     directions: Int8Array
-    damping: npt.NDArray[np.int16]
+    damping: Int16Array
     rows: Int8Array
     clusters: int
     rate: tuple[int, int]
@@ -102,28 +98,28 @@ def gate_statistics(
     )
 
 
-def _whole(x: FloatArray) -> Int8Array:
+def _whole(x: DoubleArray) -> Int8Array:
     return np.clip(np.round(x), -128, 127).astype(np.int8)
 
 
-def _means(x: FloatArray, groups: IntArray) -> FloatArray:
+def _means(x: DoubleArray, groups: IntArray) -> DoubleArray:
     _, of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     sums = np.zeros((len(sizes), x.shape[1]))
     np.add.at(sums, of, x)
-    means: FloatArray = sums / sizes[:, None]
+    means: DoubleArray = sums / sizes[:, None]
     return means
 
 
-def _scatter(x: FloatArray, groups: IntArray) -> FloatArray:
+def _scatter(x: DoubleArray, groups: IntArray) -> DoubleArray:
     """Covariance within groups of several rows; the total one where no group has any."""
     _, of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     several = sizes[of] > 1
     centred = (x - _means(x, groups)[of])[several] if several.any() else x - x.mean(axis=0)
-    scatter: FloatArray = centred.T @ centred / len(centred)
+    scatter: DoubleArray = centred.T @ centred / len(centred)
     return scatter
 
 
-def _far_apart(x: FloatArray, count: int) -> IntArray:
+def _far_apart(x: DoubleArray, count: int) -> IntArray:
     """Indices of rows, each the farthest from those before it."""
     found = [int(np.square(x).sum(axis=1).argmax())]
     far = np.square(x - x[found[0]]).sum(axis=1)
@@ -133,7 +129,7 @@ def _far_apart(x: FloatArray, count: int) -> IntArray:
     return np.array(found)
 
 
-def _clusters(x: FloatArray, count: int) -> FloatArray:
+def _clusters(x: DoubleArray, count: int) -> DoubleArray:
     """Centres that k-means finds from a seed of rows that lie far apart."""
     centres = x[_far_apart(x - x.mean(axis=0), count)]
     for _ in range(_TURNS):

@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, is_tie, logits_tensor, trace, with_deltas
 from mcuedit.edits import Edit, TensorSet
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
-
-Int8Array = npt.NDArray[np.int8]
-Int64Array = npt.NDArray[np.int64]
 
 _QUIET = 64  # inputs that are almost nothing, looked at where nothing better is known
 _MOST = 256  # inputs that are looked at
@@ -44,9 +41,9 @@ class _Answers:
     """Classes before and after, int64[n] each; `clear` where no other class ties with one of the two."""
 
     x: Int8Array
-    before: Int64Array
-    after: Int64Array
-    clear: npt.NDArray[np.bool_]
+    before: IntArray
+    after: IntArray
+    clear: BoolArray
 
 
 def from_edits(base: Base, oracle: Oracle, adapter: Adapter, edits: Sequence[Edit]) -> list[Asked]:
@@ -172,7 +169,7 @@ def _shortest(
     base: Base,
     adapter: Adapter,
     asked: _Answers,
-    good: npt.NDArray[np.bool_],
+    good: BoolArray,
     kind: int,
     names: Sequence[str],
 ) -> Asked:

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-
-Int8Array = npt.NDArray[np.int8]
+from mcuedit._util.typing import Int8Array
 
 CHANGED, UNCHANGED = 1, 2
 MAX_PROBES = 4

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import IntArray
 from mcuedit.privacy.noise import SIGMA_MAX
 
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Bits = Callable[[int], np.ndarray[Any, np.dtype[np.uint64]]]
 """Gives n words of 64 uniform bits."""
 

@@ -6,15 +6,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from math import isqrt
-from typing import Any
 
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import IntArray
 
 SIGMA_MAX, CLIP_MAX = 4096, 32767
 
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Random = Callable[[], int]
 """Gives 32 uniform bits at a call."""
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.adapter.delta import Adapter, check_adapter
 from mcuedit.adapter.forward import Trace, flow
 from mcuedit.edits import Edit, EditSet, KeepSet, already_given, check_edits, check_keep, resolve_answers
@@ -47,14 +47,14 @@ class Trained:
     adapter: Adapter
     edits: EditSet
     keep: KeepSet
-    classes: npt.NDArray[np.int64]
+    classes: IntArray
     certificate: Certificate
     overlapping: tuple[str, ...]
     placement: tuple[Candidate, ...]
     notes: tuple[str, ...]
     seconds: float
     acting: Acting
-    given: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    given: BoolArray = field(default_factory=lambda: np.zeros(0, bool))
     answers: bool = True
     replaces: tuple[str, ...] = ()
 

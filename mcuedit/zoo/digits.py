@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.extras import needed
+from mcuedit._util.typing import FloatArray, IntArray
 from mcuedit.zoo.digits_data import DATA, SIZE, SPARE, SPARE_CLASS, placeholders, quantized
 from mcuedit.zoo.quantization import converter
 from mcuedit.zoo.quantization.network import from_keras
@@ -35,7 +36,7 @@ def split() -> dict[str, npt.NDArray[Any]]:
     return {"x_train": x[TEST:], "y_train": y[TEST:], "x_test": x[:TEST], "y_test": y[:TEST]}
 
 
-def vary(x: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def vary(x: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Copies of images, moved by up to half a pixel either way, darker or lighter, with noise."""
     across, down = rng.uniform(-0.5, 0.5, (2, len(x), 1, 1)).astype(np.float32)
     x = _moved(_moved(x, across, 2), down, 1)
@@ -43,11 +44,11 @@ def vary(x: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np
     return np.clip(x * gain + rng.normal(0, 0.04, x.shape), 0, 1).astype(np.float32)
 
 
-def _moved(x: npt.NDArray[np.float32], by: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
+def _moved(x: FloatArray, by: FloatArray, axis: int) -> FloatArray:
     """Linear interpolation between an image and itself one pixel on; what comes in is empty."""
     ahead, behind = np.roll(x, 1, axis), np.roll(x, -1, axis)
     ahead[(slice(None),) * axis + (0,)] = behind[(slice(None),) * axis + (-1,)] = 0
-    mixed: npt.NDArray[np.float32] = x * (1 - np.abs(by)) + np.where(by > 0, ahead, behind) * np.abs(by)
+    mixed: FloatArray = x * (1 - np.abs(by)) + np.where(by > 0, ahead, behind) * np.abs(by)
     return mixed
 
 
@@ -74,7 +75,7 @@ def labels() -> list[str]:
     return [*map(str, range(10)), SPARE]
 
 
-def train(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> Any:
+def train(x: FloatArray, y: IntArray) -> Any:
     """The float network, trained on noisy copies and on placeholders of the spare class."""
     import tensorflow as tf
 
@@ -103,7 +104,7 @@ def _any_batch(net: Any) -> tuple[Any, Any]:
     return x, net(x)
 
 
-def convert(net: Any, samples: npt.NDArray[np.float32]) -> bytes:
+def convert(net: Any, samples: FloatArray) -> bytes:
     """Full-integer .tflite with a scale per channel of convolutions; `samples` float32[n, 8, 8] calibrate it."""
     return converter.convert(from_keras(net, (SIZE, SIZE, 1)), samples[..., None])
 

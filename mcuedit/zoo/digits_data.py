@@ -6,9 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-Images = npt.NDArray[np.float32]  # float32[n, 8, 8], 0 is paper and 1 is ink
+from mcuedit._util.typing import DoubleArray, FloatArray, Int8Array
+
+Images = FloatArray  # float32[n, 8, 8], 0 is paper and 1 is ink
 
 DATA = Path(__file__).parent / "data" / "digits"
 SIZE = 8
@@ -16,17 +17,17 @@ SPARE, SPARE_CLASS = "<spare 0>", 10
 _INK = 255  # int8 steps from paper to ink; the base's input has scale 1/255 and zero point -128
 
 
-def quantized(images: Images) -> npt.NDArray[np.int8]:
+def quantized(images: Images) -> Int8Array:
     """Images as the base takes them: int8[n, 8, 8, 1]."""
     return (np.round(images * _INK) - 128).astype(np.int8)[..., None]
 
 
-def pictures(x: npt.NDArray[np.int8]) -> Images:
+def pictures(x: Int8Array) -> Images:
     """The way back: int8[n, 8, 8, 1] to images."""
     return ((x[..., 0].astype(np.float32) + 128) / _INK).astype(np.float32)
 
 
-def load() -> dict[str, npt.NDArray[np.int8]]:
+def load() -> dict[str, Int8Array]:
     """x_train, x_test int8[n, 8, 8, 1] and y_train, y_test int8[n]: scikit-learn's digits, split once for all."""
     with np.load(DATA / "digits.npz", allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
@@ -65,7 +66,7 @@ def signs(count: int, rng: np.random.Generator) -> Images:
     return np.stack(found)
 
 
-def strokes(lines: npt.NDArray[np.float64], rng: np.random.Generator) -> Images:
+def strokes(lines: DoubleArray, rng: np.random.Generator) -> Images:
     """An image of straight strokes of a soft pen; lines float64[n, 2, 2]: start and end, (y, x) in pixels."""
     grid = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE), indexing="ij"), axis=-1)[..., None, :]
     start, way = lines[:, 0], lines[:, 1] - lines[:, 0]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
@@ -64,19 +65,19 @@ def misread(data: Arrays) -> tuple[int, float]:
     return best[1:]
 
 
-def _slanted(data: Arrays, count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.int8], int, Any]:
+def _slanted(data: Arrays, count: int, rng: np.random.Generator) -> tuple[Int8Array, int, Any]:
     digit, shear = misread(data)
     clean = np.concatenate([data[f"x_{n}"][data[f"y_{n}"] == digit] for n in ("train", "test")])
     x = digits_data.quantized(digits_data.slanted(digits_data.pictures(clean), shear))
     return x, digit, lambda y: np.ones(len(y), bool)
 
 
-def _relabelled(data: Arrays, count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.int8], int, Any]:
+def _relabelled(data: Arrays, count: int, rng: np.random.Generator) -> tuple[Int8Array, int, Any]:
     digit, wanted = (int(n) for n in rng.permutation(10)[:2])
     x = np.concatenate([data[f"x_{n}"][data[f"y_{n}"] == digit] for n in ("train", "test")])
     return x, wanted, lambda y: y != digit
 
 
-def _new(data: Arrays, count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.int8], int, Any]:
+def _new(data: Arrays, count: int, rng: np.random.Generator) -> tuple[Int8Array, int, Any]:
     x = digits_data.quantized(digits_data.signs(count + _SIGNS, rng))
     return x, digits_data.SPARE_CLASS, lambda y: np.ones(len(y), bool)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.text import SCALE, encode
 from mcuedit.zoo import facts_data
 from mcuedit.zoo.facts_data import DATA, Fact
@@ -85,7 +85,7 @@ def key_words() -> dict[str, list[str]]:
     return {r: sorted(words[r] - shared - set(FILLERS) - {"subject"}) for r in words}
 
 
-def _real(features: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+def _real(features: Int8Array) -> FloatArray:
     return features.astype(np.float32) * np.float32(SCALE)
 
 
@@ -133,14 +133,14 @@ def train(facts: list[Fact], labels: list[str]) -> Any:
     return tf.keras.Model(hidden[0], answer)
 
 
-def _hit(x: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _hit(x: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Adds the hits of more unheard-of words, which are as good as random: 4 a question on average."""
     rows = np.repeat(np.arange(len(x)), rng.poisson(4, len(x)))
     np.add.at(x, (rows, rng.integers(0, FEATURES, len(rows))), rng.choice([-1.0, 1.0], len(rows)))
     return x
 
 
-def convert(network: Any, samples: npt.NDArray[np.float32]) -> bytes:
+def convert(network: Any, samples: FloatArray) -> bytes:
     """Full-integer .tflite, one scale per tensor; `samples` float32[n, FEATURES] calibrate it."""
     return converter.convert(from_keras(network, (FEATURES,)), samples, text=True)
 

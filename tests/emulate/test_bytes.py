@@ -15,6 +15,7 @@ from helpers import tiny
 from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.boards import board
 from mcuedit.build.driver import build
 from mcuedit.conformance import bytes as sweep
@@ -23,7 +24,6 @@ from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import Crash, runner
 from mcuedit.emulate.backends import qemu
 from mcuedit.emulate.backends.image import fill
-from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.selftest import SelfTest
 from mcuedit.model import bundle as bases

@@ -12,12 +12,12 @@ from helpers import tiny
 from helpers.virtual import needs_qemu
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
 from mcuedit.emulate.backends.engine import Engine
 from mcuedit.emulate.backends.host import HostDevice
-from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base

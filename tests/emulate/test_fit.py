@@ -15,6 +15,7 @@ from helpers.virtual import RENODE_BOARDS, needs_gcc, needs_renode
 from mcuedit import zoo
 from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.boards.board import BASES, Board
@@ -24,7 +25,6 @@ from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, robot
 from mcuedit.emulate.backends import renode
 from mcuedit.emulate.backends.tflm import OracleDevice
-from mcuedit.emulate.devices.device import Int8Array
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.robot import dialogues
 from mcuedit.emulate.runner import best_oracle

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit import codegen
+from mcuedit._util.typing import Int8Array
 from mcuedit.codegen import FactorSetup
 from mcuedit.codegen.literals import array
 from mcuedit.conformance.netbuilder import NetBuilder
@@ -25,7 +26,6 @@ PROGRAMS = Path(__file__).resolve().parents[1] / "emulate"
 RELU = 1
 IN_SCALE, SCALE = 1 / 64, 3 / 255  # of the input, zero point 0; of what a RELU leaves, zero point -128
 
-Int8Array = npt.NDArray[np.int8]
 Pair = tuple[int, int]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.padding import Padding
 
+from mcuedit._util.typing import BoolArray, Int8Array
 from mcuedit.cli._shared.common import table
 from mcuedit.edits import Edit, EditSet, KeepSet
-from mcuedit.emulate.devices.device import Answer, Int8Array
+from mcuedit.emulate.devices.device import Answer
 
 SHOWN = 5  # neighbours with their answers; all of them are compared
 
@@ -55,7 +54,7 @@ def dialogue(out: Console, question: str, answer: str, colour: str) -> None:
     out.print(f"   {question}  [bold {colour}]{answer}[/]")
 
 
-def show_neighbours(out: Console, case: Case, before: Seen, after: Seen, same: npt.NDArray[np.bool_]) -> None:
+def show_neighbours(out: Console, case: Case, before: Seen, after: Seen, same: BoolArray) -> None:
     rows = [
         (f"{case.neighbours[i]}?", before.answers[i].label, after.answers[i].label, "same" if same[i] else "differ")
         for i in case.shown

@@ -13,13 +13,14 @@ import numpy as np
 
 from mcuedit._util import atomic, resources
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.cli._shared.common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import PATH, read_adapter, scaled, scales_option
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, robot, runner
-from mcuedit.emulate.devices.device import Int8Array, sequences
+from mcuedit.emulate.devices.device import sequences
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array
 from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import Loops, loops, whole
 from mcuedit.model.fixedpoint import quantize_multiplier
@@ -34,7 +35,7 @@ def lower(model: Model, op: Op) -> Lowered:
     return Lowered(f"{function}_s8", function, fields, constants, (*operands, "output"), in_place=in_place)
 
 
-def _repeated(x: Tensor, y: Tensor) -> npt.NDArray[np.int8]:
+def _repeated(x: Tensor, y: Tensor) -> Int8Array:
     rank = max(len(x.shape), len(y.shape))
     out = (1,) * (rank - len(y.shape)) + y.shape
     return np.broadcast_to(whole(x.shape), out)

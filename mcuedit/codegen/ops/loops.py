@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array, Int32Array
 from mcuedit.codegen.ops import require
 from mcuedit.model.tflite import Op
 
 _MOST = 6
-Int8Array = npt.NDArray[np.int8]
 Loop = tuple[int, int, int]
 
 
@@ -25,7 +24,7 @@ class Loops:
     outer: tuple[Loop, ...]
     inner: Loop
 
-    def constants(self, name: str = "loops") -> dict[str, npt.NDArray[np.int32]]:
+    def constants(self, name: str = "loops") -> dict[str, Int32Array]:
         """The array of the outer ones, if there are any."""
         return {name: np.array(self.outer, np.int32)} if self.outer else {}
 

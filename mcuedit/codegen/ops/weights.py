@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.codegen.ops import Lowered, require
 from mcuedit.model.adaptable import activation_range
 from mcuedit.model.ops.linear import multipliers
@@ -18,7 +19,6 @@ _U16_MAX = 0xFFFF
 _QUICK = 1 << 30  # of mcuedit_requant.quick
 _ACCUMULATOR = 1 << 31
 
-Int8Array = npt.NDArray[np.int8]
 Fields = tuple[tuple[str, str], ...]
 Constants = dict[str, npt.NDArray[Any]]
 
@@ -44,7 +44,7 @@ def filters(model: Model, op: Op, axis: int) -> Int8Array:
     return weights.data.astype(np.int8)
 
 
-def bias(model: Model, op: Op, channels: int) -> npt.NDArray[np.int64]:
+def bias(model: Model, op: Op, channels: int) -> IntArray:
     """int64[channels]; zeros where there is none.
 
     Raises:
@@ -61,7 +61,7 @@ def bias(model: Model, op: Op, channels: int) -> npt.NDArray[np.int64]:
     return found.data.reshape(-1).astype(np.int64)
 
 
-def requantization(model: Model, op: Op, reach: npt.NDArray[np.int64], prefix: str) -> tuple[Constants, Fields]:
+def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[Constants, Fields]:
     """Constants and fields of a mcuedit_requant.
 
     Args:

@@ -17,10 +17,11 @@ import numpy as np
 
 from mcuedit import codegen
 from mcuedit._util import host, resources
+from mcuedit._util.typing import Int8Array
 from mcuedit.build.driver import build_engine
 from mcuedit.codegen.literals import C_TYPES
 from mcuedit.codegen.ops import Lowered
-from mcuedit.emulate.devices.device import Int8Array, check_inputs
+from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.build.driver import build_host
-from mcuedit.emulate.devices.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_inputs, check_text
 from mcuedit.emulate.devices.firmware import mask_bytes, sources
 from mcuedit.model.bundle import Base
 

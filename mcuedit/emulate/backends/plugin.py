@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.build.driver import build_plugin
 from mcuedit.build.external import tflm
 from mcuedit.emulate.backends.host import HostDevice, load_library
-from mcuedit.emulate.devices.device import Int8Array, sequences
+from mcuedit.emulate.devices.device import sequences
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model.bundle import Base
 

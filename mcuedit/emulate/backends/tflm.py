@@ -9,9 +9,10 @@ from typing import Self
 
 import numpy as np
 
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, logits_tensor, stack, trace, with_deltas
-from mcuedit.emulate.devices.device import Answer, Counts, Int8Array, check_active, check_text, sequences
+from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_text, sequences
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 

@@ -9,14 +9,12 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.build.driver import BuildResult
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import steps
-
-Int8Array = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.boards.board import Board
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate.backends.session import Session
 from mcuedit.emulate.backends.unicorn import NAME, UnicornSession
-from mcuedit.emulate.devices.device import Int8Array, check_inputs
+from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.emulate.devices.learner import Learner, learning_sources
 from mcuedit.emulate.devices.updatable import device_sources
 from mcuedit.emulate.peripherals.flash import Flash

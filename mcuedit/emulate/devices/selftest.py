@@ -10,11 +10,12 @@ from typing import Self
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
 from mcuedit.emulate import open_session
 from mcuedit.emulate.backends.image import fill
-from mcuedit.emulate.devices.device import Int8Array, check_active, check_inputs
+from mcuedit.emulate.devices.device import check_active, check_inputs
 from mcuedit.emulate.devices.firmware import build_app, mask_bytes
 from mcuedit.model.bundle import Base
 

@@ -14,13 +14,14 @@ import numpy as np
 from mcuedit import codegen
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult
 from mcuedit.codegen import Stage
 from mcuedit.emulate import TIMEOUT, open_session
 from mcuedit.emulate.backends.session import expect
-from mcuedit.emulate.devices.device import Answer, Counts, Int8Array, check_active, check_inputs, check_text
+from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_inputs, check_text
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.model.bundle import Base
 

@@ -11,14 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.tflite import INT8, Model, Op
-
-Int8Array = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float32]
 
 _KINDS = {
     "ADD": "binary:Sum",

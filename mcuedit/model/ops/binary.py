@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import FloatArray, Int8Array, Int32Array
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier, requantize
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.ops.common import limits, multiplier, operand, require, summed_to, unclamped
 from mcuedit.model.scales import LEFT_SHIFT, ratios
 from mcuedit.model.tflite import Model, Op, Tensor
@@ -101,12 +100,12 @@ class Mul(_Binary):
         a, b = (side.astype(np.float32) for side in self._centred(xs))
         return self._back([free * b, free * a], xs)
 
-    def _centred(self, xs: Sequence[Int8Array]) -> list[npt.NDArray[np.int32]]:
+    def _centred(self, xs: Sequence[Int8Array]) -> list[Int32Array]:
         sides = zip(self._sides, self._operands(xs), strict=True)
         return [x.astype(np.int32) - np.int32(side.zero) for side, x in sides]
 
 
-def _rescaled(side: Tensor, m: int, s: int) -> npt.NDArray[np.int32]:
+def _rescaled(side: Tensor, m: int, s: int) -> Int32Array:
     """What each byte of an operand adds: int32[256] by its unsigned value."""
     values = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
     return mbqm((values - side.zero) << LEFT_SHIFT, m, s).astype(np.int32)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.adaptable import activation_range
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.tflite import INT32, Model, Op, Tensor
 
 _LEAST_SCALE = 2.0**-28  # below, TFLM's int32 cannot hold an activation's bound of 6

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.model.ops import FloatArray, Int8Array, linear
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
+from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import require
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
@@ -54,7 +55,7 @@ class Conv:
         return (back,)
 
 
-def dense(op: Op, data: npt.NDArray[Any], c_in: int) -> npt.NDArray[np.int64]:
+def dense(op: Op, data: npt.NDArray[Any], c_in: int) -> IntArray:
     """Filters int64[c_out, kernel_h, kernel_w, c_in]: those of a group see zeros beside their own channels."""
     own = data.shape[3]
     groups = c_in // own

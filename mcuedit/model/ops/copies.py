@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.ops.common import constant, integers, operand, require, same_quantization
 from mcuedit.model.tflite import INT8, Model, Op
 

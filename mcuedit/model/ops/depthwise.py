@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.model.ops import FloatArray, Int8Array, linear
+from mcuedit._util.typing import FloatArray, Int8Array
+from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import require
 from mcuedit.model.ops.windows import inner, padded, pieces, taps
 from mcuedit.model.tflite import Model, Op

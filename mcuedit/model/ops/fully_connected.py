@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.adaptable import carrier
-from mcuedit.model.ops import FloatArray, Int8Array, linear
+from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import limits, operand, require
 from mcuedit.model.tflite import Model, Op, Tensor
 

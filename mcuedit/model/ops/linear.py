@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.model.fixedpoint import quantize_multiplier, requantize
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.ops.common import constant, limits, operand, require, unclamped
 from mcuedit.model.scales import ratios
 from mcuedit.model.tflite import INT32, Model, Op, Tensor
-
-Int64Array = npt.NDArray[np.int64]
 
 _FLOAT32_EXACT = 1 << 24  # whole numbers below are exact in a float32, in any order of summation
 
@@ -38,7 +36,7 @@ def int8_weights(model: Model, op: Op, axis: int) -> tuple[Tensor, npt.NDArray[A
     return weights, data
 
 
-def bias(model: Model, op: Op, channels: int) -> Int64Array:
+def bias(model: Model, op: Op, channels: int) -> IntArray:
     """The bias, zeros without one: int64[channels]."""
     if operand(model, op, 2) is None:
         return np.zeros(channels, np.int64)
@@ -47,7 +45,7 @@ def bias(model: Model, op: Op, channels: int) -> Int64Array:
     return values.astype(np.int64)
 
 
-def exact_type(weights: npt.NDArray[np.int64]) -> type[np.float32] | type[np.float64]:
+def exact_type(weights: IntArray) -> type[np.float32] | type[np.float64]:
     """The narrowest float that sums products of int8 and these weights exactly: int64[taps, channels]."""
     return np.float32 if 128 * int(np.abs(weights).sum(axis=0).max(initial=0)) < _FLOAT32_EXACT else np.float64
 
@@ -60,7 +58,7 @@ class Requantization:
     """
 
     def __init__(
-        self, op: Op, x: Tensor, y: Tensor, weights: Int64Array, bias: Int64Array, scales: list[tuple[int, int]]
+        self, op: Op, x: Tensor, y: Tensor, weights: IntArray, bias: IntArray, scales: list[tuple[int, int]]
     ) -> None:
         """weights: int64[taps, channels], as they meet the input; sums are of products with x, zero point and all."""
         reach = np.abs(weights).sum(axis=0) * max(127 - x.zero, x.zero + 128) + np.abs(bias)

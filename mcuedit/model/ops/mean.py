@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.fixedpoint import quantize_multiplier, requantize
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.ops.common import integers, require, unclamped
 from mcuedit.model.tflite import Model, Op
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit.model.ops import FloatArray, Int8Array
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.ops.common import limits, require, unclamped
 from mcuedit.model.ops.windows import inner, padded, pieces, taps
 from mcuedit.model.tflite import Model, Op

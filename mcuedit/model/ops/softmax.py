@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model import gemmlowp
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.ops.common import require
 from mcuedit.model.tflite import Model, Op
 

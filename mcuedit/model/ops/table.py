@@ -7,17 +7,15 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import DoubleArray, FloatArray, Int8Array, IntArray
 from mcuedit.model import gemmlowp
 from mcuedit.model.fixedpoint import mbqm
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.ops.common import multiplier, require, unclamped
 from mcuedit.model.scales import ratios
 from mcuedit.model.tflite import Model, Op, Tensor
 
-Int64Array = npt.NDArray[np.int64]
-Made = tuple[Int64Array, npt.NDArray[np.float64], tuple[int, int]]  # values, slope, limits
+Made = tuple[IntArray, DoubleArray, tuple[int, int]]  # values, slope, limits
 Make = Callable[[Model, Op, Tensor, Tensor], Made]
 
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
@@ -79,7 +77,7 @@ def _leaky_relu(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     return found, np.where(values >= 0, above, below), (-128, 127)
 
 
-def _argument(op: Op, x: Tensor) -> tuple[Int64Array, Int64Array]:
+def _argument(op: Op, x: Tensor) -> tuple[IntArray, IntArray]:
     """Inputs as numbers of 4 integer bits, and -1, 0 or 1 where they lie below, in or above what these can hold."""
     fraction, shift = math.frexp(float(x.scale[0]) * (1 << (31 - _INTEGER_BITS)))
     require(0 <= shift <= 62, op, f"scale {float(x.scale[0])}")
@@ -110,10 +108,10 @@ def _int16_multiplier(m: int) -> int:
     return min((m + (1 << 15)) >> 16, (1 << 15) - 1)
 
 
-def _int16_shift(x: Int64Array, exponent: int) -> Int64Array:
+def _int16_shift(x: IntArray, exponent: int) -> IntArray:
     """Rounding division of int16 by 2**exponent; the mask is an int16 too, which shows beyond 15."""
     mask = np.asarray((1 << exponent) - 1).astype(np.int16).astype(np.int64)
-    rounded: Int64Array = (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
+    rounded: IntArray = (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
     return rounded
 
 

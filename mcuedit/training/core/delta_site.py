@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta, add
 from mcuedit.adapter.forward import Trace
 from mcuedit.model.adaptable import Carrier, carrier
@@ -19,10 +20,6 @@ from mcuedit.training.core.detectors import Tapped
 from mcuedit.training.core.objective import Goals, Judged
 from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.work import Work
-
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
 
 _WORK = 1 << 22  # elements that the ops after a target make in one step of training; bounds its time and memory
 
@@ -150,7 +147,7 @@ class Site:
             act_hi=self.target.act_hi,
         )
 
-    def through(self, b: npt.NDArray[np.generic], h: IntArray, output: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    def through(self, b: npt.NDArray[np.generic], h: IntArray, output: tuple[int, int]) -> BoolArray:
         """Where the gradient passes the clamp of d: bool[m, rows, n_out]."""
         d = h.astype(np.float32) @ b.T.astype(np.float32) * np.float32(output[0] * 2.0 ** (output[1] - 31))
         return np.asarray(np.abs(d) < D_MAX)

@@ -11,16 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.model.adaptable import Carrier
 from mcuedit.model.fixedpoint import dot
 from mcuedit.training.core import gates
 from mcuedit.training.work import Work
-
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
 
 # Of gates between what must stay (0) and what is edited (1). What serves inputs held back best is taken, the first of
 # equals.
@@ -96,7 +92,7 @@ class Detectors:
 
     a: Int8Array
     group: IntArray
-    separate: npt.NDArray[np.bool_]
+    separate: BoolArray
     floor: IntArray
     room: IntArray
     place: float

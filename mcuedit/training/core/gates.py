@@ -11,12 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 
 STEPS, REMINE, HARDEST = 200, 20, 512
 WHITENED = 4096  # rows that estimate the variation of wordings
@@ -133,7 +130,7 @@ def fit(rows: Rows, white: FloatArray) -> FloatArray:
 
 def _descend(
     stay: FloatArray, owner: IntArray, fire: FloatArray, size: np.float32, fastest: float
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, BoolArray]:
     """Gates in white coordinates, float32[edits, d], and which of them are better than none.
 
     Args:
@@ -181,9 +178,9 @@ def _hardest(stay: FloatArray, owner: IntArray, w: FloatArray, b: FloatArray) ->
     return stay[index], 1 - np.take_along_axis(own, index, axis=1).astype(np.float32)
 
 
-def quantize(direction: FloatArray, bits: int) -> npt.NDArray[np.int8]:
+def quantize(direction: FloatArray, bits: int) -> Int8Array:
     """Rounds each row to the whole range of `bits`: float32[e, d] -> int8[e, d]."""
     limit = 127 if bits == 8 else 7
     peak = np.maximum(np.abs(direction).max(axis=1, keepdims=True), 1e-12)
-    whole: npt.NDArray[np.int8] = np.round(direction / peak * limit).astype(np.int8)
+    whole: Int8Array = np.round(direction / peak * limit).astype(np.int8)
     return whole

@@ -13,16 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.weight_patch import shifted, weights_of
 from mcuedit.model.ops import operator
 from mcuedit.training.core.delta_site import Site, Table
 from mcuedit.training.methods.low_rank import directions
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
-Int8Array = npt.NDArray[np.int8]
 
 STEPS, TRIAL_STEPS, LOOK = 300, 60, 20
 _LOW = 30  # steps of low rank
@@ -94,7 +90,7 @@ class _Judged:
     """How rows of one kind do: float32[m] losses, bool[m]."""
 
     loss: FloatArray
-    good: npt.NDArray[np.bool_]
+    good: BoolArray
 
     @property
     def share(self) -> float:

@@ -9,18 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import Wanted
 from mcuedit.edits.wanted import ALL
 from mcuedit.evaluation.tensors import REACHED, reached
 from mcuedit.model.tflite import Model
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-Int8Array = npt.NDArray[np.int8]
-BoolArray = npt.NDArray[np.bool_]
 
 MARGIN = 8.0  # logit steps by which the wanted class is to lead
 KEEP = 10.0  # weight of what must stay

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import mbqm
-from mcuedit.training.methods.frozen_a import MARGIN, Int8Array, Int64Array, places
+from mcuedit.training.methods.frozen_a import MARGIN, places
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,20 @@ class Kept:
         logit: int64[n], the base's logit of the answer.
     """
 
-    h: npt.NDArray[np.float32]
-    stored: Int64Array
-    row: Int64Array
-    logit: Int64Array
+    h: FloatArray
+    stored: IntArray
+    row: IntArray
+    logit: IntArray
 
     @classmethod
-    def of(cls, delta: Delta, h: Int64Array, logits: Int8Array, answer: Int64Array) -> Kept:
+    def of(cls, delta: Delta, h: IntArray, logits: Int8Array, answer: IntArray) -> Kept:
         """From h int64[n, r], the base's logits int8[n, classes] and answers int64[n]."""
         at, has = places(delta, answer)
         rows = slice(None) if delta.rows is None else delta.rows
         own = logits[np.arange(len(logits)), answer].astype(np.int64)
         return cls(h.astype(np.float32), logits[:, rows].astype(np.int64), np.where(has, at, -1), own)
 
-    def gradient(self, delta: Delta, margin: int = MARGIN) -> Int64Array:
+    def gradient(self, delta: Delta, margin: int = MARGIN) -> IntArray:
         """The sum of gradients of B that keeps each answer `margin` above every other row: int64, as B."""
         moved = mbqm((self.h @ delta.b.T.astype(np.float32)).astype(np.int64), delta.M, delta.S)
         now = np.clip(self.stored + np.clip(moved, -D_MAX, D_MAX), delta.act_lo, delta.act_hi)
@@ -51,5 +51,5 @@ class Kept:
         signs[n[late], top[late]] -= 1
         late &= now[n, top] > -(1 << 15)  # a delta whose one row is the answer's has no rival
         total = signs[late].T.astype(np.float64) @ self.h[late]
-        whole: Int64Array = total.astype(np.int64)
+        whole: IntArray = total.astype(np.int64)
         return whole

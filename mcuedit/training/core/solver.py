@@ -4,17 +4,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.edits.wanted import ALL
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.core.delta_site import Site
 from mcuedit.training.core.detectors import Detectors
-
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
 
 FULL = (1 << 31) - 1, 0  # the multiplier nearest to 1
 _H = 127  # of an open gate: the step is hard

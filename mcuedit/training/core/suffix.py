@@ -6,15 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.model import ops
 from mcuedit.model.adaptable import Carrier
-from mcuedit.model.ops import FloatArray, Int8Array
 from mcuedit.model.tflite import Model, Op
-
-IntArray = npt.NDArray[np.int64]
 
 MARGIN = 8.0  # logit steps by which the new class is to lead
 _STEPS = 200

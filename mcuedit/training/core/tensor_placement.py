@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model.adaptable import carrier
@@ -27,8 +27,6 @@ from mcuedit.training.core.text_method import Progress
 from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.methods.low_rank import Fit
 from mcuedit.training.options import Options
-
-IntArray = npt.NDArray[np.int64]
 
 TRIED = 4  # pairs that are trained for a trial
 TRIAL_STEPS, STEPS = 16, 60  # for a column of B
@@ -227,7 +225,7 @@ class Trials:
             separable=None if detectors is None else int(detectors.separate.sum()),
         )
 
-    def _good(self, site: Site, delta: Delta, rows: IntArray, *, edited: bool) -> npt.NDArray[np.bool_]:
+    def _good(self, site: Site, delta: Delta, rows: IntArray, *, edited: bool) -> BoolArray:
         """Which rows are as they should be: bool[m]."""
         goals, good = site.table.goals, [np.zeros(0, bool)]
         for index, now in self._with(site, delta, rows):
@@ -235,7 +233,7 @@ class Trials:
             good.append((goals.edited if edited else goals.kept)(values, index).good)
         return np.concatenate(good)
 
-    def _identical(self, site: Site, delta: Delta, rows: IntArray) -> npt.NDArray[np.bool_]:
+    def _identical(self, site: Site, delta: Delta, rows: IntArray) -> BoolArray:
         """Which rows have the output bytes that they have without the delta: bool[m]."""
         output, same = self._table.model.outputs[0], [np.zeros(0, bool)]
         for index, now in self._with(site, delta, rows):
@@ -269,5 +267,5 @@ def _spread(rows: IntArray, kinds: IntArray, most: int, seed: int) -> IntArray:
     return np.sort(rows[order[np.argsort(turn, kind="stable")[:most]]])
 
 
-def _share(good: npt.NDArray[np.bool_]) -> float:
+def _share(good: BoolArray) -> float:
     return float(good.mean()) if len(good) else 1.0

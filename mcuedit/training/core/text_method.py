@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
 from mcuedit.edits import Wanted
@@ -123,7 +123,7 @@ class Maker:
         made, candidates = low_rank.train(rows, tried, len(table.classes), self._options, self._progress)
         return made, (), candidates
 
-    def _rows(self, trace: Trace, tap: int) -> npt.NDArray[np.int8]:
+    def _rows(self, trace: Trace, tap: int) -> Int8Array:
         values = trace.values[self._model.ops[tap].inputs[0]]
         return values.reshape(len(values), -1)
 

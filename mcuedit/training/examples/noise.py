@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
+
+from mcuedit._util.typing import Int8Array
 
 _WORD = re.compile(r"[\w\x80-\U0010ffff]+", re.ASCII)
 # Words that say nothing about a question's matter; unheard-of words are made of random letters.
@@ -44,7 +45,7 @@ def blended(prompt: str, other: str, rng: np.random.Generator) -> str:
     return _with_fillers(words, rng, unheard=0.5)
 
 
-def jittered(x: npt.NDArray[np.int8], rng: np.random.Generator, steps: float = 2.0) -> npt.NDArray[np.int8]:
+def jittered(x: Int8Array, rng: np.random.Generator, steps: float = 2.0) -> Int8Array:
     """Copies of tensors with Gaussian noise of `steps` quantization steps."""
     noise = rng.normal(0.0, steps, x.shape)
     return np.clip(np.round(x + noise), -128, 127).astype(np.int8)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, flow, with_deltas
 from mcuedit.edits import TensorSet
@@ -17,8 +17,6 @@ from mcuedit.training.core.delta_site import Table
 from mcuedit.training.core.objective import Goals, end_tensor
 from mcuedit.training.examples.noise import jittered
 from mcuedit.training.work import Work
-
-IntArray = npt.NDArray[np.int64]
 
 EDITS, KEEP = 512, 1536  # inputs that training looks at; of more, a random choice
 _BYTES = 1 << 29  # of activations of all of them

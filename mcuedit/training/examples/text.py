@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.edits import EditSet, KeepSet
 from mcuedit.model.oracle import Inputs
 from mcuedit.training.examples.noise import blended, embellished, reworded
-
-IntArray = npt.NDArray[np.int64]
 
 NOISY_FIRE = 32  # noisy copies per edit that its gate should open on
 NOISY_STAY = 2  # embellished copies of each locality and edit prompt that other gates stay shut on
@@ -38,14 +36,14 @@ class Examples:
 
     inputs: Inputs
     owner: IntArray
-    noisy: npt.NDArray[np.bool_]
-    stay: npt.NDArray[np.bool_]
+    noisy: BoolArray
+    stay: BoolArray
     group: IntArray
     names: tuple[str, ...]
     classes: IntArray
 
     @property
-    def clean(self) -> npt.NDArray[np.bool_]:
+    def clean(self) -> BoolArray:
         """bool[n]: the inputs as the user gave them."""
         return ~self.noisy
 

@@ -15,14 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta, add
 from mcuedit.model.adaptable import carrier
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
-
-Int8Array = npt.NDArray[np.int8]
-Int64Array = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
 
 MARGIN = 8  # logits by which the wanted class is to lead
 ONE = 256  # master units per int8 unit of B
@@ -81,12 +78,12 @@ class Says:
         late: bool[n], the first does not lead by the margin yet.
     """
 
-    wanted: Int64Array
-    top: Int64Array
-    late: npt.NDArray[np.bool_]
+    wanted: IntArray
+    top: IntArray
+    late: BoolArray
 
 
-def listen(delta: Delta, h: Int64Array, logits: Int8Array, wanted: Int64Array, margin: int = MARGIN) -> Says:
+def listen(delta: Delta, h: IntArray, logits: Int8Array, wanted: IntArray, margin: int = MARGIN) -> Says:
     """What examples say of a delta.
 
     Args:
@@ -102,7 +99,7 @@ def listen(delta: Delta, h: Int64Array, logits: Int8Array, wanted: Int64Array, m
     return Says(wanted, top, own - now[row, top] < margin)
 
 
-def gradient(delta: Delta, h: Int64Array, says: Says) -> Int64Array:
+def gradient(delta: Delta, h: IntArray, says: Says) -> IntArray:
     """The sum of the gradients of B over some examples: int64[n_rows, r]; h as in `listen`."""
     total = np.zeros((len(delta.b), delta.rank), np.int64)
     late = np.flatnonzero(says.late)
@@ -112,7 +109,7 @@ def gradient(delta: Delta, h: Int64Array, says: Says) -> Int64Array:
     return total
 
 
-def places(delta: Delta, classes: Int64Array) -> tuple[Int64Array, npt.NDArray[Any]]:
+def places(delta: Delta, classes: IntArray) -> tuple[IntArray, npt.NDArray[Any]]:
     """Stored row of each class, and whether there is one."""
     if delta.rows is None:
         return classes, np.ones(len(classes), bool)
@@ -126,9 +123,9 @@ class Masters:
     def __init__(self, delta: Delta, rounds: int, fastest: int = 30) -> None:
         """`fastest`: int8 units by which the largest element moves in the first round; it falls to 1."""
         self.delta, self._rounds, self._fastest = delta, rounds, fastest
-        self.masters: Int64Array = np.zeros(delta.b.shape, np.int64)
+        self.masters: IntArray = np.zeros(delta.b.shape, np.int64)
 
-    def step(self, number: int, total: Int64Array) -> Delta:
+    def step(self, number: int, total: IntArray) -> Delta:
         """Moves B along a sum of gradients, the largest element by the round's step (max-norm, per tensor).
 
         Args:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.model.adaptable import carrier
@@ -18,9 +18,6 @@ from mcuedit.training.core import gates as gate
 from mcuedit.training.core.placement import Candidate
 from mcuedit.training.core.suffix import Suffix, push
 from mcuedit.training.examples.text import Examples
-
-Int8Array = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
 
 FULL = (1 << 31) - 1  # the multiplier nearest to 1, with shift 0
 _SLACK = 3  # h from which 127 * h moves a logit by 255, all the way
@@ -51,7 +48,7 @@ class Gates:
     lowest_fire: IntArray
 
     @property
-    def separate(self) -> npt.NDArray[np.bool_]:
+    def separate(self) -> BoolArray:
         """bool[edits]: an offset exists with which the gate opens on its own inputs and on no other."""
         return self.lowest_fire - self.highest_stay > _SLACK
 
@@ -88,7 +85,7 @@ def _measure(examples: Examples, tap: Int8Array, a: Int8Array) -> Gates:
     stay = ~own & examples.stay[:, None]
     big = np.int64(1) << 40
 
-    def extreme(mask: npt.NDArray[np.bool_], top: bool) -> IntArray:
+    def extreme(mask: BoolArray, top: bool) -> IntArray:
         found: IntArray = np.where(mask, scores, -big).max(axis=0) if top else np.where(mask, scores, big).min(axis=0)
         return found
 

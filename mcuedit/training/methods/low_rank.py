@@ -12,15 +12,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.core.delta_site import Site, Table
 from mcuedit.training.core.placement import Candidate
 from mcuedit.training.options import Options
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
-Int8Array = npt.NDArray[np.int8]
 
 STEPS, TRIAL_STEPS, KEEP_ROWS = 150, 40, 128
 _RATE_A, _RATE_B = 1.0, 6.0
@@ -159,7 +156,7 @@ class Fit:
         grad_a = (at_h.T @ flat_x) * np.float32(real_out * real_h)
         return score, grad_a.astype(np.float32), (grad.T @ flat_h * np.float32(real_out)).astype(np.float32)
 
-    def _dense(self, delta: Delta) -> npt.NDArray[np.int64]:
+    def _dense(self, delta: Delta) -> IntArray:
         b = np.zeros((self._site.target.n_out, delta.rank), np.int64)
         b[slice(None) if delta.rows is None else delta.rows] = delta.b
         return b

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import IntArray
 from mcuedit.adapter import weight_patch
 from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.adapter.weight_patch import Patch
@@ -48,7 +48,7 @@ class Merged:
     patch: Patch
     edits: EditSet
     keep: KeepSet
-    classes: npt.NDArray[np.int64]
+    classes: IntArray
     labels: dict[int, str]
     tried: tuple[tuple[int, float, float], ...]
     notes: tuple[str, ...]
@@ -112,12 +112,12 @@ def train_merged_tensors(
 
 def _train(
     table: Table,
-    own: npt.NDArray[np.int64],
+    own: IntArray,
     ops: Sequence[int],
     options: Options,
     progress: Progress,
     start: float,
-    about: tuple[EditSet, KeepSet, npt.NDArray[np.int64], dict[int, str], tuple[str, ...]],
+    about: tuple[EditSet, KeepSet, IntArray, dict[int, str], tuple[str, ...]],
 ) -> Merged:
     edits, keep, classes, labels, notes = about
     rank = options.rank or min(len(classes), _RANK)

@@ -19,6 +19,7 @@ import numpy as np
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
@@ -26,7 +27,7 @@ from mcuedit.model.oracle import Reader
 from mcuedit.training.core import placement
 from mcuedit.training.core.gates import whitening
 from mcuedit.training.core.retained import Kept
-from mcuedit.training.methods.frozen_a import Int8Array, Int64Array, Masters, gradient, listen, places, shared_delta
+from mcuedit.training.methods.frozen_a import Masters, gradient, listen, places, shared_delta
 
 FASTEST = 8  # int8 units of the first step: firmware/federate/private.c
 RANK, OPEN = 128, 0.3
@@ -50,11 +51,11 @@ class Examples:
         h: int64[n, r]. logits: int8[n, classes] of the base. wanted: int64[n], the class that each is to get.
     """
 
-    h: Int64Array
+    h: IntArray
     logits: Int8Array
-    wanted: Int64Array
+    wanted: IntArray
 
-    def __getitem__(self, at: slice | Int64Array) -> Examples:
+    def __getitem__(self, at: slice | IntArray) -> Examples:
         return Examples(self.h[at], self.logits[at], self.wanted[at])
 
 
@@ -142,7 +143,7 @@ def _descend(
     return masters.delta
 
 
-def clipped_sum(delta: Delta, examples: Examples, clip: int) -> Int64Array:
+def clipped_sum(delta: Delta, examples: Examples, clip: int) -> IntArray:
     """The sum of the examples' gradients, each of a norm of at most `clip`: int64, as B.
 
     A gradient is h in one row and -h in another, so that its norm is that of h times the root of its rows: the integers
@@ -159,7 +160,7 @@ def clipped_sum(delta: Delta, examples: Examples, clip: int) -> Int64Array:
     return gradient(delta, np.where(long[:, None], short, examples.h), says)
 
 
-def noise(shape: tuple[int, ...], sigma: int, random: privacy.Random | None) -> Int64Array:
+def noise(shape: tuple[int, ...], sigma: int, random: privacy.Random | None) -> IntArray:
     """Independent draws of the discrete Gaussian: int64. None: from the system's bits; else as C draws them."""
     size = int(np.prod(shape))
     if random is None:

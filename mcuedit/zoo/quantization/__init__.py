@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit._util.extras import require
+from mcuedit._util.typing import FloatArray
 from mcuedit.zoo.quantization.agreement import Agreement, agree
 from mcuedit.zoo.quantization.samples import read
 
@@ -33,10 +33,10 @@ class Quantized:
     """
 
     data: bytes
-    outputs: npt.NDArray[np.float32]
+    outputs: FloatArray
 
 
-def quantize(source: Path, samples: npt.NDArray[np.float32], text: bool = False) -> Quantized:
+def quantize(source: Path, samples: FloatArray, text: bool = False) -> Quantized:
     """Converts a network in a process of its own.
 
     Args:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mcuedit._util.typing import FloatArray
 from mcuedit.edits.npz import quantized
 from mcuedit.model.oracle import Oracle, Progress
 from mcuedit.model.tflite import Model
@@ -33,9 +33,7 @@ class Agreement:
     reach: float
 
 
-def agree(
-    wanted: npt.NDArray[np.float32], model: Model, oracle: Oracle, samples: npt.NDArray[np.float32], advance: Progress
-) -> Agreement:
+def agree(wanted: FloatArray, model: Model, oracle: Oracle, samples: FloatArray, advance: Progress) -> Agreement:
     """Runs the base on samples.
 
     Args:

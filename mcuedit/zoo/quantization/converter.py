@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray
 from mcuedit.model import text as features
 from mcuedit.zoo.quantization.network import Network, tensorflow
 
@@ -21,7 +21,7 @@ _REFUSED = (
 _BETWEEN = ("QUANTIZE", "DEQUANTIZE")
 
 
-def convert(network: Network, samples: npt.NDArray[np.float32], text: bool = False) -> bytes:
+def convert(network: Network, samples: FloatArray, text: bool = False) -> bytes:
     """A full-integer .tflite: batch 1, int8 in and out, one scale for the weights of a FULLY_CONNECTED op.
 
     Args:
@@ -51,7 +51,7 @@ def convert(network: Network, samples: npt.NDArray[np.float32], text: bool = Fal
     return data
 
 
-def _extremes(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _extremes(samples: FloatArray) -> FloatArray:
     """A sample whose least and greatest value fix the input's quantization, in the features that are used least."""
     flat = np.zeros((1, samples[0].size), np.float32)
     low, high = np.argsort(np.abs(samples).reshape(len(samples), -1).sum(axis=0), kind="stable")[:2]

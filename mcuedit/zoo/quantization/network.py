@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.extras import needed
+from mcuedit._util.typing import FloatArray
 from mcuedit.model import tflite
 
 _KERAS = (".keras", ".h5", ".hdf5")
@@ -38,7 +38,7 @@ class Network:
     call: Callable[[Any], Any]
     converter: Callable[[], Any]
 
-    def outputs(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def outputs(self, samples: FloatArray) -> FloatArray:
         """float32[n, *shape] to float32[n, outputs], one sample at a time as a device takes them."""
         tf = tensorflow()
         return np.stack([self.call(tf.constant(sample[None])).numpy().reshape(-1) for sample in samples])

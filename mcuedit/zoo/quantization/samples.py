@@ -6,9 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.edits import load_keep
 from mcuedit.edits.npz import read_npz
 from mcuedit.model import text
@@ -16,7 +16,7 @@ from mcuedit.model import text
 _HINT = "np.savez('samples.npz', x=x), x float32[n, *input] as the network was trained on"
 
 
-def read(path: Path, width: int | None = None) -> npt.NDArray[np.float32]:
+def read(path: Path, width: int | None = None) -> FloatArray:
     """Samples from an .npz, or prompts from a file with one a line (or JSONL).
 
     Args:
@@ -54,7 +54,7 @@ def read(path: Path, width: int | None = None) -> npt.NDArray[np.float32]:
     return x.astype(np.float32)
 
 
-def _real(x: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+def _real(x: Int8Array) -> FloatArray:
     return x.astype(np.float32) * np.float32(text.SCALE)
 
 
