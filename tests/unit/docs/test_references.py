@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents refer to is there, and what refers to them finds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+SOURCES = sorted(
+    path
+    for room in ("mcuedit", "firmware", "templates", "boards", "tests", "docs")
+    for path in (ROOT / room).rglob("*")
+    if path.suffix in {".py", ".c", ".h", ".cc", ".j2", ".md", ".resource"} and "expected" not in path.parts
+)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of a page: its headings, as GitHub and mkdocs make them, and those that stand in it."""
+    text = page.read_text(encoding="utf-8")
+    heads = re.findall(r"^#+ (.*)$", text, re.M)
+    made = {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+    return made | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+def sections(page: str) -> set[int]:
+    """Numbers of sections that SPEC.md or DESIGN.md has."""
+    if page == "DESIGN":
+        text = (ROOT / "docs" / "DESIGN.md").read_text(encoding="utf-8")
+        return {int(n) for n in re.findall(r"^## (\d+)\. ", text, re.M)}
+    heads = ((ROOT / "docs" / "spec").glob("*.md"), r"^# (\d+)\. ")
+    return {int(n) for page in heads[0] for n in re.findall(heads[1], page.read_text(encoding="utf-8"), re.M)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_between_documents_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]*)(?:#[^)\s]*)?\)", page.read_text(encoding="utf-8")):
+        assert not link or re.match(r"\w+:", link) or (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    for link, anchor in re.findall(r"\]\(([^)#\s]*\.md)?#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        assert anchor in anchors(page.parent / link if link else page), f"{link}#{anchor}"
+
+
+def test_every_section_that_is_cited_exists() -> None:
+    known = {name: sections(name) for name in ("SPEC", "DESIGN")}
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}.md, section {number}"
+        for path in SOURCES
+        for name, number in re.findall(
+            r"(SPEC|DESIGN)(?:\.md)?\]?(?:\([^)]*\))?,? sections? (\d+)", path.read_text(encoding="utf-8")
+        )
+        if int(number) not in known[name]
+    ]
+    assert not missing
+
+
+def test_the_index_of_the_specification_lists_every_page_with_its_number() -> None:
+    index = (ROOT / "docs" / "SPEC.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| (\d+) \| \[[^]]+\]\((spec/\w+\.md)\)", index, re.M))
+    pages = {}
+    for page in (ROOT / "docs" / "spec").glob("*.md"):
+        found = re.match(r"# (\d+)\. ", page.read_text(encoding="utf-8"))
+        assert found, page
+        pages[found[1]] = f"spec/{page.name}"
+    assert listed == pages
