@@ -6,9 +6,9 @@
 #include "delta.h"
 #include "mcuedit/mcuedit.h"
 
-void mcuedit_stack_init(mcuedit_stack *stack, const mcuedit_base *base, int8_t *h, uint16_t h_size)
+void mcuedit_context_init(mcuedit_context *context, const mcuedit_base *base, int8_t *h, uint16_t h_size)
 {
-    *stack = (mcuedit_stack){.base = base, .h = h, .h_size = h_size};
+    *context = (mcuedit_context){.base = base, .h = h, .h_size = h_size};
 }
 
 /* The name that `adapter` gives to class `index`; NULL if none. */
@@ -48,15 +48,15 @@ static bool contradicts(const mcuedit_set *set, uint32_t position)
     return false;
 }
 
-int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set)
+int mcuedit_context_set(mcuedit_context *context, const mcuedit_set *set)
 {
     uint32_t rank = 0;
     for (uint32_t i = 0; set != NULL && i < set->count; i++) {
-        if (set->adapters[i]->base != stack->base) {
+        if (set->adapters[i]->base != context->base) {
             return MCUEDIT_E_BASE;
         }
         rank += set->adapters[i]->rank;
-        if (rank > stack->h_size) {
+        if (rank > context->h_size) {
             return MCUEDIT_E_RANK;
         }
         if (contradicts(set, i)) {
@@ -64,16 +64,16 @@ int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set)
         }
     }
     __asm__ volatile("" ::: "memory"); /* the set is complete in memory before an inference can latch it */
-    stack->next = set;
+    context->next = set;
     return MCUEDIT_OK;
 }
 
-void mcuedit_stack_latch(mcuedit_stack *stack)
+void mcuedit_context_latch(mcuedit_context *context)
 {
-    if (stack == NULL) {
+    if (context == NULL) {
         return;
     }
-    const mcuedit_set *set = stack->next; /* once: it may change at any time */
+    const mcuedit_set *set = context->next; /* once: it may change at any time */
     mcuedit_op_bits ops = {0, 0, 0};
     if (set != NULL) {
         const mcuedit_adapter *const *adapter = set->adapters, *const *end = adapter + set->count;
@@ -83,15 +83,15 @@ void mcuedit_stack_latch(mcuedit_stack *stack)
             ops.targeted |= (*adapter)->ops.targeted;
         }
     }
-    stack->now = set;
-    stack->ops = ops;
-    stack->due = ops.own;
-    stack->open = 0;
+    context->now = set;
+    context->ops = ops;
+    context->due = ops.own;
+    context->open = 0;
 }
 
-const char *mcuedit_stack_label(const mcuedit_stack *stack, uint16_t index, uint8_t *length)
+const char *mcuedit_context_label(const mcuedit_context *context, uint16_t index, uint8_t *length)
 {
-    const mcuedit_set *set = stack->next;
+    const mcuedit_set *set = context->next;
     for (uint32_t i = 0; set != NULL && i < set->count; i++) {
         const uint8_t *label = find_label(set->adapters[i], index);
         if (label != NULL) {

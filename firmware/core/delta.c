@@ -2,8 +2,8 @@
 /*
  * The arithmetic of SPEC.md, section 2, over all active deltas: h at the tap, d at the target.
  *
- * The h of a delta stands in stack->h where the ranks of all deltas before it end. Adapters were checked when they were
- * opened; nothing is checked here.
+ * The h of a delta stands in context->h where the ranks of all deltas before it end. Adapters were checked when they
+ * were opened; nothing is checked here.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,14 +67,14 @@ static __attribute__((noinline)) void project_delta(const uint8_t *delta, taps *
 }
 
 /* h of all deltas with this tap whose target is the tap itself (`own`) or a later op. Returns how many are not 0. */
-static uint32_t project(const mcuedit_stack *stack, uint32_t op, bool own, const int8_t *x)
+static uint32_t project(const mcuedit_context *context, uint32_t op, bool own, const int8_t *x)
 {
-    const mcuedit_adapter *const *adapter = stack->now->adapters, *const *end = adapter + stack->now->count;
+    const mcuedit_adapter *const *adapter = context->now->adapters, *const *end = adapter + context->now->count;
     uint32_t first = own ? op : op + 1u, span = own ? 0 : UINT16_MAX; /* of the targets: none is before its tap */
-    int8_t *h = stack->h;
+    int8_t *h = context->h;
     taps tap;
     tap.open = 0;
-    mcuedit_row_begin(&tap.row, x, stack->base->ops[op].n_in);
+    mcuedit_row_begin(&tap.row, x, context->base->ops[op].n_in);
     for (; adapter != end; adapter++) {
         const uint8_t *delta = (*adapter)->deltas;
         for (uint32_t left = (*adapter)->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
@@ -87,13 +87,13 @@ static uint32_t project(const mcuedit_stack *stack, uint32_t op, bool own, const
     return tap.open;
 }
 
-void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x)
+void mcuedit_context_project(mcuedit_context *context, uint16_t op, const int8_t *x)
 {
-    if (stack != NULL && may_have(stack->ops.tapped, op)) {
-        uint32_t open = project(stack, op, false, x);
+    if (context != NULL && may_have(context->ops.tapped, op)) {
+        uint32_t open = project(context, op, false, x);
         if (open != 0) {
-            stack->open = (uint16_t)(stack->open + open);
-            stack->due |= stack->ops.targeted;
+            context->open = (uint16_t)(context->open + open);
+            context->due |= context->ops.targeted;
         }
     }
 }
@@ -149,17 +149,17 @@ static bool is_open(const int8_t *h, uint32_t rank)
 }
 
 /* One pass over the open deltas of `op`: the sums of a block of rows. Returns the first stored row after the block. */
-static uint32_t collect_all(mcuedit_stack *stack, uint32_t op, uint32_t first)
+static uint32_t collect_all(mcuedit_context *context, uint32_t op, uint32_t first)
 {
     uint32_t next = UINT32_MAX;
-    const int8_t *h = stack->h;
-    for (uint32_t i = 0; i < stack->now->count; i++) {
-        const mcuedit_adapter *adapter = stack->now->adapters[i];
+    const int8_t *h = context->h;
+    for (uint32_t i = 0; i < context->now->count; i++) {
+        const mcuedit_adapter *adapter = context->now->adapters[i];
         const uint8_t *delta = adapter->deltas;
         for (uint32_t left = adapter->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
             uint32_t rank = delta[DELTA_RANK];
             if (mcuedit_u16(delta + DELTA_TARGET) == op && is_open(h, rank)) {
-                uint32_t row = collect(delta, h, first, stack->sums);
+                uint32_t row = collect(delta, h, first, context->sums);
                 next = row < next ? row : next;
             }
             h += rank;
@@ -168,40 +168,40 @@ static uint32_t collect_all(mcuedit_stack *stack, uint32_t op, uint32_t first)
     return next;
 }
 
-static void add_row(mcuedit_stack *stack, uint32_t op, int8_t *y)
+static void add_row(mcuedit_context *context, uint32_t op, int8_t *y)
 {
-    const mcuedit_op *target = &stack->base->ops[op];
+    const mcuedit_op *target = &context->base->ops[op];
     uint32_t n_out = target->n_out, next;
     for (uint32_t first = 0; first < n_out; first = next) {
-        next = collect_all(stack, op, first);
+        next = collect_all(context, op, first);
         for (uint32_t i = 0; i < MCUEDIT_BLOCK_ROWS; i++) {
-            if (stack->sums[i] != 0) {
-                y[first + i] = (int8_t)mcuedit_clamp(y[first + i] + stack->sums[i], target->act_lo, target->act_hi);
-                stack->sums[i] = 0;
+            if (context->sums[i] != 0) {
+                y[first + i] = (int8_t)mcuedit_clamp(y[first + i] + context->sums[i], target->act_lo, target->act_hi);
+                context->sums[i] = 0;
             }
         }
     }
 }
 
-void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y)
+void mcuedit_context_add(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y)
 {
-    if (stack == NULL || !may_have(stack->due, op)) {
+    if (context == NULL || !may_have(context->due, op)) {
         return;
     }
-    const mcuedit_op *target = &stack->base->ops[op];
-    bool own = may_have(stack->ops.own, op);
+    const mcuedit_op *target = &context->base->ops[op];
+    bool own = may_have(context->ops.own, op);
     for (uint32_t row = target->rows; row != 0; row--, x += target->n_in, y += target->n_out) {
-        uint32_t open = own ? project(stack, op, true, x) : 0;
-        if (open != 0 || (stack->open != 0 && may_have(stack->ops.targeted, op))) {
-            add_row(stack, op, y);
+        uint32_t open = own ? project(context, op, true, x) : 0;
+        if (open != 0 || (context->open != 0 && may_have(context->ops.targeted, op))) {
+            add_row(context, op, y);
         }
     }
 }
 
 /* Some delta has this op as its tap and target: the bit of an op may have been set by another one. */
-static bool has_own(const mcuedit_stack *stack, uint32_t op)
+static bool has_own(const mcuedit_context *context, uint32_t op)
 {
-    const mcuedit_set *set = stack->now;
+    const mcuedit_set *set = context->now;
     for (uint32_t i = 0; i < set->count; i++) {
         const uint8_t *delta = set->adapters[i]->deltas;
         for (uint32_t left = set->adapters[i]->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
@@ -213,19 +213,19 @@ static bool has_own(const mcuedit_stack *stack, uint32_t op)
     return false;
 }
 
-void mcuedit_stack_add_windows(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch)
+void mcuedit_context_add_windows(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch)
 {
-    if (stack == NULL || !may_have(stack->ops.own, op) || !has_own(stack, op)) {
+    if (context == NULL || !may_have(context->ops.own, op) || !has_own(context, op)) {
         return;
     }
-    const mcuedit_op *target = &stack->base->ops[op];
+    const mcuedit_op *target = &context->base->ops[op];
     const mcuedit_window *window = target->window;
     for (uint32_t batch = window->batches; batch != 0; batch--) {
         for (uint32_t out_y = 0; out_y < window->out_h; out_y++) {
             for (uint32_t out_x = 0; out_x < window->out_w; out_x++, y += target->n_out) {
                 int8_t zx = target->input_zero_point;
-                if (project(stack, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
-                    add_row(stack, op, y);
+                if (project(context, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
+                    add_row(context, op, y);
                 }
             }
         }

@@ -18,7 +18,7 @@ static uint32_t active_mask(const mcuedit_store *store)
     return mcuedit_store_mask(store, mcuedit_store_status(store)->in_trial);
 }
 
-/* The answer of all that changes the stack. */
+/* The answer of all that changes the active set. */
 static int answer_mask(mcuedit_smp_exchange *exchange, int err)
 {
     return err ? err : mcuedit_smp_done(mcuedit_smp_put_uint(exchange, "mask", active_mask(store_of(exchange))));

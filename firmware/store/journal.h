@@ -36,7 +36,7 @@ int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record);
 /* Slots of `mask` that were never confirmed are MCUEDIT_KEPT_REVOKED or _PROVEN now. */
 void mcuedit_slots_become(mcuedit_store_state *state, uint32_t mask, uint32_t kept);
 
-/* Slots of the confirmed, the trial and the running stack: not to be erased. */
+/* Slots of the confirmed, the trial and the running set: not to be erased. */
 uint32_t mcuedit_slots_in_use(const mcuedit_store *store);
 
 /* Offset of a slot in the region. */
@@ -49,7 +49,7 @@ uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot);
 int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits, mcuedit_package *package,
                        mcuedit_adapter *adapter);
 
-/* Would stack and runtime take this set? */
+/* Would context and runtime take this set? */
 int mcuedit_store_dry_run(const mcuedit_store *store, const mcuedit_set *set);
 
 #endif

@@ -35,7 +35,7 @@ int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits,
                        mcuedit_adapter *adapter)
 {
     const mcuedit_store_config *config = store->config;
-    const mcuedit_base *base = config->stack->base;
+    const mcuedit_base *base = config->active->base;
     uint32_t size = bits & MCUEDIT_SLOT_SIZE, kept = bits >> MCUEDIT_SLOT_KEPT & 3u, floor = store->state.floor;
     const uint8_t *bytes = slot_bytes(store, slot);
     int err = MCUEDIT_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which stacks there are, and how one becomes another. A change is prepared in memory that no inference can reach, then
+ * Which sets there are, and how one becomes another. A change is prepared in memory that no inference can reach, then
  * written to the journal, and last made visible by one pointer.
  */
 #include <stdbool.h>
@@ -18,8 +18,8 @@ uint32_t mcuedit_slots_in_use(const mcuedit_store *store)
 int mcuedit_store_dry_run(const mcuedit_store *store, const mcuedit_set *set)
 {
     const mcuedit_store_config *config = store->config;
-    mcuedit_stack scratch = *config->stack;
-    int err = mcuedit_stack_set(&scratch, set);
+    mcuedit_context scratch = *config->active;
+    int err = mcuedit_context_set(&scratch, set);
     return err || !config->prepare ? err : config->prepare(config->context, set);
 }
 
@@ -175,15 +175,15 @@ static int ask_probes(const mcuedit_store_config *config, const mcuedit_set *set
     mcuedit_package package;
     mcuedit_probe_input probe;
     int err = MCUEDIT_OK;
-    const mcuedit_set *running = config->stack->next;
-    config->stack->next = set;
+    const mcuedit_set *running = config->active->next;
+    config->active->next = set;
     for (uint32_t i = 0; i < set->count; i++) {
         package.probes = ((const mcuedit_store_view *)set->adapters[i])->probes;
         for (uint8_t k = 0; !err && package.probes && mcuedit_probe_read(&package, k, &probe) == 1; k++) {
             err = config->ask(config->context, &probe) == probe.answer ? MCUEDIT_OK : MCUEDIT_E_PROBE;
         }
     }
-    config->stack->next = running;
+    config->active->next = running;
     return err;
 }
 
@@ -298,7 +298,7 @@ uint8_t mcuedit_store_pick(mcuedit_store *store, uint8_t arm)
         set = store->arms[arm];
         store->picked = set;
     } while (set != store->arms[arm]);
-    store->config->stack->next = set ? &set->set : NULL;
+    store->config->active->next = set ? &set->set : NULL;
     store->counts.runs[arm]++;
     return arm;
 }

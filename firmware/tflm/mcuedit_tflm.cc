@@ -22,7 +22,7 @@ uint32_t OutputSize(const mcuedit_op &op)
 
 } // namespace
 
-int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_stack *stack, const void *data,
+int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_context *context, const void *data,
                       uint32_t size)
 {
     const mcuedit_blob blob = {data, size};
@@ -30,7 +30,7 @@ int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcued
     given.blobs = &blob;
     given.blob_count = 1;
     tflm->model = model;
-    tflm->stack = stack;
+    tflm->context = context;
     tflm->missing = model->carriers;
     tflm->error = size == model->size ? mcuedit_base_check(&given) : MCUEDIT_E_BASE;
     tflm->live = nullptr;
@@ -151,18 +151,18 @@ void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *deltas
     op->is_first = deltas->missing == deltas->model->carriers; /* ops are prepared in the order in which they run */
     deltas->missing--;
     if (mcuedit_tflm_status(deltas) == MCUEDIT_OK) {
-        deltas->live = deltas->stack;
+        deltas->live = deltas->context;
     }
 }
 
-/* The stack to add, latched by the first op of an inference; NULL if the op runs as it is. */
-inline mcuedit_stack *Begin(const Op *op)
+/* The active to add, latched by the first op of an inference; NULL if the op runs as it is. */
+inline mcuedit_context *Begin(const Op *op)
 {
-    mcuedit_stack *stack = op->deltas == nullptr ? nullptr : op->deltas->live;
-    if (stack != nullptr && op->is_first) {
-        mcuedit_stack_latch(stack);
+    mcuedit_context *active = op->deltas == nullptr ? nullptr : op->deltas->live;
+    if (active != nullptr && op->is_first) {
+        mcuedit_context_latch(active);
     }
-    return stack;
+    return active;
 }
 
 /* Before an op: watches get its input. */
@@ -244,17 +244,17 @@ TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node)
 TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)
 {
     Op *op = static_cast<Op *>(node->user_data);
-    mcuedit_stack *stack = Begin(op);
-    if (stack == nullptr) {
+    mcuedit_context *active = Begin(op);
+    if (active == nullptr) {
         return RunStock(op->invoke, op, context, node);
     }
     /* The core looks for the op itself: these two tests spare calls where there is nothing for any op. */
-    if (stack->ops.tapped != 0) {
-        mcuedit_stack_project(stack, op->index, op->input->data.int8);
+    if (active->ops.tapped != 0) {
+        mcuedit_context_project(active, op->index, op->input->data.int8);
     }
     TfLiteStatus status = RunStock(op->invoke, op, context, node);
-    if (status == kTfLiteOk && stack->due != 0) {
-        mcuedit_stack_add(stack, op->index, op->input->data.int8, op->output->data.int8);
+    if (status == kTfLiteOk && active->due != 0) {
+        mcuedit_context_add(active, op->index, op->input->data.int8, op->output->data.int8);
     }
     return status;
 }
@@ -265,11 +265,11 @@ TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node)
     if (op->deltas == nullptr || op->deltas->model->base->ops[op->index].window == nullptr) {
         return Invoke(context, node);
     }
-    mcuedit_stack *stack = Begin(op);
+    mcuedit_context *active = Begin(op);
     TfLiteStatus status = RunStock(op->invoke, op, context, node);
-    if (status == kTfLiteOk && stack != nullptr) {
+    if (status == kTfLiteOk && active != nullptr) {
         int8_t *patch = static_cast<int8_t *>(Context(context)->GetScratchBuffer(op->patch));
-        mcuedit_stack_add_windows(stack, op->index, op->input->data.int8, op->output->data.int8, patch);
+        mcuedit_context_add_windows(active, op->index, op->input->data.int8, op->output->data.int8, patch);
     }
     return status;
 }

@@ -2,18 +2,20 @@
 /*
  * The deltas of mcuedit inside TensorFlow Lite Micro: any kernel of FULLY_CONNECTED or CONV_2D, wrapped.
  *
- * A wrapped kernel runs the stock one and adds the deltas of the stack that an application gives to the interpreter as
- * its external context. The model file stays as it is. No heap, no globals: what an op keeps lies in the arena.
+ * A wrapped kernel runs the stock one and adds the deltas of the active set that an application gives to the
+ * interpreter as its external context. The model file stays as it is. No heap, no globals: what an op keeps lies in the
+ * arena.
  *
- *     mcuedit_stack_init(&stack, &NAME_base, h, sizeof(h));
- *     mcuedit_tflm_init(&deltas, &NAME_tflm, &stack, model, model_size);
+ *     mcuedit_context_init(&context, &NAME_base, h, sizeof(h));
+ *     mcuedit_tflm_init(&deltas, &NAME_tflm, &context, model, model_size);
  *     resolver.AddFullyConnected(mcuedit::Wrap<tflite::Register_FULLY_CONNECTED_INT8>());
  *     resolver.AddConv2D(mcuedit::WrapWindows<tflite::Register_CONV_2D_INT8>());
  *     interpreter.SetMicroExternalContext(&deltas);      // before AllocateTensors
  *     interpreter.AllocateTensors();
- *     mcuedit_tflm_status(&deltas);                      // MCUEDIT_OK: what mcuedit_stack_set activates is added
+ *     mcuedit_tflm_status(&deltas);                      // MCUEDIT_OK: what mcuedit_context_set activates is added
  *
- * mcuedit_stack_set activates from the next Invoke on, at any time. Without an external context the stock kernels run.
+ * mcuedit_context_set activates from the next Invoke on, at any time. Without an external context the stock kernels
+ * run.
  */
 #ifndef MCUEDIT_TFLM_H
 #define MCUEDIT_TFLM_H
@@ -47,8 +49,8 @@ typedef struct mcuedit_tflm_watch {
 /* One interpreter's deltas. Fields are private. */
 typedef struct {
     const mcuedit_tflm_model *model;
-    mcuedit_stack *stack;
-    mcuedit_stack *live;         /* the stack once mcuedit_tflm_status is MCUEDIT_OK, until then NULL */
+    mcuedit_context *context;
+    mcuedit_context *live;       /* that once mcuedit_tflm_status is MCUEDIT_OK, until then NULL */
     mcuedit_tflm_watch *watches; /* of watched kernels */
     int error;                   /* of the model's bytes */
     uint16_t missing;            /* ops that can carry a delta and were not prepared */
@@ -59,7 +61,7 @@ typedef struct {
  * must be those that `model` was made from: the identity of a base is what lies in flash, and no constant. Returns
  * MCUEDIT_E_BASE if they are not: the interpreter then runs the model as it is, whatever is active.
  */
-int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_stack *stack, const void *data,
+int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcuedit_context *context, const void *data,
                       uint32_t size);
 
 /*

@@ -18,14 +18,14 @@ static void infer_with(const mcuedit_adapter *adapter)
 {
     const mcuedit_adapter *const active[] = {adapter};
     const mcuedit_set set = {active, 1};
-    mcuedit_stack stack;
-    mcuedit_stack_init(&stack, &MODEL_BASE, h, sizeof(h));
-    if (mcuedit_stack_set(&stack, &set) != MCUEDIT_OK) {
+    mcuedit_context context;
+    mcuedit_context_init(&context, &MODEL_BASE, h, sizeof(h));
+    if (mcuedit_context_set(&context, &set) != MCUEDIT_OK) {
         return;
     }
     for (int fill = -128; fill < 128; fill += 51) {
         memset(input, fill, sizeof(input));
-        MODEL_INFER(&stack, input, output, arena);
+        MODEL_INFER(&context, input, output, arena);
     }
 }
 

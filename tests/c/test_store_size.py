@@ -59,8 +59,8 @@ def code(files: list[Path], folder: Path) -> int:
 
 SWAP = """
 #include "mcuedit/store.h"
-static mcuedit_stack stack;
-static const mcuedit_store_config config = {.stack = &stack};
+static mcuedit_context context;
+static const mcuedit_store_config config = {.active = &context};
 static mcuedit_adapter adapters[4];
 static mcuedit_store store;
 static mcuedit_store_set sets[2];
@@ -76,7 +76,7 @@ void prepare(void) {
 }
 void swap(void) {
     mcuedit_store_pick(&store, 1);
-    mcuedit_stack_latch(&stack);
+    mcuedit_context_latch(&context);
 }
 void stop(void) {}
 """

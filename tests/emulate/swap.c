@@ -6,7 +6,7 @@
 #include "port/trace.h"
 
 static int8_t h[APP_RANK];
-static mcuedit_stack stack;
+static mcuedit_context context;
 static mcuedit_adapter adapters[2];
 static const mcuedit_adapter *const first[] = {&adapters[0]};
 static const mcuedit_adapter *const second[] = {&adapters[1]};
@@ -15,14 +15,14 @@ static const mcuedit_set sets[] = {{first, 1}, {second, 1}};
 int main(void)
 {
     int err = 0;
-    mcuedit_stack_init(&stack, &MODEL_BASE, h, sizeof(h));
+    mcuedit_context_init(&context, &MODEL_BASE, h, sizeof(h));
     for (uint32_t i = 0; i < 2 && !err; i++) {
         err = mcuedit_adapter_open(&adapters[i], &MODEL_BASE, app_adapters[i].bytes, app_adapters[i].size);
     }
-    err = err ? err : mcuedit_stack_set(&stack, &sets[0]);
+    err = err ? err : mcuedit_context_set(&context, &sets[0]);
     port_probe_init();
     port_probe_begin();
-    err = err ? err : mcuedit_stack_set(&stack, &sets[1]);
+    err = err ? err : mcuedit_context_set(&context, &sets[1]);
     mcuedit_probe();
     for (uint32_t i = 0; i < 3; i++) {
         port_print_unsigned(port_probe_ticks(i));

@@ -68,7 +68,7 @@ def code_size(path: Path, *, beside: str) -> int:
 def test_bytes_of_the_delta_core(base: Base, tmp_path: Path) -> None:
     build(board.load("virt-m4"), sources(base), "server", tmp_path, toolchain="gcc", opt="s")
     objects = [tmp_path / f"core_{name}.o" for name in ("delta", "dot", "context", "window")]
-    assert 1024 < sum(code_size(path, beside=".text.mcuedit_stack_label") for path in objects) <= CORE
+    assert 1024 < sum(code_size(path, beside=".text.mcuedit_context_label") for path in objects) <= CORE
 
 
 def test_swap(base: Base, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_instructions(app: BuildApp) -> None:
     """
     elf = app("virt-m4").elf
     flash = ("port_flash_program", "port_flash_erase")
-    watched = ("mcuedit_store_pick", "mcuedit_stack_latch", "mcuedit_store_open", "mcuedit_store_activate", *flash)
+    watched = ("mcuedit_store_pick", "mcuedit_context_latch", "mcuedit_store_open", "mcuedit_store_activate", *flash)
     with UnicornSession(board.load("virt-m4"), elf, count=True) as session:
         calls = Calls(session, elf, *watched).counts
         device = Linked(session)
@@ -131,8 +131,8 @@ def test_instructions(app: BuildApp) -> None:
                 calls[name].clear()
         session.power_cycle()
         device.start()
-        assert len(calls["mcuedit_store_pick"]) == len(calls["mcuedit_stack_latch"]) == 2
-        swap = [sum(both) for both in zip(calls["mcuedit_store_pick"], calls["mcuedit_stack_latch"], strict=True)]
+        assert len(calls["mcuedit_store_pick"]) == len(calls["mcuedit_context_latch"]) == 2
+        swap = [sum(both) for both in zip(calls["mcuedit_store_pick"], calls["mcuedit_context_latch"], strict=True)]
         assert max(swap) <= SWAP
         blank, one = calls["mcuedit_store_open"]
         assert blank < 200_000

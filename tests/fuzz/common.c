@@ -10,18 +10,18 @@ void infer_with(const mcuedit_adapter *adapter)
     static int8_t input[MODEL_INPUT_SIZE], output[MODEL_OUTPUT_SIZE], arena[MODEL_ARENA_SIZE], h[255];
     const mcuedit_adapter *const active[] = {adapter};
     const mcuedit_set set = {active, 1};
-    mcuedit_stack stack;
-    mcuedit_stack_init(&stack, &MODEL_BASE, h, sizeof(h));
-    if (mcuedit_stack_set(&stack, &set) != MCUEDIT_OK) {
+    mcuedit_context context;
+    mcuedit_context_init(&context, &MODEL_BASE, h, sizeof(h));
+    if (mcuedit_context_set(&context, &set) != MCUEDIT_OK) {
         return;
     }
     for (int fill = -128; fill < 128; fill += 85) {
         memset(input, fill, sizeof(input));
-        MODEL_INFER(&stack, input, output, arena);
+        MODEL_INFER(&context, input, output, arena);
     }
     for (uint16_t i = 0; i < MODEL_OUTPUT_SIZE; i++) {
         uint8_t length;
-        mcuedit_stack_label(&stack, i, &length);
+        mcuedit_context_label(&context, i, &length);
     }
 }
 

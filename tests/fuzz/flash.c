@@ -6,7 +6,7 @@
 #include "model.h"
 
 _Alignas(8) uint8_t flash_memory[FLASH_SIZE];
-static mcuedit_stack stack;
+static mcuedit_context context;
 static int8_t input[MODEL_INPUT_SIZE], output[MODEL_OUTPUT_SIZE], arena[MODEL_ARENA_SIZE], h[64];
 
 static int read_flash(void *context, uint32_t offset, void *bytes, uint32_t size)
@@ -49,7 +49,7 @@ static int infer(const mcuedit_probe_input *probe)
     if (err) {
         return err;
     }
-    MODEL_INFER(&stack, input, output, arena);
+    MODEL_INFER(&context, input, output, arena);
     for (int i = 1; i < MODEL_OUTPUT_SIZE; i++) {
         best = output[i] > output[best] ? i : best;
     }
@@ -74,12 +74,12 @@ static const mcuedit_flash flash = {.mapped = flash_memory,
 static const uint8_t keys[][32] = {FUZZ_KEY};
 static const mcuedit_trust trust = {.keys = keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = verify};
 const mcuedit_store_config flash_config = {
-    .flash = &flash, .trust = &trust, .stack = &stack, .allow_local = 1, .ask = ask};
+    .flash = &flash, .trust = &trust, .active = &context, .allow_local = 1, .ask = ask};
 
 void flash_reset(void)
 {
     memset(flash_memory, 0xFF, sizeof(flash_memory));
-    mcuedit_stack_init(&stack, &MODEL_BASE, h, sizeof(h));
+    mcuedit_context_init(&context, &MODEL_BASE, h, sizeof(h));
 }
 
 void check_store(mcuedit_store *store)

@@ -11,7 +11,7 @@ enum { FLASH_SIZE = JOURNAL_PAGES * PAGE + SLOTS * SLOT_SIZE };
 
 extern uint8_t flash_memory[FLASH_SIZE];
 
-/* An erased flash, and what a store on it works with. `share` the stack with nobody. */
+/* An erased flash, and what a store on it works with. `share` the context with nobody. */
 void flash_reset(void);
 extern const mcuedit_store_config flash_config;
 

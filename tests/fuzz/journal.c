@@ -20,7 +20,7 @@ static uint8_t next(script *from)
 
 static void reopen(mcuedit_store *store)
 {
-    mcuedit_stack_init(flash_config.stack, fuzz_base, flash_config.stack->h, flash_config.stack->h_size);
+    mcuedit_context_init(flash_config.active, fuzz_base, flash_config.active->h, flash_config.active->h_size);
     REQUIRE(mcuedit_store_open(store, &flash_config) != MCUEDIT_E_FIELD);
     check_store(store);
 }

@@ -103,7 +103,7 @@ class Native:
         self.lib = ctypes.CDLL(str(link(folder, sources, *flags, output="base.so")))
         self.lib.mcuedit_error_name.restype = ctypes.c_char_p
         self.lib.mcuedit_error_text.restype = ctypes.c_char_p
-        self.lib.mcuedit_stack_label.restype = ctypes.c_void_p
+        self.lib.mcuedit_context_label.restype = ctypes.c_void_p
         self.model = base.model
         self.plan = codegen.plan(base.model, preserve=preserve)
         self.symbol = codegen.base_names(base.name).symbol
@@ -111,7 +111,7 @@ class Native:
         self.stack = self._allocate("stack")
         self.h = ctypes.create_string_buffer(H_SIZE)
         self._kept: list[Any] = []
-        self.lib.mcuedit_stack_init(self.stack, self.base, self.h, H_SIZE)
+        self.lib.mcuedit_context_init(self.stack, self.base, self.h, H_SIZE)
 
     def _allocate(self, kind: str) -> Any:
         return ctypes.create_string_buffer(ctypes.c_uint32.in_dll(self.lib, f"shim_{kind}_size").value)
@@ -139,13 +139,13 @@ class Native:
     def activate(self, adapters: Sequence[Any]) -> str:
         """Makes opened adapters active; error name."""
         if not adapters:
-            return self.name(self.lib.mcuedit_stack_set(self.stack, None))
+            return self.name(self.lib.mcuedit_context_set(self.stack, None))
         pointers = (ctypes.c_void_p * len(adapters))(*map(ctypes.addressof, adapters))
         active = self._allocate("set")
         ctypes.memmove(active, ctypes.addressof(ctypes.c_void_p(ctypes.addressof(pointers))), 8)
         active[8] = len(adapters)
         self._kept += [pointers, active, *adapters]
-        return self.name(self.lib.mcuedit_stack_set(self.stack, active))
+        return self.name(self.lib.mcuedit_context_set(self.stack, active))
 
     def load(self, adapters: Sequence[Adapter]) -> None:
         """Encodes, opens and activates adapters."""
@@ -159,7 +159,7 @@ class Native:
     def label(self, index: int) -> str | None:
         """Name that the stack gives to a class."""
         length = ctypes.c_uint8()
-        found = self.lib.mcuedit_stack_label(self.stack, index, ctypes.byref(length))
+        found = self.lib.mcuedit_context_label(self.stack, index, ctypes.byref(length))
         return ctypes.string_at(found, length.value).decode() if found else None
 
     def infer(self, x: np.ndarray, *, stack: bool = True) -> tuple[np.ndarray, np.ndarray]:

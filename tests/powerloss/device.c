@@ -15,7 +15,7 @@ static struct {
     flash_model *flash;
     mcuedit_flash part;
     mcuedit_trust trust;
-    mcuedit_stack stack;
+    mcuedit_context context;
     mcuedit_store_config config;
     mcuedit_store store;
     int8_t h[64];
@@ -65,7 +65,7 @@ void device_init(flash_model *flash, const device_geometry *geometry)
     device.trust =
         (mcuedit_trust){.keys = device_keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = check_signature};
     device.config =
-        (mcuedit_store_config){.flash = &device.part, .trust = &device.trust, .stack = &device.stack, .ask = ask};
+        (mcuedit_store_config){.flash = &device.part, .trust = &device.trust, .active = &device.context, .ask = ask};
 }
 
 void device_set(int lies, int allow_local, int keys)
@@ -78,7 +78,7 @@ void device_set(int lies, int allow_local, int keys)
 int device_boot(void)
 {
     memset(&device.store, 0xA5, sizeof(device.store));
-    mcuedit_stack_init(&device.stack, &checked_base, device.h, sizeof(device.h));
+    mcuedit_context_init(&device.context, &checked_base, device.h, sizeof(device.h));
     return mcuedit_store_open(&device.store, &device.config);
 }
 

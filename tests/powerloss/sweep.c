@@ -92,7 +92,7 @@ static uint32_t packages_of(uint32_t mask)
         if ((mask >> slot & 1u) != 0) {
             int package = device_package_in(slot);
             if (package < 0) {
-                bad("a slot of a stack does not hold its package");
+                bad("a slot of a set does not hold its package");
             }
             packages |= 1u << package;
         }
@@ -282,7 +282,7 @@ static void recover(const void *unused)
     }
     uint32_t stack = seen.in_trial ? seen.trial : seen.confirmed;
     if (device_store()->damage || seen.active != (stack | seen.confirmed << 16)) {
-        bad("the active stack is not the recorded one");
+        bad("the active set is not the recorded one");
     }
     const char *wrong = device_check_log();
     if (wrong) {

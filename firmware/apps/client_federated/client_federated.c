@@ -21,7 +21,7 @@
 #define GRADIENT_MAX 8192  /* elements of B */
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
-mcuedit_stack app_stack;
+mcuedit_context app_context;
 
 static struct {
     uint32_t bytes[ADAPTER_MAX / 4];
@@ -61,13 +61,13 @@ static uint32_t draw(void *context)
 
 int app_infer(void)
 {
-    return app.error ? app.error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
+    return app.error ? app.error : MODEL_INFER(&app_context, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int start(void)
 {
-    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
-    int err = MODEL_START(&app_stack, app_arena);
+    mcuedit_context_init(&app_context, &MODEL_BASE, app.h, sizeof(app.h));
+    int err = MODEL_START(&app_context, app_arena);
     const mcuedit_blob *blob = &app_adapters[0];
     if (err || blob->size > sizeof(app.bytes)) {
         return err ? err : MCUEDIT_E_SIZE;
@@ -82,7 +82,7 @@ static int start(void)
     }
     app.active[0] = &app.adapter;
     app.set = (mcuedit_set){app.active, 1};
-    return mcuedit_stack_set(&app_stack, &app.set);
+    return mcuedit_context_set(&app_context, &app.set);
 }
 
 /* `b HEX`: B of this round. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the last inference answered, for every app: its stack is app_stack. */
+/* What the last inference answered, for every app: all run with app_context. */
 #include "app.h"
 #include "mcuedit/kernels.h"
 
@@ -10,7 +10,7 @@ uint16_t app_answer(void)
 
 const char *app_label(uint16_t answer, uint8_t *length)
 {
-    const char *label = mcuedit_stack_label(&app_stack, answer, length);
+    const char *label = mcuedit_context_label(&app_context, answer, length);
     if (!label) {
         uint8_t n = 0;
         label = MODEL_LABEL(answer);

@@ -6,7 +6,7 @@
 #define SLOTS (APP_ADAPTERS > 0 ? APP_ADAPTERS : 1)
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
-mcuedit_stack app_stack;
+mcuedit_context app_context;
 
 /* The active set must outlive the inference after the one that replaces it: hence two, in turn. */
 static struct {
@@ -21,8 +21,8 @@ static struct {
 
 int app_start(void)
 {
-    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
-    app.base_error = MODEL_START(&app_stack, app_arena);
+    mcuedit_context_init(&app_context, &MODEL_BASE, app.h, sizeof(app.h));
+    app.base_error = MODEL_START(&app_context, app_arena);
     int first_error = app.base_error;
     uint8_t accepted[APP_MASK_SIZE] = {0};
     for (int i = 0; i < APP_ADAPTERS; i++) {
@@ -53,7 +53,7 @@ int app_use(const uint8_t *mask)
     }
     app.sets[turn].adapters = app.chosen[turn];
     app.sets[turn].count = count;
-    int err = mcuedit_stack_set(&app_stack, &app.sets[turn]);
+    int err = mcuedit_context_set(&app_context, &app.sets[turn]);
     if (!err) {
         app.turn = turn;
     }
@@ -62,5 +62,5 @@ int app_use(const uint8_t *mask)
 
 int app_infer(void)
 {
-    return app.base_error ? app.base_error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
+    return app.base_error ? app.base_error : MODEL_INFER(&app_context, APP_INPUT, APP_OUTPUT, app_arena);
 }

@@ -15,7 +15,7 @@
 
 /* Input and output lie in the arena: an inference overwrites its input. */
 extern int8_t app_arena[MODEL_ARENA_SIZE];
-extern mcuedit_stack app_stack; /* what it runs with */
+extern mcuedit_context app_context; /* what it runs with */
 #define APP_INPUT  MODEL_INPUT(app_arena)
 #define APP_OUTPUT MODEL_OUTPUT(app_arena)
 

@@ -78,10 +78,10 @@ int DebugVsnprintf(char *buffer, size_t size, const char *, va_list)
     return 0;
 }
 
-int tflm_start(mcuedit_stack *stack, int8_t *arena)
+int tflm_start(mcuedit_context *context, int8_t *arena)
 {
     tflm_input = tflm_output = arena;
-    int err = mcuedit_tflm_init(&deltas, &MODEL_TFLM, stack, MODEL_DATA, MODEL_DATA_SIZE);
+    int err = mcuedit_tflm_init(&deltas, &MODEL_TFLM, context, MODEL_DATA, MODEL_DATA_SIZE);
     if (err) {
         return err;
     }

@@ -14,7 +14,7 @@ extern int8_t *tflm_input;
 extern int8_t *tflm_output;
 
 /* Makes the interpreter in `arena`, MODEL_ARENA_SIZE bytes. An error of mcuedit_error: the base must not be run. */
-int tflm_start(mcuedit_stack *stack, int8_t *arena);
+int tflm_start(mcuedit_context *context, int8_t *arena);
 
 /* One inference. */
 int tflm_infer(void);

@@ -15,7 +15,7 @@
 #define FNV_PRIME 16777619u
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
-mcuedit_stack app_stack;
+mcuedit_context app_context;
 
 static const uint8_t base_sha256[32] = DEVICE_BASE_SHA256;
 
@@ -66,7 +66,7 @@ static uint8_t arm_of(uint32_t hash)
 
 static int run_model(void)
 {
-    return node.base_error ? node.base_error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
+    return node.base_error ? node.base_error : MODEL_INFER(&app_context, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int infer_for(uint32_t hash)
@@ -156,7 +156,7 @@ static int tell(void *context, const mcuedit_smp_inference *given, int32_t wante
 int node_start(const char *id, const mcuedit_flash *flash)
 {
     node.store_config =
-        (mcuedit_store_config){.flash = flash, .trust = &trust, .stack = &app_stack, .prepare = prepare, .ask = ask};
+        (mcuedit_store_config){.flash = flash, .trust = &trust, .active = &app_context, .prepare = prepare, .ask = ask};
     node.smp_config = (mcuedit_smp_config){
         .store = &node.store,
         .id = id,
@@ -173,8 +173,8 @@ int node_start(const char *id, const mcuedit_flash *flash)
     node.smp_config.tell = tell;
 #endif
     node.reset = 0;
-    mcuedit_stack_init(&app_stack, &MODEL_BASE, node.h, sizeof(node.h));
-    node.base_error = MODEL_START(&app_stack, app_arena);
+    mcuedit_context_init(&app_context, &MODEL_BASE, node.h, sizeof(node.h));
+    node.base_error = MODEL_START(&app_context, app_arena);
     int err = mcuedit_store_open(&node.store, &node.store_config);
     mcuedit_smp_init(&node.smp, &node.smp_config);
     (void)node_who(NULL, 0);

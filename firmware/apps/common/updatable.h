@@ -28,7 +28,7 @@
 
 /*
  * Checks the base, opens the store in `flash`. Returns the first error: E_BASE: no inference will run and nothing be
- * activated; another: the store does not remember, or its confirmed stack is damaged (mcuedit_store_open). `id` names
+ * activated; another: the store does not remember, or its confirmed set is damaged (mcuedit_store_open). `id` names
  * this device, in at most 16 bytes.
  */
 int node_start(const char *id, const mcuedit_flash *flash);
@@ -42,7 +42,7 @@ int node_wants_reset(void);
 /*
  * On whose behalf inferences run from now on: `size` bytes, at most 32, that name a user or context; none: the device
  * itself. While a trial runs, FNV-1a of the id, a zero byte and these, modulo 100, tells whether the trial (below its
- * share) or the confirmed stack answers. Returns the arm: 1 or 0.
+ * share) or the confirmed set answers. Returns the arm: 1 or 0.
  */
 uint8_t node_who(const uint8_t *who, uint32_t size);
 

@@ -95,10 +95,10 @@ bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver)
            Replace(resolver, BuiltinOperator_CONV_2D, &conv_2d, mcuedit::WrapWindowsWatched<Conv2D, Deltas>);
 }
 
-int tflm_start(mcuedit_stack *stack, int8_t *arena)
+int tflm_start(mcuedit_context *context, int8_t *arena)
 {
     tflm_input = tflm_output = arena;
-    return mcuedit_tflm_init(&deltas, &MODEL_TFLM, stack, model.data, model.size);
+    return mcuedit_tflm_init(&deltas, &MODEL_TFLM, context, model.data, model.size);
 }
 
 int tflm_infer(void)

@@ -27,7 +27,7 @@
 #endif
 
 int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
-mcuedit_stack app_stack;
+mcuedit_context app_context;
 
 static struct {
     uint32_t workspace[(BASE_TRAIN_WORKSPACE + 3u) / 4u];
@@ -41,7 +41,7 @@ static struct {
 
 int app_infer(void)
 {
-    return app.error ? app.error : MODEL_INFER(&app_stack, APP_INPUT, APP_OUTPUT, app_arena);
+    return app.error ? app.error : MODEL_INFER(&app_context, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int begin(void)
@@ -51,8 +51,8 @@ static int begin(void)
 
 static int start(void)
 {
-    mcuedit_stack_init(&app_stack, &MODEL_BASE, app.h, sizeof(app.h));
-    int err = MODEL_START(&app_stack, app_arena);
+    mcuedit_context_init(&app_context, &MODEL_BASE, app.h, sizeof(app.h));
+    int err = MODEL_START(&app_context, app_arena);
     return err ? err : begin();
 }
 
@@ -102,14 +102,14 @@ static int adopt(void)
     app.active[count] = &app.adapters[count];
     mcuedit_set more = {app.active, (uint8_t)(count + 1u)};
     if (!err) {
-        err = mcuedit_stack_set(&app_stack, &more);
+        err = mcuedit_context_set(&app_context, &more);
     }
     if (err) {
-        (void)mcuedit_stack_set(&app_stack, &app.set);
+        (void)mcuedit_context_set(&app_context, &app.set);
         return err;
     }
     app.set = more;
-    (void)mcuedit_stack_set(&app_stack, &app.set);
+    (void)mcuedit_context_set(&app_context, &app.set);
     (void)begin();
     port_print("adapter ");
     teach_print(bytes, (uint32_t)size);
@@ -119,7 +119,7 @@ static int adopt(void)
 static int drop(void)
 {
     app.set.count = 0;
-    (void)mcuedit_stack_set(&app_stack, 0);
+    (void)mcuedit_context_set(&app_context, 0);
     return line_ok(begin());
 }
 

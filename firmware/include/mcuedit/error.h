@@ -19,7 +19,7 @@
     X(E_GEOMETRY, -7, "tap, target, shape or quantization do not fit")       \
     X(E_BOUND, -8, "an accumulator could overflow")                          \
     X(E_LABEL, -9, "malformed or contradictory label")                       \
-    X(E_RANK, -10, "more active factors than the stack has room for")        \
+    X(E_RANK, -10, "more active factors than the context has room for")      \
     X(E_COMMAND, -11, "unknown or malformed command")                        \
     X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")
 

@@ -92,8 +92,8 @@ typedef struct {
 } mcuedit_set;
 
 /*
- * The stack that an inference runs with. `next` is swapped by one pointer store, `now` is what the running inference
- * latched. Fields are private.
+ * What an inference runs with, and the set that is active. `next` is swapped by one pointer store, `now` is what the
+ * running inference latched. Fields are private.
  */
 typedef struct {
     const mcuedit_set *volatile next;
@@ -105,7 +105,7 @@ typedef struct {
     mcuedit_op_bits ops;
     uint32_t due;                     /* ops that may have something to add, as in mcuedit_op_bits */
     int32_t sums[MCUEDIT_BLOCK_ROWS]; /* of the deltas over a block of rows; all 0 between two blocks */
-} mcuedit_stack;
+} mcuedit_context;
 
 /* Checks the constants of `base` in flash against their CRC. Once, at start. MCUEDIT_E_BASE if they differ. */
 int mcuedit_base_check(const mcuedit_base *base);
@@ -123,29 +123,30 @@ uint32_t mcuedit_adapter_size(const void *bytes);
  */
 int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size);
 
-/* An empty stack for `base`. `h` keeps one byte per factor of the active adapters; `h_size` bounds their number. */
-void mcuedit_stack_init(mcuedit_stack *stack, const mcuedit_base *base, int8_t *h, uint16_t h_size);
+/* A context for `base`, no adapter active. `h` keeps one byte per factor of the active adapters; `h_size` bounds their
+ * number. */
+void mcuedit_context_init(mcuedit_context *context, const mcuedit_base *base, int8_t *h, uint16_t h_size);
 
 /*
  * Activates `set` (NULL: none) from the next inference on. Safe against a running inference, from an interrupt too.
  * MCUEDIT_E_RANK if `h` is too small, MCUEDIT_E_LABEL if two adapters name one class differently, MCUEDIT_E_BASE if
- * one was opened for another base; the stack then stays as it was. The set and its adapters must stay valid until the
- * inference after the one that replaces them.
+ * one was opened for another base; the active set then stays as it was. The set and its adapters must stay valid until
+ * the inference after the one that replaces them.
  */
-int mcuedit_stack_set(mcuedit_stack *stack, const mcuedit_set *set);
+int mcuedit_context_set(mcuedit_context *context, const mcuedit_set *set);
 
 /*
- * Called by an inference, in this order: latch once; before op `op` project, after it add. `stack` may be NULL. `x` and
- * `y` are the op's whole input and output. An op with a window is not projected; it is added by the last of these, with
- * n_in bytes in `patch` to gather a window in, so that a base without such ops does not link the code for them.
+ * Called by an inference, in this order: latch once; before op `op` project, after it add. `context` may be NULL. `x`
+ * and `y` are the op's whole input and output. An op with a window is not projected; it is added by the last of these,
+ * with n_in bytes in `patch` to gather a window in, so that a base without such ops does not link the code for them.
  */
-void mcuedit_stack_latch(mcuedit_stack *stack);
-void mcuedit_stack_project(mcuedit_stack *stack, uint16_t op, const int8_t *x);
-void mcuedit_stack_add(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y);
-void mcuedit_stack_add_windows(mcuedit_stack *stack, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch);
+void mcuedit_context_latch(mcuedit_context *context);
+void mcuedit_context_project(mcuedit_context *context, uint16_t op, const int8_t *x);
+void mcuedit_context_add(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y);
+void mcuedit_context_add_windows(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch);
 
-/* Name that the stack to be latched next gives to class `index`: not terminated, `*length` bytes. NULL if none does. */
-const char *mcuedit_stack_label(const mcuedit_stack *stack, uint16_t index, uint8_t *length);
+/* Name that the set to be latched next gives to class `index`: not terminated, `*length` bytes. NULL if none does. */
+const char *mcuedit_context_label(const mcuedit_context *context, uint16_t index, uint8_t *length);
 
 /* Text features (SPEC.md, section 4): `length` bytes of `text` to `n` features; `n` is a power of two. */
 void mcuedit_text_features(const char *text, uint32_t length, int8_t *features, uint32_t n);

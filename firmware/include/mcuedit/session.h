@@ -75,7 +75,7 @@ int mcuedit_learner_train(mcuedit_learner *learner, uint32_t budget);
 
 /*
  * Checks what was trained, stages it, activates it beside all that is active, as a trial, and forgets the inputs, in
- * RAM and flash. Returns the adapter's size. Errors of mcuedit_train_result and of the store: the old stack stays, and
+ * RAM and flash. Returns the adapter's size. Errors of mcuedit_train_result and of the store: the old set stays, and
  * so do the inputs. MCUEDIT_E_FLASH with the trial begun: a checkpoint could not be erased; the next start tries again.
  */
 int mcuedit_learner_adopt(mcuedit_learner *learner, const char *label, uint8_t label_length);

@@ -4,8 +4,8 @@
  * adapters are active, survives a power cut at any moment, and keeps a log of what was done.
  *
  * A slot's states: empty -> staged (uploaded and checked) -> trial (active, not yet confirmed) -> confirmed, or
- * revoked. A trial that nobody confirms within its boots, or that fails a probe, ends by itself: the confirmed stack is
- * active again and the slots that were new in the trial are revoked. The stack of no adapter (mask 0, the factory's
+ * revoked. A trial that nobody confirms within its boots, or that fails a probe, ends by itself: the confirmed set is
+ * active again and the slots that were new in the trial are revoked. The set of no adapter (mask 0, the factory's
  * state) can always be activated. Masks have a bit for each slot.
  *
  * Contexts. There are two: inferences, and the receiver, from which every function but mcuedit_store_pick,
@@ -34,7 +34,7 @@ extern "C" {
 #define MCUEDIT_STORE_SLOTS 8
 #endif
 
-/* Adapters that are parsed at once, of the confirmed, the trial and the running stack together. */
+/* Adapters that are parsed at once, of the confirmed, the trial and the running set together. */
 #ifndef MCUEDIT_STORE_VIEWS
 #define MCUEDIT_STORE_VIEWS 4
 #endif
@@ -76,13 +76,13 @@ typedef struct {
 typedef struct {
     const mcuedit_flash *flash;
     const mcuedit_trust *trust;
-    mcuedit_stack *stack; /* of mcuedit_stack_init */
-    uint8_t allow_local;  /* 1: mcuedit_store_stage_local is allowed */
-    void *context;        /* for the two callbacks, which may be NULL */
+    mcuedit_context *active; /* of mcuedit_context_init: whose active set the store decides */
+    uint8_t allow_local;     /* 1: mcuedit_store_stage_local is allowed */
+    void *context;           /* for the two callbacks, which may be NULL */
     /* Would the runtime take this set? A dry run: nothing may change. 0 or an error, which refuses it. */
     int (*prepare)(void *context, const mcuedit_set *set);
     /*
-     * One inference with `stack` of the store as it is, on the input of `probe` (mcuedit_probe_expand). Returns the
+     * One inference with `active` as it is, on the input of `probe` (mcuedit_probe_expand). Returns the
      * class of its answer or an error. Without this callback probes are not looked at.
      */
     int (*ask)(void *context, const mcuedit_probe_input *probe);
@@ -95,8 +95,8 @@ enum {
     MCUEDIT_LOG_LOCAL = 3,    /* an adapter made on the device was accepted */
     MCUEDIT_LOG_TRIAL = 4,    /* a trial begins */
     MCUEDIT_LOG_BOOT = 5,     /* a boot in a trial */
-    MCUEDIT_LOG_CONFIRM = 6,  /* the trial's stack is confirmed */
-    MCUEDIT_LOG_ROLLBACK = 7, /* a trial ended, or the stack before was restored, on command */
+    MCUEDIT_LOG_CONFIRM = 6,  /* the trial's set is confirmed */
+    MCUEDIT_LOG_ROLLBACK = 7, /* a trial ended, or the set before was restored, on command */
     MCUEDIT_LOG_EXPIRED = 8,  /* a trial ended: not confirmed in time */
     MCUEDIT_LOG_PROBE = 9,    /* a trial ended before it began: a probe failed */
     MCUEDIT_LOG_DAMAGED = 10, /* a trial ended: one of its slots does not pass the checks any more */
@@ -173,7 +173,7 @@ typedef struct {
     uint32_t upload_offset;
     uint8_t upload_slot;
     uint8_t has_sha256;
-    int8_t damage;  /* why the confirmed stack is not active: an error of the last mcuedit_store_open, else 0 */
+    int8_t damage;  /* why the confirmed set is not active: an error of the last mcuedit_store_open, else 0 */
     uint32_t page;  /* bytes of a page of the journal */
     uint32_t end;   /* of the journal: the first slot */
     uint32_t place; /* of the next record; at the start of a page: there is no room */
@@ -187,9 +187,9 @@ typedef struct {
 } mcuedit_store;
 
 /*
- * Reads the journal, counts a boot of a running trial (and ends it after its last one) and makes the stack. Whatever
- * the flash contains, the store is usable afterwards and its stack valid: the trial's, the confirmed one, the one
- * before that if the confirmed one is damaged (`damage` tells), or none. A blank or unreadable journal is an empty
+ * Reads the journal, counts a boot of a running trial (and ends it after its last one) and makes the active set.
+ * Whatever the flash contains, the store is usable afterwards and its set valid: the trial's, the confirmed one, the
+ * one before that if the confirmed one is damaged (`damage` tells), or none. A blank or unreadable journal is an empty
  * store; nothing is written before the first change. Takes time for hash and signature of every active slot.
  * MCUEDIT_E_FIELD if the geometry is none; MCUEDIT_E_FLASH if a boot could not be counted: the trial is then not
  * active.
@@ -198,7 +198,7 @@ int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config)
 
 /*
  * Uploads. `begin` chooses and erases a slot for `size` bytes: an empty one, else a revoked one, else one that was
- * staged, else one that was confirmed earlier, in turn; never one of the confirmed, trial or running stack. `sha256`
+ * staged, else one that was confirmed earlier, in turn; never one of the confirmed, trial or running set. `sha256`
  * (of all the bytes, or NULL) lets it answer MCUEDIT_STORE_THERE, and the slot in `*slot`, if one has these bytes
  * already; nothing is opened then. An upload that was under way is given up. MCUEDIT_E_SIZE if it does not fit into a
  * slot, MCUEDIT_E_REVOKED if these bytes are in a revoked slot, MCUEDIT_E_FULL or MCUEDIT_E_BUSY if no slot is free.
@@ -227,18 +227,18 @@ int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_
  */
 int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share);
 
-/* Makes the trial's stack the confirmed one. MCUEDIT_E_STATE without a trial. */
+/* Makes the trial's set the confirmed one. MCUEDIT_E_STATE without a trial. */
 int mcuedit_store_confirm(mcuedit_store *store);
 
 /*
- * Ends the trial: the confirmed stack is active again, and what was new is revoked. Without a trial: goes back to the
- * stack that was confirmed before, at last to the factory's. MCUEDIT_E_STATE if there is none to go back to.
+ * Ends the trial: the confirmed set is active again, and what was new is revoked. Without a trial: goes back to the
+ * set that was confirmed before, at last to the factory's. MCUEDIT_E_STATE if there is none to go back to.
  */
 int mcuedit_store_rollback(mcuedit_store *store);
 
 /*
  * Revokes a slot for good: its bytes are refused from now on. A trial with it ends. If it is confirmed, the factory's
- * state is confirmed instead, at once; who wants the stack before rolls back first.
+ * state is confirmed instead, at once; who wants the set before rolls back first.
  */
 int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot);
 
@@ -257,7 +257,7 @@ static inline const mcuedit_store_state *mcuedit_store_status(const mcuedit_stor
 /* 1 if this is a build for development, which needs no key; every report says so. */
 int mcuedit_store_development(void);
 
-/* Mask of the stack that the next inference on `arm` will run with; not that of `state` where that is damaged. */
+/* Mask of the set that the next inference on `arm` will run with; not that of `state` where that is damaged. */
 static inline uint16_t mcuedit_store_mask(const mcuedit_store *store, uint8_t arm)
 {
     const mcuedit_store_set *set = store->arms[arm & 1u];
@@ -303,9 +303,9 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t record[
                       uint8_t before[8]);
 
 /*
- * Called by the inference context before each inference: takes up the stack of `arm`: 0 the confirmed one, 1 the
+ * Called by the inference context before each inference: takes up the set of `arm`: 0 the confirmed one, 1 the
  * trial's (without a trial: the confirmed one, counted as arm 0). Returns the arm that was taken. A few instructions,
- * whatever the stacks are.
+ * whatever the sets are.
  */
 uint8_t mcuedit_store_pick(mcuedit_store *store, uint8_t arm);
 

@@ -9,8 +9,8 @@
 
 #define MODEL_BASE tiny_base
 /* Whether the base may run, once at start; one inference. Both give an error of mcuedit_error. */
-#define MODEL_START(stack, arena) mcuedit_base_check(&MODEL_BASE)
-#define MODEL_INFER(stack, input, output, arena) (tiny_infer(stack, input, output, arena), MCUEDIT_OK)
+#define MODEL_START(context, arena) mcuedit_base_check(&MODEL_BASE)
+#define MODEL_INFER(context, input, output, arena) (tiny_infer(context, input, output, arena), MCUEDIT_OK)
 #define MODEL_INPUT_SIZE TINY_INPUT_SIZE
 #define MODEL_OUTPUT_SIZE TINY_OUTPUT_SIZE
 #define MODEL_ARENA_SIZE TINY_ARENA_SIZE

@@ -106,27 +106,27 @@ const mcuedit_base tiny_base = {
     .blobs_crc = 0x2372a88eu,
 };
 
-void tiny_infer(mcuedit_stack *stack, const int8_t *input, int8_t *output, int8_t *arena)
+void tiny_infer(mcuedit_context *context, const int8_t *input, int8_t *output, int8_t *arena)
 {
     int8_t *at_0 = arena + 0;
     int8_t *at_16 = arena + 16;
 
     MCUEDIT_STAGE();
-    mcuedit_stack_latch(stack);
+    mcuedit_context_latch(context);
     MCUEDIT_STAGE();
 
-    mcuedit_stack_project(stack, 0, input);
+    mcuedit_context_project(context, 0, input);
     MCUEDIT_STAGE();
     mcuedit_fully_connected_s8(&op0, input, at_16);
     MCUEDIT_STAGE();
-    mcuedit_stack_add(stack, 0, input, at_16);
+    mcuedit_context_add(context, 0, input, at_16);
     MCUEDIT_STAGE();
 
-    mcuedit_stack_project(stack, 1, at_16);
+    mcuedit_context_project(context, 1, at_16);
     MCUEDIT_STAGE();
     mcuedit_fully_connected_s8(&op1, at_16, at_0);
     MCUEDIT_STAGE();
-    mcuedit_stack_add(stack, 1, at_16, at_0);
+    mcuedit_context_add(context, 1, at_16, at_0);
     MCUEDIT_STAGE();
 
     mcuedit_softmax_s8(&op2, at_0, output);

@@ -28,8 +28,8 @@ extern "C" {
 
 extern const mcuedit_base tiny_base;
 
-/* One inference with the adapters of `stack` (NULL: none). `arena`: TINY_ARENA_SIZE bytes, aligned to 4. */
-void tiny_infer(mcuedit_stack *stack, const int8_t *input, int8_t *output, int8_t *arena);
+/* One inference with the adapters of `context` (NULL: none). `arena`: TINY_ARENA_SIZE bytes, aligned to 4. */
+void tiny_infer(mcuedit_context *context, const int8_t *input, int8_t *output, int8_t *arena);
 
 /* Name of class `index` in the base, UTF-8, 6 of them. */
 #define TINY_LABEL_COUNT 6

@@ -13,7 +13,7 @@ namespace
 {
 alignas(16) uint8_t arena[TINY_ARENA_SIZE];
 int8_t h[1]; /* one byte per factor that may ever be active at once: adapters may come later */
-mcuedit_stack stack;
+mcuedit_context context;
 mcuedit_tflm deltas;
 mcuedit_adapter adapters[1];
 const mcuedit_adapter *const active[] = {&adapters[0]};
@@ -24,8 +24,8 @@ int main()
 {
     static tiny_resolver resolver;
     static MicroInterpreter interpreter(GetModel(tiny_model), resolver, arena, sizeof(arena));
-    mcuedit_stack_init(&stack, &tiny_base, h, sizeof(h));
-    mcuedit_tflm_init(&deltas, &tiny_tflm, &stack, tiny_model, TINY_MODEL_SIZE);
+    mcuedit_context_init(&context, &tiny_base, h, sizeof(h));
+    mcuedit_tflm_init(&deltas, &tiny_tflm, &context, tiny_model, TINY_MODEL_SIZE);
     if (!tiny_add_ops(&resolver) || interpreter.SetMicroExternalContext(&deltas) != kTfLiteOk ||
         interpreter.AllocateTensors() != kTfLiteOk) {
         return 1;
@@ -35,7 +35,7 @@ int main()
         err = mcuedit_adapter_open(&adapters[0], &tiny_base, a_fact_adapter, A_FACT_ADAPTER_SIZE);
     }
     if (!err) {
-        err = mcuedit_stack_set(&stack, &set); /* from the next Invoke on; NULL instead of &set: the base as it was */
+        err = mcuedit_context_set(&context, &set); /* from the next Invoke on; NULL instead of &set: the base as it was */
     }
     (void)err; /* tell somebody */
     for (;;) {

@@ -9,8 +9,8 @@
 #include "apps/common/tflm.h"
 
 #define MODEL_BASE tiny_base
-#define MODEL_START(stack, arena) tflm_start(stack, arena)
-#define MODEL_INFER(stack, input, output, arena) tflm_infer()
+#define MODEL_START(context, arena) tflm_start(context, arena)
+#define MODEL_INFER(context, input, output, arena) tflm_infer()
 #define MODEL_INPUT_SIZE TINY_INPUT_SIZE
 #define MODEL_OUTPUT_SIZE TINY_OUTPUT_SIZE
 #define MODEL_ARENA_SIZE TINY_ARENA_SIZE

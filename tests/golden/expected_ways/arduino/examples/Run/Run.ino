@@ -7,7 +7,7 @@
 
 static int8_t arena[TINY_ARENA_SIZE] __attribute__((aligned(4))); /* input and output lie in it */
 static int8_t h[3]; /* one byte per factor of the active adapters */
-static mcuedit_stack stack;
+static mcuedit_context context;
 static mcuedit_adapter adapters[2];
 static const mcuedit_adapter *const active[] = {&adapters[0], &adapters[1]};
 static const mcuedit_set set = {active, 2};
@@ -21,15 +21,15 @@ int start(void)
     if (!err) {
         err = mcuedit_adapter_open(&adapters[1], &tiny_base, style_2_adapter, STYLE_2_ADAPTER_SIZE);
     }
-    mcuedit_stack_init(&stack, &tiny_base, h, sizeof(h));
-    return err ? err : mcuedit_stack_set(&stack, &set); /* NULL instead of &set: the base as it was */
+    mcuedit_context_init(&context, &tiny_base, h, sizeof(h));
+    return err ? err : mcuedit_context_set(&context, &set); /* NULL instead of &set: the base as it was */
 }
 
 const int8_t *ask(const char *text, uint32_t length)
 {
     int8_t *input = TINY_INPUT(arena), *output = TINY_OUTPUT(arena);
     mcuedit_text_features(text, length, input, TINY_FEATURES);
-    tiny_infer(&stack, input, output, arena);
+    tiny_infer(&context, input, output, arena);
     return TINY_LOGITS(arena, output);
 }
 

@@ -118,7 +118,7 @@ def test_set_takes_effect_at_the_next_inference(net: Native) -> None:
     plain = adapter(net.model, delta(net.model, 1, 1, gated=False, rows=None))
     error, view = net.open(encode(plain, net.model))
     assert error == "OK"
-    net.lib.mcuedit_stack_latch(net.stack)
+    net.lib.mcuedit_context_latch(net.stack)
     assert net.activate([view]) == "OK"
     with_it = net.infer(x)[0]
     assert (with_it != base).any()
@@ -144,10 +144,10 @@ def test_set_refuses_and_leaves_the_stack(net: Native, tmp_path_factory: pytest.
     assert net.activate([foreign.open(encode(one, net.model))[1]]) == "E_BASE"
 
     small = ctypes.create_string_buffer(2)
-    net.lib.mcuedit_stack_init(net.stack, net.base, small, 2)
+    net.lib.mcuedit_context_init(net.stack, net.base, small, 2)
     assert net.activate([views[0], views[2], views[0]]) == "E_RANK"
     assert net.activate([views[0], views[2]]) == "OK"
-    net.lib.mcuedit_stack_init(net.stack, net.base, net.h, len(net.h))
+    net.lib.mcuedit_context_init(net.stack, net.base, net.h, len(net.h))
 
 
 def test_base_labels_and_identity(net: Native) -> None:
