@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +20,7 @@ from mcuedit.boards.board import Board
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import TooLarge
 from mcuedit.conformance.synthetic import adapters as random_adapters
-from mcuedit.emulate import BOARD_EMULATORS
-from mcuedit.emulate.backends import qemu, renode
+from mcuedit.emulate import backends
 from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.emulate.devices.selftest import SelfTest
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
@@ -59,13 +57,13 @@ def random_inputs(base: Base, count: int, seed: int = 0) -> Int8Array:
 
 
 class Sweep:
-    """A comparison of host, unicorn and qemu with the oracle.
+    """A comparison of this machine and of emulated boards with the oracle.
 
     Args:
         inputs: int8[n, *input].
         adapters: at least as many as the largest stack takes; None: random ones of every kind.
         stacks: how many of them are active together.
-        emulators, board_names: which to compare; None: all boards.
+        emulators, board_names: which to compare; None: all that are compared, and all boards.
         runtime, toolchain, opt: as `build_app` of emulate/devices; boards without a TFLM library are skipped.
         oracle: None: the best there is; for firmware with TensorFlow Lite Micro, one with TFLM_ROOT's scales.
 
@@ -83,7 +81,7 @@ class Sweep:
         *,
         adapters: Sequence[Adapter] | None = None,
         stacks: Sequence[int] = STACKS,
-        emulators: Sequence[str] = ("host", *BOARD_EMULATORS),
+        emulators: Sequence[str] | None = None,
         board_names: Sequence[str] | None = None,
         runtime: str = "bare",
         toolchain: str = "auto",
@@ -97,13 +95,14 @@ class Sweep:
         if len(chosen) < max(stacks):
             raise McueditError(f"{len(chosen)} adapters, a stack of {max(stacks)} was asked for", "give more adapters")
         self._adapters, self._stacks, self._oracle = chosen[: max(stacks)], stacks, oracle
-        self._host = "host" in emulators
+        asked = backends.names(lambda backend: backend.compared and (emulators is None or backend.name in emulators))
+        self._plain = [name for name in asked if backends.get(name).device]
         loaded = [boards.load(name) for name in (boards.names() if board_names is None else board_names)]
-        if board_names is None and renode.program() is None:  # nobody asked for it
-            emulators = [name for name in emulators if name != renode.NAME]
-        self._places = [(e, b) for b in loaded for e in BOARD_EMULATORS if e in emulators and e in b.emulators]
+        if board_names is None:  # nobody asked for rare ones
+            asked = tuple(e for e in asked if not (backends.get(e).rare and backends.get(e).missing()))
+        self._places = [(e, b) for b in loaded for e in asked if e in b.emulators and backends.get(e).session]
         self._runtime, self._toolchain, self._opt = runtime, toolchain, opt
-        self.total = len(self._inputs) * len(stacks) * (1 + self._host + len(self._places))
+        self.total = len(self._inputs) * len(stacks) * (1 + len(self._plain) + len(self._places))
         self._stop = Event()
 
     def rows(self, advance: Callable[[int], None] = lambda n: None) -> Iterator[Row]:
@@ -116,9 +115,10 @@ class Sweep:
             McueditError: a firmware cannot be built or run, or reports an error.
         """
         firmware = self._firmware()
-        wanted = self._wanted(self._base if self._host else firmware, advance)
-        if self._host:
-            yield from self._on_host(wanted, advance)
+        wanted = self._wanted(self._base if self._plain else firmware, advance)
+        for name in self._plain:
+            yield from self._on_host(name, wanted, advance)
+        if self._plain:
             wanted = wanted if firmware is self._base else self._wanted(firmware)
         self._stop.clear()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -146,23 +146,21 @@ class Sweep:
     def _active(self, n: int) -> list[bool]:
         return [i < n for i in range(len(self._adapters))]
 
-    def _on_host(self, wanted: dict[int, Int8Array], advance: Callable[[int], None]) -> Iterator[Row]:
-        with open_device(self._base, self._adapters, "host", runtime=self._runtime) as device:
+    def _on_host(self, name: str, wanted: dict[int, Int8Array], advance: Callable[[int], None]) -> Iterator[Row]:
+        with open_device(self._base, self._adapters, name, runtime=self._runtime) as device:
             for n, want in wanted.items():
                 start = time.perf_counter()
                 device.use(self._active(n))
                 differing = int((device.run(self._inputs) != want).sum())
-                yield Row("host", "", "this machine", n, len(want), differing, time.perf_counter() - start)
+                yield Row(name, "", "this machine", n, len(want), differing, time.perf_counter() - start)
                 advance(len(want))
 
     def _missing(self, emulator: str, board: Board) -> str:
         """What is not there to run a board; empty if nothing."""
         if self._base.model.stateful:
             return "the base keeps a state, which firmware never resets"
-        if emulator == qemu.NAME and shutil.which(qemu.PROGRAM) is None:
-            return f"{qemu.PROGRAM} is not installed"
-        if emulator == renode.NAME and renode.program() is None:
-            return "renode is not installed"
+        if why := backends.get(emulator).missing():
+            return why
         if self._runtime == "tflm":
             try:
                 tflm.find(board)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emulators: one small module each, one Protocol (mcuedit.emulate.backends.session.Session)."""
+"""Emulators: one small module each, one Protocol (mcuedit.emulate.backends.session.Session), one table of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.emulate import backends
+from mcuedit.emulate.backends.backend import TIMEOUT, Backend, Start
 from mcuedit.emulate.backends.session import Crash, EmulationError, Fault, PowerCut, Session, Timeout
 from mcuedit.emulate.peripherals.flash import Flash
 
 __all__ = [
-    "BOARD_EMULATORS",
     "TIMEOUT",
+    "Backend",
     "Crash",
     "EmulationError",
     "Fault",
@@ -21,9 +23,6 @@ __all__ = [
     "Timeout",
     "open_session",
 ]
-
-TIMEOUT = 20.0  # seconds, as `open_session` takes them
-BOARD_EMULATORS = ("unicorn", "qemu", "renode")  # those that execute an ELF on a board
 
 
 def open_session(
@@ -38,27 +37,15 @@ def open_session(
     """Starts a firmware; use it as a context manager.
 
     Args:
-        count: SysTick counts executed instructions, board.emulation(emulator).ticks_per_instruction each.
-        timeout: seconds in which no byte goes in or out until the device counts as hanging: of the processor time that
-            the emulator gets, hence a busy machine ends nothing; with Renode, virtual ones.
-        flash: what firmware writes of its flash, to be kept over sessions; unicorn alone can.
+        count, timeout, flash: as `Start`.
 
     Raises:
         McueditError: no such emulator, it is not installed, or it does not run this board.
         Crash: the ELF file cannot be loaded.
     """
-    if emulator == "unicorn":
-        from mcuedit.emulate.backends.unicorn import UnicornSession
-
-        return UnicornSession(board, elf, count=count, timeout=timeout, flash=flash)
-    if flash is not None:
-        raise McueditError(f"emulator {emulator} keeps no flash", "use unicorn")
-    if emulator == "qemu":
-        from mcuedit.emulate.backends.qemu import QemuSession
-
-        return QemuSession(board, elf, count=count, timeout=timeout)
-    if emulator == "renode":
-        from mcuedit.emulate.backends.renode import RenodeSession
-
-        return RenodeSession(board, elf, count=count, timeout=timeout)
-    raise McueditError(f"no emulator {emulator!r} runs firmware", f"one of {', '.join(BOARD_EMULATORS)}")
+    backend = backends.BACKENDS.get(emulator)
+    if backend is None or backend.session is None:
+        raise McueditError(f"no emulator {emulator!r} runs firmware", f"one of {', '.join(backends.on_boards())}")
+    if flash is not None and not backend.keeps_flash:
+        raise McueditError(f"emulator {emulator} keeps no flash", f"use {backends.keeper()}")
+    return backend.session(board, elf, Start(count, timeout, flash))

@@ -19,16 +19,13 @@ from mcuedit.boards import board as boards
 from mcuedit.build.driver import BuildResult
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import Footprint
-from mcuedit.emulate import TIMEOUT
+from mcuedit.emulate import TIMEOUT, backends
 from mcuedit.emulate.devices.device import Answer, Counts, Device
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.scales import matter
 from mcuedit.model.tflite import Model
-
-DEFAULT_BOARDS = {"unicorn": "virt-m4", "qemu": "mps2-an386", "renode": "stm32f4_discovery"}
-EMULATORS = (*DEFAULT_BOARDS, "host", "tflm")
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def run(
     base: Base,
     adapters: Sequence[Adapter] = (),
     *,
-    emulator: str = "unicorn",
+    emulator: str = backends.DEFAULT,
     board: str | None = None,
     prompts: Sequence[str] = (),
     inputs: Int8Array | None = None,
@@ -85,18 +82,18 @@ def run(
     """Builds, starts, asks, and ends everything again.
 
     Args:
-        board: for unicorn and qemu; None takes the emulator's Cortex-M4.
+        board: for emulators that run firmware; None takes the emulator's Cortex-M4.
         prompts: asked on the device, then run as features again for their output bytes.
         inputs: int8[n, *input]; of a base with state also int8[n, T, *input] (`Device.run`).
         active: which adapters take part; None: all.
-        runtime: what runs the base on unicorn and qemu, "bare" or "tflm". With the latter, emulator "host" is the
+        runtime: what runs the base on boards, "bare" or "tflm". With the latter, emulator "host" is the
             kernel wrapper inside the `tflite_micro` runtime.
         timeout: of boards, as `open_session`.
 
     Raises:
         McueditError: as `open_device` and `Device`.
     """
-    if emulator in DEFAULT_BOARDS and base.model.stateful and inputs is not None and len(inputs) > 1:
+    if backends.get(emulator).session and base.model.stateful and inputs is not None and len(inputs) > 1:
         raise McueditError(
             f"base {base.name} keeps a state, which firmware never resets: {len(inputs)} inputs would be one sequence",
             "give one input, or use --emulator host, where each starts anew",
@@ -157,7 +154,7 @@ def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, runt
 def open_device(
     base: Base,
     adapters: Sequence[Adapter] = (),
-    emulator: str = "unicorn",
+    emulator: str = backends.DEFAULT,
     *,
     board: str | None = None,
     count: bool = False,
@@ -171,29 +168,17 @@ def open_device(
     Raises:
         McueditError: something is not installed, cannot be built, or does not go together.
     """
-    if emulator in DEFAULT_BOARDS:
+    backend = backends.get(emulator)
+    if backend.device is None:
         from mcuedit.emulate.devices.virtual import VirtualDevice
 
-        machine = boards.load(board or DEFAULT_BOARDS[emulator])
+        machine = boards.load(board or backend.board)
         options = {"count": count, "runtime": runtime, "toolchain": toolchain, "opt": opt, "timeout": timeout}
         return VirtualDevice(base, adapters, emulator, machine, **options)  # type: ignore[arg-type]
-    if emulator not in EMULATORS:
-        raise McueditError(f"no emulator {emulator!r}", f"one of {', '.join(EMULATORS)}")
     if board is not None or count:
         what = "has no boards" if board is not None else "counts no instructions"
-        raise McueditError(f"emulator {emulator} {what}", f"use --emulator {' or '.join(DEFAULT_BOARDS)}")
-    if emulator == "host" and runtime == "tflm":
-        from mcuedit.emulate.backends.plugin import PluginDevice
-
-        return PluginDevice(base, adapters)
-    if emulator == "host":
-        from mcuedit.emulate.backends.host import HostDevice
-
-        return HostDevice(base, adapters)
-    from mcuedit.emulate.backends.tflm import OracleDevice
-    from mcuedit.model.oracle import Tflm
-
-    return OracleDevice(base, adapters, Tflm(base.model))
+        raise McueditError(f"emulator {emulator} {what}", f"use --emulator {' or '.join(backends.on_boards())}")
+    return backend.device(base, adapters, runtime)
 
 
 def best_oracle(model: Model) -> Oracle:

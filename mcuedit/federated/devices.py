@@ -16,7 +16,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.boards import board as boards
-from mcuedit.emulate import Session, open_session
+from mcuedit.emulate import Session, backends, open_session
 from mcuedit.emulate.backends.session import expect
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.devices.virtual import READY
@@ -35,7 +35,7 @@ class Devices:
     """
 
     def __init__(
-        self, base: Base, start: Delta, count: int, rounds: int, *, emulator: str = "unicorn", board: str = "virt-m4"
+        self, base: Base, start: Delta, count: int, rounds: int, *, emulator: str = backends.DEFAULT, board: str = ""
     ) -> None:
         self.compared = self.differing = 0
         self._rounds = rounds
@@ -43,8 +43,8 @@ class Devices:
         self._sessions: list[Session] = []
         try:
             adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))
-            machine = boards.load(board)
-            built = build_app("client_federated", base, [adapter], machine, Path(self._folder.name))
+            machine = boards.load(board or backends.get(emulator).board)
+            built = build_app("federate", base, [adapter], machine, Path(self._folder.name))
             for _ in range(count):
                 self._sessions.append(open_session(emulator, machine, built.elf))
                 expect(self._sessions[-1], READY)

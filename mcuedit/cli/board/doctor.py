@@ -6,9 +6,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -20,7 +18,8 @@ from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.external import cmsis_nn, monocypher, tflm
 from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
-from mcuedit.emulate.backends import renode
+from mcuedit.emulate import Backend
+from mcuedit.emulate.backends import BACKENDS
 
 _PACKAGES = ("ai-edge-litert", "cffi", "jinja2", "numpy", "pyelftools", "safetensors")
 # Package, what for, the extra that brings it.
@@ -77,9 +76,7 @@ def checks() -> list[Check]:
         Check("gcc", "firmware (first choice)", _compiler(compilers.gcc()), compilers.INSTALL_GCC),
         Check("zig", "firmware and host library without gcc", _version("ziglang"), compilers.INSTALL_ZIG),
         Check("cc", "host library", shutil.which("cc"), "apt install gcc, or pip install ziglang"),
-        Check("unicorn", "virtual and real boards", _version("unicorn"), "pip install unicorn", needed=True),
-        Check("qemu", "virtual boards mps2-*, mps3-*", _qemu(), "apt install qemu-system-arm"),
-        _renode(),
+        *(_emulator(backend) for backend in BACKENDS.values() if backend.version),
         Check("cmsis-nn", "kernels instead of mcuedit's own", _cmsis_nn(), f"not needed; {cmsis_nn.ROOT} may name it"),
         Check("monocypher", "signatures checked in C", _monocypher(), f"fetched at need, or set {monocypher.ROOT}"),
         Check("tflm-root", "firmware with TFLM, its headers", _tflm_root(), f"set {tflm.ROOT} to its tree"),
@@ -155,21 +152,10 @@ def _tflm_libraries() -> str | None:
     return ", ".join(found) or None
 
 
-def _renode() -> Check:
-    use = "the boards that people own"
+def _emulator(backend: Backend) -> Check:
     try:
-        return Check("renode", use, renode.version(), "")
+        version = backend.version() if backend.version else None
+        return Check(backend.name, backend.use, version, backend.install, backend.needed)
     except McueditError as error:
-        return Check("renode", use, None, f"{error.message}: {error.hint}")
-
-
-def _qemu() -> str | None:
-    path = shutil.which("qemu-system-arm")
-    if path is None:
-        return None
-    try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
-        return None
-    found = re.search(r"version (\S+)", done.stdout)
-    return found[1] if found and done.returncode == 0 else None
+        how = backend.install or f"{error.message}: {error.hint}"
+        return Check(backend.name, backend.use, None, how, backend.needed)

@@ -19,7 +19,8 @@ from mcuedit.boards import board
 from mcuedit.cli._shared.common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import PATH, read_adapter, scaled, scales_option
 from mcuedit.edits import quantized, read_npz
-from mcuedit.emulate import TIMEOUT, robot, runner
+from mcuedit.emulate import TIMEOUT, backends, robot, runner
+from mcuedit.emulate.backends import BACKENDS
 from mcuedit.emulate.devices.device import sequences
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
@@ -35,7 +36,7 @@ from mcuedit.model.oracle import Tflm
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
 @click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=PATH, help="Compiled in; several stack.")
-@click.option("--emulator", type=click.Choice(runner.EMULATORS), default="unicorn", show_default=True)
+@click.option("--emulator", type=click.Choice(tuple(BACKENDS)), default=backends.DEFAULT, show_default=True)
 @click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
 @scales_option
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
@@ -88,7 +89,7 @@ def command(
     code_total is the firmware without weights, labels, tables and adapters: those are model_bytes. ram is all that is
     taken: the arena, in which input and output lie, other data, and the peak stack.
     """
-    found = scaled(bundle.load(base_path), scales, "tflm" if emulator == "tflm" else runtime)
+    found = scaled(bundle.load(base_path), scales, backends.get(emulator).runtime or runtime)
     loaded = [read_adapter(path, found) for path in adapters]
     tensors = _tensors(found, inputs, count_random, seed)
     if not prompts and tensors is None:
@@ -111,7 +112,7 @@ def command(
             opt=opt,
             timeout=timeout,
         )
-        computes = runner.as_firmware(found, runtime) if emulator in runner.DEFAULT_BOARDS else found
+        computes = runner.as_firmware(found, runtime) if backends.get(emulator).session else found
         differing, oracle = _compare(computes, loaded, result) if check else (None, None)
     if dump is not None:
         _dump(dump, result)
@@ -136,9 +137,10 @@ def _write_robot(
     options: dict[str, Any],
 ) -> None:
     """The folder for renode-test, and how that is called."""
-    name = board_name or runner.DEFAULT_BOARDS["renode"]
+    (emulator,) = backends.names(lambda backend: backend.robots)
+    name = board_name or backends.get(emulator).board
     machine = board.load(name)
-    machine.emulation("renode")
+    machine.emulation(emulator)
     with working("building"):
         robot.write(found, adapters, machine, folder, prompts=prompts, inputs=tensors, **options)
     script = resources.path("boards") / name / f"{name}.robot"

@@ -20,6 +20,7 @@ from mcuedit.cli._shared.common import example, json_option, notes, print_json, 
 from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import KeepSet, load_edits, load_keep
+from mcuedit.emulate import backends
 from mcuedit.emulate.devices.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import ask
@@ -30,8 +31,6 @@ from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics, corrections
 from mcuedit.ondevice.corrections import Lesson, Unlearned
 from mcuedit.ondevice.sizes import gate_plan
-
-EMULATORS = ("unicorn", "qemu", "renode")
 
 
 @click.command(
@@ -58,7 +57,7 @@ EMULATORS = ("unicorn", "qemu", "renode")
 @click.option(
     "--board", "board_name", metavar="NAME", help="Train on this virtual board; on the numpy twin if not given."
 )
-@click.option("--emulator", type=click.Choice(EMULATORS), default="unicorn", show_default=True)
+@click.option("--emulator", type=click.Choice(backends.on_boards()), default=backends.DEFAULT, show_default=True)
 @click.option("--count", is_flag=True, help="Count executed instructions; needs --board.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")

@@ -16,7 +16,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.build.driver import build_host
-from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_inputs, check_text
+from mcuedit.emulate.backends.backend import Backend
+from mcuedit.emulate.devices.device import Answer, Counts, Device, check_active, check_inputs, check_text
 from mcuedit.emulate.devices.firmware import mask_bytes, sources
 from mcuedit.model.bundle import Base
 
@@ -104,3 +105,14 @@ def load_library(path: Path, mode: int = ctypes.DEFAULT_MODE) -> Any:
 
 def _pointer(array: Any) -> Any:
     return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def _device(base: Base, adapters: Sequence[Adapter], runtime: str) -> Device:
+    if runtime == "bare":
+        return HostDevice(base, adapters)
+    from mcuedit.emulate.backends.plugin import PluginDevice
+
+    return PluginDevice(base, adapters)
+
+
+BACKEND: Backend = Backend("host", "fast sweeps", device=_device)

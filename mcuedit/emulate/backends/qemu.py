@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import socket
@@ -14,6 +15,7 @@ from typing import Self
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import segments
 from mcuedit.emulate.backends.session import Console, Crash, Timeout, silence
 from mcuedit.emulate.progress import Patience, process_clock
@@ -135,3 +137,32 @@ def find() -> str:
     if path is None:
         raise McueditError(f"{PROGRAM} is not installed", f"apt install {PACKAGE}, or use --emulator unicorn")
     return path
+
+
+def version() -> str:
+    """Its version.
+
+    Raises:
+        McueditError: as `find`, or the program is none or says none.
+    """
+    path, hint = find(), f"apt install {PACKAGE}"
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
+    found = re.search(r"version (\S+)", done.stdout)
+    if found is None or done.returncode:
+        raise McueditError(f"{path} says no version, exit code {done.returncode}", hint)
+    return found[1]
+
+
+BACKEND: Backend = Backend(
+    NAME,
+    "virtual boards mps2-*, mps3-*",
+    session=lambda board, elf, start: QemuSession(board, elf, count=start.count, timeout=start.timeout),
+    board="mps2-an386",
+    find=find,
+    version=version,
+    install=f"apt install {PACKAGE}",
+    serves=True,
+)

@@ -21,6 +21,7 @@ from typing import Self
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import address_of, segments
 from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
 from mcuedit.emulate.backends.session import Console, Crash, Fault, Timeout
@@ -238,3 +239,15 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+BACKEND: Backend = Backend(
+    NAME,
+    "the boards that people own",
+    session=lambda board, elf, start: RenodeSession(board, elf, count=start.count, timeout=start.timeout),
+    board="stm32f4_discovery",
+    find=find,
+    version=version,
+    rare=True,
+    robots=True,
+)

@@ -72,6 +72,18 @@ class Session(Protocol):
     ) -> None: ...
 
 
+class PowerSession(Session, Protocol):
+    """A session of an emulator that keeps a flash."""
+
+    def power_cycle(self) -> None:
+        """Power off and on: the flash is as it was, everything else starts again."""
+        ...
+
+    def end(self) -> None:
+        """Stops the core wherever it is, from any thread: read_line fails from then on, until `power_cycle`."""
+        ...
+
+
 def expect(session: Session, expected: str) -> None:
     """Reads the next line, which must be this.
 

@@ -12,9 +12,10 @@ import numpy as np
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, logits_tensor, stack, trace, with_deltas
+from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_text, sequences
 from mcuedit.model.bundle import Base
-from mcuedit.model.oracle import Oracle
+from mcuedit.model.oracle import Oracle, Tflm
 
 
 class OracleDevice:
@@ -67,3 +68,12 @@ class OracleDevice:
             if index in adapter.labels:
                 return adapter.labels[index]
         return self._base.labels[index] if self._base.labels else str(index)
+
+
+BACKEND: Backend = Backend(
+    "tflm",
+    "what is right, byte for byte",
+    device=lambda base, adapters, runtime: OracleDevice(base, adapters, Tflm(base.model)),
+    runtime="tflm",
+    compared=False,
+)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import segments
 from mcuedit.emulate.backends.session import Console, Crash, EmulationError, Fault, PowerCut, Timeout, silence
 from mcuedit.emulate.blocks import Blocks
@@ -247,3 +249,27 @@ def _import_unicorn() -> Any:
         return importlib.import_module("unicorn")
     except ImportError as error:
         raise McueditError(f"unicorn cannot be imported ({error})", "pip install unicorn") from error
+
+
+def _version() -> str:
+    _import_unicorn()
+    try:
+        return metadata.version("unicorn")
+    except metadata.PackageNotFoundError:
+        return "unknown version"
+
+
+BACKEND: Backend = Backend(
+    NAME,
+    "virtual and real boards",
+    session=lambda board, elf, start: UnicornSession(
+        board, elf, count=start.count, timeout=start.timeout, flash=start.flash
+    ),
+    board="virt-m4",
+    find=_import_unicorn,
+    version=_version,
+    install="pip install unicorn",
+    needed=True,
+    keeps_flash=True,
+    serves=True,
+)

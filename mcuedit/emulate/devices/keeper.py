@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.boards.board import Board
 from mcuedit.codegen import TrainSetup
-from mcuedit.emulate.backends.session import Session
-from mcuedit.emulate.backends.unicorn import NAME, UnicornSession
+from mcuedit.emulate import backends, open_session
+from mcuedit.emulate.backends.session import PowerSession, Session
 from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.emulate.devices.learner import Learner, learning_sources
 from mcuedit.emulate.devices.updatable import device_sources
@@ -26,7 +26,7 @@ class Keeper(Learner):
     """One device with a store; use it as a context manager. It trusts no key: all that it takes is its own.
 
     Args:
-        emulator: "unicorn", which alone keeps a flash.
+        emulator: one that keeps a flash.
         count: build so that `count` can.
         toolchain, opt: as `Learner`.
 
@@ -39,14 +39,15 @@ class Keeper(Learner):
     """
 
     _app = "device_learning"
-    session: UnicornSession
+    session: PowerSession
     flash: Flash
 
     def __init__(
         self, base: Base, statistics: GateStatistics, setup: TrainSetup, emulator: str, board: Board, **more: Any
     ) -> None:
-        if emulator != NAME or board.store is None:
-            raise McueditError(f"board {board.name} on {emulator} keeps nothing", "unicorn and a board with a store do")
+        if not backends.get(emulator).keeps_flash or board.store is None:
+            what = f"board {board.name} on {emulator} keeps nothing"
+            raise McueditError(what, f"{backends.keeper()} and a board with a store do")
         self._base = base
         super().__init__(base, statistics, setup, emulator, board, **more)
 
@@ -55,8 +56,10 @@ class Keeper(Learner):
 
     def _open(self, emulator: str, board: Board, count: bool) -> Session:
         self.flash = Flash.of(board)
-        self.session = UnicornSession(board, self.built.elf, timeout=120, flash=self.flash)
-        return self.session
+        session = open_session(emulator, board, self.built.elf, timeout=120, flash=self.flash)
+        self.session = cast(PowerSession, session)  # as `Backend.keeps_flash` says
+        self._emulator = emulator
+        return session
 
     def count(self, told: Sequence[str]) -> int | None:
         """Instructions of a whole training of a device that was told this much, in commands; None without `count`.
@@ -65,7 +68,7 @@ class Keeper(Learner):
         """
         used = self._session
         board = self.built.board
-        with UnicornSession(board, self.built.elf, count=True, timeout=120) as self._session:
+        with open_session(self._emulator, board, self.built.elf, count=True, timeout=120) as self._session:
             try:
                 self._hello()
                 for line in (*told, "train 0"):

@@ -13,11 +13,10 @@ from typing import Protocol
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.emulate import TIMEOUT, open_session
+from mcuedit.emulate import TIMEOUT, backends, open_session
 from mcuedit.emulate.backends.session import EmulationError, Session
 from mcuedit.emulate.peripherals.flash import Flash
 
-SERVED = ("unicorn", "qemu")
 _HOST = "127.0.0.1"
 _CHUNK = 1 << 12
 _TURN = 0.005  # seconds that a turn waits for either side
@@ -42,15 +41,16 @@ def serve(
     closed, and leaving the context raises the failure, unless something else is on its way.
 
     Args:
-        emulator: one of SERVED; Renode serves by itself (`$tcp` in boards/<name>/<name>.resc).
+        emulator: one that serves (`Backend.serves`); Renode does by itself (`$tcp` in boards/<name>/<name>.resc).
         flash: as `open_session`: content that outlives the context.
 
     Raises:
         McueditError: no such emulator, or as `open_session`.
         EmulationError: the firmware did not start, or failed later.
     """
-    if emulator not in SERVED:
-        raise McueditError(f"no port for emulator {emulator!r}", f"one of {', '.join(SERVED)}")
+    served = backends.names(lambda backend: backend.serves)
+    if emulator not in served:
+        raise McueditError(f"no port for emulator {emulator!r}", f"one of {', '.join(served)}")
     with open_session(emulator, board, elf, flash=flash, timeout=timeout) as session:
         session.read_line()
         with socket.create_server((_HOST, 0)) as listener:
