@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+from mcuedit.model.tflite import load
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted(
     path
     for room in ("mcuedit", "firmware", "templates", "boards", "tests", "docs")
@@ -69,3 +72,39 @@ def test_the_index_of_the_specification_lists_every_page_with_its_number() -> No
         assert found, page
         pages[found[1]] = f"spec/{page.name}"
     assert listed == pages
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name)
+def test_every_file_that_a_document_names_exists(page: Path) -> None:
+    named = re.findall(
+        r"(?<![\w/])((?:mcuedit|firmware|templates|boards|tests|docs|examples)/[\w./-]*\w/?)(?![\w<*]|/\S)",
+        page.read_text(encoding="utf-8"),
+    )
+    for path in named:
+        if "NAME" not in path and "/KIND" not in path:
+            assert (ROOT / path).exists(), path
+
+
+def test_the_readme_is_short() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    assert max(map(len, lines)) <= 200
+    assert "\n".join(lines).count("![") == 1
+
+
+def test_the_committed_picture_is_what_its_script_draws() -> None:
+    pictures = ROOT / "docs" / "pictures"
+    spec = importlib.util.spec_from_file_location("overview", pictures / "overview.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (pictures / "overview.svg").read_text(encoding="utf-8") == module.picture()
+
+
+def test_the_picture_shows_the_shapes_and_bytes_of_the_base(facts: Path) -> None:
+    model = load(facts / "model.tflite")
+    svg = (ROOT / "docs" / "pictures" / "overview.svg").read_text(encoding="utf-8")
+    widths = [model.input.size, *(op.outputs[0].size for op in model.ops if op.kind == "FULLY_CONNECTED")]
+    assert [int(n) for n in re.findall(r">(\d+)(?: logits)?</text>", svg)] == widths
+    assert f"{len(model.data):,} bytes" in svg
