@@ -52,7 +52,7 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
-@pytest.mark.parametrize(("page", "whole"), cases())
+@pytest.mark.parametrize(("page", "whole"), list(cases()))
 def test_every_block_of_a_page_runs_in_one_folder_in_its_order(
     page: Path,
     whole: bool,
