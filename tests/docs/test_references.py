@@ -105,6 +105,9 @@ def test_the_committed_picture_is_what_its_script_draws() -> None:
 def test_the_picture_shows_the_shapes_and_bytes_of_the_base(facts: Path) -> None:
     model = load(facts / "model.tflite")
     svg = (ROOT / "docs" / "pictures" / "overview.svg").read_text(encoding="utf-8")
-    widths = [model.input.size, *(model.tensors[op.outputs[0]].size for op in model.ops if op.kind == "FULLY_CONNECTED")]
+    widths = [
+        model.input.size,
+        *(model.tensors[op.outputs[0]].size for op in model.ops if op.kind == "FULLY_CONNECTED"),
+    ]
     assert [int(n) for n in re.findall(r">(\d+)(?: logits)?</text>", svg)] == widths
     assert f"{len(model.data):,} bytes" in svg
