@@ -13,12 +13,13 @@ C_FILES = $(shell find firmware -name '*.[ch]' -o -name '*.cc')
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test test-all lint fuzz sources clean
+.PHONY: help demo test test-all lint docs fuzz sources clean
 help:
 	@echo "make demo      repair a real fact on a virtual Cortex-M4, end to end"
 	@echo "make test      run every test but long sweeps, on all cores"
 	@echo "make test-all  run every test"
 	@echo "make fuzz      feed each parser of the device FUZZ_SECONDS of mutated input (60; needs clang)"
+	@echo "make docs      build the documentation as a site, build/site"
 	@echo "make lint      check style, types, import order and C formatting"
 	@echo "make clean     remove what the other targets left, .venv included"
 
@@ -48,6 +49,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+docs: $(STAMP)
+	@$(PIP) -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/mkdocs build --strict --quiet --config-file docs/mkdocs.yml
+	@echo "build/site/index.html"
 
 # What the demo needs.
 $(DEMO): pyproject.toml
