@@ -134,4 +134,4 @@ def test_it_knows_no_words():
     assert "open(" not in source
     assert "read" not in source
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
-    assert imported == {"__future__", "re", "collections.abc", "numpy", "numpy.typing"}
+    assert imported == {"__future__", "re", "collections.abc", "numpy", "mcuedit._util.typing"}
