@@ -31,7 +31,7 @@ int mcuedit_tflm_init(mcuedit_tflm *tflm, const mcuedit_tflm_model *model, mcued
     given.blob_count = 1;
     tflm->model = model;
     tflm->context = context;
-    tflm->missing = model->carriers;
+    tflm->missing = model->adaptable;
     tflm->error = size == model->size ? mcuedit_base_check(&given) : MCUEDIT_E_BASE;
     tflm->live = nullptr;
     tflm->watches = nullptr;
@@ -140,15 +140,15 @@ void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *deltas
     if (index == deltas->model->base->op_count) {
         return;
     }
-    const mcuedit_op &carrier = deltas->model->base->ops[index];
+    const mcuedit_op &geometry = deltas->model->base->ops[index];
     op->input = Context(context)->GetEvalTensor(node->inputs->data[0]);
     op->output = Context(context)->GetEvalTensor(node->outputs->data[0]);
-    if (!IsInt8(op->input, InputSize(carrier)) || !IsInt8(op->output, OutputSize(carrier))) {
+    if (!IsInt8(op->input, InputSize(geometry)) || !IsInt8(op->output, OutputSize(geometry))) {
         return;
     }
     op->deltas = deltas;
     op->index = index;
-    op->is_first = deltas->missing == deltas->model->carriers; /* ops are prepared in the order in which they run */
+    op->is_first = deltas->missing == deltas->model->adaptable; /* ops are prepared in the order in which they run */
     deltas->missing--;
     if (mcuedit_tflm_status(deltas) == MCUEDIT_OK) {
         deltas->live = deltas->context;
@@ -236,9 +236,9 @@ TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node)
     if (status != kTfLiteOk || op->deltas == nullptr) {
         return status;
     }
-    const mcuedit_op &carrier = op->deltas->model->base->ops[op->index];
-    return carrier.window == nullptr ? kTfLiteOk
-                                     : Context(context)->RequestScratchBufferInArena(carrier.n_in, &op->patch);
+    const mcuedit_op &geometry = op->deltas->model->base->ops[op->index];
+    return geometry.window == nullptr ? kTfLiteOk
+                                      : Context(context)->RequestScratchBufferInArena(geometry.n_in, &op->patch);
 }
 
 TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)

@@ -30,7 +30,7 @@ extern "C" {
 typedef struct {
     const mcuedit_base *base;
     const uint16_t *outputs; /* tensor index of each op's output */
-    uint16_t carriers;       /* ops that can carry a delta */
+    uint16_t adaptable;      /* ops that can carry a delta */
     uint32_t size;           /* of the model, in bytes */
 } mcuedit_tflm_model;
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, IntArray
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.tflite import Model
 
@@ -151,7 +151,7 @@ def check(delta: Delta, model: Model) -> None:
     Raises:
         McueditError: names the field, its value and the range.
     """
-    tap, target = carrier(model, delta.tap), carrier(model, delta.target)
+    tap, target = op_geometry(model, delta.tap), op_geometry(model, delta.target)
     n_out = target.n_out
     rows = delta.rows
     limit = 127 if delta.bits == 8 else 7

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a base answers with a stack of adapters, through the integer path."""
+"""What a base answers with adapters active, through the integer path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from mcuedit._util.typing import AnyIntArray, BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta, add
 from mcuedit.model import ops
-from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.tflite import INT8, Model, Op
@@ -77,7 +77,7 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
         if reached:
             _rerun(model, op, np.logical_or.reduce(reached), now)
         tapped = [d for d in deltas if d.tap == op.index]
-        kept |= _project(carrier(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
+        kept |= _project(op_geometry(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
         aimed = [d for d in deltas if d.target == op.index]
         if aimed:
             now[y] = _add(aimed, [kept[id(d)] for d in aimed], now[y])
@@ -94,7 +94,7 @@ def _rerun(model: Model, op: Op, rows: BoolArray, now: dict[int, Int8Array]) -> 
         now[y][rows] = ops.operator(model, op).forward(*(now[t][rows] for t in model.sources(op)))
 
 
-def _project(tap: Carrier, deltas: Sequence[Delta], x: Int8Array) -> dict[int, IntArray]:
+def _project(tap: OpGeometry, deltas: Sequence[Delta], x: Int8Array) -> dict[int, IntArray]:
     """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
     a = np.concatenate([d.a for d in deltas])
     c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
@@ -121,7 +121,7 @@ def _add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8A
     return moved.reshape(y.shape)
 
 
-def stack(adapters: Iterable[Adapter]) -> list[Delta]:
+def deltas_of(adapters: Iterable[Adapter]) -> list[Delta]:
     """The deltas of several adapters, to act together."""
     return [delta for adapter in adapters for delta in adapter.deltas]
 
@@ -135,7 +135,7 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
     Returns:
         int8[n, *output shape].
     """
-    deltas = stack(adapters)
+    deltas = deltas_of(adapters)
     first = min((d.tap for d in deltas), default=len(model.ops) - 1)
     return with_deltas(model, deltas, trace(model, oracle, x, first)).values[model.outputs[0]]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import Model, Op
 
 _LIMIT = 127  # of weights that change; TFLM's kernels take symmetric weights
@@ -43,7 +43,7 @@ def weights_of(model: Model, index: int) -> Int8Array:
     Raises:
         McueditError: the op has none that can be changed in place.
     """
-    geometry = carrier(model, index)
+    geometry = op_geometry(model, index)
     _place(model, model.ops[index])
     data = model.tensors[model.ops[index].inputs[1]].data
     assert data is not None

@@ -11,7 +11,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, check_edits, resolve_answers
 from mcuedit.evaluation.cases import ask
-from mcuedit.evaluation.metrics import Measure, Metrics, Probe
+from mcuedit.evaluation.metrics import Case, Measure, Metrics
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Reader
@@ -23,16 +23,16 @@ SINGLE, STACKED = "single", "stacked"
 
 @dataclass(frozen=True)
 class Bench:
-    """What a protocol gave.
+    """What a benchmark gave.
 
     Attributes:
         trained: one per edit, or the one of all.
-        probes: what was asked of each edit, for a dump of raw outputs.
+        cases: what was asked of each edit, for a dump of raw outputs.
     """
 
     metrics: Metrics
     trained: tuple[Trained, ...]
-    probes: tuple[Probe, ...]
+    cases: tuple[Case, ...]
 
 
 def reader(base: Base, oracle: Oracle) -> Reader:
@@ -45,11 +45,11 @@ def bench(
     edits: EditSet,
     keep: KeepSet,
     facts: Sequence[Edit],
-    protocol: str,
+    how: str,
     options: Options,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Bench:
-    """Trains by `protocol` and measures on the facts outside the keep set.
+    """Trains as `how` says, each edit alone or all together, and measures on the facts outside the keep set.
 
     `seconds` of the metrics is the time per edit, with the base's answers to the keep set and the placement, which
     depends on that set alone, already at hand.
@@ -57,13 +57,13 @@ def bench(
     Raises:
         McueditError: as `train`.
     """
-    if protocol not in (SINGLE, STACKED):
-        raise McueditError(f"no protocol {protocol!r}", f"{SINGLE} or {STACKED}")
+    if how not in (SINGLE, STACKED):
+        raise McueditError(f"no benchmark {how!r}", f"{SINGLE} or {STACKED}")
     edits = check_edits(edits)
     read(keep.prompts)
     placed = place(read, keep, options)
     start = time.perf_counter()
-    if protocol == SINGLE:
+    if how == SINGLE:
         trained = []
         for edit in edits.edits:
             trained.append(train(read, replace(edits, edits=(edit,), notes=()), keep, options, placed=placed))
@@ -72,9 +72,9 @@ def bench(
         trained = [train(read, edits, keep, options, placed=placed)]
         advance(len(edits.edits))
     seconds = (time.perf_counter() - start) / len(edits.edits)
-    probes = [p for t in trained for p in _probes(t, facts, protocol == STACKED)]
-    metrics = measure(read, probes, keep, facts)
-    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(probes))
+    cases = [p for t in trained for p in _cases(t, facts, how == STACKED)]
+    metrics = measure(read, cases, keep, facts)
+    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(cases))
 
 
 def bench_merged(
@@ -83,7 +83,7 @@ def bench_merged(
     edits: EditSet,
     keep: KeepSet,
     facts: Sequence[Edit],
-    protocol: str,
+    how: str,
     options: Options,
     advance: Callable[[int], None] = lambda n: None,
 ) -> tuple[Metrics, tuple[Merged, ...]]:
@@ -94,7 +94,7 @@ def bench_merged(
     """
     edits = check_edits(edits)
     made, measured = [], []
-    for part in [(e,) for e in edits.edits] if protocol == SINGLE else [edits.edits]:
+    for part in [(e,) for e in edits.edits] if how == SINGLE else [edits.edits]:
         made.append(train_merged(read, replace(edits, edits=part, notes=()), keep, options))
         metrics = evaluate_merged(read, repaired(read.base, made[-1], oracle), made[-1], facts)
         measured.append(replace(metrics, seconds=round(made[-1].seconds / len(part), 4)))
@@ -110,7 +110,7 @@ def repaired(base: Base, made: Merged, oracle: Callable[[Model], Oracle]) -> Rea
 
 def evaluate(
     read: Reader, adapters: Sequence[Adapter], edits: EditSet, keep: KeepSet, facts: Sequence[Edit]
-) -> tuple[Metrics, list[Probe]]:
+) -> tuple[Metrics, list[Case]]:
     """Measures adapters that exist, all active together, on the edits they are to make.
 
     Raises:
@@ -124,8 +124,8 @@ def evaluate(
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=named)
     deltas = [d for adapter in adapters for d in adapter.deltas]
     questions = ask(edits, keep, facts, edits.edits)
-    probes = [Probe(q, wanted, deltas) for q, wanted in zip(questions, found.classes, strict=True)]
-    return measure(read, probes, keep, facts), probes
+    cases = [Case(q, wanted, deltas) for q, wanted in zip(questions, found.classes, strict=True)]
+    return measure(read, cases, keep, facts), cases
 
 
 def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet) -> TensorMetrics:
@@ -143,22 +143,22 @@ def evaluate_merged(read: Reader, repaired: Reader, made: Merged, facts: Sequenc
     """Measures changed weights on the merged file itself, which `repaired` reads, on the edits they are to make."""
     questions = ask(made.edits, made.keep, facts, made.edits.edits)
     none: list[Delta] = []
-    probes = [Probe(q, int(wanted), none) for q, wanted in zip(questions, made.classes, strict=True)]
-    return measure(read, probes, made.keep, facts, repaired)
+    cases = [Case(q, int(wanted), none) for q, wanted in zip(questions, made.classes, strict=True)]
+    return measure(read, cases, made.keep, facts, repaired)
 
 
 def measure(
     read: Reader,
-    probes: Sequence[Probe],
+    cases: Sequence[Case],
     keep: KeepSet,
     facts: Sequence[Edit],
     repaired: Reader | None = None,
 ) -> Metrics:
-    """Metrics of probes; the drawdown is taken on the facts that none of them edits."""
-    edited = {p for probe in probes for p in probe.questions.edited}
+    """Metrics of cases; the drawdown is taken on the facts that none of them edits."""
+    edited = {p for case in cases for p in case.questions.edited}
     labels = {label: i for i, label in enumerate(read.base.labels or ())}
     left = [(f, labels[f.target_new]) for f in facts if f.target_new in labels and not edited.intersection(f.prompts)]
-    return Measure(read, repaired).edits(probes, keep, left)
+    return Measure(read, repaired).edits(cases, keep, left)
 
 
 def _together(measured: Sequence[Metrics]) -> Metrics:
@@ -175,7 +175,7 @@ def _together(measured: Sequence[Metrics]) -> Metrics:
     return Metrics(**found)
 
 
-def _probes(trained: Trained, facts: Sequence[Edit], stacked: bool) -> list[Probe]:
+def _cases(trained: Trained, facts: Sequence[Edit], stacked: bool) -> list[Case]:
     deltas: list[Delta] = list(trained.adapter.deltas)
     questions = ask(trained.edits, trained.keep, facts, trained.edits.edits if stacked else None)
-    return [Probe(q, int(wanted), deltas) for q, wanted in zip(questions, trained.classes, strict=True)]
+    return [Case(q, int(wanted), deltas) for q, wanted in zip(questions, trained.classes, strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
-from mcuedit.model.adaptable import carries
+from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, Op, Tensor
 from mcuedit.training.core import places
@@ -86,7 +86,7 @@ def _op(model: Model, op: Op) -> OpInfo:
     weights = next((t for t in inputs[1:] if t is not None and t.data is not None and t.scale.size), None)
     no_tap, no_target = places.no_tap(model, op.index), places.no_target(model, op.index)
     why_not = no_tap.message if no_tap else f"no target: {no_target.message}" if no_target else ""
-    if not carries(model, op):
+    if not is_adaptable(model, op):
         why_not = "carries no delta"
     return OpInfo(
         op.index,

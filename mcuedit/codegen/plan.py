@@ -11,7 +11,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen.memory import Block, allocate, hole
 from mcuedit.codegen.ops import Lowered, lower
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.tflite import Model, Op
 
 
@@ -61,7 +61,7 @@ class Plan:
         for op in self.model.ops:
             stages += [Stage("project", op.index)] * projects(self.model, op)
             stages += [Stage("op", op.index)] * self.called(op)
-            stages += [Stage("add", op.index)] * carries(self.model, op)
+            stages += [Stage("add", op.index)] * is_adaptable(self.model, op)
         return tuple(stages)
 
     @property
@@ -80,7 +80,7 @@ class Plan:
 
 def projects(model: Model, op: Op) -> bool:
     """Whether the op can be the tap of a later target."""
-    return carries(model, op) and carrier(model, op.index).single
+    return is_adaptable(model, op) and op_geometry(model, op.index).single
 
 
 def plan(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()) -> Plan:

@@ -20,7 +20,7 @@ from mcuedit.codegen import literals
 from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.codegen.plan import Place, Plan, plan, projects
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
@@ -209,9 +209,9 @@ def _op_context(made: Plan, op: Op) -> dict[str, Any]:
     model, lowered, called = made.model, made.lowered[op.index], made.called(op)
     symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
     pointers = _operands(made, op) if called else {}
-    geometry = carrier(model, op.index) if carries(model, op) else None
+    geometry = op_geometry(model, op.index) if is_adaptable(model, op) else None
     return _parameters(model, op, lowered) | {
-        "carrier": geometry,
+        "geometry": geometry,
         "projects": projects(model, op),
         "windowed": getattr(geometry, "window", None) is not None,
         "called": called,

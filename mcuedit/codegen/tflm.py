@@ -17,7 +17,7 @@ from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names, comment, distinct_names
 from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
 from mcuedit.codegen.tflm_arena import arena_size
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
@@ -123,13 +123,13 @@ def _context(base: Base, watched: bool = False) -> dict[str, Any]:
 
 
 def _op_context(model: Model, op: Op) -> dict[str, Any]:
-    geometry = carrier(model, op.index) if carries(model, op) else None
+    geometry = op_geometry(model, op.index) if is_adaptable(model, op) else None
     window = geometry.window if geometry else None
     return {
         "index": op.index,
         "kind": op.kind,
         "title": comment(model.tensors[op.outputs[0]].name) if op.outputs else "",
-        "carrier": geometry,
+        "geometry": geometry,
         "window": [(field.name, getattr(window, field.name)) for field in fields(Window)] if window else None,
         "output": op.outputs[0] if op.outputs else 0xFFFF,
     }
@@ -143,7 +143,7 @@ def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     words = (word if word == "2D" else word.capitalize() for word in kind.split("_"))
     function = f"Add{_NAMES.get(kind) or ''.join(words)}"
     register = f"Register_{kind}{'_INT8' if kind in _INT8 and _is_int8(model, kind) else ''}"
-    wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and carries(model, op) for op in model.ops) else None
+    wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and is_adaptable(model, op) for op in model.ops) else None
     if wrapper:
         return {"function": function, "argument": f"mcuedit::{wrapper}{'Watched' * watched}<{register}>()"}
     return {"function": function, "argument": f"{register}()" if register.endswith("_INT8") else ""}

@@ -9,7 +9,7 @@ those of CMSIS-NN with DSP and MVE. On the device `arena_used_bytes()` says what
 from __future__ import annotations
 
 from mcuedit.codegen.memory import Block, allocate
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.tflite import Model, Op
 
 _ALIGN = 16  # of everything in TFLM's arena
@@ -70,7 +70,7 @@ def _scratch(model: Model, op: Op) -> int:
     """The most that kernel and wrapper ask for."""
     inputs, outputs = model.op_tensors(op)
     x, weights = (*inputs, None, None)[:2]
-    patch = carrier(model, op.index).n_in if carries(model, op) else 0
+    patch = op_geometry(model, op.index).n_in if is_adaptable(model, op) else 0
     if weights is not None and len(weights.shape) == 4:
         _, height, width, channels = weights.shape
         if op.kind == "DEPTHWISE_CONV_2D":

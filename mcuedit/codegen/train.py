@@ -14,7 +14,7 @@ from mcuedit.codegen.names import base_names
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
 from mcuedit.codegen.render import banner, render_base, render_ops, render_text
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
 from mcuedit.ondevice import GateStatistics
@@ -108,7 +108,7 @@ def render_train(
         "names": base_names(base.name),
         "statistics": s,
         **vars(setup),
-        "n_in": carrier(base.model, setup.tap).n_in,
+        "n_in": op_geometry(base.model, setup.tap).n_in,
         "kept": _kept(base, setup.tap_tensor(base), keep, runtime),
         "logits_size": base.model.tensors[base.model.ops[setup.target].outputs[0]].size,
         "arrays": [
@@ -157,7 +157,7 @@ def render_factors(
     model = base.model
     behind = links(model, setup.op)
     chain = [_link(model, setup.op), *(_link(model, link.index) for link in behind)]
-    geometry, values = carrier(model, setup.op), sum(link["n_out"] for link in chain)
+    geometry, values = op_geometry(model, setup.op), sum(link["n_out"] for link in chain)
     if geometry.window:
         chain[0] |= {"way": "gathered", "scratch": 0, "n_in": geometry.rows * geometry.n_in}
     _require_few(setup.op, "an input", chain[0]["n_in"])

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from mcuedit.adapter.delta import Adapter, Delta, check
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.tflite import Model
 
 _MULTIPLIERS = (1 << 30, (1 << 31) - 1)
@@ -20,8 +20,8 @@ def adapters(model: Model, count: int, seed: int = 0) -> list[Adapter]:
     Gated and plain, rank 1 to 4, 8 and 4 bits, sparse and dense, tap at the target and before it, by turns.
     """
     rng = np.random.default_rng(seed)
-    able = [op.index for op in model.ops if carries(model, op)]
-    single = [index for index in able if carrier(model, index).single]
+    able = [op.index for op in model.ops if is_adaptable(model, op)]
+    single = [index for index in able if op_geometry(model, index).single]
     made = []
     for i in range(count):
         target = able[-1 - i % len(able)]
@@ -34,7 +34,7 @@ def adapters(model: Model, count: int, seed: int = 0) -> list[Adapter]:
 
 
 def _delta(model: Model, rng: np.random.Generator, tap: int, target: int, *, rank: int, bits: int, kind: int) -> Delta:
-    source, aim = carrier(model, tap), carrier(model, target)
+    source, aim = op_geometry(model, tap), op_geometry(model, target)
     limit = 127 if bits == 8 else 7
     a = rng.integers(-limit, limit + 1, (rank, source.n_in))
     typical = limit * 64 * math.sqrt(source.n_in)  # of the accumulator, for random inputs

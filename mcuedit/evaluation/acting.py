@@ -19,14 +19,14 @@ class Acting:
     """The edits of a new adapter beside those in force.
 
     Attributes:
-        stack: names of the adapters in force together, the new one last.
+        together: names of the adapters in force together, the new one last.
         asked, right: edited inputs, and those that get what is wanted; a tie is a failure.
         failing: what edits are called of which an input does not.
         disturbed: prompts of the other adapters' edits that get another answer, or a tie, by the new adapter.
         missed: prompts of the failing edits that do not get what is wanted.
     """
 
-    stack: tuple[str, ...]
+    together: tuple[str, ...]
     asked: int
     right: int
     failing: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Acting:
 
     def __str__(self) -> str:
         others = f", {len(self.disturbed)} inputs of the others' edits do not" if self.disturbed else ""
-        names = ", ".join(self.stack) or "no adapter"
+        names = ", ".join(self.together) or "no adapter"
         return f"{self.right} of {self.asked} edited inputs get what is wanted{others}, with {names} in force"
 
 
@@ -54,7 +54,7 @@ def act(
     edits: EditSet,
     classes: Sequence[int],
     earlier: Sequence[Edit],
-    stack: Sequence[str],
+    together: Sequence[str],
     context: Sequence[Delta],
     deltas: Sequence[Delta],
 ) -> Acting:
@@ -62,7 +62,7 @@ def act(
 
     Args:
         classes: wanted by each edit.
-        stack: names of the adapters whose deltas are `context` and `deltas`.
+        together: names of the adapters whose deltas are `context` and `deltas`.
         context: of the adapters that are in force anyway. deltas: of the new one.
     """
     measure, both = Measure(reader), [*context, *deltas]
@@ -75,7 +75,7 @@ def act(
         moved = (without.after != beside.after) | (beside.tie & ~without.tie)
         disturbed = [p for p, other in zip(others, moved, strict=True) if other]
     return Acting(
-        tuple(stack),
+        tuple(together),
         sum(map(len, right)),
         int(sum(part.sum() for part in right)),
         tuple(e.subject or e.prompts[0] for e, part in zip(edits.edits, right, strict=True) if not part.all()),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The locality certificate: which inputs a stack leaves byte-identical by construction."""
+"""The locality certificate: which inputs an active set leaves byte-identical by construction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcuedit.model.tflite import Model
 
 @dataclass(frozen=True)
 class Certificate:
-    """Inputs of a keep set under one named stack.
+    """Inputs of a keep set under one named active set.
 
     Attributes:
         total: inputs looked at.
@@ -53,7 +53,7 @@ class Certificate:
 
 
 def certify(model: Model, deltas: Sequence[Delta], base: Trace, names: Sequence[str]) -> Certificate:
-    """Runs the stack over the traced inputs and compares output bytes.
+    """Runs the active set over the traced inputs and compares output bytes.
 
     Args:
         base: of the untouched base, from the first tap on.

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
-from mcuedit.evaluation.metrics import ROLES, Probe
+from mcuedit.evaluation.metrics import ROLES, Case
 from mcuedit.model.oracle import Reader
 
 
-def dump(reader: Reader, probes: Sequence[Probe], keep: Sequence[str]) -> bytes:
+def dump(reader: Reader, cases: Sequence[Case], keep: Sequence[str]) -> bytes:
     """An .npz of every evaluated prompt.
 
     Arrays: `prompt` str[n], `stack` int64[n] (which stack was in force), and int8[n, classes] each: `base_logits`,
@@ -26,14 +26,14 @@ def dump(reader: Reader, probes: Sequence[Probe], keep: Sequence[str]) -> bytes:
     prompts: list[str] = []
     stack_of: list[int] = []
     pairs: list[tuple[int, str, int]] = []
-    stacks = {id(p.deltas): p.deltas for p in probes}
-    for number, (key, deltas) in enumerate(stacks.items()):
+    sets = {id(p.deltas): p.deltas for p in cases}
+    for number, (key, deltas) in enumerate(sets.items()):
         asked = [
             (e, role, prompt)
-            for e, probe in enumerate(probes)
-            if id(probe.deltas) == key
+            for e, case in enumerate(cases)
+            if id(case.deltas) == key
             for role in ROLES
-            for prompt in getattr(probe.questions, role)
+            for prompt in getattr(case.questions, role)
         ]
         asked += [(-1, "keep", prompt) for prompt in keep]
         row = {prompt: len(prompts) + i for i, prompt in enumerate(dict.fromkeys(p for _, _, p in asked))}
@@ -58,7 +58,7 @@ def dump(reader: Reader, probes: Sequence[Probe], keep: Sequence[str]) -> bytes:
         edit=np.array(edit),
         role=np.array(role),
         row=np.array(rows),
-        wanted=np.array([p.wanted for p in probes]),
+        wanted=np.array([p.wanted for p in cases]),
         **{name: np.concatenate(parts) for name, parts in columns.items()},  # type: ignore[arg-type]
     )
     return file.getvalue()

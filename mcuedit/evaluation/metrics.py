@@ -59,7 +59,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Case:
     """An edit's questions, the class it wants, and the deltas in force when it is asked."""
 
     questions: Questions
@@ -102,11 +102,11 @@ class Measure:
             (out_before == out_after).all(axis=1),
         )
 
-    def edits(self, probes: Sequence[Probe], keep: KeepSet, facts: Sequence[tuple[Edit, int]]) -> Metrics:
+    def edits(self, cases: Sequence[Case], keep: KeepSet, facts: Sequence[tuple[Edit, int]]) -> Metrics:
         """Metrics of some edits.
 
         Args:
-            keep: outputs on it are compared under each stack that the probes name.
+            keep: outputs on it are compared under each active set that the cases name.
             facts: what the base should know, with classes, for the drawdown.
         """
         looked: dict[tuple[int, tuple[str, ...]], Seen] = {}  # edits of one relation share most of their questions
@@ -118,16 +118,16 @@ class Measure:
             return looked[key]
 
         seen = {
-            role: [(look(prompts, p.deltas), p.wanted) for p in probes if (prompts := getattr(p.questions, role))]
+            role: [(look(prompts, p.deltas), p.wanted) for p in cases if (prompts := getattr(p.questions, role))]
             for role in ROLES
         }
         shares = {role: [_right(s, wanted, role) for s, wanted in pairs] for role, pairs in seen.items()}
-        stacks = list({id(p.deltas): p.deltas for p in probes}.values())
-        kept = [self.see(keep.prompts, deltas).identical for deltas in stacks] if keep.prompts else []
+        sets = list({id(p.deltas): p.deltas for p in cases}.values())
+        kept = [self.see(keep.prompts, deltas).identical for deltas in sets] if keep.prompts else []
         rest = [s.identical for role in UNEDITED for s, _ in seen[role]]
         near = [float(part.mean()) for part in shares["neighbourhood"]]
         return Metrics(
-            edits=len(probes),
+            edits=len(cases),
             efficacy=_mean(shares["edited"]) or 0.0,
             efficacy_softmax=_mean([(s.shown == w) & ~s.shown_tie for s, w in seen["edited"]]) or 0.0,
             paraphrase=_mean(shares["rephrased"]),
@@ -139,8 +139,8 @@ class Measure:
             identical_keep=_mean(kept),
             identical=_mean([*rest, *kept]),
             ties=sum(int(((s.after == w) & s.tie).sum()) for s, w in seen["edited"]),
-            drawdown=sum(self._drawdown(deltas, facts) for deltas in stacks) / len(stacks) if facts else None,
-            factor_bytes=sum(d.factor_bytes for deltas in stacks for d in deltas) / len(stacks),
+            drawdown=sum(self._drawdown(deltas, facts) for deltas in sets) / len(sets) if facts else None,
+            factor_bytes=sum(d.factor_bytes for deltas in sets for d in deltas) / len(sets),
         )
 
     def _drawdown(self, deltas: Sequence[Delta], facts: Sequence[tuple[Edit, int]]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.federated.devices import Devices
@@ -91,7 +91,7 @@ def bench(
         watch = {"watch": running.watch} if running else {}
         outcome = simulate(base.model.sha256, start, fleet, values, rounds, found.labels, advance=advance, **watch)
         compared, differing = (running.compared, running.differing) if running else (0, 0)
-    metrics, _ = protocol.evaluate(read, [outcome.adapter], edits, replace(keep, notes=()), facts)
+    metrics, _ = benchmark.evaluate(read, [outcome.adapter], edits, replace(keep, notes=()), facts)
     asked = {example.prompt for owned in fleet for example in owned}
     known = sum(not asked.isdisjoint(edit.prompts) for edit in edits.edits)
     return Bench(outcome, metrics, known, devices, compared, differing)

@@ -19,7 +19,7 @@ _MAX_WIDTH = 0xFFFF  # u16 in an adapter, and in the op table of the device
 
 
 @dataclass(frozen=True)
-class Carrier:
+class OpGeometry:
     """What a delta must know of an op: row geometry and quantization.
 
     Attributes:
@@ -50,18 +50,18 @@ class Carrier:
         return self.window.patches(x, self.zx)
 
 
-def carries(model: Model, op: Op) -> bool:
-    """Whether an op can be tap or target; `carrier` proves it."""
+def is_adaptable(model: Model, op: Op) -> bool:
+    """Whether an op can be tap or target; `op_geometry` proves it."""
     return op.kind == "FULLY_CONNECTED" or (op.kind == "CONV_2D" and not _is_grouped(model, op))
 
 
-def carrier(model: Model, index: int) -> Carrier:
+def op_geometry(model: Model, index: int) -> OpGeometry:
     """Geometry of op `index` as tap or target.
 
     Raises:
         McueditError: there is no such op, or it cannot carry a delta.
     """
-    able = [op.index for op in model.ops if carries(model, op)]
+    able = [op.index for op in model.ops if is_adaptable(model, op)]
     hint = f"ops that can: {', '.join(map(str, able)) or 'none'}"
     if not 0 <= index < len(model.ops):
         raise McueditError(f"op {index}: the model has ops 0..{len(model.ops) - 1}", hint)
@@ -78,7 +78,7 @@ def carrier(model: Model, index: int) -> Carrier:
     if max(n_in, n_out) > _MAX_WIDTH:
         raise McueditError(f"op {index} {op.kind}: rows of {n_in} and {n_out}", f"at most {_MAX_WIDTH} can be")
     lo, hi = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
-    return Carrier(n_in, n_out, rows, x.zero, lo, hi, over)
+    return OpGeometry(n_in, n_out, rows, x.zero, lo, hi, over)
 
 
 def _is_grouped(model: Model, op: Op) -> bool:

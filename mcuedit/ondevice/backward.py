@@ -15,7 +15,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model import ops
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import limits
 from mcuedit.model.ops.conv import dense
@@ -76,7 +76,7 @@ class FullyConnected(Weighted):
     """FULLY_CONNECTED, and CONV_2D whose windows are single pixels."""
 
     def __init__(self, model: Model, op: Op) -> None:
-        geometry = carrier(model, op.index)
+        geometry = op_geometry(model, op.index)
         weights, data = linear.int8_weights(model, op, 0)
         zero = weights.zero if weights.scale.size == 1 else 0
         super().__init__(model, op, data.reshape(geometry.n_out, -1).astype(np.int64) - zero)
@@ -162,8 +162,8 @@ class Pool:
 
 
 def target(model: Model, op: Op) -> FullyConnected | Gathered:
-    """The trained op; its input is rows, gathered where it has windows (`Carrier.rows_of`)."""
-    return FullyConnected(model, op) if carrier(model, op.index).window is None else Gathered(model, op)
+    """The trained op; its input is rows, gathered where it has windows (`OpGeometry.rows_of`)."""
+    return FullyConnected(model, op) if op_geometry(model, op.index).window is None else Gathered(model, op)
 
 
 def links(model: Model, target: int) -> list[Link]:
@@ -181,9 +181,9 @@ def links(model: Model, target: int) -> list[Link]:
             continue
         if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             found.append(Pool(model, op))
-        elif op.kind == "FULLY_CONNECTED" or (carries(model, op) and window(model, op).is_rows):
+        elif op.kind == "FULLY_CONNECTED" or (is_adaptable(model, op) and window(model, op).is_rows):
             found.append(FullyConnected(model, op))
-        elif op.kind == "DEPTHWISE_CONV_2D" or carries(model, op):
+        elif op.kind == "DEPTHWISE_CONV_2D" or is_adaptable(model, op):
             found.append(Convolution(model, op))
         elif op.kind in _LOOKUPS:
             found.append(Lookup(model, op))

@@ -17,7 +17,7 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice.gate import GateTrainer
@@ -88,7 +88,7 @@ def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "a
     options = Options(tap=tap, target=target)
     ranked = [(c.tap, c.target) for c in place(read, keep, options)] or pairs(model, tap, target)[::-1]
     for pair in ranked:
-        if carrier(model, pair[0]).n_in <= WIDEST and carrier(model, pair[0]).single:
+        if op_geometry(model, pair[0]).n_in <= WIDEST and op_geometry(model, pair[0]).single:
             return pair
     raise McueditError(f"no tap of at most {WIDEST} elements and one row", "choose --tap and --target")
 
@@ -119,7 +119,7 @@ def learn(read: Reader, lesson: Lesson, statistics: GateStatistics, pair: tuple[
 
 def _delta(read: Reader, lesson: Lesson, pair: tuple[int, int], a: Int8Array, at: int) -> Delta:
     model = read.base.model
-    tap, target = (carrier(model, index) for index in pair)
+    tap, target = (op_geometry(model, index) for index in pair)
     logits = read(lesson.edit.prompts)[logits_tensor(model)].reshape(len(lesson.edit.prompts), -1)
     leads = (logits == logits.max(axis=1, keepdims=True)).any(axis=0)
     rows = np.union1d(np.flatnonzero(leads), lesson.wanted).astype(np.int64)

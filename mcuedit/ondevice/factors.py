@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.ondevice.backward import links, target, unclamped
@@ -77,7 +77,7 @@ class FactorTrainer:
         model, rank = self.model, self.options.rank
         self._target = target(model, model.ops[self.op])
         self._links = links(model, self.op)
-        self._geometry = carrier(model, self.op)
+        self._geometry = op_geometry(model, self.op)
         self.output = output_scale(bool(self._links))
         self._kind = np.float32 if self.floats else np.int64
         self.b = np.zeros((self._geometry.n_out, rank), self._kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.tflite import Model
 from mcuedit.ondevice.gate import GateTrainer
 from mcuedit.ondevice.statistics import GateStatistics
@@ -36,13 +36,13 @@ def gate_macs(twin: GateTrainer) -> int:
 FACTORS_STATE = 24  # bytes of mcuedit_train_factors_state
 
 
-def factors_width(sizes: Sequence[int], geometry: Carrier, rank: int) -> int:
+def factors_width(sizes: Sequence[int], geometry: OpGeometry, rank: int) -> int:
     """Elements that gradients take: `sizes` are those of the outputs of the trained op and of those behind it."""
     return max(*sizes, rank * (geometry.n_in + geometry.n_out) if geometry.rows > 1 else 0)
 
 
 def factors_workspace(
-    geometry: Carrier, rank: int, width: int, values: int, corrections: int, replay: int, *, master: int = 2
+    geometry: OpGeometry, rank: int, width: int, values: int, corrections: int, replay: int, *, master: int = 2
 ) -> int:
     """MCUEDIT_TRAIN_FACTORS_SIZE: bytes of workspace for `rank` factors of an op.
 
@@ -70,7 +70,7 @@ def factors_macs(shapes: Sequence[tuple[int, int]], rank: int) -> int:
 
 def gate_plan(model: Model, statistics: GateStatistics, tap: int, corrections: int, replay: int) -> dict[str, int]:
     """What training a gate takes: bytes of RAM, flash and adapter (with one old answer), steps and their work."""
-    n_in, rows = carrier(model, tap).n_in, len(statistics.rows)
+    n_in, rows = op_geometry(model, tap).n_in, len(statistics.rows)
     work = 2 * (1 + corrections + rows + replay + len(statistics.directions)) * n_in
     adapter = 20 + 20 + 8 + n_in + n_in % 2 + 4 + 1 + 2
     return {

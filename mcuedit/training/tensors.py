@@ -106,10 +106,10 @@ def _nothing(reader: Reader, data: TensorSet, options: Options, active: Sequence
     return Trained(adapter, *empty, kept, (), (), notes, 0.0, acting, answers=data.wanted.vectors is None)
 
 
-def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], stack: Sequence[str] = ()) -> Acting:
-    """Whether the edited inputs get what is wanted with some deltas in force; `stack` names their adapters."""
+def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], together: Sequence[str] = ()) -> Acting:
+    """Whether the edited inputs get what is wanted with some deltas in force; `together` names their adapters."""
     share = MeasureTensors(reader, deltas)(TensorSet(data.x, data.wanted, data.keep[:0])).efficacy
-    return Acting(tuple(stack), len(data.x), round(share * len(data.x)))
+    return Acting(tuple(together), len(data.x), round(share * len(data.x)))
 
 
 def _context(reader: Reader, active: Sequence[Adapter]) -> list[Delta]:

@@ -20,8 +20,8 @@ from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import placement
 from mcuedit.training.core.placement import Candidate
-from mcuedit.training.core.simulated_edits import PLAYERS, rehearse
-from mcuedit.training.core.text_method import Made, Maker, Progress
+from mcuedit.training.core.simulated_edits import PLAYERS, rank_by_simulated_edits
+from mcuedit.training.core.text_method import Made, Progress, TextMethod
 from mcuedit.training.examples import text
 from mcuedit.training.options import Options
 from mcuedit.training.wishes import refuse_one_input
@@ -109,12 +109,12 @@ def train(
     todo = [i for i in range(len(has)) if not has[i]]
     taught = replace(edits, edits=tuple(edits.edits[i] for i in todo))
     classes = tuple(found.classes[i] for i in todo)
-    stack = [*(a.name for a in active), *([options.name] if todo else [])]
+    together = [*(a.name for a in active), *([options.name] if todo else [])]
     kept = check_keep(keep, taught)
     work = _Work(reader, options, active, progress)
 
     def judged(made: Made) -> Acting:
-        return act(reader, edits, found.classes, earlier, stack, context, made.deltas)
+        return act(reader, edits, found.classes, earlier, together, context, made.deltas)
 
     if todo:
         placed = placed or place(reader, keep, options)
@@ -159,19 +159,21 @@ class _Work:
         table = text.from_text(edits, known, classes, self.options.seed)
         fresh = partial(text.from_text, edits, known, classes, self.options.seed + 1)
         called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
-        return Maker(self.reader, self.options, self.active, called, self.progress).make(table, fresh, placed, aside)
+        return TextMethod(self.reader, self.options, self.active, called, self.progress).make(
+            table, fresh, placed, aside
+        )
 
 
 def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, ...]:
-    """The pairs of tap and target, the best first, as a rehearsal on the keep set ranks them.
+    """The pairs of tap and target, the best first, as simulated edits on the keep set rank them.
 
     Returns:
-        Nothing when there is nothing to choose, or the keep set is too small or too plain to rehearse on.
+        Nothing when there is nothing to choose, or the keep set is too small or too plain to simulate edits on.
     """
     tried = placement.pairs(reader.base.model, options.tap, options.target)
     if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
-    return rehearse(reader, keep, tried, options.width, options.place_for(PLAYERS), options.seed)
+    return rank_by_simulated_edits(reader, keep, tried, options.width, options.place_for(PLAYERS), options.seed)
 
 
 def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:

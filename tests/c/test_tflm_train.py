@@ -19,7 +19,7 @@ from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate.backends.plugin import PluginDevice
 from mcuedit.model import bundle as bases
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, parse
 from mcuedit.ondevice.factors import FactorOptions
@@ -110,7 +110,7 @@ def test_convolutions_whole_inputs() -> None:
         for op in base.model.ops:
             if op.kind != "CONV_2D":
                 continue
-            windows.add(carrier(base.model, op.index).window is None)
+            windows.add(op_geometry(base.model, op.index).window is None)
             want = kept(base.model, op.index, x)[0]
             assert device.watch(op.index, None, want.size) == "OK"
             device.run(x)

@@ -10,7 +10,7 @@ import pytest
 from helpers.chains import images, inputs_of, nets, twin_of
 from helpers.trainer import MORE, FactorsInC
 
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice.factors import FactorOptions
 
@@ -23,7 +23,7 @@ def test_factors_of_500_steps(tmp_path: Path, name: str, op: int) -> None:
     twin = twin_of(model, FactorOptions(rank=3, steps=STEPS), op)
     made = FactorsInC(Base("net", twin.model), twin.op, twin.options, (3, 8), tmp_path)
     assert made.init() == 0
-    if carrier(model, op).window:
+    if op_geometry(model, op).window:
         x = inputs_of(model, op, images(model, len(twin.corrections)))
         np.testing.assert_array_equal(
             np.stack([made.gather(row, twin.corrections.shape[1]) for row in x[:3]]), twin.corrections

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuedit.adapter.delta import add
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import parse
 from mcuedit.model.windows import window
 
@@ -106,7 +106,7 @@ def test_any_convolution(lib: ctypes.CDLL, conv: Conv, seed: int) -> None:
 
 def check(lib: ctypes.CDLL, conv: Conv, sets: list[list[deltas.Delta]], n: int = 6) -> None:
     model = parse(conv.tflite())
-    geometry = carrier(model, 0)
+    geometry = op_geometry(model, 0)
     x = inputs(conv, n)
     y = (
         np.random.default_rng(9)
@@ -124,7 +124,7 @@ def test_an_op_that_shares_its_bit_with_another_is_left_alone(lib: ctypes.CDLL) 
     """Without a delta of its own an op gathers nothing: `patch` may be NULL then."""
     conv = Conv()
     model = parse(conv.tflite())
-    op = core.c_op(carrier(model, 0))
+    op = core.c_op(op_geometry(model, 0))
     ops = (core.COp * 33)(op, *(core.COp() for _ in range(31)), op)
     base = core.CBase((ctypes.c_uint8 * 8)(*model.base_id), 33, 0, model.output.size, ops, None, 0)
     keep: list[object] = []

@@ -25,7 +25,7 @@ from mcuedit.emulate.devices.device import Counts
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 
 GCC = compilers.gcc()
@@ -96,8 +96,8 @@ def test_ram(base: Base) -> None:
 
 def edit(base: Base, seed: int, bits: int, *, is_open: bool) -> Delta:
     """Always open or never."""
-    able = [op.index for op in base.model.ops if carries(base.model, op)]
-    tap = next(index for index in reversed(able) if carrier(base.model, index).n_in == 128)
+    able = [op.index for op in base.model.ops if is_adaptable(base.model, op)]
+    tap = next(index for index in reversed(able) if op_geometry(base.model, index).n_in == 128)
     made = delta(base.model, tap, able[-1], bits=bits, seed=seed)
     beyond = 1 << 22 if bits == 8 else 1 << 18  # any sum over A and x
     return dataclasses.replace(made, c=np.array([beyond if is_open else -beyond]))

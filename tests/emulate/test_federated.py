@@ -12,7 +12,7 @@ from helpers.private_case import xorshift
 from mcuedit import privacy, zoo
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.boards import board
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.emulate import open_session
@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     for name, text in zip(("edits.jsonl", "keep.jsonl"), zoo.draw_edits("facts", 3, 5), strict=True):
         (folder / name).write_text(text, encoding="utf-8")
     base = bases.load(zoo.folder("facts"))
-    read = protocol.reader(base, best_oracle(base.model))
+    read = benchmark.reader(base, best_oracle(base.model))
     edits, keep = load_edits(folder / "edits.jsonl"), load_keep(folder / "keep.jsonl")
     touched = {edit.subject for edit in edits.edits}
     facts = load_facts(facts_data.DATA / "facts.jsonl").edits
@@ -64,7 +64,7 @@ WANTED, SEED, CLIP, SIGMA = (3, 5, 7), 2463534242, 40, 30
 
 def test_a_board_hides_its_sum(tmp_path: Path) -> None:
     base = bases.load(zoo.folder("facts"))
-    read = protocol.reader(base, best_oracle(base.model))
+    read = benchmark.reader(base, best_oracle(base.model))
     seen, white = read(ASKED), np.eye(128, dtype=np.float32)
     tap, logits = (seen[t].reshape(len(ASKED), -1) for t in (base.model.ops[3].inputs[0], logits_tensor(base.model)))
     start = shared_delta(base.model, (3, 4), 8, WANTED, 0, tap, white, share=0.9)

@@ -14,7 +14,7 @@ from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import build
 from mcuedit.emulate import open_session
-from mcuedit.model.adaptable import Carrier
+from mcuedit.model.adaptable import OpGeometry
 from mcuedit.ondevice.sizes import factors_macs, factors_workspace
 
 STEPS = 500
@@ -63,4 +63,4 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str, way: str, defines: tup
 
 
 def test_workspace() -> None:
-    assert factors_workspace(Carrier(128, 64, 1, 0, -128, 127), 4, 64, 64 + 10, 4, 32) <= WORKSPACE
+    assert factors_workspace(OpGeometry(128, 64, 1, 0, -128, 127), 4, 64, 64 + 10, 4, 32) <= WORKSPACE

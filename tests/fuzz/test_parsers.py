@@ -22,7 +22,7 @@ from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.codegen.inspection import describe
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model, parse
 
@@ -78,7 +78,7 @@ def use(data: bytes) -> None:
     model = parse(data, "fuzz")
     for op in describe(model):
         if op.tap:
-            carrier(model, op.index)
+            op_geometry(model, op.index)
 
 
 def test_tiny_model():
@@ -101,7 +101,7 @@ def test_every_cut_of_a_model_is_refused_or_read():
 def adapter_bytes(model: Model) -> list[bytes]:
     made = []
     for dense, bits, tap in (False, 8, 0), (True, 4, 1), (False, 4, 1):
-        side, out = carrier(model, tap), carrier(model, 1)
+        side, out = op_geometry(model, tap), op_geometry(model, 1)
         rank = 2
         a = np.random.default_rng(tap).integers(-7, 8, (rank, side.n_in)).astype(np.int8)
         n_rows = out.n_out if dense else 2

@@ -15,7 +15,7 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.codegen import FactorSetup
 from mcuedit.codegen.literals import array
 from mcuedit.conformance.netbuilder import NetBuilder
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model, parse
@@ -165,7 +165,7 @@ def inputs_of(model: Model, op: int, x: Int8Array) -> Int8Array:
 def samples_of(model: Model, op: int, x: Int8Array) -> Int8Array:
     """What an op of a chain is trained with: its input, gathered where it has windows."""
     shape = model.tensors[model.ops[op].inputs[0]].shape
-    return carrier(model, op).rows_of(inputs_of(model, op, x).reshape(len(x), *shape)).reshape(len(x), -1)
+    return op_geometry(model, op).rows_of(inputs_of(model, op, x).reshape(len(x), *shape)).reshape(len(x), -1)
 
 
 def twin_of(

@@ -11,7 +11,7 @@ from pathlib import Path
 from helpers.crypto import crypto_sources
 from helpers.native import SANITIZERS, WARNINGS, includes, sanitizing, source
 from mcuedit.build.external import monocypher
-from mcuedit.model.adaptable import carrier, carries
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.tflite import Model
 
 HERE = Path(__file__).resolve().parents[1] / "c"
@@ -28,8 +28,8 @@ def base_in_c(model: Model) -> str:
     """`checked_base` and CHECKED_INPUT_SIZE: what checks must know of a base without windows, and nothing that runs."""
     ops = []
     for op in model.ops:
-        if carries(model, op):
-            c = carrier(model, op.index)
+        if is_adaptable(model, op):
+            c = op_geometry(model, op.index)
             ops.append(f"{{{c.n_in}, {c.n_out}, {c.rows}, {c.zx}, {c.act_lo}, {c.act_hi}, 0}}")
         else:
             ops.append("{0, 0, 0, 0, 0, 0, 0}")

@@ -14,7 +14,7 @@ import numpy as np
 from helpers.native import SHIM, WARNINGS, core_sources, includes, link
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
-from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.tflite import Model
 from mcuedit.model.windows import Window
 
@@ -63,7 +63,7 @@ def load(folder: Path) -> ctypes.CDLL:
     return lib
 
 
-def c_op(geometry: Carrier) -> COp:
+def c_op(geometry: OpGeometry) -> COp:
     """As the template writes it."""
     op = COp(geometry.n_in, geometry.n_out, geometry.rows, geometry.zx, geometry.act_lo, geometry.act_hi)
     if geometry.window:
@@ -92,7 +92,7 @@ def guards_hold(array: np.ndarray) -> bool:
 
 def add(lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`y` after the core added `adapters` at op 0, sample by sample."""
-    geometry = carrier(model, 0)
+    geometry = op_geometry(model, 0)
     op = c_op(geometry)
     base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
     keep: list[Any] = []

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import Model
 
 
@@ -23,7 +23,7 @@ def delta(
 ) -> Delta:
     """Factors whose gates open for about half of all inputs; `rows` is None for a dense B."""
     rng = np.random.default_rng(seed)
-    source, sink = carrier(model, tap), carrier(model, target)
+    source, sink = op_geometry(model, tap), op_geometry(model, target)
     limit = 7 if bits == 4 else 127
     a = rng.integers(-limit, limit, (rank, source.n_in), endpoint=True).astype(np.int8)
     reach = limit * 74 * np.sqrt(source.n_in)  # of a sum over uniform inputs

@@ -20,7 +20,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, add
 from mcuedit.adapter.encoding import encode
 from mcuedit.build import compilers
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model
@@ -191,7 +191,7 @@ def reference(model: Model, adapters: Sequence[Adapter], x: np.ndarray) -> dict[
         y = operator(model, op).forward(*(values[t] for t in model.sources(op)))
         for i, delta in enumerate(deltas):
             if delta.tap == op.index:
-                h[i] = delta.project(carrier(model, op.index).rows_of(source))
+                h[i] = delta.project(op_geometry(model, op.index).rows_of(source))
         here = [i for i, delta in enumerate(deltas) if delta.target == op.index]
         if here:
             rows = y.reshape(len(x), -1, model.tensors[op.inputs[1]].shape[0])

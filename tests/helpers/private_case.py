@@ -12,7 +12,7 @@ from mcuedit import privacy
 from mcuedit.adapter.delta import Delta, add
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
-from mcuedit.training.core.retained import Kept
+from mcuedit.training.core.retained import Retained
 from mcuedit.training.methods.frozen_a import Masters
 from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum, noise
 
@@ -42,7 +42,7 @@ class Twin:
         self, start: Delta, hidden: Examples, public: Examples, schedule: privacy.Schedule, random: privacy.Random
     ) -> None:
         self.hidden, self.public, self.schedule, self.random = hidden, public, schedule, random
-        self.kept = Kept.of(start, public.h, public.logits, public.wanted)
+        self.kept = Retained.of(start, public.h, public.logits, public.wanted)
         self.masters, self.number = Masters(start, schedule.steps, FASTEST), 0
 
     @property

@@ -54,4 +54,4 @@ def stock(base: Base) -> dict[str, str]:
     """The files of `codegen.render_tflm_base`, with stock kernels in place of the wrapped ones."""
     files = codegen.render_tflm_base(base)
     files = {name: re.sub(r"mcuedit::Wrap\w*<(\w+)>", r"\1", text) for name, text in files.items()}
-    return {name: re.sub(r"\.carriers = \d+", ".carriers = 0", text) for name, text in files.items()}
+    return {name: re.sub(r"\.adaptable = \d+", ".adaptable = 0", text) for name, text in files.items()}

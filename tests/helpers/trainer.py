@@ -15,7 +15,7 @@ import numpy.typing as npt
 from helpers.native import WARNINGS, Native, core_sources, includes, link
 from mcuedit import codegen
 from mcuedit.codegen import FactorSetup
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics, gate_statistics
 from mcuedit.ondevice.backward import links
@@ -180,7 +180,7 @@ class FactorsInC:
         self._lib.mcuedit_error_name.restype = ctypes.c_char_p
         self._factors = ctypes.addressof(ctypes.c_char.in_dll(self._lib, "net_factors"))
         self.size = c_uint32.in_dll(self._lib, "size").value
-        geometry = carrier(base.model, op)
+        geometry = op_geometry(base.model, op)
         self._n, self._n_out, self._rank = geometry.n_in, geometry.n_out, options.rank
         chain = [op, *(link.index for link in links(base.model, op))]
         sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in chain]

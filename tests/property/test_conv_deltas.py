@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mcuedit.adapter.delta import add, check
 from mcuedit.adapter.forward import Trace, with_deltas
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import Model, parse
 
 
@@ -25,7 +25,7 @@ def inputs(conv: Conv, n: int = 4, seed: int = 0) -> np.ndarray:
 
 def outputs(model: Model, n: int, seed: int = 1) -> np.ndarray:
     """Any bytes: a delta is added to whatever the kernel made, within its activation range."""
-    geometry = carrier(model, 0)
+    geometry = op_geometry(model, 0)
     return (
         np.random.default_rng(seed)
         .integers(geometry.act_lo, geometry.act_hi + 1, (n, *model.output.shape))
@@ -37,7 +37,7 @@ def outputs(model: Model, n: int, seed: int = 1) -> np.ndarray:
 @settings(max_examples=150)
 def test_rows_are_windows(conv: Conv) -> None:
     model = parse(conv.tflite())
-    geometry = carrier(model, 0)
+    geometry = op_geometry(model, 0)
     x = inputs(conv)
     want = conv.patches(x)
     np.testing.assert_array_equal(geometry.rows_of(x), want)

@@ -64,7 +64,7 @@ def nothing_left(trained: Trained, output: Path, metrics: Mapping[str, Any], *, 
 
 def _idle(trained: Trained) -> list[tuple[str, str]]:
     """What does not act as asked in the active set, and the way out."""
-    acting, others = trained.acting, trained.acting.stack[:-1]
+    acting, others = trained.acting, trained.acting.together[:-1]
     where = f" beside {', '.join(others)}" if others else ""
     way = "give more wordings or another --tap"
     if others:
@@ -86,7 +86,7 @@ def _certificate(trained: Trained) -> dict[str, Any]:
     c = trained.certificate
     return {
         "certified": trained.certified,
-        "certificate_stack": list(trained.acting.stack),
+        "certificate_stack": list(trained.acting.together),
         "certificate_efficacy": trained.acting.efficacy,
         "disturbed": len(trained.acting.disturbed),
         "replaces": list(trained.replaces),

@@ -12,7 +12,7 @@ from typing import Any
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import notes, print_json, stdout, working
 from mcuedit.cli._shared.files import edit_set, facts_of, metrics_table
 from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
@@ -53,7 +53,7 @@ def run(
     plan = privacy.plan(text, rate, len(private_prompts(edits)))
     began = time.perf_counter()
     with working("training"):
-        read = protocol.reader(base, best_oracle(base.model))
+        read = benchmark.reader(base, best_oracle(base.model))
         made = train_private(
             read,
             edits,
@@ -66,7 +66,7 @@ def run(
             version=options.version,
         )
         seconds = time.perf_counter() - began
-        measured, _ = protocol.evaluate(read, [made.adapter], edits, keep, facts_of(base))
+        measured, _ = benchmark.evaluate(read, [made.adapter], edits, keep, facts_of(base))
     metrics = replace(measured, seconds=round(seconds, 3))
     folder.save(made.adapter, output, force=force)
     notes((*edits.notes, *keep.notes, *_overlap(edits, keep), AGAIN))

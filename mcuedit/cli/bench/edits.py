@@ -11,7 +11,7 @@ import click
 
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, working
 from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
 from mcuedit.cli.repair.edit import is_given, read_options, training_options
@@ -37,8 +37,8 @@ from mcuedit.training import Options
 @click.option(
     "--protocol",
     "how",
-    type=click.Choice([protocol.SINGLE, protocol.STACKED]),
-    default=protocol.STACKED,
+    type=click.Choice([benchmark.SINGLE, benchmark.STACKED]),
+    default=benchmark.STACKED,
     show_default=True,
     help="Each edit alone, or all in one adapter.",
 )
@@ -72,15 +72,15 @@ def command(
     if no_locality:
         edits = edits.without_locality()
     with working("running the base"):
-        read = protocol.reader(found, best_oracle(found.model))
+        read = benchmark.reader(found, best_oracle(found.model))
         read(keep.prompts)
     if merged:
         return _merged(read, edits, keep, how, options, as_json)
     with progress("editing", len(edits.edits)) as advance:
-        bench = protocol.bench(read, edits, keep, facts_of(found), how, options, advance)
+        bench = benchmark.bench(read, edits, keep, facts_of(found), how, options, advance)
     if dump is not None:
         with working("writing raw outputs"):
-            atomic.write_file(dump, raw(read, bench.probes, keep.prompts))
+            atomic.write_file(dump, raw(read, bench.cases, keep.prompts))
     notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for t in bench.trained for n in t.notes)]))
     pairs = Counter((t.placement[0].tap, t.placement[0].target) for t in bench.trained if t.placement)
     placed = {f"placed_{tap}_{target}": count for (tap, target), count in sorted(pairs.items())}
@@ -98,7 +98,7 @@ def command(
 
 def _merged(read: Reader, edits: EditSet, keep: KeepSet, how: str, options: Options, as_json: bool) -> int:
     with progress("editing", len(edits.edits)) as advance:
-        metrics, made = protocol.bench_merged(
+        metrics, made = benchmark.bench_merged(
             read, best_oracle, edits, keep, facts_of(read.base), how, options, advance
         )
     notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for m in made for n in m.notes)]))

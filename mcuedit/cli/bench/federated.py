@@ -11,7 +11,7 @@ import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
 from mcuedit.edits import load_edits, load_keep
@@ -92,7 +92,7 @@ def command(
             "--sigma without --clip", "noise hides a client only if its sum has a largest norm: --clip N"
         )
     found = bundle.load(base_path)
-    read = protocol.reader(found, best_oracle(found.model))
+    read = benchmark.reader(found, best_oracle(found.model))
     target = max(op.index for op in found.model.ops if op.kind == "FULLY_CONNECTED")
     pair = (target - 1 if tap is None else tap, target)
     plan = Rounds(rounds, dropouts=dropouts, clip=clip, sigma=sigma, secure=secure, seed=seed)

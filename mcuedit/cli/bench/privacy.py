@@ -11,7 +11,7 @@ import click
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._shared.files import PATH, edit_set, facts_of
 from mcuedit.edits import load_keep
@@ -73,11 +73,11 @@ def command(
     count = len(private_prompts(edits))
     plans = [privacy.plan(f"{sigma},{clip},{steps}", rate, count) for sigma in tried]
     found = bundle.load(base_path)
-    read, facts, points = protocol.reader(found, best_oracle(found.model)), facts_of(found), []
+    read, facts, points = benchmark.reader(found, best_oracle(found.model)), facts_of(found), []
     with progress("runs", len(plans)) as advance:
         for plan in plans:
             made = train_private(read, edits, keep, plan, rank=rank, seed=seed)
-            points.append(_Point(plan, protocol.evaluate(read, [made.adapter], edits, keep, facts)[0]))
+            points.append(_Point(plan, benchmark.evaluate(read, [made.adapter], edits, keep, facts)[0]))
             advance(1)
     if as_json:
         print_json(_flat(points))

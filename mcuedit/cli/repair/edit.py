@@ -16,7 +16,7 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared import merged as _merged
 from mcuedit.cli._shared import private as _private
 from mcuedit.cli._shared.common import TEXT, effort_option, example, json_option, notes, searching, working
@@ -152,14 +152,14 @@ def command(
         )
     measured: Metrics | TensorMetrics
     if edit_paths[0].suffix == ".npz":
-        read = protocol.reader(found, best_oracle(found.model))
+        read = benchmark.reader(found, best_oracle(found.model))
         trained, measured = _from_tensors(read, edit_paths, options, active)
     else:
         with working("training"):
-            read = protocol.reader(found, best_oracle(found.model))
+            read = benchmark.reader(found, best_oracle(found.model))
             in_force = [InForce(adapter, edits_of(path)) for adapter, path in zip(active, beside, strict=True)]
             trained, active = _from_text(read, edit_paths, keep_path, options, in_force, onto)
-            measured, _probes = protocol.evaluate(
+            measured, _probes = benchmark.evaluate(
                 read, [*active, trained.adapter], trained.edits, trained.keep, facts_of(found)
             )
     metrics = replace(measured, seconds=round(trained.seconds, 3)).flat()
@@ -222,7 +222,7 @@ def _from_tensors(
     data = tensor_set(paths, read.base.model)
     with searching(options.effort) as (say, advance):
         trained = train_tensors(read, data, options, active=active, progress=say, advance=advance)
-    return trained, protocol.evaluate_tensors(read, [*active, trained.adapter], data)
+    return trained, benchmark.evaluate_tensors(read, [*active, trained.adapter], data)
 
 
 def _remembered(edit: Edit) -> dict[str, Any]:

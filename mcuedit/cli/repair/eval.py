@@ -54,9 +54,9 @@ def command(
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
             keep = load_keep(keep_path)
-            metrics, probes = edits.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
+            metrics, cases = edits.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
             if dump is not None:
-                atomic.write_file(dump, raw(read, probes, keep.prompts))
+                atomic.write_file(dump, raw(read, cases, keep.prompts))
     if as_json:
         print_json(metrics.flat())
     else:

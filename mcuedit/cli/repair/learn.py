@@ -14,7 +14,7 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Delta
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.boards import board
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
@@ -24,7 +24,7 @@ from mcuedit.emulate import backends
 from mcuedit.emulate.devices.learner import Learner, Refused
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import ask
-from mcuedit.evaluation.metrics import Probe
+from mcuedit.evaluation.metrics import Case
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
@@ -91,7 +91,7 @@ def command(
         raise McueditError("--dp without --plan", "plan it here; 'mcuedit edit --dp' trains with differential privacy")
     found, keep = bundle.load(base_path), load_keep(keep_path)
     with working("running the base"):
-        read = protocol.reader(found, best_oracle(found.model))
+        read = benchmark.reader(found, best_oracle(found.model))
         pair = corrections.choose_pair(read, keep, tap, target)
         statistics = corrections.statistics_for(read, keep, pair[0])
     setup = TrainSetup(*pair, corrections=wordings, replay=replay)
@@ -112,8 +112,8 @@ def command(
             with working("building the firmware"):
                 made = Learner(found, statistics, setup, emulator, board.load(board_name), count=count, **running)
             teach = _teacher(stack.enter_context(made), found, counts)
-        probes, refused = _learn(told, teach)
-    return _report(read, probes, refused, keep, told, counts, as_json)
+        cases, refused = _learn(told, teach)
+    return _report(read, cases, refused, keep, told, counts, as_json)
 
 
 def _teacher(device: Learner, found: Base, counts: list[int]) -> Callable[[Lesson], Delta]:
@@ -128,16 +128,16 @@ def _teacher(device: Learner, found: Base, counts: list[int]) -> Callable[[Lesso
 
 
 def _learn(told: list[Lesson], teach: Callable[[Lesson], Delta]) -> tuple[list[tuple[Lesson, list[Delta]]], list[str]]:
-    probes, refused = [], []
+    cases, refused = [], []
     with progress("learning", len(told)) as advance:
         for lesson in told:
             try:
-                probes.append((lesson, [teach(lesson)]))
+                cases.append((lesson, [teach(lesson)]))
             except (Unlearned, Refused) as error:
                 refused.append(error.name)
-                probes.append((lesson, []))
+                cases.append((lesson, []))
             advance(1)
-    return probes, refused
+    return cases, refused
 
 
 def _report(
@@ -152,8 +152,8 @@ def _report(
     from mcuedit.edits import EditSet
 
     facts = facts_of(read.base)
-    probes = [Probe(ask(EditSet((lesson.edit,)), keep, facts)[0], lesson.wanted, deltas) for lesson, deltas in learned]
-    metrics = protocol.measure(read, probes, keep, facts)
+    cases = [Case(ask(EditSet((lesson.edit,)), keep, facts)[0], lesson.wanted, deltas) for lesson, deltas in learned]
+    metrics = benchmark.measure(read, cases, keep, facts)
     most = max(counts, default=None)
     if as_json:
         print_json({**metrics.flat(), "refused": len(refused), "instructions_most": most})

@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
-from mcuedit.adapter.forward import answers, logits_tensor, stack, trace, with_deltas
+from mcuedit.adapter.forward import answers, deltas_of, logits_tensor, trace, with_deltas
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_text, sequences
 from mcuedit.model.bundle import Base
@@ -59,7 +59,7 @@ class OracleDevice:
     def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
         model = self._base.model
         x = rows if model.stateful else rows[:, 0]
-        deltas = stack(self._active)
+        deltas = deltas_of(self._active)
         first = min((d.tap for d in deltas), default=len(model.ops) - 1)
         return np.asarray(with_deltas(model, deltas, trace(model, self._oracle, x, first)).values[tensor])
 

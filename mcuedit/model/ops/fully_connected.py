@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuedit._util.typing import FloatArray, Int8Array
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import limits, operand, require
 from mcuedit.model.tflite import Model, Op, Tensor
@@ -23,7 +23,7 @@ class FullyConnected:
         x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
         limits(op, y)
         weights, data = linear.int8_weights(model, op, 0)
-        geometry = carrier(model, op.index)
+        geometry = op_geometry(model, op.index)
         require(y.shape[-1:] == (geometry.n_out,), op, f"{geometry.n_out} rows of weights for {list(y.shape)}")
         self._n_in, self._shape = geometry.n_in, y.shape
         self._require_bias_scale(model, op, x, weights, y)

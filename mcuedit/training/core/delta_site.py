@@ -13,11 +13,11 @@ import numpy.typing as npt
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta, add
 from mcuedit.adapter.forward import Trace
-from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.ops.common import unclamped
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.detectors import Tapped
-from mcuedit.training.core.objective import Goals, Judged
+from mcuedit.training.core.objective import Judged, Objective
 from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.work import Work
 
@@ -29,44 +29,44 @@ class Table:
     """The examples of a set of edits.
 
     Attributes:
-        now: values of the examples in the stack without the new delta.
-        goals: what they are to become.
+        now: values of the examples with the adapters in force, without the new delta.
+        objective: what they are to become.
         edit, keep: int64[...], rows of the table.
         work: counts what is computed with them.
     """
 
     model: Model
     now: Trace
-    goals: Goals
+    objective: Objective
     edit: IntArray
     keep: IntArray
     work: Work = field(default_factory=Work)
 
     def part(self, edit: IntArray, keep: IntArray) -> Table:
         """The same table with fewer rows in use."""
-        return Table(self.model, self.now, self.goals, edit, keep, self.work)
+        return Table(self.model, self.now, self.objective, edit, keep, self.work)
 
 
-class Site:
+class DeltaSite:
     """One pair of tap and target."""
 
     def __init__(self, table: Table, pair: tuple[int, int]) -> None:
         self.table, self.pair, model = table, pair, table.model
-        self.tap: Carrier = carrier(model, pair[0])
-        self.target: Carrier = carrier(model, pair[1])
+        self.tap: OpGeometry = op_geometry(model, pair[0])
+        self.target: OpGeometry = op_geometry(model, pair[1])
         self.tapped = Tapped(self.tap, table.now.values[model.ops[pair[0]].inputs[0]], table.work)
         self._y = table.now.values[model.ops[pair[1]].outputs[0]]
 
     @cached_property
     def suffix(self) -> Suffix:
-        """The ops from the target's output to the goals."""
-        return Suffix(self.table.model, self.pair[1], self.table.goals.end)
+        """The ops from the target's output to the objective."""
+        return Suffix(self.table.model, self.pair[1], self.table.objective.end)
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing that computes stands between the target and the goals, and there is one row."""
+        """Whether nothing that computes stands between the target and the objective, and there is one row."""
         made, size = self.table.model.ops[self.pair[1]].outputs[0], self.target.n_out
-        return self.target.single and made == self.table.goals.end and self._y[0].size == size
+        return self.target.single and made == self.table.objective.end and self._y[0].size == size
 
     @cached_property
     def batch(self) -> int:
@@ -101,8 +101,8 @@ class Site:
         side = {t: self.table.now.values[t][index] for t in self.suffix.side}
         values = self.suffix.forward(moved, side)
         end = values[self.suffix.end].reshape(len(index), self.table.model.tensors[self.suffix.end].size)
-        edited = self.table.goals.edited(end[:edits], index[:edits])
-        kept = self.table.goals.kept(end[edits:], index[edits:])
+        edited = self.table.objective.edited(end[:edits], index[:edits])
+        kept = self.table.objective.kept(end[edits:], index[edits:])
 
         def pull() -> FloatArray:
             grad = self.suffix.backward(np.concatenate([edited.grad, kept.grad]), values).reshape(moved.shape)

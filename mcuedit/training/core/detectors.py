@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
-from mcuedit.model.adaptable import Carrier
+from mcuedit.model.adaptable import OpGeometry
 from mcuedit.model.fixedpoint import dot
 from mcuedit.training.core import gates
 from mcuedit.training.work import Work
@@ -34,7 +34,7 @@ _MISSED, FALSE = 1.0, 4.0  # costs of a shut edit and of an open input that must
 class Tapped:
     """What A meets at a tap, for all rows of a table."""
 
-    def __init__(self, tap: Carrier, x: Int8Array, work: Work | None = None) -> None:
+    def __init__(self, tap: OpGeometry, x: Int8Array, work: Work | None = None) -> None:
         """`x` int8[n, *input of the tap]."""
         self.tap, self._x, self.work = tap, x, work or Work()
         self._chunk = max(1, (1 << 24) // (tap.rows * tap.n_in))

@@ -17,7 +17,7 @@ import numpy as np
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.weight_patch import shifted, weights_of
 from mcuedit.model.ops import operator
-from mcuedit.training.core.delta_site import Site, Table
+from mcuedit.training.core.delta_site import DeltaSite, Table
 from mcuedit.training.methods.low_rank import directions
 
 STEPS, TRIAL_STEPS, LOOK = 300, 60, 20
@@ -71,7 +71,7 @@ def train(
     tried.sort(key=lambda t: (t.score, t.op), reverse=True)  # of equal ones the last: the least depends on it
     best = tried[0].op if tried else ops[0]
     progress(f"training the weights of op {best}")
-    return _Fit(Site(table, (best, best)), own, rank, seed).run(STEPS), tuple(tried)
+    return _Fit(DeltaSite(table, (best, best)), own, rank, seed).run(STEPS), tuple(tried)
 
 
 def _trial(table: Table, own: IntArray, op: int, rank: int, seed: int) -> Merging:
@@ -80,8 +80,8 @@ def _trial(table: Table, own: IntArray, op: int, rank: int, seed: int) -> Mergin
     if held.all():
         held[:] = np.arange(len(held)) % 3 == 0
     part = table.part(table.edit, table.keep[~held])
-    made = _Fit(Site(part, (op, op)), own, rank, seed).run(TRIAL_STEPS)
-    rest = _Fit(Site(table.part(table.edit, table.keep[held]), (op, op)), own, rank, seed)
+    made = _Fit(DeltaSite(part, (op, op)), own, rank, seed).run(TRIAL_STEPS)
+    rest = _Fit(DeltaSite(table.part(table.edit, table.keep[held]), (op, op)), own, rank, seed)
     return replace(made, kept=rest.judged(made.weights, rest.keep).share)
 
 
@@ -100,7 +100,7 @@ class _Judged:
 class _Fit:
     """Float masters of B and A, and later of the change itself, in steps of the weights."""
 
-    def __init__(self, site: Site, own: IntArray, rank: int, seed: int) -> None:
+    def __init__(self, site: DeltaSite, own: IntArray, rank: int, seed: int) -> None:
         self._site = site
         self._own = np.isin(site.table.edit, own)
         model, index = site.table.model, site.pair[1]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses at the logits or at an output vector: what edits want, and what must stay.
 
-Gradients are by int8 steps of the tensor that the goals are read from, and a mean over the rows that they are for.
+Gradients are by int8 steps of the tensor that the objective are read from, and a mean over the rows that they are for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Judged:
     good: BoolArray
 
 
-class Goals:
+class Objective:
     """What the rows of a table are to become at tensor `end`.
 
     Attributes:
@@ -105,7 +105,7 @@ class Goals:
 
 
 def end_tensor(model: Model, wanted: Wanted) -> int:
-    """Where goals are read from: the output for vectors, else the logits."""
+    """Where objective are read from: the output for vectors, else the logits."""
     return model.outputs[0] if wanted.vectors is not None else logits_tensor(model)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.model.adaptable import Carrier, carrier
+from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import places
 
@@ -90,7 +90,7 @@ def find_op(model: Model, text: str) -> int:
             what = "no tensor is called" if not found else f"{len(found)} tensors have names with"
             raise McueditError(f"{what} {text!r}", "'mcuedit inspect BASE' lists op indices and tensor names")
         index = found[0]
-    carrier(model, index)
+    op_geometry(model, index)
     return index
 
 
@@ -141,7 +141,7 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
     taps = able if tap == AUTO else [find_op(model, tap)]
     targets = able if target == AUTO else [find_op(model, target)]
     found, why = [], _nothing()
-    last = max((o for o in targets if carrier(model, o).single), default=None)
+    last = max((o for o in targets if op_geometry(model, o).single), default=None)
     for o in targets:
         if error := places.no_target(model, o, end):
             why = error
@@ -171,6 +171,6 @@ def _default_targets(model: Model) -> list[int]:
 def _mismatch(model: Model, tap: int, target: int) -> str:
     if tap > target:
         return "the tap comes after the target"
-    a: Carrier = carrier(model, tap)
-    b: Carrier = carrier(model, target)
+    a: OpGeometry = op_geometry(model, tap)
+    b: OpGeometry = op_geometry(model, target)
     return "" if tap == target or (a.single and b.single) else "a tap before its target needs one row in both ops"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.suffix import Suffix
 
@@ -13,7 +13,7 @@ from mcuedit.training.core.suffix import Suffix
 def no_tap(model: Model, index: int) -> McueditError | None:
     """Why an op cannot be a tap; None if it can."""
     try:
-        carrier(model, index)
+        op_geometry(model, index)
     except McueditError as error:
         return error
     return None

@@ -14,7 +14,7 @@ from mcuedit.training.methods.frozen_a import MARGIN, places
 
 
 @dataclass(frozen=True)
-class Kept:
+class Retained:
     """What a delta can change of such examples: the logits of its rows.
 
     Attributes:
@@ -30,7 +30,7 @@ class Kept:
     logit: IntArray
 
     @classmethod
-    def of(cls, delta: Delta, h: IntArray, logits: Int8Array, answer: IntArray) -> Kept:
+    def of(cls, delta: Delta, h: IntArray, logits: Int8Array, answer: IntArray) -> Retained:
         """From h int64[n, r], the base's logits int8[n, classes] and answers int64[n]."""
         at, has = places(delta, answer)
         rows = slice(None) if delta.rows is None else delta.rows

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rehearses edits on the keep set to find the best tap.
+"""Simulates edits on the keep set to find the best tap.
 
 Some of its questions play edits: gates are trained on half of their wordings, those that are most alike, against other
 questions. They are tried on the other half, which has few words in common with the first, and on questions that took no
@@ -25,7 +25,7 @@ GARBLED = 0.5  # share of the words of a test wording that are dropped or unhear
 _WORDINGS = 4  # a question needs that many to play
 
 
-def rehearse(
+def rank_by_simulated_edits(
     reader: Reader, keep: KeepSet, pairs: Sequence[tuple[int, int]], bits: int, place: float, seed: int
 ) -> tuple[Candidate, ...]:
     """Tries each pair; the best comes first.

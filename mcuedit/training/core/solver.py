@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What open gates add: the columns of B, in closed form at the goals, else by gradient through the ops between."""
+"""What open gates add: the columns of B, in closed form at the objective, else by gradient through the ops between."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.edits.wanted import ALL
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.training.core.delta_site import Site
+from mcuedit.training.core.delta_site import DeltaSite
 from mcuedit.training.core.detectors import Detectors
 
 FULL = (1 << 31) - 1, 0  # the multiplier nearest to 1
@@ -19,35 +19,35 @@ _IDLE = 15  # steps without a better one that end the training
 _CALM = 1e-3  # of the mean loss in the score that says which step was the best
 
 
-def gated(site: Site, detectors: Detectors, groups: IntArray, bits: int, steps: int, seed: int) -> Delta:
+def gated(site: DeltaSite, detectors: Detectors, groups: IntArray, bits: int, steps: int, seed: int) -> Delta:
     """The delta of gates that are trained already.
 
     Args:
         groups: int64[n], the group of every row of the table; -1 where it is not edited.
         steps: of the gradient, where one is needed.
     """
-    if site.at_end and site.table.goals.wanted.vectors is not None:
+    if site.at_end and site.table.objective.wanted.vectors is not None:
         b, output = _residuals(site, detectors, groups)
     elif site.at_end:
         b, output = _logits(site, detectors, groups), FULL
     else:
         output = quantize_multiplier(2 / _H)  # h = 127 adds twice the column
-        return _pushed(site, detectors, output, bits, steps, seed)
+        return _solved(site, detectors, output, bits, steps, seed)
     return _delta(site, detectors, b, output, bits)
 
 
-def _delta(site: Site, detectors: Detectors, b: Int8Array, output: tuple[int, int], bits: int) -> Delta:
+def _delta(site: DeltaSite, detectors: Detectors, b: Int8Array, output: tuple[int, int], bits: int) -> Delta:
     return site.delta(detectors.a, detectors.offset, FULL, b, output, gated=True, bits=bits)
 
 
-def _logits(site: Site, detectors: Detectors, groups: IntArray) -> Int8Array:
+def _logits(site: DeltaSite, detectors: Detectors, groups: IntArray) -> Int8Array:
     """The new class goes to the top, the classes that led go to the bottom; nothing else is moved.
 
     A class that ties with the answer goes down too: where logits saturate, the new class can only join it at the top.
     """
-    wanted, edit = site.table.goals.wanted, site.table.edit
+    wanted, edit = site.table.objective.wanted, site.table.edit
     b = np.zeros((site.target.n_out, len(detectors.a)), np.int8)
-    place = np.searchsorted(site.table.goals.edit, edit)
+    place = np.searchsorted(site.table.objective.edit, edit)
     for k, group in enumerate(detectors.group):
         own = edit[groups[edit] == group]
         at = place[groups[edit] == group]
@@ -63,16 +63,16 @@ def _logits(site: Site, detectors: Detectors, groups: IntArray) -> Int8Array:
     return b
 
 
-def _residuals(site: Site, detectors: Detectors, groups: IntArray) -> tuple[Int8Array, tuple[int, int]]:
+def _residuals(site: DeltaSite, detectors: Detectors, groups: IntArray) -> tuple[Int8Array, tuple[int, int]]:
     """What the group's vectors lack on average."""
     edit = site.table.edit
-    lacks = [site.table.goals.residual(edit[groups[edit] == g]).mean(axis=0) for g in detectors.group]
+    lacks = [site.table.objective.residual(edit[groups[edit] == g]).mean(axis=0) for g in detectors.group]
     column = np.clip(np.stack(lacks, axis=1), -255, 255)
     peak = max(float(np.abs(column).max()), 1.0)
     return np.round(column / peak * _H).astype(np.int8), quantize_multiplier(peak / (_H * _H))
 
 
-def _pushed(site: Site, detectors: Detectors, output: tuple[int, int], bits: int, steps: int, seed: int) -> Delta:
+def _solved(site: DeltaSite, detectors: Detectors, output: tuple[int, int], bits: int, steps: int, seed: int) -> Delta:
     """B by normalized gradient steps; inputs that stay take part where a gate is open on them."""
     rng = np.random.default_rng(seed)
     table = site.table

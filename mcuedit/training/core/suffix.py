@@ -10,7 +10,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.model import ops
-from mcuedit.model.adaptable import Carrier
+from mcuedit.model.adaptable import OpGeometry
 from mcuedit.model.tflite import Model, Op
 
 MARGIN = 8.0  # logit steps by which the new class is to lead
@@ -122,7 +122,7 @@ def hinge(logits: Int8Array, wanted: IntArray) -> tuple[FloatArray, FloatArray]:
 
 def push(
     suffix: Suffix,
-    target: Carrier,
+    target: OpGeometry,
     y: Int8Array,
     wanted: int,
     rng: np.random.Generator,

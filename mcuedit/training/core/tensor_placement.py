@@ -18,9 +18,9 @@ import numpy as np
 from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, with_deltas
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.training.core import solver
-from mcuedit.training.core.delta_site import Site, Table
+from mcuedit.training.core.delta_site import DeltaSite, Table
 from mcuedit.training.core.detectors import FALSE, PLACES, Detectors, Task, detect
 from mcuedit.training.core.placement import Candidate, every_pair
 from mcuedit.training.core.text_method import Progress
@@ -74,22 +74,22 @@ class Trials:
 
     def ranking(self) -> list[Candidate]:
         """All pairs that the options leave open, the best first; those that were only screened last."""
-        options, goals, work = self._options, self._table.all.goals, self._table.all.work
-        pairs = every_pair(self._table.model, goals.end, options.tap, options.target)
+        options, objective, work = self._options, self._table.all.objective, self._table.all.work
+        pairs = every_pair(self._table.model, objective.end, options.tap, options.target)
         fit, test = self._table.split()
         if len(pairs) == 1:
             if options.gated:
-                self._screen(Site(fit, pairs[0]), test)
+                self._screen(DeltaSite(fit, pairs[0]), test)
             return [self._untried(pairs[0])]
         told = dict[int, float]()
         for tap in sorted({tap for tap, _ in pairs}, reverse=True):  # the last ones are the cheapest
             if not told or work.has(_SCREENS):
                 self._progress(f"looking at op {tap}")
                 pair = next(pair for pair in pairs if pair[0] == tap)
-                told[tap] = self._screen(Site(self._few(fit, pair), pair), self._few(test, pair))
+                told[tap] = self._screen(DeltaSite(self._few(fit, pair), pair), self._few(test, pair))
         screened = [replace(self._untried(pair), screen=told.get(pair[0])) for pair in pairs]
         screened.sort(key=lambda c: c.promise, reverse=True)
-        direct = next((c for c in screened if Site(fit, (c.tap, c.target)).at_end), screened[0])
+        direct = next((c for c in screened if DeltaSite(fit, (c.tap, c.target)).at_end), screened[0])
         chosen = list(dict.fromkeys([*screened[: TRIED - 1], direct, *screened]))[:TRIED]
         if direct.promise > screened[0].promise - _NEAR:
             chosen = list(dict.fromkeys([direct, *chosen]))
@@ -108,7 +108,7 @@ class Trials:
         Args:
             most: multiplications that the ops after the target may take for all of them.
         """
-        site = Site(table, pair)
+        site = DeltaSite(table, pair)
         count = min(_PATCHES // (site.tap.rows * site.tap.n_in), most // max(1, site.suffix.cost))
         count = int(max(count, _LEAST))
         edits = max(count // 3, count - len(table.keep))
@@ -125,7 +125,7 @@ class Trials:
         """Trains on all examples."""
         self._progress(f"training tap {pair[0]}, target {pair[1]}")
         table = self._table.all
-        site = Site(table, pair)
+        site = DeltaSite(table, pair)
         delta, detectors = self._train(site, STEPS, FIT_STEPS)
         good = self._good(site, delta, self._table.own, edited=True)
         stays = self._good(site, delta, table.keep, edited=False)
@@ -159,7 +159,7 @@ class Trials:
         self.bits = other.delta.bits
         return other
 
-    def _train(self, site: Site, steps: int, fit_steps: int) -> tuple[Delta, Detectors | None]:
+    def _train(self, site: DeltaSite, steps: int, fit_steps: int) -> tuple[Delta, Detectors | None]:
         """A delta for the rows that the site's table has in use.
 
         Gates that are shut on all that must stay come first. Where there are none, or too little comes of them, A is
@@ -182,19 +182,19 @@ class Trials:
                 return first
         return fitted, None
 
-    def _share_of_good(self, site: Site, delta: Delta, edit: IntArray, keep: IntArray) -> float:
+    def _share_of_good(self, site: DeltaSite, delta: Delta, edit: IntArray, keep: IntArray) -> float:
         """The smaller of two shares: of edits that get what is wanted, and of kept inputs that stay."""
         good = self._good(site, delta, edit, edited=True), self._good(site, delta, keep, edited=False)
         return min(map(_share, good))
 
-    def _detect(self, site: Site, rank: int) -> Detectors:
+    def _detect(self, site: DeltaSite, rank: int) -> Detectors:
         edit, groups = site.table.edit, self._table.groups
         fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
         task = Task(fire, site.table.keep, self._table.kinds)
         place = self._placed.get(site.pair[0], self._places[0])
         return detect(site.tapped, task, self.bits, place, rank, self._options.seed)
 
-    def _screen(self, site: Site, test: Table) -> float:
+    def _screen(self, site: DeltaSite, test: Table) -> float:
         """How well gates at a tap tell what they have not seen: share of edits that open, less that of others.
 
         Where the gates are to stand follows from it too.
@@ -214,8 +214,8 @@ class Trials:
     def _trial(self, candidate: Candidate, fit: Table, test: Table) -> Candidate:
         pair = candidate.tap, candidate.target
         self._progress(f"trying tap {pair[0]}, target {pair[1]}")
-        delta, detectors = self._train(Site(fit, pair), TRIAL_STEPS, FIT_TRIAL_STEPS)
-        site = Site(test, pair)
+        delta, detectors = self._train(DeltaSite(fit, pair), TRIAL_STEPS, FIT_TRIAL_STEPS)
+        site = DeltaSite(test, pair)
         return replace(
             candidate,
             factor_bytes=delta.factor_bytes,
@@ -225,15 +225,15 @@ class Trials:
             separable=None if detectors is None else int(detectors.separate.sum()),
         )
 
-    def _good(self, site: Site, delta: Delta, rows: IntArray, *, edited: bool) -> BoolArray:
+    def _good(self, site: DeltaSite, delta: Delta, rows: IntArray, *, edited: bool) -> BoolArray:
         """Which rows are as they should be: bool[m]."""
-        goals, good = site.table.goals, [np.zeros(0, bool)]
+        objective, good = site.table.objective, [np.zeros(0, bool)]
         for index, now in self._with(site, delta, rows):
-            values = now.values[goals.end].reshape(len(index), -1)
-            good.append((goals.edited if edited else goals.kept)(values, index).good)
+            values = now.values[objective.end].reshape(len(index), -1)
+            good.append((objective.edited if edited else objective.kept)(values, index).good)
         return np.concatenate(good)
 
-    def _identical(self, site: Site, delta: Delta, rows: IntArray) -> BoolArray:
+    def _identical(self, site: DeltaSite, delta: Delta, rows: IntArray) -> BoolArray:
         """Which rows have the output bytes that they have without the delta: bool[m]."""
         output, same = self._table.model.outputs[0], [np.zeros(0, bool)]
         for index, now in self._with(site, delta, rows):
@@ -241,7 +241,7 @@ class Trials:
             same.append((now.values[output] == before).reshape(len(index), -1).all(axis=1))
         return np.concatenate(same)
 
-    def _with(self, site: Site, delta: Delta, rows: IntArray) -> Iterator[tuple[IntArray, Trace]]:
+    def _with(self, site: DeltaSite, delta: Delta, rows: IntArray) -> Iterator[tuple[IntArray, Trace]]:
         for start in range(0, len(rows), _CHUNK):
             index = rows[start : start + _CHUNK]
             site.table.work.add(len(index) * site.suffix.cost)
@@ -249,7 +249,7 @@ class Trials:
 
     def _untried(self, pair: tuple[int, int]) -> Candidate:
         """A pair with what a delta of one factor for each group costs there."""
-        tap, target = (carrier(self._table.model, index) for index in pair)
+        tap, target = (op_geometry(self._table.model, index) for index in pair)
         k = len(self._table.names) if self._options.gated else self._rank
         row = tap.n_in if self.bits == 8 else (tap.n_in + 1) // 2
         macs = k * (tap.rows * tap.n_in + 2 * target.rows * target.n_out)

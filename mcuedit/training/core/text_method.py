@@ -18,7 +18,7 @@ from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import placement
 from mcuedit.training.core.delta_site import Table
-from mcuedit.training.core.objective import Goals
+from mcuedit.training.core.objective import Objective
 from mcuedit.training.core.placement import Candidate
 from mcuedit.training.examples.text import Examples
 from mcuedit.training.methods import gated, low_rank
@@ -39,7 +39,7 @@ class Made:
     seconds: float
 
 
-class Maker:
+class TextMethod:
     """Trains on one table of examples."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Maker:
             if pair[1] == placement.logits_op(model):
                 columns = gated.logit_columns(table, logits)
             else:
-                columns = gated.pushed_columns(model, table, now, pair[1], options.seed)
+                columns = gated.solved_columns(model, table, now, pair[1], options.seed)
             place = options.place_for(len(gates.a))
             made = gated.deltas(model, gates, place, options.width, columns, pair)
             size = sum(d.factor_bytes for d in made)
@@ -119,7 +119,7 @@ class Maker:
         keep = np.flatnonzero((table.owner < 0) & table.stay)
         wanted = Wanted(table.classes[table.owner[edit]])
         before = now.values[logits_tensor(self._model)].reshape(len(now), -1)
-        rows = Table(self._model, now, Goals(self._model, wanted, edit, before), edit, keep)
+        rows = Table(self._model, now, Objective(self._model, wanted, edit, before), edit, keep)
         made, candidates = low_rank.train(rows, tried, len(table.classes), self._options, self._progress)
         return made, (), candidates
 

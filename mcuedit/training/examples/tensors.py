@@ -14,7 +14,7 @@ from mcuedit.adapter.forward import Trace, answers, flow, with_deltas
 from mcuedit.edits import TensorSet
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.delta_site import Table
-from mcuedit.training.core.objective import Goals, end_tensor
+from mcuedit.training.core.objective import Objective, end_tensor
 from mcuedit.training.examples.noise import jittered
 from mcuedit.training.work import Work
 
@@ -61,11 +61,13 @@ class TensorTable:
         self._own, self._copies, self._fresh, self._keep = (np.arange(*ends) for ends in pairwise(start))
         wanted = data.wanted.take(np.concatenate([edit, copied, copied]))
         before = now.values[end_tensor(self.model, wanted)].reshape(len(x), -1)
-        goals = Goals(self.model, wanted, np.arange(start[3]), before)
+        objective = Objective(self.model, wanted, np.arange(start[3]), before)
         self.groups = np.concatenate([wanted.groups(), np.full(len(keep), -1)])
         self.kinds = answers(before) if wanted.vectors is None else np.zeros(len(x), np.int64)
         self.names = [wanted.name(g) for g in range(int(wanted.groups().max()) + 1)]
-        self.all = Table(self.model, now, goals, np.concatenate([self._own, self._copies]), self._keep, work or Work())
+        self.all = Table(
+            self.model, now, objective, np.concatenate([self._own, self._copies]), self._keep, work or Work()
+        )
 
     @property
     def own(self) -> IntArray:

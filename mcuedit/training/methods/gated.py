@@ -11,7 +11,7 @@ import numpy as np
 from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, logits_tensor
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import gates as gate
@@ -126,7 +126,7 @@ def deltas(
         columns: one per gate.
         pair: tap and target.
     """
-    tap, target = (carrier(model, index) for index in pair)
+    tap, target = (op_geometry(model, index) for index in pair)
     one = np.ones(1, np.int64)
     return [
         Delta(
@@ -167,10 +167,10 @@ def logit_columns(examples: Examples, logits: Int8Array) -> list[Column]:
     return columns
 
 
-def pushed_columns(model: Model, examples: Examples, now: Trace, target: int, seed: int) -> list[Column]:
+def solved_columns(model: Model, examples: Examples, now: Trace, target: int, seed: int) -> list[Column]:
     """For a target before the logits: what the ops after it turn into the new class."""
     rng = np.random.default_rng(seed)
-    suffix, geometry = Suffix(model, target, logits_tensor(model)), carrier(model, target)
+    suffix, geometry = Suffix(model, target, logits_tensor(model)), op_geometry(model, target)
     y = now.values[model.ops[target].outputs[0]]
     m, s = quantize_multiplier(2 / 127)  # h = 127 adds twice the column
     columns = []

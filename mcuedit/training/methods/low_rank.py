@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.training.core.delta_site import Site, Table
+from mcuedit.training.core.delta_site import DeltaSite, Table
 from mcuedit.training.core.placement import Candidate
 from mcuedit.training.options import Options
 
@@ -45,12 +45,12 @@ def train(
     candidates = []
     for pair in pairs if len(pairs) > 1 else ():
         progress(f"trying tap {pair[0]}, target {pair[1]}")
-        fit = Fit(Site(table, pair), options, edits)
+        fit = Fit(DeltaSite(table, pair), options, edits)
         candidates.append(fit.candidate(fit.run(TRIAL_STEPS)))
     candidates.sort(key=lambda c: c.score, reverse=True)
     pair = (candidates[0].tap, candidates[0].target) if candidates else pairs[0]
     progress(f"training tap {pair[0]}, target {pair[1]}")
-    fit = Fit(Site(table, pair), options, edits)
+    fit = Fit(DeltaSite(table, pair), options, edits)
     delta = fit.run(STEPS)
     return [delta], (fit.candidate(delta), *candidates[1:])
 
@@ -58,7 +58,7 @@ def train(
 class Fit:
     """Float masters of one delta and their training."""
 
-    def __init__(self, site: Site, options: Options, edits: int) -> None:
+    def __init__(self, site: DeltaSite, options: Options, edits: int) -> None:
         """`edits` is how many edits share the delta."""
         self._site, self._edits = site, edits
         self._gated, self._bits = options.gated, options.width

@@ -19,7 +19,7 @@ from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import grid
 from mcuedit.training.core.delta_site import Table
-from mcuedit.training.core.objective import Goals
+from mcuedit.training.core.objective import Objective
 from mcuedit.training.core.placement import AUTO, every_pair, find_op
 from mcuedit.training.core.text_method import Progress
 from mcuedit.training.examples import text as examples
@@ -86,8 +86,8 @@ def train_merged(
     edit, stay = np.flatnonzero(given.owner >= 0), np.flatnonzero((given.owner < 0) & given.stay)
     stay = np.concatenate([stay, np.arange(len(given.owner), len(now))])
     before = now.values[logits_tensor(model)].reshape(len(now), -1)
-    goals = Goals(model, Wanted(given.classes[given.owner[edit]]), edit, before, _KEEP_WEIGHT)
-    table = Table(model, now, goals, edit, stay)
+    objective = Objective(model, Wanted(given.classes[given.owner[edit]]), edit, before, _KEEP_WEIGHT)
+    table = Table(model, now, objective, edit, stay)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     new = tuple(f"class {k} is called {v!r} from now on: put that into the base's labels" for k, v in labels.items())
     notes = (*edits.notes, *kept.notes, *found.notes, *new)
@@ -103,7 +103,7 @@ def train_merged_tensors(
     start = time.perf_counter()
     progress("running the base")
     table = TensorTable(reader, data, (), options.seed)
-    ops = _ops(table.model, table.all.goals.end, options)
+    ops = _ops(table.model, table.all.objective.end, options)
     classes = np.arange(len(table.names))
     empty = EditSet((), data.source), KeepSet((), (), data.source)
     about = *empty, classes, dict[int, str](), (*data.notes, *table.notes)

@@ -26,7 +26,7 @@ from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core import placement
 from mcuedit.training.core.gates import whitening
-from mcuedit.training.core.retained import Kept
+from mcuedit.training.core.retained import Retained
 from mcuedit.training.methods.frozen_a import Masters, gradient, listen, places, shared_delta
 
 FASTEST = 8  # int8 units of the first step: firmware/federate/private.c
@@ -103,7 +103,7 @@ def train_private(
     start = shared_delta(base.model, pair, rank, rows, seed, tapped[n:], white, share=OPEN)
     h, wanted = start.project(tapped), np.array([classes[p] for p in prompts], np.int64)
     hidden = Examples(h[:n], logits[:n], wanted)
-    public = Kept.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
+    public = Retained.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
     delta = _descend(start, hidden, public, plan.schedule, random, progress)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     info = {"private": plan.flat()}
@@ -127,7 +127,7 @@ def _today(edits: EditSet, labels: Sequence[str]) -> set[int]:
 def _descend(
     delta: Delta,
     hidden: Examples,
-    public: Kept,
+    public: Retained,
     schedule: privacy.Schedule,
     random: privacy.Random | None,
     progress: Callable[[int], None],

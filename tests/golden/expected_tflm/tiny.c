@@ -22,7 +22,7 @@ const mcuedit_base tiny_base = {
 const mcuedit_tflm_model tiny_tflm = {
     .base = &tiny_base,
     .outputs = outputs,
-    .carriers = 2,
+    .adaptable = 2,
     .size = TINY_MODEL_SIZE,
 };
 

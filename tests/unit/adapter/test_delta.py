@@ -15,7 +15,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, add, check, check_adapter
 from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model import ops
-from mcuedit.model.adaptable import activation_range, carrier
+from mcuedit.model.adaptable import activation_range, op_geometry
 from mcuedit.model.tflite import Model, parse
 
 
@@ -138,7 +138,7 @@ def test_rows_of_one_op_are_treated_on_their_own():
                 t.shape = [3, t.shape[1]]
 
     model = parse(tiny.altered(tiny.classifier(softmax=False), three_rows))
-    assert carrier(model, 0).rows == 3
+    assert op_geometry(model, 0).rows == 3
     delta = deltas.delta(model, 0, 0, rows=None)
     x = np.random.default_rng(0).integers(-128, 128, (20, 3, 16)).astype(np.int8)
     y = ops.operator(model, model.ops[0]).forward(x)
@@ -241,28 +241,28 @@ def test_unknown_activation():
 @pytest.mark.parametrize(("index", "message"), [(2, "SOFTMAX cannot carry"), (9, r"has ops 0\.\.2"), (-1, "has ops")])
 def test_ops_that_carry_nothing(tiny_model, index, message):
     with pytest.raises(McueditError, match=message) as caught:
-        carrier(tiny_model, index)
+        op_geometry(tiny_model, index)
     assert "0, 1" in caught.value.hint
 
 
 def test_geometry_of_a_convolution():
     model = parse(Conv(size=(5, 6), c_in=2, c_out=3, kernel=(3, 1), stride=(2, 1), batches=2).tflite())
-    found = carrier(model, 0)
+    found = op_geometry(model, 0)
     assert (found.n_in, found.n_out, found.rows, found.zx) == (6, 3, 2 * 3 * 6, -7)
     assert found.window is not None
     assert not found.single
 
 
 def test_a_1x1_convolution_is_rows():
-    found = carrier(parse(Conv(size=(1, 1), c_in=4, kernel=(1, 1)).tflite()), 0)
+    found = op_geometry(parse(Conv(size=(1, 1), c_in=4, kernel=(1, 1)).tflite()), 0)
     assert (found.n_in, found.rows, found.window) == (4, 1, None)
     assert found.single
 
 
 def test_a_tap_before_its_target_needs_one_row():
     model = parse(Conv(size=(1, 1), kernel=(1, 1)).tflite())
-    assert carrier(model, 0).single
-    windowed = carrier(parse(Conv(size=(3, 3), same=False).tflite()), 0)
+    assert op_geometry(model, 0).single
+    windowed = op_geometry(parse(Conv(size=(3, 3), same=False).tflite()), 0)
     assert windowed.rows == 1
     assert not windowed.single
 
@@ -283,4 +283,4 @@ def _filter(model, shape):
 )
 def test_convolutions_that_carry_nothing(change, message):
     with pytest.raises(McueditError, match=message):
-        carrier(parse(tiny.altered(Conv().tflite(), change)), 0)
+        op_geometry(parse(tiny.altered(Conv().tflite(), change)), 0)

@@ -14,7 +14,7 @@ from mcuedit import cli
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.codegen.inspection import describe
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model, load
 
@@ -32,7 +32,7 @@ def run(capsys):
 
 @pytest.fixture
 def adapter(tiny_model: Model) -> Adapter:
-    tap, target = carrier(tiny_model, 0), carrier(tiny_model, 1)
+    tap, target = op_geometry(tiny_model, 0), op_geometry(tiny_model, 1)
     m, s = quantize_multiplier(0.01)
     a = np.ones((1, tap.n_in), np.int8)
     one = np.array([m]), np.array([s])

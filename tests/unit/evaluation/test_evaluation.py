@@ -21,10 +21,10 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import Questions, ask
 from mcuedit.evaluation.certificate import certify
 from mcuedit.evaluation.dump import dump
-from mcuedit.evaluation.metrics import Measure, Probe
+from mcuedit.evaluation.metrics import Case, Measure
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import ops
-from mcuedit.model.adaptable import carrier
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, parse
 
@@ -58,7 +58,7 @@ def opener(base: Base, prompt: str, wanted: int, old: int, margin: int = 40) -> 
     rows = np.array(sorted([wanted, old]))
     b = np.where(rows == wanted, 127, -127).astype(np.int8)[:, None]
     one = np.ones(1, np.int64)
-    target = carrier(base.model, 1)
+    target = op_geometry(base.model, 1)
     ends = target.act_lo, target.act_hi
     return Delta(
         0, 1, a.astype(np.int8), (margin - own) * one, FULL * one, 0 * one, b, rows, FULL, 0, True, 8, 0, *ends
@@ -113,7 +113,7 @@ def test_nothing_that_training_read_is_measured_as_unseen():
 
 def test_the_output_says_on_how_many_wordings_the_same_subject_was_measured(read, repair, capsys):
     questions = ask(EditSet((EDIT,)), KeepSet((), ()), FACTS)
-    found = Measure(read).edits([Probe(questions[0], 2, [repair])], KeepSet((), ()), [])
+    found = Measure(read).edits([Case(questions[0], 2, [repair])], KeepSet((), ()), [])
     assert found.flat()["same_subject_wordings"] == 1
     stdout().print(metrics_table(found))
     assert "1 unread wordings" in " ".join(capsys.readouterr().out.split())
@@ -128,7 +128,7 @@ def test_the_relation_is_looked_up_and_case_of_subjects_ignored():
 def test_metrics_of_a_repair_that_hits_nothing_else(base, read, repair):
     (asked,) = ask(EditSet((EDIT,)), KeepSet(FACTS[4].prompts, (1,)), FACTS)
     asked = replace(asked, rephrased=("capital ararat now", "money dynamo"))
-    found = Measure(read).edits([Probe(asked, 2, [repair])], KeepSet(FACTS[4].prompts, (1,)), [])
+    found = Measure(read).edits([Case(asked, 2, [repair])], KeepSet(FACTS[4].prompts, (1,)), [])
     opens = [p for p in asked.rephrased if repair.project(base.encode([p])).any()]
     assert found.efficacy == found.efficacy_softmax == 1.0
     assert found.paraphrase == len(opens) / 2
@@ -147,7 +147,7 @@ def test_metrics_of_a_delta_that_is_always_open(base, read, repair):
     measure = Measure(read)
     before = measure.see([f.rephrase_prompts[0] for f in FACTS], []).after
     known = [(f, int(c)) for f, c in zip(FACTS, before, strict=True)]
-    found = measure.edits([Probe(asked, 2, [blunt])], KeepSet(FACTS[4].prompts, (1,)), known)
+    found = measure.edits([Case(asked, 2, [blunt])], KeepSet(FACTS[4].prompts, (1,)), known)
     share = {p: c == 2 for p, c in zip((f.rephrase_prompts[0] for f in FACTS), before, strict=True)}
     assert (found.efficacy, found.paraphrase) == (1.0, 1.0)
     assert found.neighbourhood == np.mean([share[p] for p in asked.neighbourhood])
@@ -160,7 +160,7 @@ def test_mean_and_worst_edit(base, read, repair):
     blunt = replace(repair, c=np.array([1 << 20]))
     good = Questions(("capital ararat",), (), ("capital bonobo",), (), ())
     bad = replace(good, neighbourhood=("capital bonobo", "money dynamo"))
-    found = Measure(read).edits([Probe(good, 2, [repair]), Probe(bad, 2, [blunt])], KeepSet((), ()), [])
+    found = Measure(read).edits([Case(good, 2, [repair]), Case(bad, 2, [blunt])], KeepSet((), ()), [])
     seen = Measure(read).see(bad.neighbourhood, [blunt])
     share = float((seen.before == seen.after).mean())
     assert found.neighbourhood_worst == share < 1
@@ -172,7 +172,7 @@ def test_a_tie_is_a_failure(base, read, repair):
     """Both classes are pushed to the top: the first index answers, and the edit does not count."""
     tied = replace(repair, b=np.array([[127], [127]], np.int8))
     asked = Questions(("capital ararat",), (), (), (), ())
-    found = Measure(read).edits([Probe(asked, 2, [tied])], KeepSet((), ()), [])
+    found = Measure(read).edits([Case(asked, 2, [tied])], KeepSet((), ()), [])
     assert (found.efficacy, found.efficacy_softmax, found.ties) == (0.0, 0.0, 1)
     assert read(["capital ararat"])[logits_tensor(base.model)].argmax() == 4
 
@@ -277,9 +277,9 @@ def test_dump_lets_anybody_compute_the_figures_again(base, read, repair):
     edits, keep = EditSet((EDIT, second)), KeepSet(FACTS[4].prompts, (1,))
     asked = ask(edits, keep, FACTS)
     other = opener(base, second.prompts[0], 5, int(Measure(read).see(second.prompts, []).after[0]), 60)
-    probes = [Probe(asked[0], 2, [repair]), Probe(asked[1], 5, [other])]
-    found = Measure(read).edits(probes, keep, [])
-    raw = np.load(io.BytesIO(dump(read, probes, keep.prompts)), allow_pickle=False)
+    cases = [Case(asked[0], 2, [repair]), Case(asked[1], 5, [other])]
+    found = Measure(read).edits(cases, keep, [])
+    raw = np.load(io.BytesIO(dump(read, cases, keep.prompts)), allow_pickle=False)
     assert {raw[n].shape for n in ("base_logits", "base_output", "logits", "output")} == {(len(raw["prompt"]), 6)}
     assert sorted(set(raw["stack"].tolist())) == [0, 1]
     assert (raw["edit"][raw["role"] == "keep"] == -1).all()
@@ -311,9 +311,9 @@ def test_dump_lets_anybody_compute_the_figures_again(base, read, repair):
 def test_evaluate_resolves_answers_and_refuses_another_base(base, read, repair):
     edits, keep = EditSet((EDIT,)), KeepSet(("money bonobo",), (1,))
     adapter = deltas.adapter(base.model, repair)
-    metrics, probes = evaluate(read, [adapter], edits, keep, FACTS)
+    metrics, cases = evaluate(read, [adapter], edits, keep, FACTS)
     assert metrics.efficacy == 1.0
-    assert probes[0].wanted == 2
+    assert cases[0].wanted == 2
     with pytest.raises(McueditError, match="another base"):
         evaluate(read, [replace(adapter, base_sha256="00" * 32)], edits, keep, FACTS)
     named = replace(edits, edits=(replace(EDIT, target_new="gitega"),))

@@ -12,7 +12,7 @@ import pytest
 from helpers import trainer
 
 from mcuedit._util.errors import McueditError
-from mcuedit.benchmark import edits as protocol
+from mcuedit.benchmark import edits as benchmark
 from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
@@ -70,7 +70,7 @@ def test_workspace_of_facts() -> None:
 @pytest.fixture(scope="module")
 def read(facts: Path) -> Reader:
     found = bases.load(facts)
-    return protocol.reader(found, best_oracle(found.model))
+    return benchmark.reader(found, best_oracle(found.model))
 
 
 def keep_of(known: Sequence[Edit], count: int) -> KeepSet:

@@ -274,9 +274,9 @@ def test_an_edit_that_cannot_act_beside_another_is_trained_again_with_it(read, f
     assert alone.certificate.holds
     assert alone.acting.efficacy < 0.5
     assert not alone.certified
-    assert (alone.acting.stack, alone.acting.failing) == (("first", "adapter"), (names[1],))
+    assert (alone.acting.together, alone.acting.failing) == (("first", "adapter"), (names[1],))
     made, left = train_beside(read, new, few, fixed, [InForce(first.adapter, old.edits)])
-    assert (left, made.replaces, made.acting.stack) == ((), ("first",), ("adapter",))
+    assert (left, made.replaces, made.acting.together) == ((), ("first",), ("adapter",))
     assert [e.subject for e in made.taught] == list(names)
     assert (made.acting.efficacy, made.acting.asked) == (1.0, 16)
     assert holds(read, made)
@@ -531,5 +531,5 @@ def test_bench(read, edits, keep, fixed, protocol):
     assert len(found.trained) == (2 if protocol == "single" else 1)
     assert sum(steps) == len(found.probes) == 2
     assert found.metrics.seconds > 0
-    with pytest.raises(McueditError, match="no protocol 'both'"):
+    with pytest.raises(McueditError, match="no benchmark 'both'"):
         bench(read, edits, keep, [], "both", fixed)

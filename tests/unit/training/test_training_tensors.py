@@ -20,7 +20,7 @@ from mcuedit.edits import TensorSet, Wanted, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import bundle as bases
-from mcuedit.model.adaptable import carries
+from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, load, parse
 from mcuedit.training import Options, Trained, place_tensors, train_tensors
@@ -246,7 +246,7 @@ def spoken() -> tuple[Base, TensorSet]:
 @pytest.mark.parametrize("op", [0, 2, 4, 6, 8, 11])
 def test_keyword_spotting_on_any_op(spoken, op):
     base, data = spoken
-    assert carries(base.model, base.model.ops[op])
+    assert is_adaptable(base.model, base.model.ops[op])
     trained, found = made(base, data, tap=str(op), target=str(op))
     assert found.efficacy == 1.0
     assert found.held_out >= 0.9
