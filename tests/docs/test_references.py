@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from mcuedit.conformance.oneop import KINDS
 from mcuedit.model.tflite import load
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -111,3 +112,12 @@ def test_the_picture_shows_the_shapes_and_bytes_of_the_base(facts: Path) -> None
     ]
     assert [int(n) for n in re.findall(r">(\d+)(?: logits)?</text>", svg)] == widths
     assert f"{len(model.data):,} bytes" in svg
+
+
+def test_the_guide_lists_the_ops_that_the_bare_runtime_has() -> None:
+    text = (ROOT / "docs" / "guides" / "boards.md").read_text(encoding="utf-8")
+    sentence = re.search(r"It has ([A-Z0-9_, and]+?), byte for byte", text)
+    assert sentence is not None
+    assert sorted(re.findall(r"[A-Z]\w+", sentence[1])) == sorted(KINDS)
+    limits = (ROOT / "docs" / "LIMITS.md").read_text(encoding="utf-8")
+    assert f"[{len(KINDS)} kinds of op]" in limits
