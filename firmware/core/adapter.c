@@ -31,7 +31,7 @@ static bool are_zero(const uint8_t *from, const uint8_t *end)
 /* Is the whole input one row? */
 static bool is_single(const mcuedit_op *op)
 {
-    return op->rows == 1 && op->window == NULL;
+    return op->positions == 1 && op->window == NULL;
 }
 
 /* Does the delta fit the ops of the base that it names? */

@@ -190,7 +190,7 @@ void mcuedit_context_add(mcuedit_context *context, uint16_t op, const int8_t *x,
     }
     const mcuedit_op *target = &context->base->ops[op];
     bool own = may_have(context->ops.own, op);
-    for (uint32_t row = target->rows; row != 0; row--, x += target->n_in, y += target->n_out) {
+    for (uint32_t row = target->positions; row != 0; row--, x += target->n_in, y += target->n_out) {
         uint32_t open = own ? project(context, op, true, x) : 0;
         if (open != 0 || (context->open != 0 && may_have(context->ops.targeted, op))) {
             add_row(context, op, y);

@@ -14,11 +14,11 @@
  * 1: FULLY_CONNECTED takes four rows at once, too, and cores with SMLAD requantize four sums in line: 800 bytes against
  * half of the time. A compiler that optimizes for size is not given it by default.
  */
-#ifndef MCUEDIT_FAST_ROWS
+#ifndef MCUEDIT_FAST_MATMUL
 #ifdef __OPTIMIZE_SIZE__
-#define MCUEDIT_FAST_ROWS 0
+#define MCUEDIT_FAST_MATMUL 0
 #else
-#define MCUEDIT_FAST_ROWS 1
+#define MCUEDIT_FAST_MATMUL 1
 #endif
 #endif
 

@@ -37,20 +37,20 @@ const int8_t *mcuedit_window_patch(const mcuedit_window *window, const int8_t *i
 {
     int32_t top = (int32_t)(out_y * window->stride_h) - window->pad_top;
     int32_t left = (int32_t)(out_x * window->stride_w) - window->pad_left;
-    uint32_t taps = window->kernel_w, size = window->in_c;
-    if ((taps == 1u || window->dilation_w == 1u) && is_inside(left, taps, window->dilation_w, window->in_w)) {
-        bool whole = window->kernel_h == 1u || (window->dilation_h == 1u && taps == window->in_w);
+    uint32_t elements = window->kernel_w, size = window->in_c;
+    if ((elements == 1u || window->dilation_w == 1u) && is_inside(left, elements, window->dilation_w, window->in_w)) {
+        bool whole = window->kernel_h == 1u || (window->dilation_h == 1u && elements == window->in_w);
         if (whole && is_inside(top, window->kernel_h, window->dilation_h, window->in_h)) {
             return image + ((uint32_t)top * window->in_w + (uint32_t)left) * size;
         }
-        size *= taps; /* those of a line lie one after the other: they are copied as one */
-        taps = 1;
+        size *= elements; /* those of a line lie one after the other: they are copied as one */
+        elements = 1;
     }
     int8_t *to = patch;
     uint32_t y = (uint32_t)top; /* a negative one wraps beyond in_h */
     for (uint32_t i = window->kernel_h; i != 0; i--, y += window->dilation_h) {
         uint32_t x = (uint32_t)left;
-        for (uint32_t j = taps; j != 0; j--, x += window->dilation_w) {
+        for (uint32_t j = elements; j != 0; j--, x += window->dilation_w) {
             to = y < window->in_h && x < window->in_w ? copy(to, image + (y * window->in_w + x) * window->in_c, size)
                                                       : fill(to, padding, size);
         }

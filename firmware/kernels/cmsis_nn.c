@@ -25,9 +25,9 @@ typedef struct {
     cmsis_nn_per_channel_quant_params quant;
     int32_t *free;
     int32_t words;
-} room;
+} call;
 
-static bool make_room(room *made, const mcuedit_requant *from, int32_t channels)
+static bool make_call(call *made, const mcuedit_requant *from, int32_t channels)
 {
     if (channels > WORDS / 2) {
         return false;
@@ -43,17 +43,17 @@ static bool make_room(room *made, const mcuedit_requant *from, int32_t channels)
     return true;
 }
 
-static bool has_buffer(const room *in, int32_t size)
+static bool has_buffer(const call *in, int32_t size)
 {
     return size >= 0 && size <= in->words * (int32_t)sizeof(int32_t);
 }
 
-static cmsis_nn_context context(const room *in, int32_t size)
+static cmsis_nn_context context(const call *in, int32_t size)
 {
     return (cmsis_nn_context){in->free, size};
 }
 
-static bool convolve(const mcuedit_rows *op, room *in, const cmsis_nn_conv_params *params, const int32_t *bias,
+static bool convolve(const mcuedit_matmul *op, call *in, const cmsis_nn_conv_params *params, const int32_t *bias,
                      const cmsis_nn_dims *input_dims, const int8_t *input, const cmsis_nn_dims *filter_dims,
                      const cmsis_nn_dims *output_dims, int8_t *output)
 {
@@ -68,11 +68,11 @@ static bool convolve(const mcuedit_rows *op, room *in, const cmsis_nn_conv_param
 /* With an input offset of 0 the folded biases are the sums of the filters that FULLY_CONNECTED wants with MVE. */
 bool mcuedit_cmsis_fully_connected(const mcuedit_fully_connected *op, const int8_t *input, int8_t *output)
 {
-    const mcuedit_rows *matrix = &op->matrix;
+    const mcuedit_matmul *matrix = &op->matrix;
     const mcuedit_requant *to = &matrix->requant;
-    int32_t n_in = (int32_t)matrix->n_in, n_out = (int32_t)matrix->n_out, rows = (int32_t)op->rows;
-    room in;
-    if (!make_room(&in, to, n_out)) {
+    int32_t n_in = (int32_t)matrix->n_in, n_out = (int32_t)matrix->n_out, rows = (int32_t)op->positions;
+    call in;
+    if (!make_call(&in, to, n_out)) {
         return false;
     }
     cmsis_nn_activation activation = {to->act_lo, to->act_hi};
@@ -99,11 +99,11 @@ bool mcuedit_cmsis_fully_connected(const mcuedit_fully_connected *op, const int8
 bool mcuedit_cmsis_conv_2d(const mcuedit_conv_2d *op, const int8_t *input, int8_t *output)
 {
     const mcuedit_window *over = op->window;
-    const mcuedit_rows *filters = &op->filters;
+    const mcuedit_matmul *filters = &op->filters;
     const mcuedit_requant *to = &filters->requant;
     int32_t n_out = (int32_t)filters->n_out;
-    room in;
-    if (!make_room(&in, to, n_out) || in.words < n_out) {
+    call in;
+    if (!make_call(&in, to, n_out) || in.words < n_out) {
         return false;
     }
     const int8_t *weights = filters->weights;
@@ -134,8 +134,8 @@ bool mcuedit_cmsis_depthwise_conv_2d(const mcuedit_depthwise_conv_2d *op, const 
     const mcuedit_window *over = op->window;
     const mcuedit_requant *to = &op->requant;
     int32_t out_c = over->in_c * op->multiplier;
-    room in;
-    if (!make_room(&in, to, out_c)) {
+    call in;
+    if (!make_call(&in, to, out_c)) {
         return false;
     }
     cmsis_nn_dw_conv_params params = {-op->input_zero_point,

@@ -3,10 +3,10 @@
 
 void mcuedit_concatenation_s8(const mcuedit_concatenation *op, const int8_t *const *inputs, int8_t *output)
 {
-    for (uint32_t row = 0; row < op->rows; row++) {
+    for (uint32_t position = 0; position < op->positions; position++) {
         for (uint32_t i = 0; i < op->count; i++) {
             uint32_t width = op->widths[i];
-            __builtin_memcpy(output, inputs[i] + row * width, width);
+            __builtin_memcpy(output, inputs[i] + position * width, width);
             output += width;
         }
     }

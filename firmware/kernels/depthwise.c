@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taps beyond the input count nothing, hence the zero point is taken off each tap inside instead of the sum. Output
- * channels are worked on one by one, or, where BLOCK of them read as many neighbouring input channels, in blocks and in
- * a way of each core's own.
+ * Elements beyond the input count nothing, hence the zero point is taken off each element inside instead of the sum.
+ * Output channels are worked on one by one, or, where BLOCK of them read as many neighbouring input channels, in blocks
+ * and in a way of each core's own.
  */
 #include <stdbool.h>
 
@@ -13,9 +13,9 @@
 
 /* The part of a window that is inside the input. Strides are in elements. */
 typedef struct {
-    const int8_t *x; /* at its first tap; so is w */
+    const int8_t *x; /* at its first element; so is w */
     const int8_t *w;
-    uint32_t high, wide; /* taps */
+    uint32_t high, wide; /* elements */
     uint32_t x_down, x_right, w_down, w_right;
 } inside;
 
@@ -23,8 +23,8 @@ typedef struct {
 
 #define BLOCK 8u
 
-/* A tap of eight channels: products of halfwords, the even channels apart from the odd ones. */
-#define ADD_TAP(offset, evens, odds)          \
+/* A element of eight channels: products of halfwords, the even channels apart from the odd ones. */
+#define ADD_ELEMENT(offset, evens, odds)      \
     "vldrb.s16  q0, [%[x], " offset "]\n\t"   \
     "vldrb.s16  q1, [%[w], " offset "]\n\t"   \
     "vsub.i16   q0, q0, %[zero]\n\t"          \
@@ -33,24 +33,24 @@ typedef struct {
     "vadd.i32   " evens ", " evens ", q2\n\t" \
     "vadd.i32   " odds ", " odds ", q0\n\t"
 
-#define ADD_TAPS(tap)                                    \
-    "1:\n\t"                                             \
-    "wls        lr, %[wide], 3f\n"                       \
-    "2:\n\t" tap "add        %[x], %[x], %[x_right]\n\t" \
-    "add        %[w], %[w], %[w_right]\n\t"              \
-    "le         lr, 2b\n"                                \
-    "3:\n\t"                                             \
-    "add        %[x], %[x], %[x_next]\n\t"               \
-    "add        %[w], %[w], %[w_next]\n\t"               \
-    "subs       %[high], %[high], #1\n\t"                \
+#define ADD_ELEMENTS(element)                                \
+    "1:\n\t"                                                 \
+    "wls        lr, %[wide], 3f\n"                           \
+    "2:\n\t" element "add        %[x], %[x], %[x_right]\n\t" \
+    "add        %[w], %[w], %[w_right]\n\t"                  \
+    "le         lr, 2b\n"                                    \
+    "3:\n\t"                                                 \
+    "add        %[x], %[x], %[x_next]\n\t"                   \
+    "add        %[w], %[w], %[w_next]\n\t"                   \
+    "subs       %[high], %[high], #1\n\t"                    \
     "bne        1b\n\t"
 
 /*
- * Sums over all taps of eight or sixteen channels. In assembly because gcc 12 moves the
+ * Sums over all elements of eight or sixteen channels. In assembly because gcc 12 moves the
  * sums to and fro, and out of line because it finds no registers for that within a larger function.
  */
-static __attribute__((noinline)) void add_taps(const inside *in, uint32_t channel, int32_t zero, bool sixteen,
-                                               int32_t *sums)
+static __attribute__((noinline)) void add_elements(const inside *in, uint32_t channel, int32_t zero, bool sixteen,
+                                                   int32_t *sums)
 {
     const int8_t *x = in->x + channel, *w = in->w + channel;
     uint32_t high = in->high != 0 ? in->high : 1u, wide = in->high != 0 ? in->wide : 0;
@@ -59,23 +59,24 @@ static __attribute__((noinline)) void add_taps(const inside *in, uint32_t channe
         __asm__ volatile("vmov.i32   q3, #0\n\t"
                          "vmov.i32   q4, #0\n\t"
                          "vmov.i32   q5, #0\n\t"
-                         "vmov.i32   q6, #0\n" ADD_TAPS(
-                             ADD_TAP("#0", "q3", "q4") ADD_TAP("#8", "q5", "q6")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
-                                                                                  "vst21.32   {q3, q4}, [%[sums]]!\n\t"
-                                                                                  "vst20.32   {q5, q6}, [%[sums]]\n\t"
-                                                                                  "vst21.32   {q5, q6}, [%[sums]]"
+                         "vmov.i32   q6, #0\n" ADD_ELEMENTS(ADD_ELEMENT("#0", "q3", "q4") ADD_ELEMENT(
+                             "#8", "q5", "q6")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
+                                                "vst21.32   {q3, q4}, [%[sums]]!\n\t"
+                                                "vst20.32   {q5, q6}, [%[sums]]\n\t"
+                                                "vst21.32   {q5, q6}, [%[sums]]"
                          : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high), [sums] "+r"(sums)
                          : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right),
                            [x_next] "r"(x_next), [w_next] "r"(w_next), [zero] "r"(zero)
                          : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "cc", "memory");
     } else {
-        __asm__ volatile("vmov.i32   q3, #0\n\t"
-                         "vmov.i32   q4, #0\n" ADD_TAPS(ADD_TAP("#0", "q3", "q4")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
-                                                                                   "vst21.32   {q3, q4}, [%[sums]]"
-                         : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high)
-                         : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right),
-                           [x_next] "r"(x_next), [w_next] "r"(w_next), [zero] "r"(zero), [sums] "r"(sums)
-                         : "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
+        __asm__ volatile(
+            "vmov.i32   q3, #0\n\t"
+            "vmov.i32   q4, #0\n" ADD_ELEMENTS(ADD_ELEMENT("#0", "q3", "q4")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
+                                                                              "vst21.32   {q3, q4}, [%[sums]]"
+            : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high)
+            : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right), [x_next] "r"(x_next),
+              [w_next] "r"(w_next), [zero] "r"(zero), [sums] "r"(sums)
+            : "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
     }
 }
 
@@ -85,7 +86,7 @@ static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside
     int32_t sums[16];
     bool sixteen = op->window->in_c - channel >= 16u;
     uint32_t size = sixteen ? 16u : 8u;
-    add_taps(in, channel, op->input_zero_point, sixteen, sums);
+    add_elements(in, channel, op->input_zero_point, sixteen, sums);
     for (uint32_t k = 0; k < size; k += 4, channel += 4) {
         mcuedit_sums four = vaddq_s32(vldrwq_s32(sums + k), vldrwq_s32(op->bias + channel));
         mcuedit_requantize4(&op->requant, channel, four, y + channel);
@@ -98,9 +99,9 @@ static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside
 #define BLOCK 4u
 
 /*
- * SXTAB16 takes the zero point off while it splits the bytes. A loop of the assembly runs over taps that lie equally
- * far apart in x and w: all in a line, or one alone where the window is dilated. Twelve registers are all that gcc 12
- * finds for it, and only in a function of its own: hence x is loaded twice.
+ * SXTAB16 takes the zero point off while it splits the bytes. A loop of the assembly runs over elements that lie
+ * equally far apart in x and w: all in a line, or one alone where the window is dilated. Twelve registers are all that
+ * gcc 12 finds for it, and only in a function of its own: hence x is loaded twice.
  */
 static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
 {
@@ -203,7 +204,7 @@ static void convolve(const mcuedit_depthwise_conv_2d *op, const inside *in, int8
     }
 }
 
-/* The taps `*first` to the result - 1 of a window that starts at `at` are inside 0..size - 1. */
+/* The elements `*first` to the result - 1 of a window that starts at `at` are inside 0..size - 1. */
 static uint32_t clip(int32_t at, uint32_t kernel, uint32_t dilation, uint32_t size, uint32_t *first)
 {
     uint32_t from = 0, to = kernel;

@@ -10,8 +10,8 @@ void mcuedit_fully_connected_s8(const mcuedit_fully_connected *op, const int8_t 
         return;
     }
 #endif
-    for (uint32_t row = op->rows; row != 0; row--) {
-        mcuedit_rows_s8(&op->matrix, input, output);
+    for (uint32_t position = op->positions; position != 0; position--) {
+        mcuedit_matmul_s8(&op->matrix, input, output);
         input += op->matrix.n_in;
         output += op->matrix.n_out;
     }

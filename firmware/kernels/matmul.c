@@ -4,7 +4,7 @@
 #include "../core/dot4.h"
 #include "requantize.h"
 
-static void one_by_one(const mcuedit_rows *op, const int8_t *x, int8_t *y)
+static void one_by_one(const mcuedit_matmul *op, const int8_t *x, int8_t *y)
 {
     for (uint32_t i = 0; i < op->n_out; i++) {
         int32_t sum = mcuedit_dot_s8(op->weights + i * op->n_in, x, op->n_in, op->bias[i]);
@@ -12,8 +12,8 @@ static void one_by_one(const mcuedit_rows *op, const int8_t *x, int8_t *y)
     }
 }
 
-#if MCUEDIT_FAST_ROWS
-static void by_fours(const mcuedit_rows *op, const int8_t *x, int8_t *y)
+#if MCUEDIT_FAST_MATMUL
+static void by_fours(const mcuedit_matmul *op, const int8_t *x, int8_t *y)
 {
     for (uint32_t i = 0, n = op->n_in, last = op->n_out - 4u;;) {
         mcuedit_sums sums = mcuedit_dot4_s8(op->weights + i * n, n, x, n, op->bias + i);
@@ -26,9 +26,9 @@ static void by_fours(const mcuedit_rows *op, const int8_t *x, int8_t *y)
 }
 #endif
 
-void mcuedit_rows_s8(const mcuedit_rows *op, const int8_t *x, int8_t *y)
+void mcuedit_matmul_s8(const mcuedit_matmul *op, const int8_t *x, int8_t *y)
 {
-#if MCUEDIT_FAST_ROWS
+#if MCUEDIT_FAST_MATMUL
     if (op->n_out >= 4u) {
         by_fours(op, x, y);
         return;

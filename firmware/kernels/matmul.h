@@ -5,6 +5,6 @@
 #include "mcuedit/kernels.h"
 
 /* x: n_in elements; y: n_out. */
-void mcuedit_rows_s8(const mcuedit_rows *op, const int8_t *x, int8_t *y);
+void mcuedit_matmul_s8(const mcuedit_matmul *op, const int8_t *x, int8_t *y);
 
 #endif

@@ -11,7 +11,8 @@ typedef struct {
 
 typedef int32_t reduction(const area *under);
 
-/* Of a window's taps along one axis, those inside; `*first` is moved from the first tap to the first such one. */
+/* Of a window's elements along one axis, those inside; `*first` is moved from the first element to the first such one.
+ */
 static uint32_t inside(int32_t *first, uint32_t kernel, uint32_t size)
 {
     int32_t start = *first, end = start + (int32_t)kernel;

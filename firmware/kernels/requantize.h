@@ -4,7 +4,8 @@
 
 /*
  * From sums to outputs: clamp(MBQM(sum, m, s), act_lo - zero, act_hi - zero) + zero, which cannot leave int32. Where
- * the parameters are `quick`, saturation does for the clamp, and there are only right shifts.
+ * the parameters say `no_saturation`, saturation of the instruction does for the clamp, and there are only right
+ * shifts.
  */
 
 #include "../core/dot4.h"
@@ -52,7 +53,7 @@ static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t chann
 {
     channel *= to->per_channel;
     int32x4_t m = vldrwq_s32(to->multipliers + channel), s = vldrbq_s32(to->shifts + channel);
-    if (!to->quick) {
+    if (!to->no_saturation) {
         mcuedit_requantize4_slow(to, sums, m, s, y);
         return;
     }
@@ -63,9 +64,9 @@ static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t chann
     vstrbq_s32(y, high);
 }
 
-#elif defined(MCUEDIT_DOT_DSP) && MCUEDIT_FAST_ROWS
+#elif defined(MCUEDIT_DOT_DSP) && MCUEDIT_FAST_MATMUL
 
-/* One quick output; `offset` is 2 * zero point + 1. */
+/* One output without saturation; `offset` is 2 * zero point + 1. */
 static inline int8_t mcuedit_requantized(int32_t sum, int32_t m, int32_t s, int32_t offset)
 {
     /* SMMULR rounds sum * 2 * m / 2^32 half up, which is high_mul: |sum| < 2^30. */
@@ -77,7 +78,7 @@ static inline int8_t mcuedit_requantized(int32_t sum, int32_t m, int32_t s, int3
     return (int8_t)high;
 }
 
-/* Out of line: what the quick way is taken from shall stay in registers. */
+/* Out of line: what the way without saturation is taken from shall stay in registers. */
 static __attribute__((noinline)) void mcuedit_requantize4_slow(const mcuedit_requant *to, uint32_t channel,
                                                                mcuedit_sums sums, int8_t *y)
 {
@@ -86,7 +87,7 @@ static __attribute__((noinline)) void mcuedit_requantize4_slow(const mcuedit_req
 
 static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t channel, mcuedit_sums sums, int8_t *y)
 {
-    if (!to->quick) {
+    if (!to->no_saturation) {
         mcuedit_requantize4_slow(to, channel, sums, y);
         return;
     }

@@ -52,7 +52,7 @@ static int32_t half_reciprocal(int32_t x)
     return estimate >= 1 << 30 ? INT32_MAX : estimate * 2;
 }
 
-static void softmax_row(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
+static void softmax_at(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
 {
     int32_t max = input[mcuedit_argmax_s8(input, op->depth)], sum = 0; /* Q12.19 */
     for (uint32_t i = 0; i < op->depth; i++) {
@@ -77,8 +77,8 @@ static void softmax_row(const mcuedit_softmax *op, const int8_t *input, int8_t *
 
 void mcuedit_softmax_s8(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
 {
-    for (uint32_t row = 0; row < op->rows; row++) {
-        softmax_row(op, input, output);
+    for (uint32_t position = 0; position < op->positions; position++) {
+        softmax_at(op, input, output);
         input += op->depth;
         output += op->depth;
     }

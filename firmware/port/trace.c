@@ -13,20 +13,20 @@
 #define ICSR_PENDSTSET (1u << 26)
 
 /* The build sets it from the number of ops of the base. */
-#ifndef PORT_PROBES
-#define PORT_PROBES 64
+#ifndef PORT_TRACE_POINTS
+#define PORT_TRACE_POINTS 64
 #endif
 
 /* One console, one inference at a time: the only state of the port. */
-static uint32_t ticks[PORT_PROBES];
+static uint32_t ticks[PORT_TRACE_POINTS];
 static uint32_t taken;
 static uint32_t width; /* all ones: a virtual SysTick may have more than 24 bits and need no exception */
 static volatile uint32_t wraps;
 
-/* An emulator that stops at mcuedit_probe may put here what it has executed; SysTick is not read then. */
+/* An emulator that stops at mcuedit_trace may put here what it has executed; SysTick is not read then. */
 volatile uint32_t port_instructions;
 
-void port_probe_init(void)
+void port_trace_init(void)
 {
     SYST_RVR = UINT32_MAX;
     width = SYST_RVR;
@@ -53,28 +53,28 @@ static uint32_t now(void)
     return (before << 24) + ((0u - value) & width);
 }
 
-void port_probe_begin(void)
+void port_trace_begin(void)
 {
     taken = 0;
-    mcuedit_probe();
-    mcuedit_probe();
+    mcuedit_trace();
+    mcuedit_trace();
 }
 
-/* Never inlined: every probe must cost the same. */
-__attribute__((noinline)) void mcuedit_probe(void)
+/* Never inlined: every trace point must cost the same. */
+__attribute__((noinline)) void mcuedit_trace(void)
 {
-    if (taken < PORT_PROBES) {
+    if (taken < PORT_TRACE_POINTS) {
         ticks[taken] = now();
         taken++;
     }
 }
 
-uint32_t port_probe_count(void)
+uint32_t port_trace_count(void)
 {
     return taken;
 }
 
-uint32_t port_probe_ticks(uint32_t index)
+uint32_t port_trace_ticks(uint32_t index)
 {
     return ticks[index];
 }

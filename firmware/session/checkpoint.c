@@ -100,7 +100,7 @@ int mcuedit_checkpoint_save(const mcuedit_checkpoint *checkpoint, uint32_t key, 
                             uint32_t size)
 {
     if (checkpoint->size < MCUEDIT_CHECKPOINT_HEADER || size > checkpoint->size - MCUEDIT_CHECKPOINT_HEADER) {
-        return MCUEDIT_E_ROOM;
+        return MCUEDIT_E_CAPACITY;
     }
     header head = {.size = 0}, check;
     int last = newest(checkpoint, key, size, &head);

@@ -10,9 +10,9 @@
 
 enum { ALL = 100, RECORD_EVENT = 4, RECORD_SLOT = 5, RECORD_MASK = 6 };
 
-static const mcuedit_train_state *state_of(const mcuedit_learner *learner)
+static const mcuedit_train_state *state_of(const mcuedit_session *session)
 {
-    return learner->config->workspace;
+    return session->config->workspace;
 }
 
 /* A workspace goes on only beside the base and the rows that it began with. */
@@ -25,29 +25,29 @@ static uint32_t key_of(const mcuedit_train_gate *gate)
     return mcuedit_crc32(key, (const uint8_t *)statistics->rows, n * statistics->row_count);
 }
 
-static int forget(mcuedit_learner *learner)
+static int forget(mcuedit_session *session)
 {
-    const mcuedit_learner_config *config = learner->config;
+    const mcuedit_session_config *config = session->config;
     mcuedit_train_forget(config->workspace, config->workspace_size);
-    learner->saved = 0;
+    session->saved = 0;
     return mcuedit_train_init(config->gate, config->workspace, config->workspace_size, config->seed);
 }
 
-static int clear(const mcuedit_learner *learner)
+static int clear(const mcuedit_session *session)
 {
-    const mcuedit_checkpoint *checkpoint = learner->config->checkpoint;
+    const mcuedit_checkpoint *checkpoint = session->config->checkpoint;
     return checkpoint != NULL ? mcuedit_checkpoint_clear(checkpoint) : MCUEDIT_OK;
 }
 
-static int save(mcuedit_learner *learner)
+static int save(mcuedit_session *session)
 {
-    const mcuedit_learner_config *config = learner->config;
-    learner->saved = state_of(learner)->step;
+    const mcuedit_session_config *config = session->config;
+    session->saved = state_of(session)->step;
     if (config->checkpoint == NULL) {
         return MCUEDIT_OK;
     }
     uint32_t tag = mcuedit_store_status(config->store)->sequence;
-    return mcuedit_checkpoint_save(config->checkpoint, learner->key, tag, config->workspace, state_of(learner)->size);
+    return mcuedit_checkpoint_save(config->checkpoint, session->key, tag, config->workspace, state_of(session)->size);
 }
 
 /* Whether an adapter that was made here went into a trial since the log's record `from`. */
@@ -65,49 +65,49 @@ static bool was_adopted(const mcuedit_store *store, uint32_t from)
     return false;
 }
 
-int mcuedit_learner_start(mcuedit_learner *learner, const mcuedit_learner_config *config)
+int mcuedit_session_start(mcuedit_session *session, const mcuedit_session_config *config)
 {
     uint32_t tag = 0;
-    *learner = (mcuedit_learner){.config = config, .key = key_of(config->gate)};
-    int err = forget(learner);
+    *session = (mcuedit_session){.config = config, .key = key_of(config->gate)};
+    int err = forget(session);
     if (err || config->checkpoint == NULL) {
         return err;
     }
-    uint32_t size = state_of(learner)->size;
-    int found = mcuedit_checkpoint_load(config->checkpoint, learner->key, &tag, config->workspace, size);
+    uint32_t size = state_of(session)->size;
+    int found = mcuedit_checkpoint_load(config->checkpoint, session->key, &tag, config->workspace, size);
     if (!found || was_adopted(config->store, tag)) {
-        err = clear(learner); /* of a half-erased place, too, which is not found */
-        int again = forget(learner);
+        err = clear(session); /* of a half-erased place, too, which is not found */
+        int again = forget(session);
         return err ? err : again;
     }
-    learner->saved = state_of(learner)->step;
-    return MCUEDIT_LEARNER_RESUMED;
+    session->saved = state_of(session)->step;
+    return MCUEDIT_SESSION_RESUMED;
 }
 
-static void count(const mcuedit_learner *learner, uint8_t arm, uint8_t good)
+static void count(const mcuedit_session *session, uint8_t arm, uint8_t good)
 {
-    mcuedit_store_outcome(learner->config->store, arm, good);
+    mcuedit_store_outcome(session->config->store, arm, good);
 }
 
-int mcuedit_learner_correct(mcuedit_learner *learner, const int8_t *x, const int8_t *logits, uint16_t wanted,
+int mcuedit_session_correct(mcuedit_session *session, const int8_t *x, const int8_t *logits, uint16_t wanted,
                             uint8_t arm)
 {
-    int err = mcuedit_train_add_correction(learner->config->gate, learner->config->workspace, x, logits, wanted);
+    int err = mcuedit_train_add_correction(session->config->gate, session->config->workspace, x, logits, wanted);
     if (!err) {
-        count(learner, arm, 0);
+        count(session, arm, 0);
     }
     return err;
 }
 
-int mcuedit_learner_right(mcuedit_learner *learner, const int8_t *x, uint8_t arm)
+int mcuedit_session_right(mcuedit_session *session, const int8_t *x, uint8_t arm)
 {
-    const mcuedit_learner_config *config = learner->config;
+    const mcuedit_session_config *config = session->config;
     const mcuedit_store_counts *counts = &config->store->counts;
     int err = mcuedit_train_add_replay(config->gate, config->workspace, x);
     if (err) {
         return err;
     }
-    count(learner, arm, 1);
+    count(session, arm, 1);
     if (config->enough == 0 || !mcuedit_store_status(config->store)->in_trial || counts->good[1] < config->enough ||
         counts->bad[1] != 0) {
         return MCUEDIT_OK;
@@ -115,17 +115,17 @@ int mcuedit_learner_right(mcuedit_learner *learner, const int8_t *x, uint8_t arm
     return mcuedit_store_confirm(config->store);
 }
 
-int mcuedit_learner_judge(mcuedit_learner *learner, const int8_t *x, const int8_t *logits, uint16_t answer, uint8_t arm)
+int mcuedit_session_judge(mcuedit_session *session, const int8_t *x, const int8_t *logits, uint16_t answer, uint8_t arm)
 {
-    const mcuedit_learner_config *config = learner->config;
+    const mcuedit_session_config *config = session->config;
     int32_t wanted = config->rule != NULL ? config->rule(config->context, answer) : -1;
     if (wanted < 0) {
         return MCUEDIT_OK;
     }
     if (wanted == answer) {
-        return mcuedit_learner_right(learner, x, arm);
+        return mcuedit_session_right(session, x, arm);
     }
-    return wanted > UINT16_MAX ? MCUEDIT_E_CLASS : mcuedit_learner_correct(learner, x, logits, (uint16_t)wanted, arm);
+    return wanted > UINT16_MAX ? MCUEDIT_E_CLASS : mcuedit_session_correct(session, x, logits, (uint16_t)wanted, arm);
 }
 
 /* Multiply-accumulates of one step, about. */
@@ -136,12 +136,12 @@ static uint32_t step_cost(const mcuedit_train_gate *gate)
     return 2u * gate->base->ops[gate->tap].n_in * (rows + statistics->direction_count);
 }
 
-int mcuedit_learner_train(mcuedit_learner *learner, uint32_t budget)
+int mcuedit_session_train(mcuedit_session *session, uint32_t budget)
 {
-    const mcuedit_learner_config *config = learner->config;
+    const mcuedit_session_config *config = session->config;
     const uint32_t cost = step_cost(config->gate);
-    for (int first = state_of(learner)->phase == TRAIN_IDLE;; first = 0) {
-        if (state_of(learner)->phase == TRAIN_END) {
+    for (int first = state_of(session)->phase == TRAIN_IDLE;; first = 0) {
+        if (state_of(session)->phase == TRAIN_END) {
             return MCUEDIT_OK;
         }
         uint32_t slice = budget < cost ? budget : cost;
@@ -149,9 +149,9 @@ int mcuedit_learner_train(mcuedit_learner *learner, uint32_t budget)
         if (more < 0) {
             return more;
         }
-        uint32_t since = (uint32_t)state_of(learner)->step - learner->saved;
+        uint32_t since = (uint32_t)state_of(session)->step - session->saved;
         if (first || more == MCUEDIT_OK || (config->every != 0 && since >= config->every)) {
-            int err = save(learner);
+            int err = save(session);
             if (err) {
                 return err;
             }
@@ -163,9 +163,9 @@ int mcuedit_learner_train(mcuedit_learner *learner, uint32_t budget)
     }
 }
 
-int mcuedit_learner_adopt(mcuedit_learner *learner, const char *label, uint8_t label_length)
+int mcuedit_session_adopt(mcuedit_session *session, const char *label, uint8_t label_length)
 {
-    const mcuedit_learner_config *config = learner->config;
+    const mcuedit_session_config *config = session->config;
     mcuedit_store *store = config->store;
     uint8_t slot = 0;
     int size = mcuedit_train_result(config->gate, config->workspace, label, label_length, config->adapter,
@@ -180,20 +180,20 @@ int mcuedit_learner_adopt(mcuedit_learner *learner, const char *label, uint8_t l
         (void)mcuedit_store_erase(store, slot);
         return err;
     }
-    err = clear(learner);
-    int again = forget(learner);
+    err = clear(session);
+    int again = forget(session);
     return err ? err : again ? again : size;
 }
 
-int mcuedit_learner_keep(mcuedit_learner *learner)
+int mcuedit_session_keep(mcuedit_session *session)
 {
-    return mcuedit_store_confirm(learner->config->store);
+    return mcuedit_store_confirm(session->config->store);
 }
 
-int mcuedit_learner_drop(mcuedit_learner *learner)
+int mcuedit_session_drop(mcuedit_session *session)
 {
-    mcuedit_store *store = learner->config->store;
-    int cleared = clear(learner), forgotten = forget(learner);
+    mcuedit_store *store = session->config->store;
+    int cleared = clear(session), forgotten = forget(session);
     int err = mcuedit_store_status(store)->in_trial ? mcuedit_store_rollback(store) : MCUEDIT_OK;
     return err ? err : cleared ? cleared : forgotten;
 }

@@ -51,7 +51,7 @@ static int device_status(mcuedit_smp_exchange *exchange)
     const mcuedit_flash *flash = store->config->flash;
     bool ok = mcuedit_smp_put_bytes(exchange, "base", config->base, config->base_size);
     ok = ok && mcuedit_smp_put_text(exchange, "id", config->id, mcuedit_smp_length(config->id));
-    ok = ok && mcuedit_smp_put_uint(exchange, "floor", state->floor);
+    ok = ok && mcuedit_smp_put_uint(exchange, "floor", state->minimum_counter);
     ok = ok && mcuedit_smp_put_uint(exchange, "slots", flash->slot_count);
     ok = ok && mcuedit_smp_put_uint(exchange, "room", flash->slot_size);
     ok = ok && mcuedit_smp_put_uint(exchange, "mask", active_mask(store));

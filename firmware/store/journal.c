@@ -11,7 +11,7 @@
 #include "journal.h"
 
 #define SIZE         ((uint32_t)sizeof(mcuedit_record))
-#define ROOM         (SIZE <= 128u ? 128u : 256u) /* from one record to the next: pages are whole numbers of it */
+#define SPACING      (SIZE <= 128u ? 128u : 256u) /* from one record to the next: pages are whole numbers of it */
 #define TRIES        4                            /* erases and places for a record before the flash is given up */
 #define SEQUENCE_END UINT32_MAX                   /* no record has it: erased flash does */
 
@@ -39,7 +39,7 @@ static void hold(mcuedit_store *store, const mcuedit_record *record, uint32_t pl
     store->state = record->state;
     store->state.sequence = record->sequence + 1;
     __builtin_memcpy(store->state.chain, record->chain, sizeof(record->chain));
-    store->place = place + ROOM;
+    store->place = place + SPACING;
     store->spare = (place & ~(store->page - 1u)) + store->page;
     if (store->spare == store->end) {
         store->spare = 0;
@@ -50,7 +50,7 @@ void mcuedit_journal_open(mcuedit_store *store)
 {
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
-    for (uint32_t place = 0; place != store->end; place += ROOM) {
+    for (uint32_t place = 0; place != store->end; place += SPACING) {
         if (is_record(flash, place, &record, store->state.sequence, SEQUENCE_END)) {
             hold(store, &record, place);
         }
@@ -113,7 +113,7 @@ int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
                 continue;
             }
         }
-        store->place = place + ROOM;
+        store->place = place + SPACING;
         if (is_blank(flash, place)) { /* and not torn */
             if (write(flash, place, record)) {
                 hold(store, record, place);
@@ -130,7 +130,7 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t bytes[M
     const mcuedit_flash *flash = store->config->flash;
     uint32_t best = store->state.sequence;
     mcuedit_record record;
-    for (uint32_t place = 0; place != store->end; place += ROOM) {
+    for (uint32_t place = 0; place != store->end; place += SPACING) {
         if (is_record(flash, place, &record, from, best)) {
             best = record.sequence;
             record.crc = mcuedit_crc32(0, (const uint8_t *)&record, RECORD_CRC);

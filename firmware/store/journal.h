@@ -45,7 +45,8 @@ uint32_t mcuedit_slot_offset(const mcuedit_store *store, uint32_t slot);
 /* What the journal keeps of a slot; MCUEDIT_KEPT_NONE if there is no such slot. */
 uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot);
 
-/* Checks the package or adapter in a slot with these bits. `package` then has neither name nor probes if it is bare. */
+/* Checks the package or adapter in a slot with these bits. `package` then has neither name nor self-test if it is bare.
+ */
 int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits, mcuedit_package *package,
                        mcuedit_adapter *adapter);
 

@@ -47,7 +47,7 @@ static const struct {
     {0x6907, UNPROTECTED_SIZE, 0}, {0x10, 32, 0}, {0x01, 32, 0}, {0x24, 64, 0},
 };
 
-enum { PROBE_SIZE = 6, PROBES_MAX = 4 };
+enum { CASE_SIZE = 6, CASES_MAX = 4 };
 
 #if MCUEDIT_PACKAGE_OVERHEAD != 260
 #error "the sizes above say otherwise"
@@ -77,18 +77,18 @@ static bool is_name(const uint8_t *name, uint32_t length)
     return true;
 }
 
-static __attribute__((noinline)) bool are_probes(const uint8_t *at, const uint8_t *end)
+static __attribute__((noinline)) bool is_self_test(const uint8_t *at, const uint8_t *end)
 {
     uint32_t count = at[0];
-    if (count - 1u >= PROBES_MAX || at[1] != 0) {
+    if (count - 1u >= CASES_MAX || at[1] != 0) {
         return false;
     }
     for (at += 2; count != 0; count--) {
-        if (end - at < PROBE_SIZE || at[0] - 1u >= MCUEDIT_PROBE_UNCHANGED || at[1] != 0) {
+        if (end - at < CASE_SIZE || at[0] - 1u >= MCUEDIT_SELF_TEST_UNCHANGED || at[1] != 0) {
             return false;
         }
         uint32_t steps = mcuedit_u16(at + 4);
-        at += PROBE_SIZE;
+        at += CASE_SIZE;
         if ((uint32_t)(end - at) < 2u * steps) {
             return false;
         }
@@ -129,16 +129,16 @@ int mcuedit_package_parse(mcuedit_package *package, const void *bytes, uint32_t 
     uint32_t area = mcuedit_u16(header + IMAGE_PROTECTED_SIZE), name_length = area - PROTECTED_SIZE;
     uint32_t adapter_size = 4u * mcuedit_u16(payload + ADAPTER_WORDS);
     const uint8_t *tail = header + size - UNPROTECTED_SIZE, *end = tail - area; /* of the payload */
-    const uint8_t *name = tail - name_length, *probes = payload + adapter_size;
+    const uint8_t *name = tail - name_length, *self_test = payload + adapter_size;
     if (!are_tlvs(end, name_length) || !is_name(name, name_length) || adapter_size < ADAPTER_HEADER_SIZE ||
-        adapter_size > (uint32_t)(end - payload) || (probes != end && !are_probes(probes, end))) {
+        adapter_size > (uint32_t)(end - payload) || (self_test != end && !is_self_test(self_test, end))) {
         return MCUEDIT_E_FORM;
     }
     *package = (mcuedit_package){.bytes = header,
                                  .size = size,
                                  .adapter = payload,
                                  .adapter_size = adapter_size,
-                                 .probes = probes != end ? probes : NULL,
+                                 .self_test = self_test != end ? self_test : NULL,
                                  .counter = mcuedit_u32(end + COUNTER),
                                  .version = header + IMAGE_VERSION,
                                  .name = name,

@@ -36,7 +36,8 @@ int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits,
 {
     const mcuedit_store_config *config = store->config;
     const mcuedit_base *base = config->active->base;
-    uint32_t size = bits & MCUEDIT_SLOT_SIZE, kept = bits >> MCUEDIT_SLOT_KEPT & 3u, floor = store->state.floor;
+    uint32_t size = bits & MCUEDIT_SLOT_SIZE, kept = bits >> MCUEDIT_SLOT_KEPT & 3u,
+             minimum_counter = store->state.minimum_counter;
     const uint8_t *bytes = slot_bytes(store, slot);
     int err = MCUEDIT_OK;
     if (size > config->flash->slot_size) {
@@ -47,7 +48,7 @@ int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits,
     } else {
         err = mcuedit_package_check(package, config->trust, base, bytes, size);
         if (!err && kept != MCUEDIT_KEPT_PROVEN && (store->state.trial >> slot & 1u) == 0 &&
-            (package->counter <= floor || package->counter - floor > MCUEDIT_COUNTER_STEP)) {
+            (package->counter <= minimum_counter || package->counter - minimum_counter > MCUEDIT_COUNTER_STEP)) {
             err = MCUEDIT_E_COUNTER;
         }
     }

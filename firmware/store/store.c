@@ -64,20 +64,20 @@ static int add_slot(mcuedit_store *store, mcuedit_store_set *set, uint32_t slot,
         mcuedit_journal_name(record, &package);
     }
     view->name = package.name;
-    view->probes = kept == MCUEDIT_KEPT_STAGED ? package.probes : NULL;
+    view->self_test = kept == MCUEDIT_KEPT_STAGED ? package.self_test : NULL;
     view->mask = (uint16_t)(1u << slot);
     set->adapters[set->set.count++] = &view->adapter;
     return MCUEDIT_OK;
 }
 
 /*
- * Prepares the set of `mask`, in a place that is not in use. `record` gets the highest counter above the floor, else
- * the floor, and key and digest that go with it.
+ * Prepares the set of `mask`, in a place that is not in use. `record` gets the highest counter above the minimum, else
+ * the minimum, and key and digest that go with it.
  */
 static int prepare(mcuedit_store *store, uint32_t mask, const mcuedit_store_set **prepared, mcuedit_record *record)
 {
     *prepared = NULL;
-    record->counter = store->state.floor;
+    record->counter = store->state.minimum_counter;
     if (mask == 0) {
         return MCUEDIT_OK;
     }
@@ -170,17 +170,17 @@ int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config)
     return store->state.in_trial ? boot_trial(store, &record) : MCUEDIT_OK;
 }
 
-static int ask_probes(const mcuedit_store_config *config, const mcuedit_set *set)
+static int run_self_test(const mcuedit_store_config *config, const mcuedit_set *set)
 {
     mcuedit_package package;
-    mcuedit_probe_input probe;
+    mcuedit_self_test_case test;
     int err = MCUEDIT_OK;
     const mcuedit_set *running = config->active->next;
     config->active->next = set;
     for (uint32_t i = 0; i < set->count; i++) {
-        package.probes = ((const mcuedit_store_view *)set->adapters[i])->probes;
-        for (uint8_t k = 0; !err && package.probes && mcuedit_probe_read(&package, k, &probe) == 1; k++) {
-            err = config->ask(config->context, &probe) == probe.answer ? MCUEDIT_OK : MCUEDIT_E_PROBE;
+        package.self_test = ((const mcuedit_store_view *)set->adapters[i])->self_test;
+        for (uint8_t k = 0; !err && package.self_test && mcuedit_self_test_read(&package, k, &test) == 1; k++) {
+            err = config->ask(config->context, &test) == test.answer ? MCUEDIT_OK : MCUEDIT_E_SELF_TEST;
         }
     }
     config->active->next = running;
@@ -201,10 +201,10 @@ int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, u
         return err;
     }
     record.mask = mask;
-    state->floor = record.counter;
-    int refused = set && store->config->ask ? ask_probes(store->config, &set->set) : MCUEDIT_OK;
+    state->minimum_counter = record.counter;
+    int refused = set && store->config->ask ? run_self_test(store->config, &set->set) : MCUEDIT_OK;
     if (refused) {
-        record.event = MCUEDIT_LOG_PROBE;
+        record.event = MCUEDIT_LOG_SELF_TEST;
         mcuedit_slots_become(state, mask & ~(uint32_t)state->trial, MCUEDIT_KEPT_REVOKED);
     } else {
         state->trial &= (uint16_t)~mask;

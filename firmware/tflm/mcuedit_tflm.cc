@@ -11,13 +11,13 @@ enum { WATCH_EMPTY, WATCH_HALF, WATCH_FULL }; /* HALF: the logits are yet to com
 uint32_t InputSize(const mcuedit_op &op)
 {
     const mcuedit_window *window = op.window;
-    return window == nullptr ? op.rows * op.n_in
+    return window == nullptr ? op.positions * op.n_in
                              : static_cast<uint32_t>(window->batches) * window->in_h * window->in_w * window->in_c;
 }
 
 uint32_t OutputSize(const mcuedit_op &op)
 {
-    return op.rows * op.n_out;
+    return op.positions * op.n_out;
 }
 
 } // namespace
@@ -54,7 +54,7 @@ int mcuedit_tflm_watch_start(mcuedit_tflm *tflm, mcuedit_tflm_watch *watch, uint
     }
     uint32_t x = InputSize(base->ops[tap]), logits = alone ? 0 : OutputSize(base->ops[target]);
     if (size < x || size - x < logits) {
-        return MCUEDIT_E_ROOM;
+        return MCUEDIT_E_CAPACITY;
     }
     mcuedit_tflm_watch **end = &tflm->watches;
     while (*end != nullptr && *end != watch) {

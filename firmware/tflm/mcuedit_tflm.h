@@ -74,8 +74,8 @@ int mcuedit_tflm_status(const mcuedit_tflm *tflm);
  * From the next Invoke on, copies what mcuedit/train.h and train_factors.h take: the whole input of op `tap`, then, if
  * `target` is not MCUEDIT_TFLM_NONE, the whole output of op `target` with its deltas, which runs after the tap or is
  * it. Both ops must have watched kernels (WrapWatched, WrapWindowsWatched); other kernels pay nothing for it. After
- * mcuedit_tflm_init; any number of watches. MCUEDIT_E_GEOMETRY: no such op, or it can carry no delta. MCUEDIT_E_ROOM:
- * `size` bytes are too few.
+ * mcuedit_tflm_init; any number of watches. MCUEDIT_E_GEOMETRY: no such op, or it can carry no delta.
+ * MCUEDIT_E_CAPACITY: `size` bytes are too few.
  */
 int mcuedit_tflm_watch_start(mcuedit_tflm *tflm, mcuedit_tflm_watch *watch, uint16_t tap, uint16_t target,
                              int8_t *bytes, uint32_t size);

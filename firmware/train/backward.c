@@ -19,18 +19,18 @@ int32_t mcuedit_train_unclamped(int32_t g, int32_t y, int32_t lo, int32_t hi)
     return g;
 }
 
-void mcuedit_train_rows_forward(const void *op, const int8_t *x, int8_t *y)
+void mcuedit_train_matmul_forward(const void *op, const int8_t *x, int8_t *y)
 {
     mcuedit_fully_connected_s8(op, x, y);
 }
 
-void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc)
+void mcuedit_train_matmul_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc)
 {
-    const mcuedit_rows *matrix = &((const mcuedit_fully_connected *)op)->matrix;
+    const mcuedit_matmul *matrix = &((const mcuedit_fully_connected *)op)->matrix;
     const mcuedit_requant *to = &matrix->requant;
     int32_t top = mcuedit_train_top(to, matrix->n_out);
     (void)x;
-    for (uint32_t i = 0, row = ((const mcuedit_fully_connected *)op)->rows; row != 0;) {
+    for (uint32_t i = 0, row = ((const mcuedit_fully_connected *)op)->positions; row != 0;) {
         int32_t c = mcuedit_train_at_sum(to, top, i, g[i], y[i]);
         if (c != 0) {
             mcuedit_train_add(acc, matrix->weights + i * matrix->n_in, c, matrix->n_in);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MCUEDIT_TRAIN_LINKS_H
-#define MCUEDIT_TRAIN_LINKS_H
+#ifndef MCUEDIT_BACKWARD_H
+#define MCUEDIT_BACKWARD_H
 
-/* What links with weights have in common. */
+/* What layers behind a trained op that have weights have in common. */
 
 #include "factors.h"
 

@@ -19,7 +19,7 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
     train.op = &factors->base->ops[factors->op];
     train.n = train.op->n_in;
     train.n_out = train.op->n_out;
-    train.inputs = train.op->rows;
+    train.inputs = train.op->positions;
     train.rank = rank;
     train.pitch = (train.n + 1u) & ~1u;
     train.least = factors->gated ? 0 : -127;
@@ -78,11 +78,11 @@ uint32_t mcuedit_train_draw(uint32_t *state)
 
 int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *workspace, uint32_t size, uint32_t seed)
 {
-    if (factors->op >= factors->base->op_count || factors->link_count == 0) {
+    if (factors->op >= factors->base->op_count || factors->layer_count == 0) {
         return MCUEDIT_E_GEOMETRY;
     }
     const mcuedit_op *op = &factors->base->ops[factors->op];
-    if (op->n_in == 0 || op->rows > MCUEDIT_TRAIN_INPUTS) {
+    if (op->n_in == 0 || op->positions > MCUEDIT_TRAIN_INPUTS) {
         return MCUEDIT_E_GEOMETRY;
     }
     if (op->n_in > MCUEDIT_TRAIN_WIDTH || factors->rank == 0 || factors->rank > MCUEDIT_TRAIN_RANK ||
@@ -92,11 +92,11 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *works
     if (((uintptr_t)workspace & 3u) != 0) {
         return MCUEDIT_E_ALIGN;
     }
-    uint32_t needed = (uint32_t)MCUEDIT_TRAIN_FACTORS_SIZE(op->rows, op->n_in, op->n_out, factors->rank, factors->width,
-                                                           factors->values, (uint32_t)factors->correction_count,
-                                                           (uint32_t)factors->replay_count);
+    uint32_t needed = (uint32_t)MCUEDIT_TRAIN_FACTORS_SIZE(
+        op->positions, op->n_in, op->n_out, factors->rank, factors->width, factors->values,
+        (uint32_t)factors->correction_count, (uint32_t)factors->replay_count);
     if (size < needed) {
-        return MCUEDIT_E_ROOM;
+        return MCUEDIT_E_CAPACITY;
     }
     mcuedit_train_forget(workspace, needed);
     mcuedit_train_factors_state *state = workspace;
@@ -129,7 +129,7 @@ static int refuse(const mcuedit_train_f *train, const int8_t *x, uint32_t class)
     if (state->phase != FACTOR_IDLE) {
         return MCUEDIT_E_STATE;
     }
-    if (class >= factors->links[factors->link_count - 1u].n_out) {
+    if (class >= factors->layers[factors->layer_count - 1u].n_out) {
         return MCUEDIT_E_CLASS;
     }
     uint32_t own = find(train, 0, state->corrections, x);
@@ -293,9 +293,9 @@ static void place(const mcuedit_train_f *train, uint32_t k)
         int32_t reach = reach_of(train, factors->correction_count + i, k);
         strays = reach > strays ? reach : strays;
     }
-    int32_t room = missed - strays, at = 0;
+    int32_t margin = missed - strays, at = 0;
     if (factors->gated) {
-        at = room > 0 ? strays + ((factors->place * room) >> 8) : missed >> 1;
+        at = margin > 0 ? strays + ((factors->place * margin) >> 8) : missed >> 1;
     }
     train->threshold[k] = at;
     int32_t over = most - at > at - missed ? most - at : at - missed;
@@ -316,6 +316,6 @@ int mcuedit_train_factors_begin(const mcuedit_train_f *train)
         train->b[i] = 0;
     }
     train->state->step = 0;
-    train->state->calm = 0;
+    train->state->steps_without_loss = 0;
     return MCUEDIT_OK;
 }

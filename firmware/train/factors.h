@@ -29,7 +29,7 @@ typedef struct {
     mcuedit_train_master *a; /* [rank][pitch] */
     mcuedit_train_master *b; /* [n_out][rank] */
     uint16_t *classes;       /* [corrections + replay] */
-    int8_t *values;          /* outputs of all links */
+    int8_t *values;          /* outputs of all layers */
     int8_t *h;               /* [inputs][rank]: of the sample at hand */
     int8_t *rows;            /* [corrections + replay][inputs][n_in] */
     uint32_t n;
@@ -48,7 +48,7 @@ const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t i
 /* A . (x - zx) of factor k, for one row of the op's input. */
 int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *x, uint32_t k);
 
-/* Link `index` of the sample x: its output, with the delta for the first. */
+/* Layer `index` of the sample x: its output, with the delta for the first. */
 void mcuedit_train_factors_forward(const mcuedit_train_f *train, const int8_t *x, uint32_t index);
 
 /* By how much class `wanted` leads, and the best of the others. */

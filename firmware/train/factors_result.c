@@ -32,7 +32,7 @@ static void round_masters(const mcuedit_train_f *train)
 static bool holds(const mcuedit_train_f *train, uint32_t index, bool alone)
 {
     uint32_t rival = 0, wanted = train->classes[index];
-    for (uint32_t i = 0; i < train->factors->link_count; i++) {
+    for (uint32_t i = 0; i < train->factors->layer_count; i++) {
         mcuedit_train_factors_forward(train, mcuedit_train_factors_row(train, index), i);
     }
     int32_t lead = mcuedit_train_factors_lead(train, wanted, &rival);
@@ -85,7 +85,7 @@ int mcuedit_train_factors_result(const mcuedit_train_factors *factors, void *wor
         return MCUEDIT_E_STATE;
     }
     if (capacity < MCUEDIT_TRAIN_FACTORS_ADAPTER(train.n, train.n_out, train.rank, 0)) {
-        return MCUEDIT_E_ROOM;
+        return MCUEDIT_E_CAPACITY;
     }
     round_masters(&train);
     int err = self_check(&train);

@@ -9,7 +9,7 @@
 #include "factors.h"
 #include "train_math.h"
 
-enum { D_MAX = 255, MARGIN = 8, CALM = 2, FOLD = 1 << 14 };
+enum { D_MAX = 255, MARGIN = 8, LEAST_LEAD = 2, FOLD = 1 << 14 };
 
 #ifdef MCUEDIT_TRAIN_FLOAT
 
@@ -76,21 +76,21 @@ static void add(const mcuedit_train_f *train, const int8_t *x, int8_t *y)
 
 void mcuedit_train_factors_forward(const mcuedit_train_f *train, const int8_t *x, uint32_t index)
 {
-    const mcuedit_train_link *link = train->factors->links;
+    const mcuedit_train_layer *layer = train->factors->layers;
     int8_t *y = train->values;
-    for (; index != 0; index--, link++) {
+    for (; index != 0; index--, layer++) {
         x = y;
-        y += link->n_out;
+        y += layer->n_out;
     }
-    link->forward(link->op, x, y);
-    if (link == train->factors->links) {
+    layer->forward(layer->op, x, y);
+    if (layer == train->factors->layers) {
         add(train, x, y);
     }
 }
 
 int32_t mcuedit_train_factors_lead(const mcuedit_train_f *train, uint32_t wanted, uint32_t *rival)
 {
-    uint32_t classes = train->factors->links[train->factors->link_count - 1u].n_out;
+    uint32_t classes = train->factors->layers[train->factors->layer_count - 1u].n_out;
     const int8_t *logits = train->values + train->factors->values - classes;
     int32_t best = INT32_MIN;
     for (uint32_t i = 0; i < classes; i++) {
@@ -292,7 +292,8 @@ static void next(const mcuedit_train_f *train)
     uint32_t rows = state->corrections > state->replay ? state->corrections : state->replay;
     state->step++;
     state->index = 0;
-    state->phase = state->calm >= 2u * rows || state->step == train->factors->steps ? FACTOR_END : FACTOR_FORWARD;
+    state->phase =
+        state->steps_without_loss >= 2u * rows || state->step == train->factors->steps ? FACTOR_END : FACTOR_FORWARD;
 }
 
 /* At the logits: what pulls, if the sample is not as it should be. */
@@ -301,37 +302,37 @@ static void judge(const mcuedit_train_f *train)
     mcuedit_train_factors_state *state = train->state;
     const mcuedit_train_factors *factors = train->factors;
     uint32_t wanted = train->classes[sample(train)], rival = 0;
-    uint32_t classes = factors->links[factors->link_count - 1u].n_out;
+    uint32_t classes = factors->layers[factors->layer_count - 1u].n_out;
     int32_t lead = mcuedit_train_factors_lead(train, wanted, &rival);
     bool at_top = train->values[factors->values - classes + wanted] == INT8_MAX && lead > 0;
-    state->calm++;
-    if (lead >= ((state->step & 1u) == 0 ? MARGIN : CALM) || at_top) {
+    state->steps_without_loss++;
+    if (lead >= ((state->step & 1u) == 0 ? MARGIN : LEAST_LEAD) || at_top) {
         next(train);
         return;
     }
     for (uint32_t i = 0; i < classes; i++) {
         train->g[i] = i == wanted ? -64 : i == rival ? 64 : 0;
     }
-    state->calm = 0;
+    state->steps_without_loss = 0;
     state->phase = FACTOR_BACKWARD;
-    state->index = (uint16_t)(factors->link_count - 1u);
+    state->index = (uint16_t)(factors->layer_count - 1u);
 }
 
-/* Through link `index`, from its output to its input. */
+/* Through layer `index`, from its output to its input. */
 static void backward(const mcuedit_train_f *train, uint32_t index)
 {
-    const mcuedit_train_link *link = train->factors->links;
+    const mcuedit_train_layer *layer = train->factors->layers;
     const int8_t *x = train->values, *y = x;
-    for (; index != 0; index--, link++) {
+    for (; index != 0; index--, layer++) {
         x = y;
-        y += link->n_out;
+        y += layer->n_out;
     }
-    mcuedit_train_fold(train->g, link->n_out, mcuedit_train_limit(link->n_out));
-    for (uint32_t j = 0; j < link->n_in; j++) {
+    mcuedit_train_fold(train->g, layer->n_out, mcuedit_train_limit(layer->n_out));
+    for (uint32_t j = 0; j < layer->n_in; j++) {
         train->acc[j] = 0;
     }
-    link->backward(link->op, x, y, train->g, train->acc);
-    for (uint32_t j = 0; j < link->n_in; j++) {
+    layer->backward(layer->op, x, y, train->g, train->acc);
+    for (uint32_t j = 0; j < layer->n_in; j++) {
         train->g[j] = train->acc[j];
     }
 }
@@ -346,7 +347,7 @@ static uint32_t piece(const mcuedit_train_f *train)
     if (state->phase == FACTOR_FORWARD) {
         mcuedit_train_factors_forward(train, x, index);
         state->index++;
-        if (state->index == factors->link_count) {
+        if (state->index == factors->layer_count) {
             judge(train);
         }
     } else if (index != 0) {
@@ -359,7 +360,7 @@ static uint32_t piece(const mcuedit_train_f *train)
         next(train);
         return 2u * delta;
     }
-    return factors->links[index].macs + (index == 0 ? delta : 0);
+    return factors->layers[index].macs + (index == 0 ? delta : 0);
 }
 
 int mcuedit_train_factors_step(const mcuedit_train_factors *factors, void *workspace, uint32_t budget)

@@ -13,9 +13,9 @@ void mcuedit_train_factors_gather(const mcuedit_train_factors *factors, const in
     for (uint32_t batch = window->batches; batch != 0; batch--) {
         for (uint32_t out_y = 0; out_y < window->out_h; out_y++) {
             for (uint32_t out_x = 0; out_x < window->out_w; out_x++, sample += op->n_in) {
-                const int8_t *taps = mcuedit_window_patch(window, x, out_y, out_x, op->input_zero_point, sample);
-                for (uint32_t i = 0; taps != sample && i < op->n_in; i++) {
-                    sample[i] = taps[i];
+                const int8_t *elements = mcuedit_window_patch(window, x, out_y, out_x, op->input_zero_point, sample);
+                for (uint32_t i = 0; elements != sample && i < op->n_in; i++) {
+                    sample[i] = elements[i];
                 }
             }
         }
@@ -28,6 +28,6 @@ void mcuedit_train_gathered_forward(const void *op, const int8_t *x, int8_t *y)
     const mcuedit_conv_2d *conv = op;
     const mcuedit_window *window = conv->window;
     mcuedit_fully_connected rows = {.matrix = conv->filters};
-    rows.rows = (uint32_t)window->batches * window->out_h * window->out_w;
+    rows.positions = (uint32_t)window->batches * window->out_h * window->out_w;
     mcuedit_fully_connected_s8(&rows, x, y);
 }

@@ -10,7 +10,7 @@ mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, void *workspace
     mcuedit_train train;
     mcuedit_train_state *state = workspace;
     uint32_t n = state->n_in, even = (n + 1u) & ~1u;
-    uint32_t room = 1u + gate->correction_count + gate->statistics->row_count + gate->replay_count;
+    uint32_t capacity = 1u + gate->correction_count + gate->statistics->row_count + gate->replay_count;
     train.state = state;
     train.statistics = gate->statistics;
     train.acc = (int32_t *)(state + 1);
@@ -18,7 +18,7 @@ mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, void *workspace
     train.v = train.w + even;
     train.g = train.v + even;
     train.scores = train.g + even;
-    train.own = (int8_t *)(train.scores + ((room + 1u) & ~1u));
+    train.own = (int8_t *)(train.scores + ((capacity + 1u) & ~1u));
     train.replay = train.own + gate->correction_count * n;
     train.n = n;
     train.first = 1u + state->corrections;
@@ -50,7 +50,7 @@ static int check(const mcuedit_train_gate *gate)
         return MCUEDIT_E_GEOMETRY;
     }
     const mcuedit_op *tap = &base->ops[gate->tap], *target = &base->ops[gate->target];
-    if (tap->n_in == 0 || tap->rows != 1 || tap->window != NULL || target->n_out == 0 || target->rows != 1 ||
+    if (tap->n_in == 0 || tap->positions != 1 || tap->window != NULL || target->n_out == 0 || target->positions != 1 ||
         target->window != NULL) {
         return MCUEDIT_E_GEOMETRY;
     }
@@ -76,7 +76,7 @@ int mcuedit_train_init(const mcuedit_train_gate *gate, void *workspace, uint32_t
     uint32_t needed =
         (uint32_t)MCUEDIT_TRAIN_GATE_SIZE(n, gate->correction_count, gate->replay_count, gate->statistics->row_count);
     if (size < needed) {
-        return MCUEDIT_E_ROOM;
+        return MCUEDIT_E_CAPACITY;
     }
     mcuedit_train_forget(workspace, needed);
     mcuedit_train_state *state = workspace;

@@ -61,8 +61,8 @@ static int32_t highest_shut(const mcuedit_train *train, int32_t *lowest)
 /* Where the gate stands in A.x, from the rounded weights. */
 static int32_t threshold(const mcuedit_train *train)
 {
-    int32_t lowest, highest = highest_shut(train, &lowest), room = lowest - highest - SLACK;
-    return room <= 0 ? lowest - SLACK : highest + ((train->statistics->place * room) >> 8);
+    int32_t lowest, highest = highest_shut(train, &lowest), margin = lowest - highest - SLACK;
+    return margin <= 0 ? lowest - SLACK : highest + ((train->statistics->place * margin) >> 8);
 }
 
 /* Every correction opens the gate all the way, and few enough confirmed inputs open it. */
@@ -140,7 +140,7 @@ int mcuedit_train_result(const mcuedit_train_gate *gate, void *workspace, const 
         return MCUEDIT_E_SATURATED;
     }
     if (capacity < MCUEDIT_TRAIN_ADAPTER_SIZE(train.n, label == NULL ? 0 : 3u + label_length)) {
-        return MCUEDIT_E_ROOM;
+        return MCUEDIT_E_CAPACITY;
     }
     round_weights(&train);
     int32_t at = threshold(&train);

@@ -37,10 +37,10 @@ APPS: Mapping[str | None, App] = {
     "hostlib": App((*_COMPILED_IN, "hostlib/hostlib.c")),
     "client_federated": App((*_LINE, "client_federated/client_federated.c"), ("federate",)),
     "trainer_uart": App(
-        (*_LINE, "common/correction.c", "trainer_uart/trainer_uart.c"), ("train",), ("MCUEDIT_FAST_ROWS=1",)
+        (*_LINE, "common/correction.c", "trainer_uart/trainer_uart.c"), ("train",), ("MCUEDIT_FAST_MATMUL=1",)
     ),
     "device_learning": App(
-        (*_DEVICE, *_LEARNS), ("store", "train", "session"), ("NODE_LEARNS", "MCUEDIT_FAST_ROWS=1"), updatable=True
+        (*_DEVICE, *_LEARNS), ("store", "train", "session"), ("DEVICE_LEARNS", "MCUEDIT_FAST_MATMUL=1"), updatable=True
     ),
     "device": App(_DEVICE, ("store",), updatable=True),
     "device_process": App(

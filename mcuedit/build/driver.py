@@ -27,13 +27,13 @@ from mcuedit.build.linker import GENERATED, Footprint, footprint, link
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _OPTIMIZATIONS = ("2", "s")
-_LOCAL = ("PORT_", "MCUEDIT_PROBE")  # macros that the library does not know: it is the same on all boards of a core
+_LOCAL = ("PORT_", "MCUEDIT_TRACE")  # macros that the library does not know: it is the same on all boards of a core
 _LIBRARY = (*resources.LIBRARY, "crypto", "smp")
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """A linked firmware and what it was made with; `probes`: it counts (MCUEDIT_PROBE)."""
+    """A linked firmware and what it was made with; `probes`: it counts (MCUEDIT_TRACE)."""
 
     board: Board
     elf: Path
@@ -70,7 +70,7 @@ def build(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
-    probes = "MCUEDIT_PROBE" in defines
+    probes = "MCUEDIT_TRACE" in defines
     defines = (*defines, *APPS[app].defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
     external, external_flags = _external(app)
     hand_written = [*_apps(app), *_core(app), *_port(board, probes, tflm), *external]

@@ -169,7 +169,7 @@ def render_factors(
         "n_in": geometry.n_in,
         "n_out": geometry.n_out,
         "rank": setup.options.rank,
-        "links": chain,
+        "layers": chain,
         "rows": geometry.rows,
         "width": factors_width([link["n_out"] for link in chain], geometry, setup.options.rank),
         "values": values,
@@ -187,7 +187,7 @@ def _require_few(op: int, what: str, elements: int) -> None:
 
 
 _WAYS = {
-    "mcuedit_fully_connected": "rows",
+    "mcuedit_fully_connected": "matmul",
     "mcuedit_conv_2d": "conv",
     "mcuedit_depthwise_conv_2d": "depthwise",
     "mcuedit_lookup": "lookup",

@@ -44,7 +44,7 @@ class Devices:
         try:
             adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))
             machine = boards.load(board or backends.get(emulator).board)
-            built = build_app("federate", base, [adapter], machine, Path(self._folder.name))
+            built = build_app("client_federated", base, [adapter], machine, Path(self._folder.name))
             for _ in range(count):
                 self._sessions.append(open_session(emulator, machine, built.elf))
                 expect(self._sessions[-1], READY)

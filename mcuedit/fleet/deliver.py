@@ -124,7 +124,7 @@ class Delivery:
         return self.outcome
 
     def _failed(self, reason: str, error: McueditError) -> None:
-        state = UNHEALTHY if reason in ("E_PROBE", UNHEALTHY) else FAILED
+        state = UNHEALTHY if reason in ("E_SELF_TEST", UNHEALTHY) else FAILED
         self.outcome = replace(self.outcome, state=state, reason=reason, message=error.message, hint=error.hint)
         if self.outcome.base:  # the device has told who it is
             with open_registry(self._plan.registry) as registry:

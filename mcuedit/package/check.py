@@ -102,7 +102,7 @@ def _check_for(found: Package, model: Model, refused: Any, name: str) -> None:
             if asked.answer >= model.output.size:
                 raise ValueError(f"class {asked.answer} of {model.output.size}")
     except ValueError as error:
-        raise refused("E_PROBE", f"a probe does not fit the base: {error}") from error
+        raise refused("E_SELF_TEST", f"a probe does not fit the base: {error}") from error
 
 
 def _payload(body: bytes, read: _Reader) -> tuple[bytes, tuple[Probe, ...]]:

@@ -15,13 +15,13 @@ int checked(const uint8_t *keys, uint32_t key_count, const void *bytes, uint32_t
                                  .verify = mcuedit_ed25519_check};
     mcuedit_package package;
     mcuedit_adapter adapter;
-    mcuedit_probe_input probe;
+    mcuedit_self_test_case test;
     int err = mcuedit_package_check(&package, &trust, &checked_base, bytes, size);
     if (!err) {
         err = mcuedit_adapter_open(&adapter, &checked_base, package.adapter, package.adapter_size);
     }
-    for (uint8_t i = 0; !err && mcuedit_probe_read(&package, i, &probe); i++) {
-        err = mcuedit_probe_expand(&probe, input, sizeof(input), 0);
+    for (uint8_t i = 0; !err && mcuedit_self_test_read(&package, i, &test); i++) {
+        err = mcuedit_self_test_expand(&test, input, sizeof(input), 0);
     }
     return err;
 }

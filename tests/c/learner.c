@@ -17,8 +17,8 @@ static struct {
     mcuedit_checkpoint checkpoint;
     uint32_t workspace[(NET_TRAIN_WORKSPACE + 3u) / 4u];
     uint32_t adapter[(NET_TRAIN_ADAPTER(8) + 3u) / 4u];
-    mcuedit_learner_config config;
-    mcuedit_learner learner;
+    mcuedit_session_config config;
+    mcuedit_session learner;
 } it;
 
 /* A new flash for two checkpoints. */
@@ -81,7 +81,7 @@ uint32_t learner_blank(void)
 int learner_start(uint32_t size, uint8_t enough, int32_t (*rule)(void *context, uint16_t answer))
 {
     memset(it.workspace, 0xA5, sizeof(it.workspace));
-    it.config = (mcuedit_learner_config){.gate = &net_train,
+    it.config = (mcuedit_session_config){.gate = &net_train,
                                          .store = device_store(),
                                          .checkpoint = &it.checkpoint,
                                          .workspace = it.workspace,
@@ -93,10 +93,10 @@ int learner_start(uint32_t size, uint8_t enough, int32_t (*rule)(void *context, 
                                          .boots = 3,
                                          .enough = enough,
                                          .rule = rule};
-    return mcuedit_learner_start(&it.learner, &it.config);
+    return mcuedit_session_start(&it.learner, &it.config);
 }
 
-mcuedit_learner *learner_it(void)
+mcuedit_session *learner_it(void)
 {
     return &it.learner;
 }

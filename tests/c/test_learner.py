@@ -78,8 +78,8 @@ class Learner(Device):
         return self.code(self.lib.learner_start(self.size if size is None else size, enough, self._rule))
 
     def learn(self, verb: str, *arguments: object) -> str | int:
-        """mcuedit_learner_VERB."""
-        function = getattr(self.lib, f"mcuedit_learner_{verb}")
+        """mcuedit_session_VERB."""
+        function = getattr(self.lib, f"mcuedit_session_{verb}")
         return self.code(function(ctypes.c_void_p(self.lib.learner_it()), *arguments))
 
     def adopt(self) -> str | int:
@@ -148,7 +148,7 @@ def test_checkpoints_that_are_not_ones_own(device: Learner) -> None:
     assert device.save(bytes(64)) == 0
     assert device.load(64, KEY + 1) is None
     assert device.load(60) is None
-    assert device.save(bytes(4096 - 31)) == "E_ROOM"
+    assert device.save(bytes(4096 - 31)) == "E_CAPACITY"
     assert device.load(64) == (bytes(64), 0)
 
 
@@ -166,7 +166,7 @@ def test_what_was_half_erased_is_erased_at_the_next_start(device: Learner) -> No
 
 @pytest.mark.parametrize("missing", [1, 4])
 def test_a_workspace_that_is_too_small(device: Learner, missing: int) -> None:
-    assert device.start(device.size - missing) == "E_ROOM"
+    assert device.start(device.size - missing) == "E_CAPACITY"
 
 
 def test_resets_anywhere_end_in_the_same_bytes(device: Learner) -> None:

@@ -210,12 +210,12 @@ def test_form_counts_even_if_signed(device: Checked, what: str) -> None:
     ("steps", "wanted"),
     [
         (((15, 1),), "OK"),
-        (((16, 1),), "E_PROBE"),
+        (((16, 1),), "E_SELF_TEST"),
         (((0, 1),) * 16, "OK"),
-        (((0, 1),) * 17, "E_PROBE"),
-        (((255, 0), (0, 1)), "E_PROBE"),  # element 255
-        (((255, 1), (0, 1)), "E_PROBE"),  # skip 255 takes no value
-        (((3, 1), (255, 0)), "E_PROBE"),  # leads nowhere
+        (((0, 1),) * 17, "E_SELF_TEST"),
+        (((255, 0), (0, 1)), "E_SELF_TEST"),  # element 255
+        (((255, 1), (0, 1)), "E_SELF_TEST"),  # skip 255 takes no value
+        (((3, 1), (255, 0)), "E_SELF_TEST"),  # leads nowhere
     ],
 )
 def test_probes_that_do_not_fit(device: Checked, steps: tuple[tuple[int, int], ...], wanted: str) -> None:
@@ -253,7 +253,7 @@ def test_host_and_device_refuse_the_same(device: Checked) -> None:
     """They name reasons differently in three places.
 
     What is wrong within the adapter, the host calls E_FORM, the device by the adapter's own error. A step of a probe
-    that leads nowhere is E_FORM to the host, E_PROBE to the device, which looks when it expands it. Of lengths that
+    that leads nowhere is E_FORM to the host, E_SELF_TEST to the device, which looks when it expands it. Of lengths that
     contradict each other, either may find one or the other first.
     """
     rng = random.Random(6)
@@ -261,7 +261,7 @@ def test_host_and_device_refuse_the_same(device: Checked) -> None:
     here, there = [host(one) for one in data], device.verdicts(data, KEYS)
     assert {name for name in here if here.count(name) > 2} >= {"OK", "E_FORM", "E_SIZE", "E_HASH", "E_MAGIC"}
     for one, by_host, by_device in zip(data, here, there, strict=True):
-        adapters = {"E_CRC", "E_MAGIC", "E_SIZE", "E_FIELD", "E_GEOMETRY", "E_BOUND", "E_LABEL", "E_PROBE"}
+        adapters = {"E_CRC", "E_MAGIC", "E_SIZE", "E_FIELD", "E_GEOMETRY", "E_BOUND", "E_LABEL", "E_SELF_TEST"}
         assert by_host == by_device or "OK" not in (by_host, by_device), (by_host, by_device, one.hex())
         assert by_host == by_device or {by_host, by_device} & {"E_FORM"}, (by_host, by_device, one.hex())
         assert by_device in {by_host, "E_FORM"} | adapters, (by_host, by_device, one.hex())

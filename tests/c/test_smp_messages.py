@@ -104,9 +104,9 @@ def test_parameters(node: Node) -> None:
 
 
 def test_reset_is_asked_for_and_the_response_comes_first(node: Node) -> None:
-    assert not node.lib.node_wants_reset()
+    assert not node.lib.updatable_wants_reset()
     node.exchange(os_management.ResetWriteRequest(), os_management.ResetWriteResponse)
-    assert node.lib.node_wants_reset()
+    assert node.lib.updatable_wants_reset()
 
 
 # Group 1

@@ -79,7 +79,7 @@ def test_a_failing_probe_revokes_what_is_new(device: Device) -> None:
     a, probed = slot(device, A), slot(device, PROBED)
     confirm(device, a)
     device.lib.device_set(1, 0, 1)
-    assert device.call("activate", 1 << a | 1 << probed, 3, 100) == "E_PROBE"
+    assert device.call("activate", 1 << a | 1 << probed, 3, 100) == "E_SELF_TEST"
     sight = device.look()
     assert (sight.confirmed, list(sight.masks), sight.in_trial) == (1 << a, [1 << a] * 2, 0)
     assert (sight.kept[a], sight.kept[probed]) == (PROVEN, REVOKED)

@@ -121,7 +121,7 @@ def test_convolutions_whole_inputs() -> None:
 @needs_runtime
 def test_what_cannot_be_watched(base: Base, device: PluginDevice) -> None:
     size, softmax = WIDTHS[TAP] + WIDTHS[TARGET + 1], len(base.model.ops) - 1
-    assert device.watch(TAP, TARGET, size - 1) == "E_ROOM"
+    assert device.watch(TAP, TARGET, size - 1) == "E_CAPACITY"
     assert device.watch(TAP, softmax, size) == "E_GEOMETRY"
     assert device.watch(softmax, None, size) == "E_GEOMETRY"
     assert device.watch(TARGET, TAP, 1 << 10) == "E_GEOMETRY"

@@ -111,7 +111,7 @@ def test_it_goes_on_where_it_was(base: Base, options: FactorOptions, made: Facto
 
 def test_refusals(base: Base, options: FactorOptions, made: FactorsInC) -> None:
     twin = twin_of(base, options, 1)
-    assert made.init(size=made.size - 1) == "E_ROOM"
+    assert made.init(size=made.size - 1) == "E_CAPACITY"
     assert made.init() == 0
     x, wanted = twin.corrections, twin.wanted
     assert made.step(1) == "E_STATE"

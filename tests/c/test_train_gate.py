@@ -87,7 +87,7 @@ def test_it_goes_on_where_it_was(nets: dict[int, Native]) -> None:
 
 def test_sizes(nets: dict[int, Native]) -> None:
     made, _ = prepared(nets[37], 37, 1)
-    assert made.init(size=made.size - 1) == "E_ROOM"
+    assert made.init(size=made.size - 1) == "E_CAPACITY"
     assert made.init() == 0
     assert int(np.frombuffer(made.workspace, np.uint32, 1)[0]) == made.size
 

@@ -25,7 +25,7 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> BuildEcho:
     @cache
     def make(name: str, compiler: str = "auto") -> BuildResult:
         folder = tmp_path_factory.mktemp(f"echo-{name}-{compiler}")
-        return build(board.load(name), {"echo.c": source}, None, folder, toolchain=compiler, defines=("MCUEDIT_PROBE",))
+        return build(board.load(name), {"echo.c": source}, None, folder, toolchain=compiler, defines=("MCUEDIT_TRACE",))
 
     return make
 

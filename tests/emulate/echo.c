@@ -16,7 +16,7 @@ static uint32_t deep(uint32_t n)
 
 int main(void)
 {
-    port_probe_init();
+    port_trace_init();
     port_print("echo ready ");
     port_print_unsigned(data + zeroed + initialized[2]);
     port_print("\n");
@@ -42,13 +42,13 @@ int main(void)
         case '$':
             port_print_unsigned(port_stack_peak());
             break;
-        case '#': /* 1,000 turns of three instructions between two probes */
-            port_probe_begin();
+        case '#': /* 1,000 turns of three instructions between two trace points */
+            port_trace_begin();
             __asm volatile(".syntax unified\n movs r0, #250\n lsls r0, r0, #2\n 1: nop\n subs r0, r0, #1\n bne 1b" ::
                                : "r0", "cc");
-            mcuedit_probe();
-            for (uint32_t i = 0; i < port_probe_count(); i++) {
-                port_print_unsigned(port_probe_ticks(i));
+            mcuedit_trace();
+            for (uint32_t i = 0; i < port_trace_count(); i++) {
+                port_print_unsigned(port_trace_ticks(i));
                 port_print(" ");
             }
             break;

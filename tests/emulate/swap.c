@@ -20,12 +20,12 @@ int main(void)
         err = mcuedit_adapter_open(&adapters[i], &MODEL_BASE, app_adapters[i].bytes, app_adapters[i].size);
     }
     err = err ? err : mcuedit_context_set(&context, &sets[0]);
-    port_probe_init();
-    port_probe_begin();
+    port_trace_init();
+    port_trace_begin();
     err = err ? err : mcuedit_context_set(&context, &sets[1]);
-    mcuedit_probe();
+    mcuedit_trace();
     for (uint32_t i = 0; i < 3; i++) {
-        port_print_unsigned(port_probe_ticks(i));
+        port_print_unsigned(port_trace_ticks(i));
         port_print(" ");
     }
     port_print(err ? "failed\n" : "swapped\n");

@@ -76,7 +76,7 @@ def test_swap(base: Base, tmp_path: Path) -> None:
     edits = [adapter(base.model, edit(base, i, 4, is_open=False), labels={i: "Gitega"}) for i in range(2)]
     files = sources(base, edits) | {"swap.c": (Path(__file__).parent / "swap.c").read_text()}
     m4 = board.load("virt-m4")
-    built = build(m4, files, None, tmp_path, toolchain="gcc", defines=("MCUEDIT_PROBE",))
+    built = build(m4, files, None, tmp_path, toolchain="gcc", defines=("MCUEDIT_TRACE",))
     with open_session("unicorn", m4, built.elf, timeout=5.0, count=True) as session:
         *ticks, said = session.read_line().split()
     before, start, end = map(int, ticks)

@@ -105,7 +105,7 @@ def test_a_canary_whose_probe_fails_stops_it(device_program, tmp_path, capsys):
         command = ["push", str(tmp_path / "fix.mcu"), "--fleet", str(tmp_path / "fleet.toml"), "--confirm", *QUICK]
         assert cli.invoke([*command, "--canary", "20%", "--max-failures", "4", "--json"]) == 1
         told = json.loads(capsys.readouterr().out)
-        assert (told["tried"], told["reasons"], len(told["waiting"])) == (1, ["E_PROBE"], 4)
+        assert (told["tried"], told["reasons"], len(told["waiting"])) == (1, ["E_SELF_TEST"], 4)
         assert "not healthy" in told["stopped"]
         assert [state(d.address)[0] for d in fleet] == [[]] * 5
         assert sorted(state(d.address)[1] for d in fleet) == [0, 0, 0, 0, 1]  # a failed trial counts, too

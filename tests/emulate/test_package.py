@@ -79,7 +79,9 @@ def test_budgets(tmp_path: Path) -> None:
     sizes = {root: measure(root, files[root], tmp_path) for root in CODE}
     assert all(it.ram == 0 for it in sizes.values())
     assert {root: it.code for root, it in sizes.items() if it.code > CODE[root]} == {}
-    probes = Bare("virt-m4", ["mcuedit_probe_read", "mcuedit_probe_expand"], [source("self_test")], tmp_path / "p")
+    probes = Bare(
+        "virt-m4", ["mcuedit_self_test_read", "mcuedit_self_test_expand"], [source("self_test")], tmp_path / "p"
+    )
     data = package()
     taken = device("virt-m4", tmp_path / "whole").call("checked", KEY, 1, data, len(data), count=True)
     assert taken.result == 0

@@ -125,7 +125,7 @@ def test_a_probe_that_fails_takes_it_back(verb, package, device):
     of, adapter = packages.model(), packages.fact()
     lie = packages.probes(of, adapter, lie=True)
     told = verb("push", package(counter=1, probes=lie), "--to", device.address, "--confirm", code=1)
-    assert (told["state"], told["reason"], told["active"]) == ("unhealthy", "E_PROBE", [])
+    assert (told["state"], told["reason"], told["active"]) == ("unhealthy", "E_SELF_TEST", [])
     true = packages.probes(of, adapter)
     assert verb("push", package(counter=2, probes=true), "--to", device.address, "--confirm")["state"] == "confirmed"
 

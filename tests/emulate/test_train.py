@@ -51,7 +51,7 @@ def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str) -> None:
 @pytest.mark.parametrize("opt", ["2", "s"])
 def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
     _, _, twin, files = gate_case(2, replay=32)
-    built = build(board.load("virt-m4"), files, None, tmp_path, toolchain="gcc", opt=opt, defines=("MCUEDIT_PROBE",))
+    built = build(board.load("virt-m4"), files, None, tmp_path, toolchain="gcc", opt=opt, defines=("MCUEDIT_TRACE",))
     with open_session("unicorn", board.load("virt-m4"), built.elf, count=True) as session:
         lines = [session.read_line() for _ in range(4)]
     ticks = int(lines[-1].removeprefix("ticks "))

@@ -20,7 +20,7 @@ from mcuedit.ondevice.sizes import factors_macs, factors_workspace
 STEPS = 500
 PER_MAC = [  # optimization, option, defines, instructions of a step per multiply-accumulate
     ("2", "", (), 4.0),
-    ("s", "", ("MCUEDIT_FAST_ROWS=1",), 4.0),
+    ("s", "", ("MCUEDIT_FAST_MATMUL=1",), 4.0),
     ("s", "", (), 5.0),
     ("2", "floats", ("MCUEDIT_TRAIN_FLOAT",), 5.0),
     ("2", "stochastic", (), 5.6),
@@ -51,7 +51,7 @@ def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str, way: str
 @pytest.mark.parametrize(("opt", "way", "defines", "most"), PER_MAC)
 def test_instructions_of_a_step(tmp_path: Path, opt: str, way: str, defines: tuple[str, ...], most: float) -> None:
     _, files = factors_case(STEPS, **{way: True} if way else {})
-    defines = ("MCUEDIT_PROBE", *defines)
+    defines = ("MCUEDIT_TRACE", *defines)
     built = build(board.load("virt-m4"), files, None, tmp_path, toolchain="gcc", opt=opt, defines=defines)
     with open_session("unicorn", board.load("virt-m4"), built.elf, count=True, timeout=120) as session:
         while not (line := session.read_line()).startswith("ticks "):

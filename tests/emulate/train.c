@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Trains on the rows in rows.h and prints a CRC of all the factors after every step, then the adapter, and what the
- * last step took: ticks, or 0 without MCUEDIT_PROBE.
+ * last step took: ticks, or 0 without MCUEDIT_TRACE.
  */
 #include "core/crc32.h"
 #include "net.h"
@@ -10,7 +10,7 @@
 #include "rows.h"
 #include "train/gate.h"
 #include "train/train_math.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -66,19 +66,19 @@ int main(void)
     for (int32_t i = 0; i < err; i++) {
         port_print_hex(((const uint8_t *)adapter)[i], 2);
     }
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
     err = prepare();
-    port_probe_init();
+    port_trace_init();
     while (((const mcuedit_train_state *)workspace)->step != 1 && err >= 0) {
         err = mcuedit_train_step(&net_train, workspace, 1);
     }
-    port_probe_begin();
+    port_trace_begin();
     while (((const mcuedit_train_state *)workspace)->step != 2) {
         (void)mcuedit_train_step(&net_train, workspace, BUDGET);
     }
-    mcuedit_probe();
+    mcuedit_trace();
     port_print("\nticks ");
-    port_print_unsigned(port_probe_ticks(2) - 2u * port_probe_ticks(1) + port_probe_ticks(0));
+    port_print_unsigned(port_trace_ticks(2) - 2u * port_trace_ticks(1) + port_trace_ticks(0));
 #endif
     port_print("\n");
     for (;;) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Trains factors on the rows in rows.h and prints a CRC of A and B after every step, then how it ended; with
- * MCUEDIT_PROBE, the ticks of two steps, one of a correction and one of a confirmed input, both with a loss.
+ * MCUEDIT_TRACE, the ticks of two steps, one of a correction and one of a confirmed input, both with a loss.
  */
 #include "core/crc32.h"
 #include "net.h"
@@ -10,7 +10,7 @@
 #include "rows.h"
 #include "train/factors.h"
 #include "train/train_math.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -67,15 +67,15 @@ int main(void)
     }
     port_print("end ");
     port_print(err < 0 ? mcuedit_error_name(err) : "adapter");
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
     (void)prepare();
-    port_probe_init();
+    port_trace_init();
     (void)to_step(2);
-    port_probe_begin();
+    port_trace_begin();
     (void)to_step(4);
-    mcuedit_probe();
+    mcuedit_trace();
     port_print("\nticks ");
-    port_print_unsigned(port_probe_ticks(2) - 2u * port_probe_ticks(1) + port_probe_ticks(0));
+    port_print_unsigned(port_trace_ticks(2) - 2u * port_trace_ticks(1) + port_trace_ticks(0));
 #endif
     port_print("\n");
     for (;;) {

@@ -41,11 +41,11 @@ static int verify(void *context, const uint8_t key[32], const uint8_t signature[
     return key == NULL || signature == NULL || message == NULL || size != 32;
 }
 
-static int infer(const mcuedit_probe_input *probe)
+static int infer(const mcuedit_self_test_case *test)
 {
     int best = 0;
     memset(input, 1, sizeof(input));
-    int err = probe ? mcuedit_probe_expand(probe, input, sizeof(input), 0) : 0;
+    int err = test ? mcuedit_self_test_expand(test, input, sizeof(input), 0) : 0;
     if (err) {
         return err;
     }
@@ -56,10 +56,10 @@ static int infer(const mcuedit_probe_input *probe)
     return best;
 }
 
-static int ask(void *context, const mcuedit_probe_input *probe)
+static int ask(void *context, const mcuedit_self_test_case *test)
 {
     (void)context;
-    return infer(probe);
+    return infer(test);
 }
 
 static const mcuedit_flash flash = {.mapped = flash_memory,

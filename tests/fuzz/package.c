@@ -36,16 +36,16 @@ static int verify(void *context, const uint8_t key[32], const uint8_t signature[
     return 0;
 }
 
-static void ask_probes(const mcuedit_package *package)
+static void run_self_test(const mcuedit_package *package)
 {
-    mcuedit_probe_input probe;
+    mcuedit_self_test_case test;
     uint8_t i = 0;
-    for (; mcuedit_probe_read(package, i, &probe); i++) {
+    for (; mcuedit_self_test_read(package, i, &test); i++) {
         int8_t *x = malloc(INPUT_SIZE);
-        mcuedit_probe_expand(&probe, x, INPUT_SIZE, 0);
+        mcuedit_self_test_expand(&test, x, INPUT_SIZE, 0);
         free(x);
     }
-    REQUIRE((package->probes == NULL) == (i == 0) && i <= 4);
+    REQUIRE((package->self_test == NULL) == (i == 0) && i <= 4);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mcuedit_package_check(&package, &trust, fuzz_base, bytes, (uint32_t)size) == MCUEDIT_OK) {
         REQUIRE(package.size == size && package.signature + 64 == bytes + size);
         REQUIRE(package.name_length >= 1 && package.name_length <= NAME_MAX);
-        ask_probes(&package);
+        run_self_test(&package);
         if (mcuedit_adapter_open(&adapter, fuzz_base, package.adapter, package.adapter_size) == MCUEDIT_OK) {
             infer_with(&adapter);
         }
@@ -77,7 +77,7 @@ static void put(uint8_t *at, uint32_t value, size_t size)
 static size_t mutate_payload(uint8_t *payload, size_t size, size_t room, unsigned *seed)
 {
     size_t adapter = size >= 20 ? 4u * (payload[6] | (size_t)payload[7] << 8) : 0;
-    if (adapter >= 20 && adapter <= size && draw(seed) % 2 == 0) { /* the probes alone */
+    if (adapter >= 20 && adapter <= size && draw(seed) % 2 == 0) { /* the self-test alone */
         return adapter + LLVMFuzzerMutate(payload + adapter, size - adapter, room - adapter);
     }
     size = LLVMFuzzerMutate(payload, size, room);

@@ -21,11 +21,11 @@ typedef struct { void *context; const uint8_t *mapped; uint32_t program_unit, er
     uint8_t slot_count, journal_pages; void *read, *program, *erase, *sync; } mcuedit_flash;
 typedef struct { mcuedit_flash geometry; uint8_t *bytes; uint32_t operations, cut; int cut_mode; } udp_flash;
 int udp_flash_open(udp_flash *flash, const char *path);
-int node_start(const char *id, const mcuedit_flash *flash);
-uint32_t node_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
-int node_wants_reset(void);
-uint8_t node_who(const uint8_t *who, uint32_t size);
-void node_outcome(uint8_t good);
+int updatable_start(const char *id, const mcuedit_flash *flash);
+uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
+int updatable_wants_reset(void);
+uint8_t updatable_who(const uint8_t *who, uint32_t size);
+void updatable_outcome(uint8_t good);
 const char *mcuedit_error_name(int error);
 """
 GUARD = b"\xaa" * 16
@@ -58,7 +58,7 @@ class Node:
         geometry.slot_count, geometry.journal_pages = slots, 2
         self.id = self.ffi.new("char[]", name)
         assert self.lib.udp_flash_open(self.flash, str(flash).encode()) == 0
-        return self.error(self.lib.node_start(self.id, self.ffi.addressof(geometry)))
+        return self.error(self.lib.updatable_start(self.id, self.ffi.addressof(geometry)))
 
     def error(self, code: int) -> str:
         """Name of a mcuedit_error."""
@@ -68,7 +68,7 @@ class Node:
         """The response; b"" for none. Nothing may be written behind it."""
         room = self.ffi.new("uint8_t[]", bytes(capacity) + GUARD)
         exact = self.ffi.new("uint8_t[]", request or b"\0")
-        size = self.lib.node_handle(exact, len(request), room, capacity)
+        size = self.lib.updatable_handle(exact, len(request), room, capacity)
         assert size <= capacity
         assert bytes(room)[capacity:].startswith(GUARD)
         return bytes(room)[:size]

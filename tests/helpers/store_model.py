@@ -129,7 +129,7 @@ class Model:
         self.floor = highest
         if self.lies and any(self.slots[i].package == PROBED for i in new):
             self._become(mask & ~(self.trial or 0), REVOKED)
-            return "E_PROBE"
+            return "E_SELF_TEST"
         self._become((self.trial or 0) & ~mask, REVOKED)
         self.trial, self.boots = mask, boots
         self.arms[1] = made

@@ -33,10 +33,10 @@ static int check_signature(void *context, const uint8_t key[32], const uint8_t s
 }
 #endif
 
-static int ask(void *context, const mcuedit_probe_input *probe)
+static int ask(void *context, const mcuedit_self_test_case *test)
 {
     (void)context;
-    return probe->answer + device.lies;
+    return test->answer + device.lies;
 }
 
 uint32_t device_region(const device_geometry *geometry)
@@ -197,7 +197,7 @@ void device_look(device_sight *sight)
                             .trial = state->trial,
                             .in_trial = state->in_trial,
                             .boots = state->boots,
-                            .floor = state->floor,
+                            .minimum_counter = state->minimum_counter,
                             .sequence = state->sequence,
                             .pages = state->pages,
                             .masks = {mcuedit_store_mask(&device.store, 0), mcuedit_store_mask(&device.store, 1)},

@@ -28,7 +28,7 @@ uint32_t device_region(const device_geometry *geometry);
 int device_boot(void);
 mcuedit_store *device_store(void);
 
-/* Whether its probes get their answers, whether bare adapters are allowed, and how many keys it trusts. */
+/* Whether its self-tests get their answers, whether bare adapters are allowed, and how many keys it trusts. */
 void device_set(int lies, int allow_local, int keys);
 
 /* Upload in pieces of `piece` bytes. Slot, or an error. */
@@ -46,7 +46,7 @@ void device_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed);
 int device_power(void);
 void device_idle(void); /* mcuedit_store_idle, which has no symbol */
 typedef struct {
-    uint32_t confirmed, previous, trial, in_trial, boots, floor, sequence, pages, masks[2], damage, operations,
+    uint32_t confirmed, previous, trial, in_trial, boots, minimum_counter, sequence, pages, masks[2], damage, operations,
         violations;
     uint32_t kept[MCUEDIT_STORE_SLOTS], erases[MCUEDIT_STORE_SLOTS];
     int32_t package[MCUEDIT_STORE_SLOTS];

@@ -62,7 +62,7 @@ static const char *const scenarios[] = {
 
 /* What counts after a power cut, in terms of packages and not of slots. */
 typedef struct {
-    uint32_t confirmed, previous, trial, in_trial, active, floor;
+    uint32_t confirmed, previous, trial, in_trial, active, minimum_counter;
     uint8_t kept[PACKAGES];
 } view;
 
@@ -104,7 +104,7 @@ static view look(void)
 {
     mcuedit_store *store = device_store();
     const mcuedit_store_state *state = mcuedit_store_status(store);
-    view seen = {.in_trial = state->in_trial, .floor = state->floor};
+    view seen = {.in_trial = state->in_trial, .minimum_counter = state->minimum_counter};
     seen.confirmed = packages_of(state->confirmed);
     seen.previous = packages_of(state->previous);
     seen.trial = packages_of(state->trial);

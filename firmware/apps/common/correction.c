@@ -5,11 +5,11 @@
 #include "line.h"
 #include "mcuedit/train.h"
 #include "port/port.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
-int32_t teach_number(void)
+int32_t correction_number(void)
 {
     int32_t value = -1;
     int byte = line_byte();
@@ -19,24 +19,24 @@ int32_t teach_number(void)
     return byte == ' ' || byte == LINE_END ? value : -1;
 }
 
-int teach_infer(void)
+int correction_infer(void)
 {
     int err = MODEL_FEATURES > 0 ? line_prompt() : line_hex(APP_INPUT, MODEL_INPUT_SIZE);
     return err ? err : app_infer();
 }
 
-int teach_train(int (*step)(uint32_t macs), const void *workspace)
+int correction_train(int (*step)(uint32_t macs), const void *workspace)
 {
-    int32_t macs = teach_number();
+    int32_t macs = correction_number();
     if (macs < 0) {
         return MCUEDIT_E_COMMAND;
     }
-#ifdef MCUEDIT_PROBE
-    port_probe_begin();
+#ifdef MCUEDIT_TRACE
+    port_trace_begin();
 #endif
     int err = step(macs == 0 ? UINT32_MAX : (uint32_t)macs);
-#ifdef MCUEDIT_PROBE
-    mcuedit_probe();
+#ifdef MCUEDIT_TRACE
+    mcuedit_trace();
 #endif
     if (err < 0) {
         return err;
@@ -47,11 +47,11 @@ int teach_train(int (*step)(uint32_t macs), const void *workspace)
     return MCUEDIT_OK;
 }
 
-int teach_label(char label[TEACH_LABEL], uint8_t *length)
+int correction_label(char label[CORRECTION_LABEL], uint8_t *length)
 {
     *length = 0;
     for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (*length == TEACH_LABEL) {
+        if (*length == CORRECTION_LABEL) {
             return MCUEDIT_E_SIZE;
         }
         label[(*length)++] = (char)byte;
@@ -59,7 +59,7 @@ int teach_label(char label[TEACH_LABEL], uint8_t *length)
     return MCUEDIT_OK;
 }
 
-void teach_print(const void *bytes, uint32_t size)
+void correction_print(const void *bytes, uint32_t size)
 {
     for (uint32_t i = 0; i < size; i++) {
         port_print_hex(((const uint8_t *)bytes)[i], 2);

@@ -3,7 +3,7 @@
 
 #include "app.h"
 #include "port/port.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -49,8 +49,8 @@ int line_digit(void)
 /* An inference, if its input came without an error. */
 static int infer(int err)
 {
-#ifdef MCUEDIT_PROBE
-    port_probe_begin();
+#ifdef MCUEDIT_TRACE
+    port_trace_begin();
 #endif
     return err ? err : app_infer();
 }
@@ -136,13 +136,13 @@ int line_stat(void)
     return MCUEDIT_OK;
 }
 
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 int line_ticks(void)
 {
     port_print("ticks");
-    for (uint32_t i = 0; i < port_probe_count(); i++) {
+    for (uint32_t i = 0; i < port_trace_count(); i++) {
         port_uart_write(' ');
-        port_print_unsigned(port_probe_ticks(i));
+        port_print_unsigned(port_trace_ticks(i));
     }
     port_uart_write('\n');
     return MCUEDIT_OK;

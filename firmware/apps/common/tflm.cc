@@ -11,7 +11,7 @@
 
 extern "C" {
 #include "port/port.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -99,10 +99,10 @@ int tflm_start(mcuedit_context *context, int8_t *arena)
 
 int tflm_infer(void)
 {
-#ifdef MCUEDIT_PROBE
-    mcuedit_probe();
+#ifdef MCUEDIT_TRACE
+    mcuedit_trace();
     TfLiteStatus status = interpreter->Invoke();
-    mcuedit_probe();
+    mcuedit_trace();
 #else
     TfLiteStatus status = interpreter->Invoke();
 #endif

@@ -7,7 +7,7 @@
 #include "keys.h"
 #include "mcuedit/crypto.h"
 #include "mcuedit/kernels.h"
-#ifdef NODE_LEARNS
+#ifdef DEVICE_LEARNS
 #include "apps/device_learning/learning.h"
 #endif
 
@@ -37,8 +37,8 @@ static struct {
     uint32_t hash; /* of id and user, what the arm is picked by */
     uint8_t arm;   /* of the last inference */
     uint8_t reset;
-    int8_t h[NODE_RANK];
-} node;
+    int8_t h[UPDATABLE_RANK];
+} device;
 
 static uint32_t fnv_add(uint32_t hash, uint8_t byte)
 {
@@ -48,7 +48,7 @@ static uint32_t fnv_add(uint32_t hash, uint8_t byte)
 static uint32_t hash_of(const uint8_t *who, uint32_t size)
 {
     uint32_t hash = FNV_BASIS;
-    for (const char *at = node.smp_config.id; *at != '\0'; at++) {
+    for (const char *at = device.smp_config.id; *at != '\0'; at++) {
         hash = fnv_add(hash, (uint8_t)*at);
     }
     hash = fnv_add(hash, 0);
@@ -60,24 +60,24 @@ static uint32_t hash_of(const uint8_t *who, uint32_t size)
 
 static uint8_t arm_of(uint32_t hash)
 {
-    const mcuedit_store_state *state = mcuedit_store_status(&node.store);
+    const mcuedit_store_state *state = mcuedit_store_status(&device.store);
     return state->in_trial != 0 && hash % 100u < state->share;
 }
 
 static int run_model(void)
 {
-    return node.base_error ? node.base_error : MODEL_INFER(&app_context, APP_INPUT, APP_OUTPUT, app_arena);
+    return device.base_error ? device.base_error : MODEL_INFER(&app_context, APP_INPUT, APP_OUTPUT, app_arena);
 }
 
 static int infer_for(uint32_t hash)
 {
-    node.arm = mcuedit_store_pick(&node.store, arm_of(hash));
+    device.arm = mcuedit_store_pick(&device.store, arm_of(hash));
     return run_model();
 }
 
 int app_infer(void)
 {
-    return infer_for(node.hash);
+    return infer_for(device.hash);
 }
 
 /* Nothing is activated over a base that may not run. */
@@ -85,13 +85,13 @@ static int prepare(void *context, const mcuedit_set *set)
 {
     (void)context;
     (void)set;
-    return node.base_error;
+    return device.base_error;
 }
 
-static int ask(void *context, const mcuedit_probe_input *probe)
+static int ask(void *context, const mcuedit_self_test_case *test)
 {
     (void)context;
-    int err = mcuedit_probe_expand(probe, APP_INPUT, MODEL_INPUT_SIZE, DEVICE_INPUT_ZERO_POINT);
+    int err = mcuedit_self_test_expand(test, APP_INPUT, MODEL_INPUT_SIZE, DEVICE_INPUT_ZERO_POINT);
     err = err ? err : run_model();
     return err ? err : app_answer();
 }
@@ -99,7 +99,7 @@ static int ask(void *context, const mcuedit_probe_input *probe)
 static int reset(void *context)
 {
     (void)context;
-    node.reset = 1;
+    device.reset = 1;
     return MCUEDIT_OK;
 }
 
@@ -123,15 +123,15 @@ static int fill_input(const mcuedit_smp_inference *inference)
     return MCUEDIT_OK;
 }
 
-int node_infer(mcuedit_smp_inference *inference)
+int updatable_infer(mcuedit_smp_inference *inference)
 {
     int err = fill_input(inference);
-    uint32_t hash = inference->who != NULL ? hash_of(inference->who, inference->who_size) : node.hash;
+    uint32_t hash = inference->who != NULL ? hash_of(inference->who, inference->who_size) : device.hash;
     err = err ? err : infer_for(hash);
     if (err) {
         return err;
     }
-    inference->arm = node.arm;
+    inference->arm = device.arm;
     inference->answer = app_answer();
     inference->label = app_label(inference->answer, &inference->label_length);
     inference->output = APP_OUTPUT;
@@ -142,73 +142,73 @@ int node_infer(mcuedit_smp_inference *inference)
 static int infer(void *context, mcuedit_smp_inference *inference)
 {
     (void)context;
-    return node_infer(inference);
+    return updatable_infer(inference);
 }
 
-#ifdef NODE_LEARNS
+#ifdef DEVICE_LEARNS
 static int tell(void *context, const mcuedit_smp_inference *given, int32_t wanted)
 {
     (void)context;
-    return lesson_tell(given, wanted);
+    return learning_tell(given, wanted);
 }
 #endif
 
-int node_start(const char *id, const mcuedit_flash *flash)
+int updatable_start(const char *id, const mcuedit_flash *flash)
 {
-    node.store_config =
+    device.store_config =
         (mcuedit_store_config){.flash = flash, .trust = &trust, .active = &app_context, .prepare = prepare, .ask = ask};
-    node.smp_config = (mcuedit_smp_config){
-        .store = &node.store,
+    device.smp_config = (mcuedit_smp_config){
+        .store = &device.store,
         .id = id,
         .base = base_sha256,
         .base_size = sizeof(base_sha256),
-        .boots = NODE_BOOTS,
+        .boots = UPDATABLE_BOOTS,
         .buffer_count = 1,
-        .buffer_size = NODE_BUFFER,
+        .buffer_size = UPDATABLE_BUFFER,
         .reset = reset,
         .infer = infer,
     };
-#ifdef NODE_LEARNS
-    node.store_config.allow_local = 1;
-    node.smp_config.tell = tell;
+#ifdef DEVICE_LEARNS
+    device.store_config.allow_local = 1;
+    device.smp_config.tell = tell;
 #endif
-    node.reset = 0;
-    mcuedit_context_init(&app_context, &MODEL_BASE, node.h, sizeof(node.h));
-    node.base_error = MODEL_START(&app_context, app_arena);
-    int err = mcuedit_store_open(&node.store, &node.store_config);
-    mcuedit_smp_init(&node.smp, &node.smp_config);
-    (void)node_who(NULL, 0);
-    return node.base_error ? node.base_error : err ? err : node.store.damage;
+    device.reset = 0;
+    mcuedit_context_init(&app_context, &MODEL_BASE, device.h, sizeof(device.h));
+    device.base_error = MODEL_START(&app_context, app_arena);
+    int err = mcuedit_store_open(&device.store, &device.store_config);
+    mcuedit_smp_init(&device.smp, &device.smp_config);
+    (void)updatable_who(NULL, 0);
+    return device.base_error ? device.base_error : err ? err : device.store.damage;
 }
 
-uint32_t node_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity)
+uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity)
 {
-    mcuedit_store_idle(&node.store);
-    return mcuedit_smp_handle(&node.smp, request, size, response, capacity);
+    mcuedit_store_idle(&device.store);
+    return mcuedit_smp_handle(&device.smp, request, size, response, capacity);
 }
 
-int node_wants_reset(void)
+int updatable_wants_reset(void)
 {
-    return node.reset;
+    return device.reset;
 }
 
-uint8_t node_who(const uint8_t *who, uint32_t size)
+uint8_t updatable_who(const uint8_t *who, uint32_t size)
 {
-    node.hash = hash_of(who, size);
-    return arm_of(node.hash);
+    device.hash = hash_of(who, size);
+    return arm_of(device.hash);
 }
 
-void node_outcome(uint8_t good)
+void updatable_outcome(uint8_t good)
 {
-    mcuedit_store_outcome(&node.store, node.arm, good);
+    mcuedit_store_outcome(&device.store, device.arm, good);
 }
 
-mcuedit_store *node_store(void)
+mcuedit_store *updatable_store(void)
 {
-    return &node.store;
+    return &device.store;
 }
 
-uint8_t node_arm(void)
+uint8_t updatable_arm(void)
 {
-    return node.arm;
+    return device.arm;
 }

@@ -5,25 +5,25 @@
  *
  * Generated for each build: model.h, adapters.h (none), keys.h (whom the device trusts) and device.h (what it is).
  */
-#ifndef MCUEDIT_NODE_H
-#define MCUEDIT_NODE_H
+#ifndef MCUEDIT_UPDATABLE_H
+#define MCUEDIT_UPDATABLE_H
 
 #include "app.h"
 #include "mcuedit/smp.h"
 
 /* Boots that a trial has if the host does not say. */
-#ifndef NODE_BOOTS
-#define NODE_BOOTS 3
+#ifndef UPDATABLE_BOOTS
+#define UPDATABLE_BOOTS 3
 #endif
 
 /* Factors of all adapters that can be active together. */
-#ifndef NODE_RANK
-#define NODE_RANK 64
+#ifndef UPDATABLE_RANK
+#define UPDATABLE_RANK 64
 #endif
 
 /* The largest SMP message. */
-#ifndef NODE_BUFFER
-#define NODE_BUFFER 1024
+#ifndef UPDATABLE_BUFFER
+#define UPDATABLE_BUFFER 1024
 #endif
 
 /*
@@ -31,27 +31,27 @@
  * activated; another: the store does not remember, or its confirmed set is damaged (mcuedit_store_open). `id` names
  * this device, in at most 16 bytes.
  */
-int node_start(const char *id, const mcuedit_flash *flash);
+int updatable_start(const char *id, const mcuedit_flash *flash);
 
 /* One message, between two inferences. As mcuedit_smp_handle. */
-uint32_t node_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
+uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
 
 /* Whether a request asked for a reset, which is to follow its response. */
-int node_wants_reset(void);
+int updatable_wants_reset(void);
 
 /*
  * On whose behalf inferences run from now on: `size` bytes, at most 32, that name a user or context; none: the device
  * itself. While a trial runs, FNV-1a of the id, a zero byte and these, modulo 100, tells whether the trial (below its
  * share) or the confirmed set answers. Returns the arm: 1 or 0.
  */
-uint8_t node_who(const uint8_t *who, uint32_t size);
+uint8_t updatable_who(const uint8_t *who, uint32_t size);
 
 /* The outcome of the last inference, as the application judges it. */
-void node_outcome(uint8_t good);
+void updatable_outcome(uint8_t good);
 
 /* For what learns beside it (learning.h): the store, the arm of the last inference, and an inference of SMP's. */
-mcuedit_store *node_store(void);
-uint8_t node_arm(void);
-int node_infer(mcuedit_smp_inference *inference);
+mcuedit_store *updatable_store(void);
+uint8_t updatable_arm(void);
+int updatable_infer(mcuedit_smp_inference *inference);
 
 #endif

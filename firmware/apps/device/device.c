@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A microcontroller that can be updated: SMP and the line protocol on one UART. Lines that start with 06 or 04 belong
- * to SMP, all others are commands (SPEC.md, sections 5 and 9). With NODE_LEARNS it learns, too (learning.h).
+ * to SMP, all others are commands (SPEC.md, sections 5 and 9). With DEVICE_LEARNS it learns, too (learning.h).
  */
 #include "device.h"
 
 #include "port/flash.h"
-#ifdef NODE_LEARNS
+#ifdef DEVICE_LEARNS
 #include "apps/device_learning/learning.h"
 #else
-#define LESSON_COMMANDS
+#define LEARNING_COMMANDS
 #endif
 #include "apps/common/line.h"
 #include "apps/common/updatable.h"
 #include "port/port.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -26,8 +26,8 @@
 #define SMP_NEXT  0x04u
 #define WHO_MAX   32u
 
-static uint8_t received[NODE_BUFFER + 4];
-static uint8_t response[NODE_BUFFER];
+static uint8_t received[UPDATABLE_BUFFER + 4];
+static uint8_t response[UPDATABLE_BUFFER];
 static mcuedit_smp_receiver receiver;
 
 static int who(void)
@@ -41,7 +41,7 @@ static int who(void)
         text[size++] = (uint8_t)byte;
     }
     port_print("arm ");
-    port_print_unsigned(node_who(text, size));
+    port_print_unsigned(updatable_who(text, size));
     port_print("\n");
     return MCUEDIT_OK;
 }
@@ -51,7 +51,7 @@ static int tell(uint8_t good)
     if (line_byte() != LINE_END) {
         return MCUEDIT_E_COMMAND;
     }
-    node_outcome(good);
+    updatable_outcome(good);
     return line_ok(MCUEDIT_OK);
 }
 
@@ -66,7 +66,7 @@ static int bad(void)
 }
 
 static const line_command commands[] = {
-    LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LESSON_COMMANDS LINE_COMMANDS_END};
+    LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LEARNING_COMMANDS LINE_COMMANDS_END};
 
 static void write_byte(void *context, uint8_t byte)
 {
@@ -86,32 +86,32 @@ static void serve_frame(uint8_t byte)
     }
     uint32_t size = 0;
     const uint8_t *request = mcuedit_smp_message(&receiver, &size);
-    uint32_t made = node_handle(request, size, response, sizeof(response));
+    uint32_t made = updatable_handle(request, size, response, sizeof(response));
     mcuedit_smp_release(&receiver);
     if (made > 0) {
         mcuedit_smp_send(response, made, write_byte, 0);
     }
-    if (node_wants_reset()) {
+    if (updatable_wants_reset()) {
         port_restart();
     }
 }
 
 static int start(void)
 {
-#ifdef NODE_LEARNS
+#ifdef DEVICE_LEARNS
     static mcuedit_flash flash;
-    flash = lesson_flash(&port_flash);
-    int err = node_start(DEVICE_ID, &flash), lesson = lesson_start();
-    return err ? err : lesson;
+    flash = learning_flash(&port_flash);
+    int err = updatable_start(DEVICE_ID, &flash), learning = learning_start();
+    return err ? err : learning;
 #else
-    return node_start(DEVICE_ID, &port_flash);
+    return updatable_start(DEVICE_ID, &port_flash);
 #endif
 }
 
 int main(void)
 {
-#ifdef MCUEDIT_PROBE
-    port_probe_init();
+#ifdef MCUEDIT_TRACE
+    port_trace_init();
 #endif
     port_flash_start();
     mcuedit_smp_receiver_init(&receiver, received, sizeof(received));

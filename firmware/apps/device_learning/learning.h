@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What makes an updatable device one that learns: the app `learner` is the app `device` with these commands, and with
+ * What makes an updatable device one that learns: the app `session` is the app `device` with these commands, and with
  * slots of its flash set aside for checkpoints (SPEC.md, section 13).
  *
  *     fix CLASS INPUT   what was asked is to be answered with CLASS       -> ok
@@ -10,40 +10,40 @@
  *     keep              confirms the trial                                -> ok
  *     drop              a trial ends, and all inputs are forgotten        -> ok
  */
-#ifndef MCUEDIT_LESSON_H
-#define MCUEDIT_LESSON_H
+#ifndef MCUEDIT_LEARNING_H
+#define MCUEDIT_LEARNING_H
 
 #include "mcuedit/smp.h"
 #include "mcuedit/store.h"
 
 /* Right answers that confirm a trial; 0: only `keep` does. */
-#ifndef LESSON_ENOUGH
-#define LESSON_ENOUGH 8
+#ifndef LEARNING_ENOUGH
+#define LEARNING_ENOUGH 8
 #endif
 
 /* Steps of training between two checkpoints. */
-#ifndef LESSON_EVERY
-#define LESSON_EVERY 16
+#ifndef LEARNING_EVERY
+#define LEARNING_EVERY 16
 #endif
 
 /* The flash without what checkpoints take of its end. */
-mcuedit_flash lesson_flash(const mcuedit_flash *flash);
+mcuedit_flash learning_flash(const mcuedit_flash *flash);
 
 /* Once the node has started. */
-int lesson_start(void);
+int learning_start(void);
 
 /* Of SMP's command 7: an input, and its class, or negative: it was answered right. */
-int lesson_tell(const mcuedit_smp_inference *given, int32_t wanted);
+int learning_tell(const mcuedit_smp_inference *given, int32_t wanted);
 
-int lesson_fix(void);
-int lesson_yes(void);
-int lesson_train(void);
-int lesson_adopt(void);
-int lesson_keep(void);
-int lesson_drop(void);
+int learning_fix(void);
+int learning_yes(void);
+int learning_train(void);
+int learning_adopt(void);
+int learning_keep(void);
+int learning_drop(void);
 
-#define LESSON_COMMANDS                                                                                                \
-    {"fix", lesson_fix}, {"yes", lesson_yes}, {"train", lesson_train}, {"adopt", lesson_adopt}, {"keep", lesson_keep}, \
-        {"drop", lesson_drop},
+#define LEARNING_COMMANDS                                                                               \
+    {"fix", learning_fix}, {"yes", learning_yes}, {"train", learning_train}, {"adopt", learning_adopt}, \
+        {"keep", learning_keep}, {"drop", learning_drop},
 
 #endif

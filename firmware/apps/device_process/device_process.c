@@ -166,7 +166,7 @@ static void wait_for(int link)
 
 static void serve(const options *given, int link, char *const *argv)
 {
-    static uint8_t request[NODE_BUFFER + 1], response[NODE_BUFFER];
+    static uint8_t request[UPDATABLE_BUFFER + 1], response[UPDATABLE_BUFFER];
     for (uint32_t count = 0;; count++) {
         struct sockaddr_in from;
         socklen_t from_size = sizeof(from);
@@ -177,14 +177,14 @@ static void serve(const options *given, int link, char *const *argv)
             continue;
         }
         bool lost = count >= given->lose_after && count - given->lose_after < given->lose_count;
-        if (lost || size > NODE_BUFFER) {
+        if (lost || size > UPDATABLE_BUFFER) {
             continue;
         }
-        uint32_t made = node_handle(request, (uint32_t)size, response, sizeof(response));
+        uint32_t made = updatable_handle(request, (uint32_t)size, response, sizeof(response));
         if (made > 0) {
             (void)sendto(link, response, made, 0, (const struct sockaddr *)&from, from_size);
         }
-        if (node_wants_reset()) {
+        if (updatable_wants_reset()) {
             restart(argv, link);
         }
     }
@@ -214,6 +214,6 @@ int main(int argc, char **argv)
         return 1;
     }
     int link = open_socket(given.port);
-    say_hello(link, node_start(given.id, &given.flash.geometry));
+    say_hello(link, updatable_start(given.id, &given.flash.geometry));
     serve(&given, link, argv);
 }

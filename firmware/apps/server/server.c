@@ -3,7 +3,7 @@
 #include "apps/common/app.h"
 #include "apps/common/line.h"
 #include "port/port.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -37,8 +37,8 @@ static const line_command commands[] = {LINE_COMMANDS, {"use", use}, LINE_COMMAN
 
 int main(void)
 {
-#ifdef MCUEDIT_PROBE
-    port_probe_init();
+#ifdef MCUEDIT_TRACE
+    port_trace_init();
 #endif
     line_hello(app_start());
     for (;;) {

@@ -17,11 +17,11 @@
 #include "mcuedit/kernels.h"
 #include "port/port.h"
 #include "apps/common/correction.h"
-#ifdef MCUEDIT_PROBE
+#ifdef MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
-#define ADAPTER_MAX ((uint32_t)BASE_TRAIN_ADAPTER(TEACH_LABEL))
+#define ADAPTER_MAX ((uint32_t)BASE_TRAIN_ADAPTER(CORRECTION_LABEL))
 #ifndef LEARN_ADAPTERS
 #define LEARN_ADAPTERS 4u /* learned one after the other, all in force */
 #endif
@@ -58,11 +58,11 @@ static int start(void)
 
 static int fix(void)
 {
-    int32_t wanted = teach_number();
+    int32_t wanted = correction_number();
     if (wanted < 0) {
         return MCUEDIT_E_COMMAND;
     }
-    int err = wanted < MODEL_LOGITS_SIZE ? teach_infer() : MCUEDIT_E_CLASS;
+    int err = wanted < MODEL_LOGITS_SIZE ? correction_infer() : MCUEDIT_E_CLASS;
     return line_ok(err ? err
                        : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
                                                       MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
@@ -70,7 +70,7 @@ static int fix(void)
 
 static int yes(void)
 {
-    int err = teach_infer();
+    int err = correction_infer();
     return line_ok(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
 }
 
@@ -81,15 +81,15 @@ static int step(uint32_t macs)
 
 static int train(void)
 {
-    return teach_train(step, app.workspace);
+    return correction_train(step, app.workspace);
 }
 
 /* Whatever is refused leaves in force what was. */
 static int adopt(void)
 {
-    char label[TEACH_LABEL];
+    char label[CORRECTION_LABEL];
     uint8_t length, count = app.set.count;
-    int err = teach_label(label, &length);
+    int err = correction_label(label, &length);
     if (err || count == LEARN_ADAPTERS) {
         return err ? err : MCUEDIT_E_FULL;
     }
@@ -112,7 +112,7 @@ static int adopt(void)
     (void)mcuedit_context_set(&app_context, &app.set);
     (void)begin();
     port_print("adapter ");
-    teach_print(bytes, (uint32_t)size);
+    correction_print(bytes, (uint32_t)size);
     return MCUEDIT_OK;
 }
 
@@ -126,7 +126,7 @@ static int drop(void)
 static int dump(void)
 {
     port_print("workspace ");
-    teach_print(app.workspace, sizeof(app.workspace));
+    correction_print(app.workspace, sizeof(app.workspace));
     return MCUEDIT_OK;
 }
 
@@ -141,8 +141,8 @@ static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"ye
 
 int main(void)
 {
-#ifdef MCUEDIT_PROBE
-    port_probe_init();
+#ifdef MCUEDIT_TRACE
+    port_trace_init();
 #endif
     app.error = start();
     line_hello(app.error);

@@ -28,7 +28,8 @@ typedef struct {
 
 /*
  * Writes `size` bytes. `key` says what they belong to: other keys do not find them. `tag` is the caller's.
- * MCUEDIT_E_ROOM if they do not fit, MCUEDIT_E_FLASH if they could not be written; what was there is then still there.
+ * MCUEDIT_E_CAPACITY if they do not fit, MCUEDIT_E_FLASH if they could not be written; what was there is then still
+ * there.
  */
 int mcuedit_checkpoint_save(const mcuedit_checkpoint *checkpoint, uint32_t key, uint32_t tag, const void *bytes,
                             uint32_t size);

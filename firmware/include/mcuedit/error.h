@@ -24,25 +24,25 @@
     X(E_RUNTIME, -12, "the runtime cannot run the model: too little memory, or no such op")
 
 /* Of packages, stores and training. */
-#define MCUEDIT_MORE_ERRORS(X)                                                                 \
-    X(E_FLASH, -13, "the flash could not be read, programmed or erased")                       \
-    X(E_FORM, -14, "not of the form of a package: a field, a TLV, the name or a probe")        \
-    X(E_HASH, -15, "the package's hash is not that of its bytes")                              \
-    X(E_KEY, -16, "not signed by a key that this device trusts, or it has none")               \
-    X(E_SIGNATURE, -17, "the signature is not that of the key")                                \
-    X(E_COUNTER, -18, "security counter too low, or too far ahead")                            \
-    X(E_NAME, -19, "no such name, or two active adapters of one name")                         \
-    X(E_STATE, -20, "not possible in the present state")                                       \
-    X(E_FULL, -21, "no free slot, or more adapters than fit at once")                          \
-    X(E_PROBE, -22, "a probe was not answered as the package says, or does not fit the input") \
-    X(E_REVOKED, -23, "was revoked or rolled back")                                            \
-    X(E_BUSY, -24, "in use by the running inference: again after it")                          \
-    X(E_ROOM, -25, "the workspace is too small")                                               \
-    X(E_REPLAY, -26, "too few confirmed inputs to train beside, or too many would change")     \
-    X(E_CONTRADICTION, -27, "one input is to get two answers")                                 \
-    X(E_CLASS, -28, "no such class")                                                           \
-    X(E_DIVERGED, -29, "training diverged")                                                    \
-    X(E_SATURATED, -30, "a factor reached its limit")                                          \
+#define MCUEDIT_MORE_ERRORS(X)                                                                           \
+    X(E_FLASH, -13, "the flash could not be read, programmed or erased")                                 \
+    X(E_FORM, -14, "not of the form of a package: a field, a TLV, the name or the self-test")            \
+    X(E_HASH, -15, "the package's hash is not that of its bytes")                                        \
+    X(E_KEY, -16, "not signed by a key that this device trusts, or it has none")                         \
+    X(E_SIGNATURE, -17, "the signature is not that of the key")                                          \
+    X(E_COUNTER, -18, "security counter too low, or too far ahead")                                      \
+    X(E_NAME, -19, "no such name, or two active adapters of one name")                                   \
+    X(E_STATE, -20, "not possible in the present state")                                                 \
+    X(E_FULL, -21, "no free slot, or more adapters than fit at once")                                    \
+    X(E_SELF_TEST, -22, "the self-test was not answered as the package says, or does not fit the input") \
+    X(E_REVOKED, -23, "was revoked or rolled back")                                                      \
+    X(E_BUSY, -24, "in use by the running inference: again after it")                                    \
+    X(E_CAPACITY, -25, "the workspace is too small")                                                     \
+    X(E_REPLAY, -26, "too few confirmed inputs to train beside, or too many would change")               \
+    X(E_CONTRADICTION, -27, "one input is to get two answers")                                           \
+    X(E_CLASS, -28, "no such class")                                                                     \
+    X(E_DIVERGED, -29, "training diverged")                                                              \
+    X(E_SATURATED, -30, "a factor reached its limit")                                                    \
     X(E_UNLEARNED, -31, "the corrections are not learned within the steps")
 
 #define MCUEDIT_ERRORS(X) MCUEDIT_CORE_ERRORS(X) MCUEDIT_MORE_ERRORS(X)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bare runtime's int8 ops, byte-exact to TFLM's reference kernels. Generated code fills the parameters and calls
- * them; they check nothing and keep nothing. Rows lie one after the other.
+ * them; they check nothing and keep nothing. Positions lie one after the other.
  */
-#ifndef MCUEDIT_ENGINE_H
-#define MCUEDIT_ENGINE_H
+#ifndef MCUEDIT_KERNELS_H
+#define MCUEDIT_KERNELS_H
 
 #include "mcuedit/mcuedit.h"
 
@@ -14,9 +14,9 @@ extern "C" {
 
 /* Generated code calls MCUEDIT_STAGE() before an inference and after each of its stages; it costs nothing by default.
  */
-#ifdef MCUEDIT_PROBE
-void mcuedit_probe(void);
-#define MCUEDIT_STAGE() mcuedit_probe()
+#ifdef MCUEDIT_TRACE
+void mcuedit_trace(void);
+#define MCUEDIT_STAGE() mcuedit_trace()
 #else
 #define MCUEDIT_STAGE() ((void)0)
 #endif
@@ -25,8 +25,8 @@ void mcuedit_probe(void);
 typedef struct {
     const int32_t *multipliers; /* one per channel if per_channel, else the one of all four times; shifts too */
     const int8_t *shifts;
-    uint8_t per_channel; /* 0 or 1 */
-    uint8_t quick;       /* 1: all shifts are in -31..-1, no |sum| reaches 2^30, and the activation clamps nothing */
+    uint8_t per_channel;   /* 0 or 1 */
+    uint8_t no_saturation; /* 1: all shifts are in -31..-1, no |sum| reaches 2^30, and the activation clamps nothing */
     int8_t zero_point;
     int8_t act_lo;
     int8_t act_hi;
@@ -42,18 +42,18 @@ typedef struct {
     uint32_t n_in;
     uint32_t n_out;
     mcuedit_requant requant;
-} mcuedit_rows;
+} mcuedit_matmul;
 
-/* CONV_2D with windows of one tap and stride 1 is this, too. */
+/* CONV_2D with windows of one element and stride 1 is this, too. */
 typedef struct {
-    mcuedit_rows matrix;
-    uint32_t rows; /* of the input: n_in elements each */
+    mcuedit_matmul matrix;
+    uint32_t positions; /* of the input: n_in elements each */
 } mcuedit_fully_connected;
 
 void mcuedit_fully_connected_s8(const mcuedit_fully_connected *op, const int8_t *input, int8_t *output);
 
 typedef struct {
-    mcuedit_rows filters; /* n_in: kernel_h * kernel_w * in_c / groups */
+    mcuedit_matmul filters; /* n_in: kernel_h * kernel_w * in_c / groups */
     const mcuedit_window *window;
     uint16_t groups;
     int8_t input_zero_point;
@@ -78,9 +78,9 @@ void mcuedit_depthwise_conv_2d_s8(const mcuedit_depthwise_conv_2d *op, const int
 typedef struct {
     int32_t multiplier; /* beta times input scale, in 5 integer bits */
     int32_t left_shift;
-    int32_t diff_min; /* entries that lie lower than this below the row's maximum get 0 */
+    int32_t diff_min; /* entries that lie lower than this below the position's maximum get 0 */
     uint16_t depth;   /* at most 4,095: a sum of exponentials has 12 integer bits */
-    uint16_t rows;
+    uint16_t positions;
 } mcuedit_softmax;
 
 /* `output` may be `input`. */
@@ -183,10 +183,10 @@ typedef struct {
 
 void mcuedit_copy_s8(const mcuedit_copy *op, const int8_t *input, int8_t *output);
 
-/* A row of each input, then the next of each. */
+/* One position of each input, then the next of each. */
 typedef struct {
-    const uint32_t *widths; /* [count]: of the inputs' rows */
-    uint32_t rows;
+    const uint32_t *widths; /* [count]: of the inputs at a position */
+    uint32_t positions;
     uint16_t count;
 } mcuedit_concatenation;
 

@@ -37,17 +37,17 @@ typedef struct {
 } mcuedit_window;
 
 /*
- * What a delta must know of one op of the base. All zero for an op that cannot carry one. Row i is the input's i-th
- * run of n_in elements, or, where there is a `window`, what lies under the window at output position i.
+ * What a delta must know of one op of the base. All zero for an op that cannot carry one. Position i is the input's
+ * i-th run of n_in elements, or, where there is a `window`, what lies under the window at output position i.
  */
 typedef struct {
-    uint16_t n_in;  /* width of a row of the input */
-    uint16_t n_out; /* width of a row of the output */
-    uint32_t rows;
+    uint16_t n_in;  /* elements of the input at a position */
+    uint16_t n_out; /* elements of the output at a position */
+    uint32_t positions;
     int8_t input_zero_point; /* padding too */
     int8_t act_lo;           /* fused activation range, in the output's quantization */
     int8_t act_hi;
-    const mcuedit_window *window; /* NULL: rows lie one after the other */
+    const mcuedit_window *window; /* NULL: positions lie one after the other */
 } mcuedit_op;
 
 /* A constant of the base in flash: weights, bias. */

@@ -44,7 +44,7 @@ typedef struct {
     uint32_t size;
     const uint8_t *adapter; /* aligned */
     uint32_t adapter_size;
-    const uint8_t *probes;    /* aligned; NULL: it has none */
+    const uint8_t *self_test; /* aligned; NULL: it has none */
     uint32_t counter;         /* security counter */
     const uint8_t *version;   /* aligned: u8 major, u8 minor, u16 revision, u32 build */
     const uint8_t *name;      /* `name_length` bytes of a-z 0-9 . _ -, not terminated */
@@ -70,24 +70,24 @@ int mcuedit_package_parse(mcuedit_package *package, const void *bytes, uint32_t 
 int mcuedit_package_check(mcuedit_package *package, const mcuedit_trust *trust, const mcuedit_base *base,
                           const void *bytes, uint32_t size);
 
-enum { MCUEDIT_PROBE_CHANGED = 1, MCUEDIT_PROBE_UNCHANGED = 2 };
+enum { MCUEDIT_SELF_TEST_CHANGED = 1, MCUEDIT_SELF_TEST_UNCHANGED = 2 };
 
 /* An input whose answer is known: with the adapter active the base must answer `answer`. */
 typedef struct {
-    uint8_t kind;    /* MCUEDIT_PROBE_CHANGED: the base alone says another; _UNCHANGED: it says the same */
+    uint8_t kind;    /* MCUEDIT_SELF_TEST_CHANGED: the base alone says another; _UNCHANGED: it says the same */
     uint16_t answer; /* a class */
     uint16_t count;  /* of `steps` */
     const uint8_t *steps;
-} mcuedit_probe_input;
+} mcuedit_self_test_case;
 
-/* Probe `index` (from 0) of a parsed package. 1: `probe` is it; 0: there is none of that index. */
-int mcuedit_probe_read(const mcuedit_package *package, uint8_t index, mcuedit_probe_input *probe);
+/* Case `index` (from 0) of the self-test of a parsed package. 1: `test` is it; 0: there is none of that index. */
+int mcuedit_self_test_read(const mcuedit_package *package, uint8_t index, mcuedit_self_test_case *test);
 
 /*
- * Writes the input of a probe: `size` elements at `x`, those that it does not name being `zero_point`. MCUEDIT_E_PROBE
- * if it names one that the input does not have.
+ * Writes the input of a case: `size` elements at `x`, those that it does not name being `zero_point`.
+ * MCUEDIT_E_SELF_TEST if it names one that the input does not have.
  */
-int mcuedit_probe_expand(const mcuedit_probe_input *probe, int8_t *x, uint32_t size, int8_t zero_point);
+int mcuedit_self_test_expand(const mcuedit_self_test_case *test, int8_t *x, uint32_t size, int8_t zero_point);
 
 #ifdef __cplusplus
 }

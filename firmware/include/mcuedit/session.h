@@ -9,8 +9,8 @@
  *
  * All of it is called where no inference is running, as the receiver's functions of the store.
  */
-#ifndef MCUEDIT_LEARNER_H
-#define MCUEDIT_LEARNER_H
+#ifndef MCUEDIT_SESSION_H
+#define MCUEDIT_SESSION_H
 
 #include "mcuedit/checkpoint.h"
 #include "mcuedit/train.h"
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* What is to be learned with. All of it must outlive the learner. */
+/* What is to be learned with. All of it must outlive the session. */
 typedef struct {
     const mcuedit_train_gate *gate;
     mcuedit_store *store;                 /* opened, and with allow_local */
@@ -31,60 +31,60 @@ typedef struct {
     uint32_t seed;
     uint16_t every; /* steps between two checkpoints; 0: one at the begin and one at the end */
     uint8_t boots;  /* that a trial has */
-    uint8_t enough; /* right answers, and no wrong one, that confirm a trial; 0: mcuedit_learner_keep does */
+    uint8_t enough; /* right answers, and no wrong one, that confirm a trial; 0: mcuedit_session_keep does */
     void *context;
     /*
      * The application's rule, or NULL: what class should this inference have given? `answer` itself: it was right;
      * another one: it was wrong; negative: no telling. Sensors that agree later, a plausibility check, a button.
      */
     int32_t (*rule)(void *context, uint16_t answer);
-} mcuedit_learner_config;
+} mcuedit_session_config;
 
 /* Fields are private. */
 typedef struct {
-    const mcuedit_learner_config *config;
+    const mcuedit_session_config *config;
     uint32_t key;
     uint16_t saved; /* step of the last checkpoint */
-} mcuedit_learner;
+} mcuedit_session;
 
 /*
- * At boot, once the store is open. MCUEDIT_LEARNER_RESUMED if training goes on where a checkpoint left it; what was
- * adopted before the reset is forgotten here if it was not in time. E_ROOM: the workspace is too small.
+ * At boot, once the store is open. MCUEDIT_SESSION_RESUMED if training goes on where a checkpoint left it; what was
+ * adopted before the reset is forgotten here if it was not in time. E_CAPACITY: the workspace is too small.
  */
-#define MCUEDIT_LEARNER_RESUMED 1
-int mcuedit_learner_start(mcuedit_learner *learner, const mcuedit_learner_config *config);
+#define MCUEDIT_SESSION_RESUMED 1
+int mcuedit_session_start(mcuedit_session *session, const mcuedit_session_config *config);
 
 /*
  * The last inference's answer was wrong (`wanted` is right), or it was right. `x` is the tap's input, `logits` what
  * the target made of it, both as the inference left them, `arm` which arm of the store answered. Errors as
  * mcuedit_train_add_correction and mcuedit_train_add_replay.
  */
-int mcuedit_learner_correct(mcuedit_learner *learner, const int8_t *x, const int8_t *logits, uint16_t wanted,
+int mcuedit_session_correct(mcuedit_session *session, const int8_t *x, const int8_t *logits, uint16_t wanted,
                             uint8_t arm);
-int mcuedit_learner_right(mcuedit_learner *learner, const int8_t *x, uint8_t arm);
+int mcuedit_session_right(mcuedit_session *session, const int8_t *x, uint8_t arm);
 
 /* Asks the rule, and does either or nothing. */
-int mcuedit_learner_judge(mcuedit_learner *learner, const int8_t *x, const int8_t *logits, uint16_t answer,
+int mcuedit_session_judge(mcuedit_session *session, const int8_t *x, const int8_t *logits, uint16_t answer,
                           uint8_t arm);
 
 /*
  * Trains for about `budget` multiply-accumulates. MCUEDIT_TRAIN_MORE, or MCUEDIT_OK at the end. MCUEDIT_E_FLASH: a
  * checkpoint could not be written; the next call goes on.
  */
-int mcuedit_learner_train(mcuedit_learner *learner, uint32_t budget);
+int mcuedit_session_train(mcuedit_session *session, uint32_t budget);
 
 /*
  * Checks what was trained, stages it, activates it beside all that is active, as a trial, and forgets the inputs, in
  * RAM and flash. Returns the adapter's size. Errors of mcuedit_train_result and of the store: the old set stays, and
  * so do the inputs. MCUEDIT_E_FLASH with the trial begun: a checkpoint could not be erased; the next start tries again.
  */
-int mcuedit_learner_adopt(mcuedit_learner *learner, const char *label, uint8_t label_length);
+int mcuedit_session_adopt(mcuedit_session *session, const char *label, uint8_t label_length);
 
 /* Confirms the trial. */
-int mcuedit_learner_keep(mcuedit_learner *learner);
+int mcuedit_session_keep(mcuedit_session *session);
 
 /* Ends a trial if there is one, and forgets all inputs. What is confirmed stays. */
-int mcuedit_learner_drop(mcuedit_learner *learner);
+int mcuedit_session_drop(mcuedit_session *session);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,7 @@
  * adapters are active, survives a power cut at any moment, and keeps a log of what was done.
  *
  * A slot's states: empty -> staged (uploaded and checked) -> trial (active, not yet confirmed) -> confirmed, or
- * revoked. A trial that nobody confirms within its boots, or that fails a probe, ends by itself: the confirmed set is
+ * revoked. A trial that nobody confirms within its boots, or that fails a test, ends by itself: the confirmed set is
  * active again and the slots that were new in the trial are revoked. The set of no adapter (mask 0, the factory's
  * state) can always be activated. Masks have a bit for each slot.
  *
@@ -15,7 +15,7 @@
  * its views and its place among the sets are not taken for others; where that is in the way, the answer is
  * MCUEDIT_E_BUSY, and after the next pick the same call goes through. There are three sets for the most that can be in
  * use: the confirmed one, that of the trial, and the one of a running inference. Functions that run inferences
- * themselves (activation of a package with probes, by `ask`) must be called where no inference is running.
+ * themselves (activation of a package with a self-test, by `ask`) must be called where no inference is running.
  */
 #ifndef MCUEDIT_STORE_H
 #define MCUEDIT_STORE_H
@@ -82,25 +82,25 @@ typedef struct {
     /* Would the runtime take this set? A dry run: nothing may change. 0 or an error, which refuses it. */
     int (*prepare)(void *context, const mcuedit_set *set);
     /*
-     * One inference with `active` as it is, on the input of `probe` (mcuedit_probe_expand). Returns the
-     * class of its answer or an error. Without this callback probes are not looked at.
+     * One inference with `active` as it is, on the input of `test` (mcuedit_self_test_expand). Returns the
+     * class of its answer or an error. Without this callback no self-test is run.
      */
-    int (*ask)(void *context, const mcuedit_probe_input *probe);
+    int (*ask)(void *context, const mcuedit_self_test_case *test);
 } mcuedit_store_config;
 
 /* What a record of the journal is about. Values are part of the format. */
 enum {
-    MCUEDIT_LOG_ERASE = 1,    /* a slot is erased, or an upload into it begins, which erases it first */
-    MCUEDIT_LOG_STAGE = 2,    /* a package was accepted */
-    MCUEDIT_LOG_LOCAL = 3,    /* an adapter made on the device was accepted */
-    MCUEDIT_LOG_TRIAL = 4,    /* a trial begins */
-    MCUEDIT_LOG_BOOT = 5,     /* a boot in a trial */
-    MCUEDIT_LOG_CONFIRM = 6,  /* the trial's set is confirmed */
-    MCUEDIT_LOG_ROLLBACK = 7, /* a trial ended, or the set before was restored, on command */
-    MCUEDIT_LOG_EXPIRED = 8,  /* a trial ended: not confirmed in time */
-    MCUEDIT_LOG_PROBE = 9,    /* a trial ended before it began: a probe failed */
-    MCUEDIT_LOG_DAMAGED = 10, /* a trial ended: one of its slots does not pass the checks any more */
-    MCUEDIT_LOG_REVOKE = 11   /* a slot is revoked */
+    MCUEDIT_LOG_ERASE = 1,     /* a slot is erased, or an upload into it begins, which erases it first */
+    MCUEDIT_LOG_STAGE = 2,     /* a package was accepted */
+    MCUEDIT_LOG_LOCAL = 3,     /* an adapter made on the device was accepted */
+    MCUEDIT_LOG_TRIAL = 4,     /* a trial begins */
+    MCUEDIT_LOG_BOOT = 5,      /* a boot in a trial */
+    MCUEDIT_LOG_CONFIRM = 6,   /* the trial's set is confirmed */
+    MCUEDIT_LOG_ROLLBACK = 7,  /* a trial ended, or the set before was restored, on command */
+    MCUEDIT_LOG_EXPIRED = 8,   /* a trial ended: not confirmed in time */
+    MCUEDIT_LOG_SELF_TEST = 9, /* a trial ended before it began: its self-test failed */
+    MCUEDIT_LOG_DAMAGED = 10,  /* a trial ended: one of its slots does not pass the checks any more */
+    MCUEDIT_LOG_REVOKE = 11    /* a slot is revoked */
 };
 
 typedef enum {
@@ -121,15 +121,15 @@ enum { MCUEDIT_KEPT_NONE, MCUEDIT_KEPT_REVOKED, MCUEDIT_KEPT_STAGED, MCUEDIT_KEP
 /* One slot as the journal keeps it. */
 typedef struct {
     uint32_t bits;
-    uint32_t erases; /* wear */
+    uint32_t erases; /* so far */
 } mcuedit_store_slot;
 
 /* What the journal keeps. To be read freely, never to be written: mcuedit_store_status(). */
 typedef struct {
-    uint8_t chain[8];  /* of the last record */
-    uint32_t sequence; /* of the next record; the first is 0 */
-    uint32_t floor;    /* the highest security counter ever activated */
-    uint32_t pages;    /* erases of the journal so far, spread over its pages in turn */
+    uint8_t chain[8];         /* of the last record */
+    uint32_t sequence;        /* of the next record; the first is 0 */
+    uint32_t minimum_counter; /* the highest security counter ever activated */
+    uint32_t pages;           /* erases of the journal so far, spread over its pages in turn */
     uint16_t confirmed;
     uint16_t previous; /* what was confirmed before that; 0 if it cannot be had any more */
     uint16_t trial;    /* 0 without a trial, or if it is one of the factory's state */
@@ -144,9 +144,9 @@ typedef struct {
 /* The adapter of a slot, parsed. */
 typedef struct {
     mcuedit_adapter adapter;
-    const uint8_t *name;   /* of its package, and the byte behind it, which is in no name; NULL: it has none */
-    const uint8_t *probes; /* that are still to be asked, or NULL */
-    uint16_t mask;         /* the slot; 0: none */
+    const uint8_t *name;      /* of its package, and the byte behind it, which is in no name; NULL: it has none */
+    const uint8_t *self_test; /* that are still to be asked, or NULL */
+    uint16_t mask;            /* the slot; 0: none */
 } mcuedit_store_view;
 
 /* Adapters to be active together, and the slots that they are in. */
@@ -218,12 +218,12 @@ int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_
 /*
  * Starts a trial of the slots of `mask`: active from the next inference on. It ends by itself if `boots` boots (0..255)
  * passed and another one comes. `share` (1..100) is kept for the application. Every slot is checked as at its upload;
- * then the probes of those that are new are asked. A trial that was running ends as by a rollback, but for the slots
+ * then the self-tests of those that are new are run. A trial that was running ends as by a rollback, but for the slots
  * that the new one has, too. Activating again what is active (trial, or confirmed without a trial) changes nothing.
- * Slots that were staged need floor < counter <= floor + MCUEDIT_COUNTER_STEP. MCUEDIT_E_STATE for an empty slot,
- * _E_REVOKED, _E_KEY, _E_COUNTER, _E_NAME (two slots of one name), _E_FULL (more than MCUEDIT_STORE_VIEWS), _E_PROBE
- * (the new slots are revoked), and whatever the checks say; nothing has changed then. Mask 0 is obeyed even if the
- * flash fails: the error only says that it will not last beyond a reset.
+ * Slots that were staged need minimum_counter < counter <= minimum_counter + MCUEDIT_COUNTER_STEP. MCUEDIT_E_STATE for
+ * an empty slot, _E_REVOKED, _E_KEY, _E_COUNTER, _E_NAME (two slots of one name), _E_FULL (more than
+ * MCUEDIT_STORE_VIEWS), _E_SELF_TEST (the new slots are revoked), and whatever the checks say; nothing has changed
+ * then. Mask 0 is obeyed even if the flash fails: the error only says that it will not last beyond a reset.
  */
 int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share);
 

@@ -45,7 +45,7 @@ typedef struct {
     const mcuedit_train_statistics *statistics;
     uint16_t tap;
     uint16_t target;          /* makes the logits */
-    uint8_t correction_count; /* room for so many wordings */
+    uint8_t correction_count; /* capacity, in wordings */
     uint8_t replay_count;     /* and so many confirmed inputs */
     uint8_t replay_least;     /* below, training does not start */
     uint8_t replay_changed;   /* confirmed inputs whose answer may change */
@@ -86,13 +86,13 @@ typedef struct {
 #define MCUEDIT_TRAIN_ADAPTER_SIZE(n_in, label) \
     (20u + 20u + 8u + (n_in) + 1u + 3u * (1u + MCUEDIT_TRAIN_OLD) + 1u + 6u + 3u + (label))
 
-/* E_ROOM: `size` is too small. E_ALIGN: not at a word. E_GEOMETRY, E_BOUND: the configuration does not fit. */
+/* E_CAPACITY: `size` is too small. E_ALIGN: not at a word. E_GEOMETRY, E_BOUND: the configuration does not fit. */
 int mcuedit_train_init(const mcuedit_train_gate *gate, void *workspace, uint32_t size, uint32_t seed);
 
 /*
  * One wording of the edit: `x` is the tap's input, `logits` what the target made of it, `wanted` the class it is to
- * get. E_CLASS; E_FULL: no room; E_CONTRADICTION: another class was wanted before, or a confirmed input is the same;
- * E_STATE: training has begun.
+ * get. E_CLASS; E_FULL: no capacity; E_CONTRADICTION: another class was wanted before, or a confirmed input is the
+ * same; E_STATE: training has begun.
  */
 int mcuedit_train_add_correction(const mcuedit_train_gate *gate, void *workspace, const int8_t *x, const int8_t *logits,
                                  uint16_t wanted);

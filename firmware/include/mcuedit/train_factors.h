@@ -37,11 +37,11 @@ typedef struct {
     uint16_t n_in;
     uint16_t n_out;
     uint32_t macs;
-} mcuedit_train_link;
+} mcuedit_train_layer;
 
-/* For mcuedit_train_link: FULLY_CONNECTED and CONV_2D over single pixels; ops that are a table; pools. */
-void mcuedit_train_rows_forward(const void *op, const int8_t *x, int8_t *y);
-void mcuedit_train_rows_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
+/* For mcuedit_train_layer: FULLY_CONNECTED and CONV_2D over single pixels; ops that are a table; pools. */
+void mcuedit_train_matmul_forward(const void *op, const int8_t *x, int8_t *y);
+void mcuedit_train_matmul_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
 void mcuedit_train_lookup_forward(const void *op, const int8_t *x, int8_t *y);
 void mcuedit_train_lookup_backward(const void *op, const int8_t *x, const int8_t *y, int32_t *g, int32_t *acc);
 
@@ -59,10 +59,10 @@ void mcuedit_train_gathered_forward(const void *op, const int8_t *x, int8_t *y);
 
 typedef struct {
     const mcuedit_base *base;
-    const mcuedit_train_link *links; /* the trained op, then those behind it up to the logits */
-    uint16_t op;                     /* of the base: tap and target */
-    uint16_t link_count;
-    uint16_t width;  /* the largest n_out of all links; of several rows also rank * (n_in + n_out) */
+    const mcuedit_train_layer *layers; /* the trained op, then those behind it up to the logits */
+    uint16_t op;                       /* of the base: tap and target */
+    uint16_t layer_count;
+    uint16_t width;  /* the largest n_out of all layers; of several rows also rank * (n_in + n_out) */
     uint16_t values; /* sum of their n_out */
     uint16_t steps;  /* at most */
     uint16_t rate_a; /* 128ths of an int8 step, falling to 0 */
@@ -73,7 +73,7 @@ typedef struct {
     uint8_t gated;
     uint8_t place;            /* 256ths: where gates stand */
     uint8_t stochastic;       /* int16 masters: changes are rounded by random bits */
-    uint8_t correction_count; /* room */
+    uint8_t correction_count; /* capacity */
     uint8_t replay_count;
     uint8_t replay_least; /* at least 1 */
     uint8_t replay_changed;
@@ -85,7 +85,7 @@ typedef struct {
     uint32_t random;
     uint32_t seen;
     uint16_t step;
-    uint16_t calm; /* steps without a loss, one after the other */
+    uint16_t steps_without_loss; /* one after the other */
     uint16_t index;
     uint8_t corrections;
     uint8_t replay;

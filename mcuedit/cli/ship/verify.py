@@ -40,7 +40,7 @@ def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, flo
             bad = failing(of, best_oracle(of.model), packages.adapter_of(found, of), found.probes)
             if bad:
                 why = f"{path.name}: refused: probe {bad[0]} does not get its answer"
-                raise Refused("E_PROBE", why, "pack it again: 'mcuedit pack --probe auto' proves its probes")
+                raise Refused("E_SELF_TEST", why, "pack it again: 'mcuedit pack --probe auto' proves its probes")
     except Refused as error:
         return _refused(error, path, as_json)
     if as_json:

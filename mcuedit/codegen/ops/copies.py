@@ -59,7 +59,7 @@ def _concatenation(model: Model, op: Op) -> Lowered:
     constants = {f"part{i}": part.data for i, part in enumerate(parts) if part.data is not None}
     inputs = tuple(f"part{i}" if part.data is not None else f"input{next(live)}" for i, part in enumerate(parts))
     widths = np.array([part.size // rows for part in parts], np.uint32)
-    params = {"widths": "{widths}", "rows": rows, "count": len(parts)}
+    params = {"widths": "{widths}", "positions": rows, "count": len(parts)}
     fields = tuple((name, str(value)) for name, value in params.items())
     return Lowered(
         "mcuedit_concatenation_s8",

@@ -27,4 +27,6 @@ def lower(model: Model, op: Op) -> Lowered:
     fits = x.size == rows * n_in and y.size == rows * n_out
     require(fits, op, f"input {list(x.shape)} does not fit weights {list(weights.shape)}")
     constants, fields = matrix(model, op, weights, "matrix")
-    return Lowered("mcuedit_fully_connected_s8", "mcuedit_fully_connected", (*fields, ("rows", str(rows))), constants)
+    return Lowered(
+        "mcuedit_fully_connected_s8", "mcuedit_fully_connected", (*fields, ("positions", str(rows))), constants
+    )

@@ -27,6 +27,6 @@ def lower(model: Model, op: Op) -> Lowered:
     multiplier, shift, diff_min = scaling(beta, float(x.scale[0]))
     require(shift >= 0, op, f"input scale {float(x.scale[0]):g} is too small")
     rows = x.size // depth
-    params = {"multiplier": multiplier, "left_shift": shift, "diff_min": diff_min, "depth": depth, "rows": rows}
+    params = {"multiplier": multiplier, "left_shift": shift, "diff_min": diff_min, "depth": depth, "positions": rows}
     fields = tuple((name, str(value)) for name, value in params.items())
     return Lowered("mcuedit_softmax_s8", "mcuedit_softmax", fields, in_place=(0,))

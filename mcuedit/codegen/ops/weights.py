@@ -16,7 +16,7 @@ from mcuedit.model.tflite import INT8, INT32, Model, Op
 from mcuedit.model.windows import Window
 
 _U16_MAX = 0xFFFF
-_QUICK = 1 << 30  # of mcuedit_requant.quick
+_NO_SATURATION = 1 << 30  # of mcuedit_requant.no_saturation
 _ACCUMULATOR = 1 << 31
 
 Fields = tuple[tuple[str, str], ...]
@@ -81,7 +81,11 @@ def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[
     )
     scales = multipliers(model, op)
     low, high = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
-    quick = int(reach[worst]) < _QUICK and all(-31 <= shift <= -1 for _, shift in scales) and (low, high) == (-128, 127)
+    no_saturation = (
+        int(reach[worst]) < _NO_SATURATION
+        and all(-31 <= shift <= -1 for _, shift in scales)
+        and (low, high) == (-128, 127)
+    )
     stored = scales if len(scales) > 1 else 4 * scales  # four channels are loaded at once
     constants: Constants = {
         "multipliers": np.array([m for m, _ in stored], np.int32),
@@ -91,7 +95,7 @@ def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[
         "multipliers": "{multipliers}",
         "shifts": "{shifts}",
         "per_channel": int(len(scales) > 1),
-        "quick": int(quick),
+        "no_saturation": int(no_saturation),
         "zero_point": y.zero,
         "act_lo": low,
         "act_hi": high,
@@ -100,7 +104,7 @@ def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[
 
 
 def matrix(model: Model, op: Op, weights: Int8Array, prefix: str) -> tuple[Constants, Fields]:
-    """Constants and fields of a mcuedit_rows: the input's zero point is folded into the bias.
+    """Constants and fields of a mcuedit_matmul: the input's zero point is folded into the bias.
 
     Args:
         weights: int8[n_out, n_in].
@@ -127,7 +131,7 @@ def convolution(model: Model, op: Op, weights: Int8Array, over: Window) -> Lower
     """
     if over.is_rows and weights.shape[1] == over.in_c:
         constants, fields = matrix(model, op, weights, "matrix")
-        fields += (("rows", str(over.rows)),)
+        fields += (("positions", str(over.rows)),)
         return Lowered("mcuedit_fully_connected_s8", "mcuedit_fully_connected", fields, constants)
     groups = over.taps // weights.shape[1]
     constants, fields = matrix(model, op, weights, "filters")

@@ -35,7 +35,7 @@ _SLICES = 0.01, 0.32  # virtual seconds at once: the first ones, the longest
 _QUIET = 1.0  # virtual seconds after which a line counts as one that has no reply
 _ANSWER, _SAID = 120, 80  # seconds for its version; characters of what it says instead
 _STARTED = "mcuedit-started"
-_PROBE, _COUNT = "mcuedit_probe", "port_instructions"  # firmware/port/trace.c
+_PROBE, _COUNT = "mcuedit_trace", "port_instructions"  # firmware/port/trace.c
 _REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+\d+\W+(0x[0-9A-Fa-f]+)")  # name, index, value
 
 

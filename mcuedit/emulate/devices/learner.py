@@ -76,7 +76,7 @@ class Learner:
     ) -> None:
         files = self._sources(replace(base, name="base"), statistics, setup)
         self._per_instruction = board.emulation(emulator).ticks_per_instruction
-        defines = ("MCUEDIT_PROBE",) if count else ()
+        defines = ("MCUEDIT_TRACE",) if count else ()
         self._count = count
         self.trained: int | None = None
         self._folder = host.folder()

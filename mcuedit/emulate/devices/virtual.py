@@ -63,7 +63,7 @@ class VirtualDevice:
         self._base, self._adapters, self._count = base, len(adapters), count
         self._ticks_per_instruction = emulation.ticks_per_instruction
         self._stages = codegen.plan(base.model).stages if runtime == "bare" else (Stage("invoke"),)
-        defines = ("MCUEDIT_PROBE", f"PORT_PROBES={_CALIBRATION + len(self._stages) + 1}") if count else ()
+        defines = ("MCUEDIT_TRACE", f"PORT_TRACE_POINTS={_CALIBRATION + len(self._stages) + 1}") if count else ()
         self._folder = host.folder()
         try:
             self.built = build_app(

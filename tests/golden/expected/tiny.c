@@ -33,11 +33,11 @@ static const mcuedit_fully_connected op0 = {
     .matrix.requant.multipliers = op0_multipliers,
     .matrix.requant.shifts = op0_shifts,
     .matrix.requant.per_channel = 0,
-    .matrix.requant.quick = 1,
+    .matrix.requant.no_saturation = 1,
     .matrix.requant.zero_point = -128,
     .matrix.requant.act_lo = -128,
     .matrix.requant.act_hi = 127,
-    .rows = 1,
+    .positions = 1,
 };
 
 /* Op 1, FULLY_CONNECTED: logits */
@@ -63,11 +63,11 @@ static const mcuedit_fully_connected op1 = {
     .matrix.requant.multipliers = op1_multipliers,
     .matrix.requant.shifts = op1_shifts,
     .matrix.requant.per_channel = 0,
-    .matrix.requant.quick = 1,
+    .matrix.requant.no_saturation = 1,
     .matrix.requant.zero_point = 5,
     .matrix.requant.act_lo = -128,
     .matrix.requant.act_hi = 127,
-    .rows = 1,
+    .positions = 1,
 };
 
 /* Op 2, SOFTMAX: probabilities */
@@ -76,12 +76,12 @@ static const mcuedit_softmax op2 = {
     .left_shift = 25,
     .diff_min = -62,
     .depth = 6,
-    .rows = 1,
+    .positions = 1,
 };
 
 static const mcuedit_op ops[3] = {
-    {.n_in = 16, .n_out = 8, .rows = 1, .input_zero_point = 0, .act_lo = -128, .act_hi = 127},
-    {.n_in = 8, .n_out = 6, .rows = 1, .input_zero_point = -128, .act_lo = -128, .act_hi = 127},
+    {.n_in = 16, .n_out = 8, .positions = 1, .input_zero_point = 0, .act_lo = -128, .act_hi = 127},
+    {.n_in = 8, .n_out = 6, .positions = 1, .input_zero_point = -128, .act_lo = -128, .act_hi = 127},
     {0}, /* SOFTMAX */
 };
 

@@ -4,8 +4,8 @@
 #include "tiny.h"
 
 static const mcuedit_op ops[3] = {
-    {.n_in = 16, .n_out = 8, .rows = 1, .input_zero_point = 0, .act_lo = -128, .act_hi = 127},
-    {.n_in = 8, .n_out = 6, .rows = 1, .input_zero_point = -128, .act_lo = -128, .act_hi = 127},
+    {.n_in = 16, .n_out = 8, .positions = 1, .input_zero_point = 0, .act_lo = -128, .act_hi = 127},
+    {.n_in = 8, .n_out = 6, .positions = 1, .input_zero_point = -128, .act_lo = -128, .act_hi = 127},
     {0}, /* SOFTMAX */
 };
 

@@ -199,7 +199,7 @@ def test_malformed_probes(section):
     "probe", [Probe(CHANGED, 6, ((0, 1),)), Probe(CHANGED, 1, ((16, 1),)), Probe(CHANGED, 1, ((255, 0), (0, 1)))]
 )
 def test_probes_beyond_the_base(probe):
-    assert code(packages.package(probes=(probe,))) == "E_PROBE"
+    assert code(packages.package(probes=(probe,))) == "E_SELF_TEST"
 
 
 def test_too_many_probes():
@@ -240,7 +240,7 @@ def test_verb_refuses(files, capfd):
     files["package"].write_bytes(packages.package(probes=packages.probes(MODEL, packages.fact(), lie=True)))
     assert verify(files) == 0
     assert verify(files, "--base", str(files["base"])) == 1
-    assert "E_PROBE" in capfd.readouterr().out
+    assert "E_SELF_TEST" in capfd.readouterr().out
     files["package"] = files["base"]
     assert verify(files) == 1
     files["package"] = files["base"].parent / "none.mcu"
