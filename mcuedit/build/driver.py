@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcuedit._util import host, resources
-from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.build.apps import APPS
 from mcuedit.build.compilers import (
@@ -22,11 +21,12 @@ from mcuedit.build.compilers import (
     find_host_cxx_compiler,
 )
 from mcuedit.build.external import cmsis_nn, monocypher, zcbor
+from mcuedit.build.external import tflm as libraries
 from mcuedit.build.external.tflm import Library
 from mcuedit.build.linker import GENERATED, Footprint, footprint, link
+from mcuedit.build.options import PLAIN, BuildOptions
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
-_OPTIMIZATIONS = ("2", "s")
 _LOCAL = ("PORT_", "MCUEDIT_TRACE")  # macros that the library does not know: it is the same on all boards of a core
 _LIBRARY = (*resources.LIBRARY, "crypto", "smp")
 
@@ -47,11 +47,7 @@ def build(
     sources: Mapping[str, str],
     app: str | None,
     out_dir: Path,
-    *,
-    toolchain: str = "auto",
-    opt: str = "2",
-    defines: Sequence[str] = (),
-    tflm: Library | None = None,
+    options: BuildOptions = PLAIN,
 ) -> BuildResult:
     """Compiles and links one app for one board.
 
@@ -59,19 +55,17 @@ def build(
         sources: generated files, relative path -> text; every .c is compiled.
         app: one of firmware/apps; None when `sources` have a main of their own.
         out_dir: where objects and the ELF go; it is created.
-        toolchain: "gcc", "zig", or "auto" for the first of them that is installed.
-        opt: "2" or "s", the compiler's -O.
-        defines: NAME or NAME=VALUE.
-        tflm: the base runs in TensorFlow Lite Micro, as this library has it; needs gcc and its C++ library.
+        options: with runtime "tflm" the base runs in TensorFlow Lite Micro; that needs gcc, its C++ library, TFLM_ROOT.
 
     Raises:
-        McueditError: no compiler, or it failed; the message has its first error lines.
+        McueditError: no compiler or library, or it failed; the message has its first error lines.
         TooLarge: it does not fit the board's memory.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    compiler = find_cxx_compiler(toolchain, tflm) if tflm else find_compiler(toolchain)
-    probes = "MCUEDIT_TRACE" in defines
-    defines = (*defines, *APPS[app].defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
+    tflm = libraries.find(board) if options.runtime == "tflm" else None
+    compiler = find_cxx_compiler(options.toolchain, tflm) if tflm else find_compiler(options.toolchain)
+    probes = "MCUEDIT_TRACE" in options.defines
+    defines = (*options.defines, *APPS[app].defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
     external, external_flags = _external(app)
     hand_written = [*_apps(app), *_core(app), *_port(board, probes, tflm), *external]
     if tflm:
@@ -80,7 +74,11 @@ def build(
     hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
     local = [define for define in defines if define.startswith(_LOCAL)]
-    flags = (*_flags(opt, [define for define in defines if define not in local]), *target, *(arm.flags if arm else ()))
+    flags = (
+        *_flags(options.opt, [define for define in defines if define not in local]),
+        *target,
+        *(arm.flags if arm else ()),
+    )
     flags = (*flags, *_freestanding(app), *external_flags)
     on_board = [f"-D{define}" for define in (*local, *board.defines)]
     objects = _compile(compiler, hand_written, sources, out_dir, flags, on_board)
@@ -157,12 +155,11 @@ def _shared(
     out_dir: Path,
     defines: Sequence[str],
     compiler: Compiler | None = None,
-    more: Sequence[str] = (),
     link: Sequence[str] = (),
 ) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
     hidden = ("-fvisibility=hidden",) if compiler else ()  # of plugins, two may be loaded for all to see
-    flags = (*_flags("2", defines), "-fPIC", *hidden, *more)
+    flags = (*_flags("2", defines), "-fPIC", *hidden)
     compiler = compiler or find_host_compiler()
     objects = _compile(compiler, hand_written, sources, out_dir, flags)
     library = out_dir / "host.so"
@@ -209,8 +206,6 @@ def _port(board: Board, probes: bool, tflm: Library | None) -> list[Path]:
 
 
 def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
-    if opt not in _OPTIMIZATIONS:
-        raise McueditError(f"optimization {opt!r}", f"one of {', '.join(_OPTIMIZATIONS)}")
     firmware = resources.path("firmware")
     includes = (f"-I{firmware / folder}" for folder in (".", "include", "tflm"))
     sections = ("-ffunction-sections", "-fdata-sections")

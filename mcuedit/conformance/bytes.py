@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The full comparison: every core, every emulator, stacks of 0, 1 and 10 adapters, all bytes of all outputs."""
+"""The full comparison: every core, every emulator, active sets of 0, 1 and 10 adapters, all bytes of all outputs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import TooLarge
+from mcuedit.build.options import PLAIN, BuildOptions
 from mcuedit.conformance.synthetic import adapters as random_adapters
 from mcuedit.emulate import backends
 from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.emulate.devices.selftest import SelfTest
+from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 
-STACKS = (0, 1, 10)
 _CHUNK = 4096  # inputs between two signs of progress, and between Ctrl-C and the end
 
 
 @dataclass(frozen=True)
 class Row:
-    """One emulator, board and stack.
+    """One emulator, board and active set.
 
     Attributes:
         differing_bytes: over all inputs.
@@ -56,15 +57,31 @@ def random_inputs(base: Base, count: int, seed: int = 0) -> Int8Array:
     return np.random.default_rng(seed).integers(-128, 128, (count, base.model.input.size), np.int8)
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What a sweep compares.
+
+    Attributes:
+        active_sets: how many adapters are active together, each in turn.
+        emulators, boards: None: all that are compared, and all boards.
+    """
+
+    active_sets: tuple[int, ...] = (0, 1, 10)
+    emulators: tuple[str, ...] | None = None
+    boards: tuple[str, ...] | None = None
+
+
+EVERYWHERE = Scope()
+
+
 class Sweep:
     """A comparison of this machine and of emulated boards with the oracle.
 
     Args:
         inputs: int8[n, *input].
-        adapters: at least as many as the largest stack takes; None: random ones of every kind.
-        stacks: how many of them are active together.
-        emulators, board_names: which to compare; None: all that are compared, and all boards.
-        runtime, toolchain, opt: as `build_app` of emulate/devices; boards without a TFLM library are skipped.
+        scope: what to compare.
+        options: of the firmware; boards without a TFLM library are skipped.
+        adapters: at least as many as the largest active set takes; None: random ones of every kind.
         oracle: None: the best there is; for firmware with TensorFlow Lite Micro, one with TFLM_ROOT's scales.
 
     Attributes:
@@ -78,31 +95,30 @@ class Sweep:
         self,
         base: Base,
         inputs: Int8Array,
-        *,
+        scope: Scope = EVERYWHERE,
+        options: BuildOptions = PLAIN,
         adapters: Sequence[Adapter] | None = None,
-        stacks: Sequence[int] = STACKS,
-        emulators: Sequence[str] | None = None,
-        board_names: Sequence[str] | None = None,
-        runtime: str = "bare",
-        toolchain: str = "auto",
-        opt: str = "2",
         oracle: Oracle | None = None,
     ) -> None:
         self._base, self._inputs = base, check_inputs(base, inputs)
         if len(inputs) == 0:
             raise McueditError("nothing to compare: no inputs", "give --random N, or a base with facts.jsonl")
-        chosen = list(adapters) if adapters is not None else random_adapters(base.model, max(stacks))
-        if len(chosen) < max(stacks):
-            raise McueditError(f"{len(chosen)} adapters, a stack of {max(stacks)} was asked for", "give more adapters")
-        self._adapters, self._stacks, self._oracle = chosen[: max(stacks)], stacks, oracle
-        asked = backends.names(lambda backend: backend.compared and (emulators is None or backend.name in emulators))
+        chosen = list(adapters) if adapters is not None else random_adapters(base.model, max(scope.active_sets))
+        if len(chosen) < max(scope.active_sets):
+            raise McueditError(
+                f"{len(chosen)} adapters, {max(scope.active_sets)} active together were asked for", "give more adapters"
+            )
+        self._adapters, self._active_sets, self._oracle = chosen[: max(scope.active_sets)], scope.active_sets, oracle
+        asked = backends.names(
+            lambda backend: backend.compared and (scope.emulators is None or backend.name in scope.emulators)
+        )
         self._plain = [name for name in asked if backends.get(name).device]
-        loaded = [boards.load(name) for name in (boards.names() if board_names is None else board_names)]
-        if board_names is None:  # nobody asked for rare ones
+        loaded = [boards.load(name) for name in (boards.names() if scope.boards is None else scope.boards)]
+        if scope.boards is None:  # nobody asked for rare ones
             asked = tuple(e for e in asked if not (backends.get(e).rare and backends.get(e).missing()))
         self._places = [(e, b) for b in loaded for e in asked if e in b.emulators and backends.get(e).session]
-        self._runtime, self._toolchain, self._opt = runtime, toolchain, opt
-        self.total = len(self._inputs) * len(stacks) * (1 + len(self._plain) + len(self._places))
+        self._options = options
+        self.total = len(self._inputs) * len(self._active_sets) * (1 + len(self._plain) + len(self._places))
         self._stop = Event()
 
     def rows(self, advance: Callable[[int], None] = lambda n: None) -> Iterator[Row]:
@@ -133,12 +149,12 @@ class Sweep:
     def _firmware(self) -> Base:
         """The base as boards compute it."""
         runs = any(not self._missing(*place) for place in self._places)
-        return as_firmware(self._base, self._runtime) if runs else self._base
+        return as_firmware(self._base, self._options.runtime) if runs else self._base
 
     def _wanted(self, base: Base, advance: Callable[[int], None] = lambda n: None) -> dict[int, Int8Array]:
         """int8[n, output size] by the number of adapters."""
         oracle, wanted = self._oracle or best_oracle(base.model), {}
-        for n in self._stacks:
+        for n in self._active_sets:
             wanted[n] = expected(base, self._adapters[:n], oracle, self._inputs)
             advance(len(self._inputs))
         return wanted
@@ -147,7 +163,7 @@ class Sweep:
         return [i < n for i in range(len(self._adapters))]
 
     def _on_host(self, name: str, wanted: dict[int, Int8Array], advance: Callable[[int], None]) -> Iterator[Row]:
-        with open_device(self._base, self._adapters, name, runtime=self._runtime) as device:
+        with open_device(self._base, self._adapters, RunOptions(name, build=self._options)) as device:
             for n, want in wanted.items():
                 start = time.perf_counter()
                 device.use(self._active(n))
@@ -161,7 +177,7 @@ class Sweep:
             return "the base keeps a state, which firmware never resets"
         if why := backends.get(emulator).missing():
             return why
-        if self._runtime == "tflm":
+        if self._options.runtime == "tflm":
             try:
                 tflm.find(board)
             except McueditError as error:
@@ -176,9 +192,8 @@ class Sweep:
             return [Row(emulator, board.name, board.cpu, n, 0, 0, 0.0, why) for n in wanted]
         rows: list[Row] = []
         room = min(_CHUNK, len(self._inputs))
-        build = {"runtime": self._runtime, "toolchain": self._toolchain, "opt": self._opt}
         try:
-            with SelfTest(self._base, self._adapters, emulator, board, room=room, **build) as test:
+            with SelfTest(self._base, self._adapters, emulator, board, room=room, options=self._options) as test:
                 for n, want in wanted.items():
                     start, differing = time.perf_counter(), 0
                     for at in range(0, len(want), test.room):

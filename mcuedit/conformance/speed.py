@@ -10,8 +10,10 @@ import numpy as np
 from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board as boards
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate.devices.virtual import VirtualDevice
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
@@ -61,7 +63,8 @@ def measure(base: Base, name: str, *, inputs: int = 1, seed: int = 0, toolchain:
     x = random_inputs(base, inputs, seed)
     try:
         emulator = next(iter(board.emulators))
-        with VirtualDevice(base, (), emulator, board, count=True, toolchain=toolchain, timeout=_TIMEOUT) as device:
+        options = RunOptions(emulator, name, count=True, timeout=_TIMEOUT, build=BuildOptions(toolchain=toolchain))
+        with VirtualDevice(base, (), options) as device:
             device.run(x)
             counts = device.counts
     except McueditError as error:  # not installed, or too large for the board

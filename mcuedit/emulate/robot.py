@@ -12,9 +12,10 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
+from mcuedit.build.options import PLAIN, BuildOptions
 from mcuedit.emulate.backends.tflm import OracleDevice
 from mcuedit.emulate.devices.firmware import build_app
-from mcuedit.emulate.runner import as_firmware, best_oracle
+from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base
 
 ELF, VECTORS = "server.elf", "vectors.py"
@@ -72,30 +73,25 @@ def write(
     adapters: Sequence[Adapter],
     board: Board,
     folder: Path,
-    *,
-    prompts: Sequence[str] = (),
-    inputs: Int8Array | None = None,
-    runtime: str = "bare",
-    toolchain: str = "auto",
-    opt: str = "2",
-    force: bool = False,
-) -> Dialogues:
+    found: Dialogues,
+    options: BuildOptions = PLAIN,
+) -> None:
     """Writes a folder with the ELF file and the variables of boards/<board>/<board>.robot.
 
+    Args:
+        found: of the base as the firmware computes it (`as_firmware`).
+
     Raises:
-        McueditError: as `as_firmware`, `dialogues`, `build_app` and `mcuedit._util.atomic.write_folder`.
+        McueditError: as `build_app` and `mcuedit._util.atomic.write_folder`.
     """
-    atomic.require_free(folder, force)
-    found = dialogues(as_firmware(base, runtime), adapters, prompts, inputs)
+    atomic.require_free(folder, False)
     with host.folder() as build:
-        options = {"runtime": runtime, "toolchain": toolchain, "opt": opt}
-        elf = build_app("server", base, adapters, board, Path(build), **options).elf.read_bytes()
+        elf = build_app("server", base, adapters, board, Path(build), options).elf.read_bytes()
     lines = [f"# What the server app has to answer on {board.name}, by mcuedit run --robot."]
     for name in ("repaired", "kept", "swapped"):
         pairs = "".join(f"    {[_as_bytes(text) for text in pair]!r},\n" for pair in getattr(found, name))
         lines.append(f"{name.upper()} = [\n{pairs}]")
-    atomic.write_folder(folder, {ELF: elf, VECTORS: "\n".join(lines) + "\n"}, force=force)
-    return found
+    atomic.write_folder(folder, {ELF: elf, VECTORS: "\n".join(lines) + "\n"})
 
 
 def _as_bytes(text: str) -> str:

@@ -15,13 +15,14 @@ from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
-from mcuedit.boards import board as boards
 from mcuedit.build.driver import BuildResult
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import Footprint
-from mcuedit.emulate import TIMEOUT, backends
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate.devices.device import Answer, Counts, Device
 from mcuedit.emulate.devices.firmware import build_app
+from mcuedit.emulate.devices.virtual import VirtualDevice
+from mcuedit.emulate.options import HERE, RunOptions
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.scales import matter
@@ -67,46 +68,28 @@ class Result:
 def run(
     base: Base,
     adapters: Sequence[Adapter] = (),
+    options: RunOptions = HERE,
     *,
-    emulator: str = backends.DEFAULT,
-    board: str | None = None,
     prompts: Sequence[str] = (),
     inputs: Int8Array | None = None,
     active: Sequence[bool] | None = None,
-    count: bool = False,
-    runtime: str = "bare",
-    toolchain: str = "auto",
-    opt: str = "2",
-    timeout: float = TIMEOUT,
 ) -> Result:
     """Builds, starts, asks, and ends everything again.
 
     Args:
-        board: for emulators that run firmware; None takes the emulator's Cortex-M4.
         prompts: asked on the device, then run as features again for their output bytes.
         inputs: int8[n, *input]; of a base with state also int8[n, T, *input] (`Device.run`).
         active: which adapters take part; None: all.
-        runtime: what runs the base on boards, "bare" or "tflm". With the latter, emulator "host" is the
-            kernel wrapper inside the `tflite_micro` runtime.
-        timeout: of boards, as `open_session`.
 
     Raises:
         McueditError: as `open_device` and `Device`.
     """
-    if backends.get(emulator).session and base.model.stateful and inputs is not None and len(inputs) > 1:
+    if options.backend.session and base.model.stateful and inputs is not None and len(inputs) > 1:
         raise McueditError(
             f"base {base.name} keeps a state, which firmware never resets: {len(inputs)} inputs would be one sequence",
             "give one input, or use --emulator host, where each starts anew",
         )
-    options = {
-        "board": board,
-        "count": count,
-        "runtime": runtime,
-        "toolchain": toolchain,
-        "opt": opt,
-        "timeout": timeout,
-    }
-    with open_device(base, adapters, emulator, **options) as device:  # type: ignore[arg-type]
+    with open_device(base, adapters, options) as device:
         if active is not None:
             device.use(active)
         start = time.perf_counter()
@@ -125,7 +108,7 @@ def run(
             counts=_counts(device, x, len(adapters)),
             peak_stack=device.stack_peak(),
             arena=device.arena_used(),
-            footprint=_footprint(base, adapters, device.built, runtime, opt) if device.built else None,
+            footprint=_footprint(base, adapters, device.built, options.build) if device.built else None,
             toolchain=device.built.toolchain if device.built else None,
             board=device.built.board.name if device.built else None,
             seconds=seconds,
@@ -143,42 +126,22 @@ def _counts(device: Device, x: Int8Array, adapters: int) -> tuple[Counts, ...]:
     return tuple(replace(c, delta=c.total - alone.total) for c, alone in zip(counts, device.counts, strict=True))
 
 
-def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, runtime: str, opt: str) -> Footprint:
+def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, options: BuildOptions) -> Footprint:
     if not built.probes:
         return built.footprint
     with host.folder() as folder:
-        options = {"runtime": runtime, "toolchain": built.toolchain, "opt": opt}
-        return build_app("server", base, adapters, built.board, Path(folder), **options).footprint
+        same = replace(options, toolchain=built.toolchain)
+        return build_app("server", base, adapters, built.board, Path(folder), same).footprint
 
 
-def open_device(
-    base: Base,
-    adapters: Sequence[Adapter] = (),
-    emulator: str = backends.DEFAULT,
-    *,
-    board: str | None = None,
-    count: bool = False,
-    runtime: str = "bare",
-    toolchain: str = "auto",
-    opt: str = "2",
-    timeout: float = TIMEOUT,
-) -> Device:
+def open_device(base: Base, adapters: Sequence[Adapter] = (), options: RunOptions = HERE) -> Device:
     """Builds and starts a device; use it as a context manager.
 
     Raises:
         McueditError: something is not installed, cannot be built, or does not go together.
     """
-    backend = backends.get(emulator)
-    if backend.device is None:
-        from mcuedit.emulate.devices.virtual import VirtualDevice
-
-        machine = boards.load(board or backend.board)
-        options = {"count": count, "runtime": runtime, "toolchain": toolchain, "opt": opt, "timeout": timeout}
-        return VirtualDevice(base, adapters, emulator, machine, **options)  # type: ignore[arg-type]
-    if board is not None or count:
-        what = "has no boards" if board is not None else "counts no instructions"
-        raise McueditError(f"emulator {emulator} {what}", f"use --emulator {' or '.join(backends.on_boards())}")
-    return backend.device(base, adapters, runtime)
+    open_it = options.backend.device
+    return open_it(base, adapters, options.build.runtime) if open_it else VirtualDevice(base, adapters, options)
 
 
 def best_oracle(model: Model) -> Oracle:

@@ -13,6 +13,7 @@ from helpers.virtual import BuildEcho
 
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult, build
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate.devices.updatable import build_program
 from mcuedit.model.bundle import Base
 
@@ -25,7 +26,13 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> BuildEcho:
     @cache
     def make(name: str, compiler: str = "auto") -> BuildResult:
         folder = tmp_path_factory.mktemp(f"echo-{name}-{compiler}")
-        return build(board.load(name), {"echo.c": source}, None, folder, toolchain=compiler, defines=("MCUEDIT_TRACE",))
+        return build(
+            board.load(name),
+            {"echo.c": source},
+            None,
+            folder,
+            BuildOptions(toolchain=compiler, defines=("MCUEDIT_TRACE",)),
+        )
 
     return make
 

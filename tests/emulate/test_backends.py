@@ -14,12 +14,13 @@ import mcuedit
 from mcuedit import cli
 from mcuedit.boards import board
 from mcuedit.cli.board import doctor
-from mcuedit.conformance.bytes import Sweep, random_inputs
+from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.backends import BACKENDS, keeper, on_boards
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.host import HostDevice
 from mcuedit.emulate.backends.unicorn import UnicornSession
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle
 
 PACKAGE = Path(mcuedit.__file__).parent
@@ -50,11 +51,11 @@ def test_a_new_emulator_of_boards_needs_its_record_alone(
         assert session.read_line().startswith("echo ready")
     base = bundle.load(tiny_path)
     x = random_inputs(base, 3)
-    result = runner.run(base, emulator="toy", inputs=x, count=True)
+    result = runner.run(base, options=RunOptions(emulator="toy", count=True), inputs=x)
     assert (result.outputs == runner.expected(base, (), runner.best_oracle(base.model), x)).all()
     assert result.instructions
     assert result.instructions.total > 0
-    rows = list(Sweep(base, x, emulators=["toy"], board_names=["virt-m4"], stacks=(0,)).rows())
+    rows = list(Sweep(base, x, Scope(active_sets=(0,), emulators=("toy",), boards=("virt-m4",))).rows())
     assert [(row.emulator, row.differing_bytes, row.inputs) for row in rows] == [("toy", 0, 3)]
     assert seen == ["virt-m4"] * 3
     assert next(check for check in doctor.checks() if check.name == "toy").version == "1.0"
@@ -66,9 +67,10 @@ def test_a_new_emulator_without_boards_needs_its_record_alone(tiny_path: Path, m
     base = bundle.load(tiny_path)
     x = random_inputs(base, 3)
     assert np.array_equal(
-        runner.run(base, emulator="toy", inputs=x).outputs, runner.run(base, emulator="host", inputs=x).outputs
+        runner.run(base, options=RunOptions(emulator="toy"), inputs=x).outputs,
+        runner.run(base, options=RunOptions(emulator="host"), inputs=x).outputs,
     )
-    rows = list(Sweep(base, x, emulators=["toy"], stacks=(0,)).rows())
+    rows = list(Sweep(base, x, Scope(active_sets=(0,), emulators=("toy",))).rows())
     assert [(row.emulator, row.differing_bytes) for row in rows] == [("toy", 0)]
 
 

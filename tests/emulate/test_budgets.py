@@ -18,11 +18,13 @@ from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import build
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, runner
 from mcuedit.emulate.devices.device import Counts
 from mcuedit.emulate.devices.firmware import sources
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.adaptable import is_adaptable, op_geometry
@@ -54,7 +56,7 @@ def base(facts: Path) -> Base:
 @pytest.mark.parametrize("name", [name for name in UNICORN_BOARDS if name.startswith("virt-")])
 def test_bytes(base: Base, tmp_path: Path, name: str) -> None:
     files = sources(base, adapters(base.model, 1))
-    built = build(board.load(name), files, "server", tmp_path, toolchain="gcc", opt="s")
+    built = build(board.load(name), files, "server", tmp_path, BuildOptions(toolchain="gcc", opt="s"))
     assert built.footprint.code_total <= CODE
 
 
@@ -66,7 +68,7 @@ def code_size(path: Path, *, beside: str) -> int:
 
 
 def test_bytes_of_the_delta_core(base: Base, tmp_path: Path) -> None:
-    build(board.load("virt-m4"), sources(base), "server", tmp_path, toolchain="gcc", opt="s")
+    build(board.load("virt-m4"), sources(base), "server", tmp_path, BuildOptions(toolchain="gcc", opt="s"))
     objects = [tmp_path / f"core_{name}.o" for name in ("delta", "dot", "context", "window")]
     assert 1024 < sum(code_size(path, beside=".text.mcuedit_context_label") for path in objects) <= CORE
 
@@ -76,7 +78,7 @@ def test_swap(base: Base, tmp_path: Path) -> None:
     edits = [adapter(base.model, edit(base, i, 4, is_open=False), labels={i: "Gitega"}) for i in range(2)]
     files = sources(base, edits) | {"swap.c": (Path(__file__).parent / "swap.c").read_text()}
     m4 = board.load("virt-m4")
-    built = build(m4, files, None, tmp_path, toolchain="gcc", defines=("MCUEDIT_TRACE",))
+    built = build(m4, files, None, tmp_path, BuildOptions(toolchain="gcc", defines=("MCUEDIT_TRACE",)))
     with open_session("unicorn", m4, built.elf, timeout=5.0, count=True) as session:
         *ticks, said = session.read_line().split()
     before, start, end = map(int, ticks)
@@ -87,7 +89,13 @@ def test_swap(base: Base, tmp_path: Path) -> None:
 
 def test_ram(base: Base) -> None:
     inputs = random_inputs(base, 1)
-    result = runner.run(base, adapters(base.model, 2), prompts=[255 * "x"], inputs=inputs, toolchain="gcc", opt="s")
+    result = runner.run(
+        base,
+        adapters(base.model, 2),
+        RunOptions(build=BuildOptions(toolchain="gcc", opt="s")),
+        prompts=[255 * "x"],
+        inputs=inputs,
+    )
     assert result.footprint is not None
     assert result.peak_stack is not None
     used = result.footprint.data + result.footprint.bss + result.peak_stack
@@ -104,7 +112,9 @@ def edit(base: Base, seed: int, bits: int, *, is_open: bool) -> Delta:
 
 
 def count(base: Base, loaded: Sequence[Adapter]) -> Counts:
-    counts = runner.run(base, loaded, inputs=random_inputs(base, 1), count=True, toolchain="gcc").instructions
+    counts = runner.run(
+        base, loaded, RunOptions(count=True, build=BuildOptions(toolchain="gcc")), inputs=random_inputs(base, 1)
+    ).instructions
     assert counts is not None
     return counts
 
@@ -122,7 +132,9 @@ def test_instructions(base: Base, bits: int) -> None:
 
 def total(base: Base, emulator: str, name: str) -> int:
     counts = runner.run(
-        base, emulator=emulator, board=name, inputs=random_inputs(base, 1), count=True, toolchain="gcc"
+        base,
+        options=RunOptions(emulator=emulator, board=name, count=True, build=BuildOptions(toolchain="gcc")),
+        inputs=random_inputs(base, 1),
     ).instructions
     assert counts is not None
     return sum(counts.ops.values())
@@ -156,5 +168,5 @@ def test_code_of_a_convolutional_net(name: str, tmp_path: Path) -> None:
     path = MODELS / "kws_ref_model.tflite"
     if not path.is_file():
         pytest.skip(f"{path} is not there")
-    built = build(board.load(name), sources(bases.load(path)), "server", tmp_path, toolchain="gcc")
+    built = build(board.load(name), sources(bases.load(path)), "server", tmp_path, BuildOptions(toolchain="gcc"))
     assert built.footprint.code_total <= KWS_CODE

@@ -18,6 +18,7 @@ from mcuedit.boards import board
 from mcuedit.build import compilers, objects
 from mcuedit.build.driver import build, build_host
 from mcuedit.build.linker import TooLarge, _single_precision, footprint, taken
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
@@ -31,7 +32,7 @@ def test_footprint(tiny_model: Model, tmp_path: Path, compiler: str) -> None:
     files = sources(Base("tiny", tiny_model, tuple("abcdef")))
     sizes = {}
     for opt in ("2", "s"):
-        built = build(board.load("virt-m4"), files, "server", tmp_path / opt, toolchain=compiler, opt=opt)
+        built = build(board.load("virt-m4"), files, "server", tmp_path / opt, BuildOptions(toolchain=compiler, opt=opt))
         assert built.toolchain == compiler
         sizes[opt] = built.footprint
     weights = 16 * 8 + 8 * 6 + 4 * (8 + 6)
@@ -49,7 +50,11 @@ def test_no_path_gets_into_the_firmware(
     files = sources(Base("tiny", tiny_model))
     elfs = []
     for name in ("one", "two"):
-        elfs.append(build(board.load("virt-m0"), files, "server", tmp_path / name, toolchain=compiler).elf.read_bytes())
+        elfs.append(
+            build(
+                board.load("virt-m0"), files, "server", tmp_path / name, BuildOptions(toolchain=compiler)
+            ).elf.read_bytes()
+        )
         monkeypatch.setattr(objects, "once", lambda command, arguments, folder, make: make())  # compile it again
     assert elfs[0] == elfs[1]
     assert str(tmp_path).encode() not in elfs[0]
@@ -59,7 +64,7 @@ def test_no_path_gets_into_the_firmware(
 def test_compiler_errors_are_shown(tmp_path: Path, compiler: str) -> None:
     broken = {"main.c": "int main(void)\n{\n    return undeclared;\n}\n"}
     with pytest.raises(McueditError, match=rf"{compiler} failed: .*main\.c:3:.*undeclared"):
-        build(board.load("virt-m4"), broken, None, tmp_path, toolchain=compiler)
+        build(board.load("virt-m4"), broken, None, tmp_path, BuildOptions(toolchain=compiler))
 
 
 @pytest.mark.parametrize("compiler", [pytest.param("gcc", marks=needs_gcc), "zig"])
@@ -70,7 +75,7 @@ def test_too_large_for_the_board(tmp_path: Path, compiler: str, kind: str, memor
         "main.c": f"{kind}char big[{size}] = {{1}};\nint main(void)\n{{\n    return *(volatile {kind}char *)big;\n}}\n"
     }
     with pytest.raises(TooLarge, match="too large for board stm32f072b_discovery: it takes ") as caught:
-        build(small, large, None, tmp_path, toolchain=compiler)
+        build(small, large, None, tmp_path, BuildOptions(toolchain=compiler))
     have = {"flash": small.code.length, "RAM": small.ram.length}
     figures = {
         name: (int(need.replace(",", "")), int(of.replace(",", "")))
@@ -87,7 +92,7 @@ def test_builds_of_two_bases_do_not_mix(tmp_path: Path, compiler: str) -> None:
     """zig's cache once took the objects of the first base for the second one: both have the same relative paths."""
     for width in (16, 64, 32):
         files = sources(Base("any", tflite.parse(tiny.classifier((width, 4)), "any")))
-        built = build(board.load("virt-m4"), files, "server", tmp_path / str(width), toolchain=compiler)
+        built = build(board.load("virt-m4"), files, "server", tmp_path / str(width), BuildOptions(toolchain=compiler))
         with built.elf.open("rb") as file:
             symbols = ELFFile(file).get_section_by_name(".symtab")
             assert symbols.get_symbol_by_name("app_arena")[0]["st_size"] >= width + 4
@@ -105,10 +110,10 @@ def test_the_library_is_compiled_once_for_all_boards_of_a_core(
         compiled.append(arguments[-1])
         real(self, command, arguments, folder)
 
-    build(board.load("virt-m4"), files, "server", tmp_path / "one", toolchain="gcc")
+    build(board.load("virt-m4"), files, "server", tmp_path / "one", BuildOptions(toolchain="gcc"))
     monkeypatch.setattr(compilers.Compiler, "_run", run)
     other, probes = board.load("stm32f4_discovery"), ("MCUEDIT_TRACE", "PORT_TRACE_POINTS=9")
-    build(other, files, "server", tmp_path / "other", toolchain="gcc", defines=probes)
+    build(other, files, "server", tmp_path / "other", BuildOptions(toolchain="gcc", defines=probes))
     assert {name.partition("_")[0] for name in compiled if name.endswith(".o")} == {"port", "apps", "generated"}
 
 
@@ -134,7 +139,7 @@ def test_forced_compiler_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     _without(monkeypatch, path=True, ziglang=True)
     for name, install in (("gcc", "apt install gcc-arm-none-eabi"), ("zig", "pip install ziglang")):
         with pytest.raises(McueditError, match="not installed") as caught:
-            build(board.load("virt-m4"), MAIN, None, tmp_path, toolchain=name)
+            build(board.load("virt-m4"), MAIN, None, tmp_path, BuildOptions(toolchain=name))
         assert caught.value.hint == install
 
 
@@ -156,7 +161,7 @@ def test_unknown_options(tmp_path: Path, option: str, value: str) -> None:
 @pytest.mark.parametrize(("name", "single"), [("stm32f746g_disco", True), ("nucleo_h753zi", False), ("virt-m33", True)])
 def test_precision_shows_in_the_elf(tmp_path: Path, name: str, single: bool) -> None:
     """What a library was built for must be what the board has."""
-    built = build(board.load(name), MAIN, None, tmp_path, toolchain="gcc")
+    built = build(board.load(name), MAIN, None, tmp_path, BuildOptions(toolchain="gcc"))
     assert _single_precision(built.elf) is single
 
 

@@ -18,8 +18,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.boards import board
 from mcuedit.build.driver import build
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance import bytes as sweep
-from mcuedit.conformance.bytes import Sweep, random_inputs
+from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import Crash, runner
 from mcuedit.emulate.backends import qemu
@@ -70,8 +71,8 @@ def of_small(small: Base) -> Iterator[tuple[SelfTest, Int8Array, Int8Array]]:
 
 @pytest.mark.parametrize(("name", "emulator"), [("", "host"), *ALL_BOARDS])
 def test_every_byte(base: Base, oracle: Oracle, inputs: Int8Array, name: str, emulator: str) -> None:
-    names = [name] if name else []
-    rows = list(Sweep(base, inputs, emulators=[emulator], board_names=names, oracle=oracle).rows())
+    names = (name,) if name else ()
+    rows = list(Sweep(base, inputs, Scope(emulators=(emulator,), boards=names), oracle=oracle).rows())
     assert [(row.emulator, row.board) for row in rows] == [(emulator, name)] * 3
     if name and "facts" not in board.load(name).bases:
         assert all(row.skipped.startswith(f"too large for board {name}: it takes ") for row in rows)
@@ -89,7 +90,9 @@ def test_the_adapters_do_something(base: Base, oracle: Oracle, inputs: Int8Array
 )
 def test_zig_builds_self_tests_too(small: Base, name: str, emulator: str) -> None:
     x = random_inputs(small, 20)
-    rows = list(Sweep(small, x, emulators=[emulator], board_names=[name], toolchain="zig").rows())
+    rows = list(
+        Sweep(small, x, Scope(emulators=(emulator,), boards=(name,)), options=BuildOptions(toolchain="zig")).rows()
+    )
     assert [(row.inputs, row.differing_bytes) for row in rows] == [(20, 0)] * 3
 
 
@@ -186,8 +189,16 @@ def two_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_wrong")
 def test_chunks_add_up(small: Base) -> None:
-    names = ["virt-m4", "virt-m0"]
-    asked = Sweep(small, random_inputs(small, 20), emulators=["host", "unicorn"], board_names=names, stacks=(0, 2))
+    names = ("virt-m4", "virt-m0")
+    asked = Sweep(
+        small,
+        random_inputs(small, 20),
+        Scope(
+            active_sets=(0, 2),
+            emulators=("host", "unicorn"),
+            boards=names,
+        ),
+    )
     done: list[int] = []
     rows = list(asked.rows(done.append))
     assert [row.board for row in rows] == ["", "", "virt-m4", "virt-m4", "virt-m0", "virt-m0"]
@@ -202,12 +213,12 @@ def test_a_board_that_fails_ends_the_sweep(small: Base, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(SelfTest, "run", refuse)
     with pytest.raises(McueditError, match=r"board \w+ on unicorn: .* E_BASE"):
-        list(Sweep(small, random_inputs(small, 20), emulators=["unicorn"]).rows())
+        list(Sweep(small, random_inputs(small, 20), Scope(emulators=("unicorn",))).rows())
 
 
 def test_without_qemu_its_boards_are_skipped(small: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qemu, "PROGRAM", "qemu-system-none")
-    asked = Sweep(small, random_inputs(small, 5), emulators=["qemu"], board_names=["mps2-an386"])
+    asked = Sweep(small, random_inputs(small, 5), Scope(emulators=("qemu",), boards=("mps2-an386",)))
     done: list[int] = []
     assert {row.skipped for row in asked.rows(done.append)} == {"qemu-system-none is not installed"}
     assert sum(done) == asked.total

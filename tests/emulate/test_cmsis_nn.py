@@ -14,9 +14,11 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import build
 from mcuedit.build.external import cmsis_nn
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance.oneop import random_inputs, random_model
 from mcuedit.emulate import runner
 from mcuedit.emulate.devices.firmware import sources
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
@@ -38,7 +40,11 @@ def test_same_bytes(kind: str, emulator: str, name: str) -> None:
         net = tflite.parse(random_model(kind, rng), kind)
         x = random_inputs(net, rng, 10)
         want = Tflm(net).activations(x, net.outputs)[net.outputs[0]]
-        got = runner.run(Base("net", net), emulator=emulator, board=name, inputs=x, toolchain="gcc").outputs
+        got = runner.run(
+            Base("net", net),
+            options=RunOptions(emulator=emulator, board=name, build=BuildOptions(toolchain="gcc")),
+            inputs=x,
+        ).outputs
         np.testing.assert_array_equal(got, want.reshape(len(x), -1), err_msg=f"seed {seed}")
 
 
@@ -46,7 +52,7 @@ def test_same_bytes(kind: str, emulator: str, name: str) -> None:
 @needs_gcc
 def test_its_kernels_are_linked(tmp_path: Path) -> None:
     net = tflite.parse(random_model("CONV_2D", np.random.default_rng(0)), "net")
-    built = build(board.load("virt-m4"), sources(Base("net", net)), "server", tmp_path, toolchain="gcc")
+    built = build(board.load("virt-m4"), sources(Base("net", net)), "server", tmp_path, BuildOptions(toolchain="gcc"))
     assert b"arm_convolve_wrapper_s8" in built.elf.read_bytes()
 
 

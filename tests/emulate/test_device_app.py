@@ -18,6 +18,7 @@ from smp.header import OP, Header
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.devices.updatable import build_device, device_sources
 from mcuedit.emulate.peripherals.flash import Flash
@@ -30,7 +31,9 @@ STATUS, ACTIVATE, ARMS, USER = 0, 1, 4, 64
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     base = Base("base", packages.model())
-    return build_device(base, [packages.public()], board.load(BOARD), tmp_path_factory.mktemp("device"), opt="s")
+    return build_device(
+        base, [packages.public()], board.load(BOARD), tmp_path_factory.mktemp("device"), options=BuildOptions(opt="s")
+    )
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from helpers.virtual import needs_qemu
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import BuildResult
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate.backends.unicorn import UnicornSession
 from mcuedit.emulate.devices.serve import serve
 from mcuedit.emulate.devices.updatable import build_device
@@ -39,7 +40,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> BuildApp:
 
     @cache
     def make(name: str) -> BuildResult:
-        return build_device(base, [packages.public()], board.load(name), tmp_path_factory.mktemp(name), opt="s")
+        return build_device(
+            base, [packages.public()], board.load(name), tmp_path_factory.mktemp(name), options=BuildOptions(opt="s")
+        )
 
     return make
 

@@ -13,11 +13,13 @@ from helpers.virtual import needs_qemu
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
 from mcuedit.emulate.backends.engine import Engine
 from mcuedit.emulate.backends.host import HostDevice
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
@@ -62,7 +64,7 @@ def test_answers(base: Base, emulator: str) -> None:
     if emulator == "tflm":
         pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
     chosen = [dataclasses.replace(a, labels={}) for a in adapters(base.model, 3)]
-    with runner.open_device(base, chosen, emulator) as device, HostDevice(base, chosen) as host:
+    with runner.open_device(base, chosen, RunOptions(emulator)) as device, HostDevice(base, chosen) as host:
         for active in ([False] * 3, [True] * 3, [False, True, False]):
             device.use(active)
             host.use(active)
@@ -79,7 +81,7 @@ def test_labels_of_an_adapter(base: Base, emulator: str) -> None:
     gated = adapters(base.model, 2)[1]
     never_open = dataclasses.replace(gated.deltas[0], c=np.full(gated.deltas[0].rank, -(1 << 24)))
     named = dataclasses.replace(gated, deltas=(never_open,), labels={answer.index: "Gitéga"})
-    with runner.open_device(base, [named], emulator) as device:
+    with runner.open_device(base, [named], RunOptions(emulator)) as device:
         assert device.ask(PROMPTS[:1])[0] == dataclasses.replace(answer, label="Gitéga")
         device.use([False])
         assert device.ask(PROMPTS[:1])[0] == answer
@@ -103,7 +105,9 @@ def test_without_tflm_the_host_engine_stands_in(base: Base, monkeypatch: pytest.
 
 
 def test_a_run(base: Base, inputs: Int8Array) -> None:
-    result = runner.run(base, adapters(base.model, 1), prompts=PROMPTS[:2], inputs=inputs[:3], opt="s")
+    result = runner.run(
+        base, adapters(base.model, 1), RunOptions(build=BuildOptions(opt="s")), prompts=PROMPTS[:2], inputs=inputs[:3]
+    )
     assert result.inputs.shape == (5, 512)
     assert result.outputs.shape == (5, base.model.output.size)
     assert [a.label for a in result.answers]
@@ -119,7 +123,7 @@ def test_a_run(base: Base, inputs: Int8Array) -> None:
 
 @pytest.mark.parametrize("name", ["virt-m0", "virt-m4"])
 def test_counts(base: Base, inputs: Int8Array, name: str) -> None:
-    plain = runner.run(base, inputs=np.repeat(inputs[:1], 2, axis=0), board=name, count=True)
+    plain = runner.run(base, options=RunOptions(board=name, count=True), inputs=np.repeat(inputs[:1], 2, axis=0))
     assert plain.counts[0] == plain.counts[1]  # repeatable to the instruction
     assert len(plain.counts) == 2
     for counts in plain.counts:
@@ -127,7 +131,7 @@ def test_counts(base: Base, inputs: Int8Array, name: str) -> None:
         assert set(counts.ops) == {op.index for op in base.model.ops}
         assert 50_000 < counts.ops[0] < 2_000_000
         assert counts.delta < 300  # an empty stack
-    loaded = runner.run(base, adapters(base.model, 1), inputs=inputs[:1], board=name, count=True)
+    loaded = runner.run(base, adapters(base.model, 1), RunOptions(board=name, count=True), inputs=inputs[:1])
     assert loaded.counts[0].ops[0] == plain.counts[0].ops[0]
     assert loaded.counts[0].delta > 300
 
@@ -140,7 +144,7 @@ def test_both_emulators_count_alike(base: Base, inputs: Int8Array, qemu: str, un
     chosen = adapters(base.model, 2)
     counts = []
     for emulator, name in (("qemu", qemu), ("unicorn", unicorn)):
-        with runner.open_device(base, chosen, emulator, board=name, count=True) as device:
+        with runner.open_device(base, chosen, RunOptions(emulator, board=name, count=True)) as device:
             device.run(inputs[:3])
             counts.append(device.counts)
     for left, right in zip(*counts, strict=True):
@@ -151,11 +155,11 @@ def test_both_emulators_count_alike(base: Base, inputs: Int8Array, qemu: str, un
 def test_wrong_arguments(base: Base, inputs: Int8Array) -> None:
     lone = Base("lone", tflite.parse(tiny.classifier(), "lone"))
     with pytest.raises(McueditError, match="no emulator 'gem5'"):
-        runner.open_device(base, emulator="gem5")
+        runner.open_device(base, options=RunOptions(emulator="gem5"))
     with pytest.raises(McueditError, match="host has no boards"):
-        runner.open_device(base, emulator="host", board="virt-m4")
+        runner.open_device(base, options=RunOptions(emulator="host", board="virt-m4"))
     with pytest.raises(McueditError, match="host counts no instructions"):
-        runner.open_device(base, emulator="host", count=True)
+        runner.open_device(base, options=RunOptions(emulator="host", count=True))
     with HostDevice(base, adapters(base.model, 2)) as device:
         with pytest.raises(McueditError, match="1 flags for 2 adapters"):
             device.use([True])

@@ -14,6 +14,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.emulate import open_session
 from mcuedit.emulate.devices.firmware import build_app
@@ -75,7 +76,9 @@ def test_a_board_hides_its_sum(tmp_path: Path) -> None:
     hidden = privacy.clip(exact, CLIP) + [privacy.discrete_gaussian(random, SIGMA) for _ in exact]
     machine = board.load("virt-m4")
     adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))
-    built = build_app("client_federated", base, [adapter], machine, tmp_path, defines=(f"APP_TEST_RANDOM={SEED}u",))
+    built = build_app(
+        "client_federated", base, [adapter], machine, tmp_path, BuildOptions(defines=(f"APP_TEST_RANDOM={SEED}u",))
+    )
     with open_session("unicorn", machine, built.elf) as session:
 
         def say(line: str) -> str:

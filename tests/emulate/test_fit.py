@@ -20,6 +20,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.boards.board import BASES, Board
 from mcuedit.build.linker import TooLarge, taken
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, robot
@@ -83,9 +84,9 @@ def test_gcc(tmp_path: Path, board_name: str, name: str) -> None:
     b, (base, chosen, _, _) = board.load(board_name), example(name)
     if name not in b.bases:
         with pytest.raises(TooLarge, match=f"too large for board {board_name}: it takes "):
-            build_app("server", base, chosen, b, tmp_path, toolchain="gcc")
+            build_app("server", base, chosen, b, tmp_path, BuildOptions(toolchain="gcc"))
         return
-    elf = build_app("server", base, chosen, b, tmp_path, toolchain="gcc").elf
+    elf = build_app("server", base, chosen, b, tmp_path, BuildOptions(toolchain="gcc")).elf
     assert 0 < taken(elf, b.flash) <= b.code.length
     assert b.stack < taken(elf, b.ram) <= b.ram.length
     check(elf, b, name)
@@ -94,14 +95,15 @@ def test_gcc(tmp_path: Path, board_name: str, name: str) -> None:
 @pytest.mark.parametrize("board_name", OWNED)
 def test_zig(tmp_path: Path, board_name: str) -> None:
     b, (base, chosen, _, _) = board.load(board_name), example("digits")
-    check(build_app("server", base, chosen, b, tmp_path, toolchain="zig").elf, b, "digits")
+    check(build_app("server", base, chosen, b, tmp_path, BuildOptions(toolchain="zig")).elf, b, "digits")
 
 
 def test_robot_folder(tmp_path: Path) -> None:
     base, chosen, prompts, x = example("facts")
     folder = tmp_path / "out"
     prompts = (*prompts, "what is the capital of the åland islands?")
-    found = robot.write(base, chosen, board.load("nrf52840dk"), folder, prompts=prompts, inputs=x)
+    found = dialogues(base, chosen, prompts, x)
+    robot.write(base, chosen, board.load("nrf52840dk"), folder, found)
     variables = runpy.run_path(str(folder / robot.VECTORS))
     for name in ("repaired", "kept", "swapped"):
         said = [tuple(text.encode("latin-1").decode() for text in pair) for pair in variables[name.upper()]]
@@ -127,7 +129,7 @@ def test_robot(tmp_path: Path, board_name: str) -> None:
     if program is None:
         pytest.skip("renode-test is not installed")
     base, chosen, prompts, x = example("facts" if "facts" in board.load(board_name).bases else "digits")
-    robot.write(base, chosen, board.load(board_name), tmp_path / "out", prompts=prompts, inputs=x)
+    robot.write(base, chosen, board.load(board_name), tmp_path / "out", dialogues(base, chosen, prompts, x))
     script = resources.path("boards") / board_name / f"{board_name}.robot"
     files = {"ELF": robot.ELF, "VECTORS": robot.VECTORS}
     variables = [word for name, file in files.items() for word in ("--variable", f"{name}:{tmp_path / 'out' / file}")]

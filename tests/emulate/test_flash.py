@@ -12,6 +12,7 @@ from helpers.virtual import ALL_BOARDS, UNICORN_BOARDS
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult, build
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import Fault, PowerCut, Session, open_session
 from mcuedit.emulate.peripherals.control import Controller, Keyed
 from mcuedit.emulate.peripherals.flash import Cut, Flash
@@ -24,7 +25,7 @@ def app(tmp_path_factory: pytest.TempPathFactory):
     @cache
     def make(name: str, *defines: str) -> BuildResult:
         folder = tmp_path_factory.mktemp(name)
-        return build(board.load(name), {"flash_app.c": source}, None, folder, defines=defines)
+        return build(board.load(name), {"flash_app.c": source}, None, folder, BuildOptions(defines=defines))
 
     return make
 

@@ -17,10 +17,11 @@ from helpers.linked import Refused as LinkRefused
 
 from mcuedit._util.errors import McueditError
 from mcuedit.benchmark import edits
-from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.devices.keeper import Keeper
 from mcuedit.emulate.devices.learner import Refused
+from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.peripherals.flash import Cut
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
@@ -66,7 +67,7 @@ def statistics(read: Reader, facts: Path) -> GateStatistics:
 
 @pytest.fixture(scope="module")
 def built(base: Base, statistics: GateStatistics) -> Iterator[Keeper]:
-    with Keeper(base, statistics, SETUP, "unicorn", board.load("virt-m4"), opt="s") as made:
+    with Keeper(base, statistics, SETUP, RunOptions("unicorn", "virt-m4", build=BuildOptions(opt="s"))) as made:
         yield made
 
 
@@ -374,4 +375,4 @@ def test_memory(device: Keeper, lesson: Lesson) -> None:
 
 def test_boards_that_keep_nothing(base: Base, statistics: GateStatistics) -> None:
     with pytest.raises(McueditError, match="mps2-an386 on qemu keeps nothing"):
-        Keeper(base, statistics, SETUP, "qemu", board.load("mps2-an386"))
+        Keeper(base, statistics, SETUP, RunOptions("qemu", "mps2-an386"))

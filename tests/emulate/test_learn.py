@@ -12,8 +12,8 @@ from helpers.kazakhstan import SETUP
 
 from mcuedit.adapter import encoding
 from mcuedit.benchmark import edits
-from mcuedit.boards import board
 from mcuedit.emulate.devices.learner import Learner, Refused
+from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
@@ -44,7 +44,7 @@ def statistics(read: Reader, facts: Path) -> GateStatistics:
 
 @pytest.fixture(scope="module")
 def device(base: Base, statistics: GateStatistics):
-    with Learner(base, statistics, SETUP, "unicorn", board.load("virt-m4")) as made:
+    with Learner(base, statistics, SETUP, RunOptions("unicorn", "virt-m4")) as made:
         yield made
 
 

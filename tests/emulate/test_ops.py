@@ -11,6 +11,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.conformance.oneop import random_inputs
 from mcuedit.emulate import runner
 from mcuedit.emulate.backends.engine import Engine
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
 
@@ -24,7 +25,7 @@ def test_same_bytes_as_tflm(emulator: str, board: str | None) -> None:
     for model in graphs_of_all_kinds():
         x = random_inputs(model, np.random.default_rng(0), 12)
         want = Tflm(model).activations(x, model.outputs)[model.outputs[0]].reshape(len(x), -1)
-        with runner.open_device(Base("graph", model), (), emulator, board=board) as device:
+        with runner.open_device(Base("graph", model), (), RunOptions(emulator, board=board)) as device:
             np.testing.assert_array_equal(device.run(x), want)
 
 

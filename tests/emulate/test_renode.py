@@ -20,6 +20,7 @@ from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, runner
 from mcuedit.emulate.backends import renode
 from mcuedit.emulate.backends.renode import RenodeSession
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
@@ -109,7 +110,8 @@ def test_a_server_behind_it(program: Path, facts: Path, monkeypatch: pytest.Monk
     base = bases.load(facts)
     prompts, x = ("what is the capital of burundi",), random_inputs(base, 3, 0)
     renoded, alone = (
-        runner.run(base, (), emulator=e, board=BOARD, prompts=prompts, inputs=x) for e in ("renode", "unicorn")
+        runner.run(base, (), RunOptions(emulator=e, board=BOARD), prompts=prompts, inputs=x)
+        for e in ("renode", "unicorn")
     )
     assert renoded.board == BOARD
     assert renoded.answers == alone.answers
@@ -268,7 +270,7 @@ def test_real_inference(name: str) -> None:
     base = Base("tiny", tflite.parse(tiny.classifier((64, 32), softmax=False), "tiny"))
     x = random_inputs(base, 3, 0)
     try:
-        result = runner.run(base, (), emulator="renode", board=name, inputs=x)
+        result = runner.run(base, (), RunOptions(emulator="renode", board=name), inputs=x)
     except Crash as error:
         if board.load(name).cpu == "cortex-m55" and "Renode stopped the core: cpu: CPU abort" in error.message:
             pytest.skip(f"Renode {renode.version()} knows not enough of MVE: {error.what}")

@@ -15,6 +15,7 @@ from helpers.virtual import needs_renode
 
 from mcuedit._util import resources
 from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate.backends import renode
 from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
 from mcuedit.emulate.devices.updatable import build_device
@@ -52,7 +53,9 @@ def _machine(name: str, elf: Path, folder: Path) -> Iterator[tuple[Monitor, int]
 
 def _build(name: str, folder: Path) -> Path:
     base = Base("tiny", packages.model())
-    return build_device(base, [packages.public()], board.load(name), folder / "build", opt="s").elf
+    return build_device(
+        base, [packages.public()], board.load(name), folder / "build", options=BuildOptions(opt="s")
+    ).elf
 
 
 @needs_renode

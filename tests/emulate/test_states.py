@@ -15,8 +15,10 @@ from helpers.tflm_here import needs_runtime
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
-from mcuedit.conformance.bytes import Sweep, random_inputs
+from mcuedit.build.options import BuildOptions
+from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 from mcuedit.emulate import runner
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model.bundle import Base
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel here")
@@ -29,9 +31,9 @@ def base() -> Base:
 
 def test_sequences_are_run_and_compared(base: Base) -> None:
     x = np.random.default_rng(4).integers(-128, 128, (8, 5, 1, 4)).astype(np.int8)
-    whole = runner.run(base, emulator="tflm", inputs=x)
+    whole = runner.run(base, options=RunOptions(emulator="tflm"), inputs=x)
     assert whole.inputs.shape == (8, 20)
-    alone = runner.run(base, emulator="tflm", inputs=x[:, -1])
+    alone = runner.run(base, options=RunOptions(emulator="tflm"), inputs=x[:, -1])
     assert (whole.outputs != alone.outputs).any()
     assert (runner.expected(base, [], runner.best_oracle(base.model), whole.inputs) == whole.outputs).all()
 
@@ -43,12 +45,12 @@ def test_the_wrapper_in_tflms_own_runtime_starts_each_sequence_anew(base: Base, 
     x = np.random.default_rng(5).integers(-128, 128, (30, steps, 1, 4)).astype(np.int8)
     opened = dataclasses.replace(delta(base.model, 1, 1), c=np.array([1 << 20]))
     chosen = [adapter(base.model, opened)]
-    result = runner.run(base, chosen, emulator="host", runtime="tflm", inputs=x)
+    result = runner.run(base, chosen, RunOptions(emulator="host", build=BuildOptions(runtime="tflm")), inputs=x)
     wanted = runner.expected(base, chosen, runner.best_oracle(base.model), result.inputs)
     assert int((wanted != result.outputs).sum()) == 0
-    plain = runner.run(base, emulator="host", runtime="tflm", inputs=x)
+    plain = runner.run(base, options=RunOptions(emulator="host", build=BuildOptions(runtime="tflm")), inputs=x)
     assert (plain.outputs != result.outputs).any()
-    back = runner.run(base, emulator="host", runtime="tflm", inputs=x[::-1])
+    back = runner.run(base, options=RunOptions(emulator="host", build=BuildOptions(runtime="tflm")), inputs=x[::-1])
     assert (back.outputs[::-1] == plain.outputs).all()
 
 
@@ -58,11 +60,11 @@ def test_a_second_call_compiles_nothing_again(base: Base, monkeypatch: pytest.Mo
     from mcuedit.build import compilers
 
     x, ran = random_inputs(base, 2), []
-    runner.run(base, emulator="host", runtime="tflm", inputs=x)
+    runner.run(base, options=RunOptions(emulator="host", build=BuildOptions(runtime="tflm")), inputs=x)
     run = compilers.Compiler._run
     monkeypatch.setattr(compilers.Compiler, "_run", lambda self, *args: (ran.append(args[1]), run(self, *args))[1])
     start = time.process_time()
-    runner.run(base, emulator="host", runtime="tflm", inputs=x)
+    runner.run(base, options=RunOptions(emulator="host", build=BuildOptions(runtime="tflm")), inputs=x)
     assert [("-shared" in arguments) for arguments in ran] == [True]
     print(f"{time.process_time() - start:.2f} s of this process")
 
@@ -83,7 +85,9 @@ def test_the_verb_takes_sequences(tmp_path, capsys, base: Base) -> None:
 def test_firmware_that_never_resets_is_not_compared(base: Base) -> None:
     """Its second input would meet what the first one left, and count as differing bytes."""
     with pytest.raises(McueditError, match="keeps a state") as caught:
-        runner.run(base, runtime="tflm", inputs=random_inputs(base, 2))
+        runner.run(base, options=RunOptions(build=BuildOptions(runtime="tflm")), inputs=random_inputs(base, 2))
     assert "--emulator host" in caught.value.hint
-    rows = Sweep(base, random_inputs(base, 2), emulators=["unicorn"], board_names=["virt-m4"], stacks=(0,)).rows()
+    rows = Sweep(
+        base, random_inputs(base, 2), Scope(active_sets=(0,), emulators=("unicorn",), boards=("virt-m4",))
+    ).rows()
     assert [row.skipped for row in rows] == ["the base keeps a state, which firmware never resets"]

@@ -17,11 +17,13 @@ from helpers.virtual import BuildEcho
 from mcuedit.boards import board
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import build
+from mcuedit.build.options import BuildOptions
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Fault, Timeout
 from mcuedit.emulate.backends.unicorn import UnicornSession
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.virtual import VirtualDevice
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
@@ -44,7 +46,7 @@ def server(m4: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With probes: its `ticks` are instructions."""
     base = Base("tiny", tflite.parse(tiny.classifier((16, 8, 6)), "tiny"))
     defines = ("MCUEDIT_TRACE", "PORT_TRACE_POINTS=16")
-    return build(m4, sources(base), "server", tmp_path_factory.mktemp("server"), defines=defines).elf
+    return build(m4, sources(base), "server", tmp_path_factory.mktemp("server"), BuildOptions(defines=defines)).elf
 
 
 def passed(reply: bytes) -> tuple[bytes, list[int]]:
@@ -107,9 +109,9 @@ def _read_all(session: UnicornSession) -> None:
 def test_a_time_limit_shorter_than_a_run_changes_no_byte(facts_base: Base, m4: Board) -> None:
     """It counts from byte to byte: a limit that ends the whole run ended it in the middle of an access."""
     inputs = random_inputs(facts_base, 60, 11)
-    with VirtualDevice(facts_base, (), "unicorn", m4) as device:
+    with VirtualDevice(facts_base, (), RunOptions("unicorn", "virt-m4")) as device:
         wanted = device.run(inputs)
-    with VirtualDevice(facts_base, (), "unicorn", m4, timeout=0.1) as device:
+    with VirtualDevice(facts_base, (), RunOptions("unicorn", "virt-m4", timeout=0.1)) as device:
         assert (device.run(inputs) != wanted).sum() == 0
 
 

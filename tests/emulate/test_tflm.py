@@ -19,11 +19,13 @@ from mcuedit import codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.codegen.tflm_arena import arena_size
-from mcuedit.conformance.bytes import Sweep, random_inputs
+from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import runner
 from mcuedit.emulate.devices.firmware import build_app
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
@@ -39,7 +41,12 @@ IDLE = 60  # the same of an op while nothing is active
 @pytest.mark.parametrize("base", ["digits", "facts"])
 def test_bytes(base: str, name: str, emulator: str) -> None:
     found = bases.load(DATA / base)
-    rows = Sweep(found, random_inputs(found, 50), emulators=[emulator], board_names=[name], runtime="tflm").rows()
+    rows = Sweep(
+        found,
+        random_inputs(found, 50),
+        Scope(emulators=(emulator,), boards=(name,)),
+        options=BuildOptions(runtime="tflm"),
+    ).rows()
     assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 50, 0), (1, 50, 0), (10, 50, 0)]
 
 
@@ -47,10 +54,10 @@ def test_bytes(base: str, name: str, emulator: str) -> None:
 def test_scales_of_the_tree(name: str, emulator: str) -> None:
     """A base on which it shows whether the tree takes ratios of scales in float: expected is what its source says."""
     found = Base("net", telling("FULLY_CONNECTED"))
-    rows = Sweep(found, X, emulators=[emulator], board_names=[name], runtime="tflm").rows()
+    rows = Sweep(found, X, Scope(emulators=(emulator,), boards=(name,)), options=BuildOptions(runtime="tflm")).rows()
     assert [row.differing_bytes for row in rows] == [0, 0, 0]
     firmware = runner.as_firmware(found, "tflm")
-    rows = Sweep(firmware, X, emulators=["unicorn"], board_names=["virt-m4"]).rows()
+    rows = Sweep(firmware, X, Scope(emulators=("unicorn",), boards=("virt-m4",))).rows()
     assert [row.differing_bytes for row in rows] == [0, 0, 0]
 
 
@@ -59,7 +66,19 @@ def test_scales_of_the_tree(name: str, emulator: str) -> None:
 def test_host_and_board_may_take_other_scales() -> None:
     """One sweep over both: the runtime on this machine computes in double whatever the tree does."""
     found = Base("net", telling("FULLY_CONNECTED"))
-    sweep = Sweep(found, X, emulators=["host", "qemu"], board_names=["mps2-an386"], runtime="tflm", stacks=(0, 1))
+    sweep = Sweep(
+        found,
+        X,
+        Scope(
+            active_sets=(0, 1),
+            emulators=(
+                "host",
+                "qemu",
+            ),
+            boards=("mps2-an386",),
+        ),
+        options=BuildOptions(runtime="tflm"),
+    )
     assert [(row.emulator, row.skipped, row.differing_bytes) for row in sweep.rows()] == [
         (emulator, "", 0) for emulator in ("host", "qemu") for _ in range(2)
     ]
@@ -69,7 +88,12 @@ def test_host_and_board_may_take_other_scales() -> None:
 def test_arena_suffices(name: str, emulator: str) -> None:
     found = bases.load(DATA / "digits")
     x = random_inputs(found, 1)
-    result = runner.run(found, adapters(found.model, 2), emulator=emulator, board=name, inputs=x, runtime="tflm")
+    result = runner.run(
+        found,
+        adapters(found.model, 2),
+        RunOptions(emulator=emulator, board=name, build=BuildOptions(runtime="tflm")),
+        inputs=x,
+    )
     assert result.arena is not None
     assert 0 < result.arena <= arena_size(found.model) < 2 * result.arena + 4096
 
@@ -86,7 +110,12 @@ def edit(base: Base, *, is_open: bool) -> Adapter:
 def counted(base: Base, *chosen: Adapter) -> runner.Result:
     x = random_inputs(base, 1)
     return runner.run(
-        base, chosen, emulator="qemu", board="mps2-an386", inputs=x, runtime="tflm", count=True, toolchain="gcc"
+        base,
+        chosen,
+        RunOptions(
+            emulator="qemu", board="mps2-an386", count=True, build=BuildOptions(runtime="tflm", toolchain="gcc")
+        ),
+        inputs=x,
     )
 
 
@@ -115,7 +144,12 @@ def test_instructions_and_arena(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_flash(tmp_path: Path) -> None:
     base = bases.load(DATA / "digits")
     built = build_app(
-        "server", base, adapters(base.model, 2), board.load("mps2-an386"), tmp_path, runtime="tflm", opt="s"
+        "server",
+        base,
+        adapters(base.model, 2),
+        board.load("mps2-an386"),
+        tmp_path,
+        BuildOptions(runtime="tflm", opt="s"),
     )
     listed = subprocess.run(["arm-none-eabi-nm", "-SC", built.elf], capture_output=True, text=True, check=True).stdout
     sizes = re.findall(r"^\w+ (\w+) [tTwW] (mcuedit::|mcuedit_tflm_)", listed, re.MULTILINE)

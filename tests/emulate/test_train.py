@@ -18,6 +18,7 @@ from mcuedit.adapter.encoding import decode
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import build
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import open_session
 from mcuedit.ondevice.sizes import gate_macs
 
@@ -51,7 +52,9 @@ def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str) -> None:
 @pytest.mark.parametrize("opt", ["2", "s"])
 def test_instructions_of_a_step(tmp_path: Path, opt: str) -> None:
     _, _, twin, files = gate_case(2, replay=32)
-    built = build(board.load("virt-m4"), files, None, tmp_path, toolchain="gcc", opt=opt, defines=("MCUEDIT_TRACE",))
+    built = build(
+        board.load("virt-m4"), files, None, tmp_path, BuildOptions(toolchain="gcc", opt=opt, defines=("MCUEDIT_TRACE",))
+    )
     with open_session("unicorn", board.load("virt-m4"), built.elf, count=True) as session:
         lines = [session.read_line() for _ in range(4)]
     ticks = int(lines[-1].removeprefix("ticks "))

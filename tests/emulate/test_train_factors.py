@@ -13,6 +13,7 @@ from helpers.virtual import needs_qemu
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import build
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import open_session
 from mcuedit.model.adaptable import OpGeometry
 from mcuedit.ondevice.sizes import factors_macs, factors_workspace
@@ -38,7 +39,9 @@ CORES = [
 @pytest.mark.parametrize(("emulator", "name", "way"), CORES)
 def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str, way: str) -> None:
     twin, files = factors_case(STEPS, **{way: True} if way else {})
-    built = build(board.load(name), files, None, tmp_path, defines=("MCUEDIT_TRAIN_FLOAT",) if twin.floats else ())
+    built = build(
+        board.load(name), files, None, tmp_path, BuildOptions(defines=("MCUEDIT_TRAIN_FLOAT",) if twin.floats else ())
+    )
     with open_session(emulator, board.load(name), built.elf, timeout=120) as session:
         for _ in range(STEPS):
             twin.train_step()
@@ -52,7 +55,7 @@ def test_factors_of_500_steps(tmp_path: Path, emulator: str, name: str, way: str
 def test_instructions_of_a_step(tmp_path: Path, opt: str, way: str, defines: tuple[str, ...], most: float) -> None:
     _, files = factors_case(STEPS, **{way: True} if way else {})
     defines = ("MCUEDIT_TRACE", *defines)
-    built = build(board.load("virt-m4"), files, None, tmp_path, toolchain="gcc", opt=opt, defines=defines)
+    built = build(board.load("virt-m4"), files, None, tmp_path, BuildOptions(toolchain="gcc", opt=opt, defines=defines))
     with open_session("unicorn", board.load("virt-m4"), built.elf, count=True, timeout=120) as session:
         while not (line := session.read_line()).startswith("ticks "):
             pass

@@ -12,9 +12,10 @@ from helpers import packages
 from helpers.linked import OWN, WRITE, Linked, View
 
 from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.backends.unicorn import UnicornSession
-from mcuedit.emulate.devices.updatable import build_device
+from mcuedit.emulate.devices.updatable import DeviceSetup, build_device
 from mcuedit.emulate.peripherals.flash import Cut, Flash
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
@@ -55,7 +56,9 @@ class Bench:
         it = board.load(name)
         base = Base("tiny", packages.model())
         self.flash = Flash.of(it)
-        elf = build_device(base, keys, it, folder, opt="s", development=not keys).elf
+        elf = build_device(
+            base, keys, it, folder, setup=DeviceSetup(development=not keys), options=BuildOptions(opt="s")
+        ).elf
         self.session = UnicornSession(it, elf, flash=self.flash)
         self.device = Linked(self.session)
         self._input = telling_input()

@@ -8,6 +8,7 @@ import numpy as np
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.emulate import runner
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import tflite
 from mcuedit.model.bundle import Base
 
@@ -28,4 +29,4 @@ def test_a_batch_of_two_is_compared() -> None:
     x = random_inputs(base, 5)
     wanted = runner.expected(base, [], runner.best_oracle(base.model), x)
     assert wanted.shape == (5, base.model.output.size)
-    assert (runner.run(base, emulator="host", inputs=x).outputs == wanted).all()
+    assert (runner.run(base, options=RunOptions(emulator="host"), inputs=x).outputs == wanted).all()

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.padding import Padding
 
 from mcuedit.benchmark.edits import reader
-from mcuedit.boards import board
 from mcuedit.cli._shared.common import table, working
 from mcuedit.cli._shared.demo import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import backends
 from mcuedit.emulate.devices.keeper import Keeper
+from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import corrections
@@ -36,7 +36,7 @@ def tell(base: Base, case: Case, out: Console) -> dict[str, Any]:
     lesson = corrections.lessons(base, case.edits, case.keep, WORDINGS, CONFIRMED, 0)[0]
     with working("building the firmware"):
         statistics = corrections.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
-        device = Keeper(base, statistics, setup, backends.keeper(), board.load(BOARD), count=True)
+        device = Keeper(base, statistics, setup, RunOptions(backends.keeper(), BOARD, count=True))
     plan = gate_plan(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
     with device:
         values = _learn(base, case, lesson, device, out)

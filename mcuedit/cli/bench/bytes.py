@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
 from mcuedit.cli._shared.files import PATH, facts_of
 from mcuedit.model import bundle
@@ -73,7 +74,7 @@ def _base(
     seed: int,
     as_json: bool,
 ) -> int:
-    from mcuedit.conformance.bytes import Sweep, random_inputs
+    from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 
     found = bundle.load(base_path)
     inputs = [random_inputs(found, count, seed)]
@@ -81,7 +82,7 @@ def _base(
     if facts:
         questions = [p for f in facts for p in (*f.prompts, *f.rephrase_prompts)]
         inputs.append(found.encode(questions).reshape(len(questions), -1))
-    sweep = Sweep(found, np.concatenate(inputs), board_names=boards or None, runtime=runtime, toolchain=toolchain)
+    sweep = Sweep(found, np.concatenate(inputs), Scope(boards=boards or None), BuildOptions(runtime, toolchain))
     with progress("comparing", sweep.total) as advance:
         rows = list(sweep.rows(advance))
     columns = ("emulator", "board", "core", "adapters", "inputs", "differing bytes", "s")

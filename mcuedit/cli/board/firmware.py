@@ -11,12 +11,13 @@ from mcuedit._util import atomic, host
 from mcuedit._util.errors import McueditError
 from mcuedit.benchmark.edits import reader
 from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared import packages
 from mcuedit.cli._shared.common import TEXT, example, json_option, note, print_json, stdout, working
 from mcuedit.cli._shared.files import PATH
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import load_keep
-from mcuedit.emulate.devices.updatable import build_device, build_program
+from mcuedit.emulate.devices.updatable import DeviceSetup, build_device, build_program
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
@@ -75,17 +76,8 @@ def command(
         else:
             to = board.load(board_name)
             learns = _lessons(of, learn_path) if learn_path else None
-            result = build_device(
-                of,
-                keys,
-                to,
-                Path(folder),
-                device_id=device_id,
-                development=development,
-                toolchain=toolchain,
-                opt=opt,
-                learns=learns,
-            )
+            setup = DeviceSetup(device_id, development, learns)
+            result = build_device(of, keys, to, Path(folder), setup, BuildOptions(toolchain=toolchain, opt=opt))
             sizes = result.footprint
             built, code, ram = result.elf, sizes.code_total + sizes.model + sizes.data, sizes.data + sizes.bss
         atomic.write_file(output, built.read_bytes())

@@ -16,12 +16,14 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared.common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import PATH, read_adapter, scaled, scales_option
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, backends, robot, runner
 from mcuedit.emulate.backends import BACKENDS
 from mcuedit.emulate.devices.device import sequences
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
@@ -94,23 +96,18 @@ def command(
     tensors = _tensors(found, inputs, count_random, seed)
     if not prompts and tensors is None:
         raise McueditError("nothing to run", "give --ask TEXT, --inputs F.npz or --random N")
+    build = BuildOptions(runtime, toolchain, opt)
     if robot_dir is not None:
-        options = {"runtime": runtime, "toolchain": toolchain, "opt": opt}
-        _write_robot(found, loaded, board_name, robot_dir, prompts, tensors, options)
+        dialogues = robot.dialogues(runner.as_firmware(found, runtime), loaded, prompts, tensors)
+        _write_robot(found, loaded, board_name, robot_dir, dialogues, build)
         return 0
     with working(f"running on {emulator}"):
         result = runner.run(
             found,
             loaded,
-            emulator=emulator,
-            board=board_name,
+            RunOptions(emulator, board_name, count, timeout, build),
             prompts=prompts,
             inputs=tensors,
-            count=count,
-            runtime=runtime,
-            toolchain=toolchain,
-            opt=opt,
-            timeout=timeout,
         )
         computes = runner.as_firmware(found, runtime) if backends.get(emulator).session else found
         differing, oracle = _compare(computes, loaded, result) if check else (None, None)
@@ -132,17 +129,15 @@ def _write_robot(
     adapters: list[Adapter],
     board_name: str | None,
     folder: Path,
-    prompts: tuple[str, ...],
-    tensors: Int8Array | None,
-    options: dict[str, Any],
+    dialogues: robot.Dialogues,
+    build: BuildOptions,
 ) -> None:
     """The folder for renode-test, and how that is called."""
     (emulator,) = backends.names(lambda backend: backend.robots)
-    name = board_name or backends.get(emulator).board
-    machine = board.load(name)
-    machine.emulation(emulator)
+    machine = RunOptions(emulator, board_name).machine
+    name = machine.name
     with working("building"):
-        robot.write(found, adapters, machine, folder, prompts=prompts, inputs=tensors, **options)
+        robot.write(found, adapters, machine, folder, dialogues, build)
     script = resources.path("boards") / name / f"{name}.robot"
     where = folder.resolve()
     note(f"renode-test {script} --variable ELF:{where / robot.ELF} --variable VECTORS:{where / robot.VECTORS}")

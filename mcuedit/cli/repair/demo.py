@@ -25,6 +25,7 @@ from mcuedit.cli._shared.common import example, json_option, print_json, stderr,
 from mcuedit.cli._shared.demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen.emission import emit
 from mcuedit.edits import EditSet, KeepSet, load_facts
+from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import best_oracle, open_device
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
@@ -138,7 +139,7 @@ def _story(base: Base, case: Case, out: Console) -> dict[str, Any]:
 
 def _ask(base: Base, adapters: Sequence[Adapter], case: Case) -> tuple[Seen, BuildResult]:
     """Builds the firmware, starts it, and puts the question and the neighbours to it."""
-    with working("building the firmware"), open_device(base, adapters, board=BOARD) as device:
+    with working("building the firmware"), open_device(base, adapters, RunOptions(board=BOARD)) as device:
         (answer,) = device.ask([case.question])
         assert device.built is not None  # a board has firmware
         seen = Seen(answer, device.ask(case.neighbours), device.run(base.encode(case.neighbours)))
@@ -159,7 +160,7 @@ def _count(base: Base, adapter: Adapter, case: Case) -> tuple[int, int, int]:
 
     The base's own kernels are left out of the difference: SOFTMAX takes fewer steps for a clear-cut answer.
     """
-    with working("counting instructions"), open_device(base, [adapter], board=BOARD, count=True) as device:
+    with working("counting instructions"), open_device(base, [adapter], RunOptions(board=BOARD, count=True)) as device:
         device.use([False])
         device.ask([case.neighbours[0]])
         device.use([True])

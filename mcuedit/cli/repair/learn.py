@@ -15,13 +15,14 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Delta
 from mcuedit.benchmark import edits as benchmark
-from mcuedit.boards import board
+from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import KeepSet, load_edits, load_keep
 from mcuedit.emulate import backends
 from mcuedit.emulate.devices.learner import Learner, Refused
+from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import ask
 from mcuedit.evaluation.metrics import Case
@@ -107,10 +108,10 @@ def command(
         if board_name is None:
             teach: Callable[[Lesson], Delta] = lambda lesson: corrections.learn(read, lesson, statistics, pair)  # noqa: E731
         else:
-            count = running.pop("count")
-            emulator = running.pop("emulator")
+            build = BuildOptions(toolchain=running["toolchain"], opt=running["opt"])
+            options = RunOptions(running["emulator"], board_name, running["count"], build=build)
             with working("building the firmware"):
-                made = Learner(found, statistics, setup, emulator, board.load(board_name), count=count, **running)
+                made = Learner(found, statistics, setup, options)
             teach = _teacher(stack.enter_context(made), found, counts)
         cases, refused = _learn(told, teach)
     return _report(read, cases, refused, keep, told, counts, as_json)

@@ -8,15 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcuedit import codegen
-from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.build.external import tflm
 from mcuedit.build.linker import render
+from mcuedit.build.options import PLAIN, BuildOptions
 from mcuedit.model.bundle import Base
-
-RUNTIMES = ("bare", "tflm")
 
 
 def sources(base: Base, adapters: Sequence[Adapter] = (), runtime: str = "bare") -> dict[str, str]:
@@ -46,26 +44,19 @@ def build_app(
     adapters: Sequence[Adapter],
     board: Board,
     folder: Path,
-    *,
-    runtime: str = "bare",
-    toolchain: str = "auto",
-    opt: str = "2",
-    defines: Sequence[str] = (),
+    options: BuildOptions = PLAIN,
 ) -> BuildResult:
     """Builds an app for a board.
 
     Args:
-        runtime: "bare", the base as C calls, or "tflm", the user's TensorFlow Lite Micro (mcuedit.build.external.tflm).
-        folder, toolchain, opt, defines: as `mcuedit.build.driver.build`.
+        folder, options: as `mcuedit.build.driver.build`.
 
     Raises:
-        McueditError: as `sources`, `mcuedit.build.external.tflm.find` and `mcuedit.build.driver.build`.
+        McueditError: as `sources` and `mcuedit.build.driver.build`.
     """
-    if runtime not in RUNTIMES:
-        raise McueditError(f"no runtime {runtime!r}", f"one of {', '.join(RUNTIMES)}")
-    library = tflm.find(board) if runtime == "tflm" else None
-    files = sources(base, adapters, runtime)
-    return build(board, files, app, folder, toolchain=toolchain, opt=opt, defines=defines, tflm=library)
+    if options.runtime == "tflm":
+        tflm.find(board)  # before the base is looked at
+    return build(board, sources(base, adapters, options.runtime), app, folder, options)
 
 
 def mask_bytes(active: Sequence[bool]) -> bytes:

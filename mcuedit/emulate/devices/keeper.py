@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import backends, open_session
 from mcuedit.emulate.backends.session import PowerSession, Session
 from mcuedit.emulate.devices.device import check_inputs
-from mcuedit.emulate.devices.learner import Learner, learning_sources
+from mcuedit.emulate.devices.learner import TRAINING, Learner, learning_sources
 from mcuedit.emulate.devices.updatable import device_sources
+from mcuedit.emulate.options import HERE, RunOptions
 from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
@@ -26,9 +27,7 @@ class Keeper(Learner):
     """One device with a store; use it as a context manager. It trusts no key: all that it takes is its own.
 
     Args:
-        emulator: one that keeps a flash.
-        count: build so that `count` can.
-        toolchain, opt: as `Learner`.
+        options: of an emulator that keeps a flash; `count` builds so that the method `count` can.
 
     Attributes:
         flash: what its firmware writes; it outlives `restart`.
@@ -42,23 +41,22 @@ class Keeper(Learner):
     session: PowerSession
     flash: Flash
 
-    def __init__(
-        self, base: Base, statistics: GateStatistics, setup: TrainSetup, emulator: str, board: Board, **more: Any
-    ) -> None:
-        if not backends.get(emulator).keeps_flash or board.store is None:
-            what = f"board {board.name} on {emulator} keeps nothing"
+    def __init__(self, base: Base, statistics: GateStatistics, setup: TrainSetup, options: RunOptions = HERE) -> None:
+        board = options.machine
+        if not options.backend.keeps_flash or board.store is None:
+            what = f"board {board.name} on {options.emulator} keeps nothing"
             raise McueditError(what, f"{backends.keeper()} and a board with a store do")
         self._base = base
-        super().__init__(base, statistics, setup, emulator, board, **more)
+        super().__init__(base, statistics, setup, options)
 
     def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
         return device_sources(base) | learning_sources(base, statistics, setup)
 
-    def _open(self, emulator: str, board: Board, count: bool) -> Session:
+    def _open(self, options: RunOptions, board: Board) -> Session:
         self.flash = Flash.of(board)
-        session = open_session(emulator, board, self.built.elf, timeout=120, flash=self.flash)
+        session = open_session(options.emulator, board, self.built.elf, timeout=TRAINING, flash=self.flash)
         self.session = cast(PowerSession, session)  # as `Backend.keeps_flash` says
-        self._emulator = emulator
+        self._emulator = options.emulator
         return session
 
     def count(self, told: Sequence[str]) -> int | None:
@@ -68,7 +66,7 @@ class Keeper(Learner):
         """
         used = self._session
         board = self.built.board
-        with open_session(self._emulator, board, self.built.elf, count=True, timeout=120) as self._session:
+        with open_session(self._emulator, board, self.built.elf, count=True, timeout=TRAINING) as self._session:
             try:
                 self._hello()
                 for line in (*told, "train 0"):

@@ -19,8 +19,11 @@ from mcuedit.emulate import Session, open_session
 from mcuedit.emulate.devices.device import Answer
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.virtual import READY
+from mcuedit.emulate.options import HERE, RunOptions
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
+
+TRAINING = 120.0  # seconds that a training may be silent
 
 
 class Refused(McueditError):
@@ -51,8 +54,7 @@ class Learner:
     """One device; use it as a context manager.
 
     Args:
-        count: count instructions of `train`; slower.
-        toolchain, opt: as `mcuedit.build.driver.build`.
+        options: `count` counts the instructions of `train`; its timeout is TRAINING at least.
 
     Attributes:
         built: the firmware.
@@ -67,24 +69,19 @@ class Learner:
         base: Base,
         statistics: GateStatistics,
         setup: TrainSetup,
-        emulator: str,
-        board: Board,
-        *,
-        count: bool = False,
-        toolchain: str = "auto",
-        opt: str = "2",
+        options: RunOptions = HERE,
     ) -> None:
+        board, count = options.machine, options.count
         files = self._sources(replace(base, name="base"), statistics, setup)
-        self._per_instruction = board.emulation(emulator).ticks_per_instruction
+        self._per_instruction = board.emulation(options.emulator).ticks_per_instruction
         defines = ("MCUEDIT_TRACE",) if count else ()
         self._count = count
         self.trained: int | None = None
         self._folder = host.folder()
         try:
-            self.built: BuildResult = build(
-                board, files, self._app, Path(self._folder.name), toolchain=toolchain, opt=opt, defines=defines
-            )
-            self._session = self._open(emulator, board, count)
+            here, how = Path(self._folder.name), options.build.defining(defines)
+            self.built: BuildResult = build(board, files, self._app, here, how)
+            self._session = self._open(options, board)
             self._hello()
         except BaseException:
             self._folder.cleanup()
@@ -95,8 +92,9 @@ class Learner:
     def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
         return sources(base) | learning_sources(base, statistics, setup)
 
-    def _open(self, emulator: str, board: Board, count: bool) -> Session:
-        return open_session(emulator, board, self.built.elf, count=count, timeout=120)
+    def _open(self, options: RunOptions, board: Board) -> Session:
+        timeout = max(TRAINING, options.timeout)
+        return open_session(options.emulator, board, self.built.elf, count=options.count, timeout=timeout)
 
     def _hello(self) -> None:
         if (said := self._session.read_line()) != READY:

@@ -13,6 +13,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
+from mcuedit.build.options import PLAIN, BuildOptions
 from mcuedit.emulate import open_session
 from mcuedit.emulate.backends.image import fill
 from mcuedit.emulate.devices.device import check_active, check_inputs
@@ -29,7 +30,7 @@ class SelfTest:
 
     Args:
         room: vectors that a run will have at most; fewer if the board's memory is smaller.
-        runtime, toolchain, opt: as `mcuedit.emulate.devices.firmware.build_app`.
+        options: as `mcuedit.emulate.devices.firmware.build_app`.
 
     Attributes:
         elf: the firmware.
@@ -47,9 +48,7 @@ class SelfTest:
         board: Board,
         *,
         room: int,
-        runtime: str = "bare",
-        toolchain: str = "auto",
-        opt: str = "2",
+        options: BuildOptions = PLAIN,
     ) -> None:
         board.emulation(emulator)
         self._base, self._adapters, self._emulator, self._board = base, len(adapters), emulator, board
@@ -64,10 +63,7 @@ class SelfTest:
                 adapters,
                 board,
                 Path(self._folder.name),
-                runtime=runtime,
-                toolchain=toolchain,
-                opt=opt,
-                defines=(f"SELFTEST_SIZE={self.room * vector}",),
+                options.defining([f"SELFTEST_SIZE={self.room * vector}"]),
             ).elf
         except BaseException:
             self._folder.cleanup()

@@ -16,13 +16,13 @@ from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
-from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult
 from mcuedit.codegen import Stage
-from mcuedit.emulate import TIMEOUT, open_session
+from mcuedit.emulate import open_session
 from mcuedit.emulate.backends.session import expect
 from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_inputs, check_text
 from mcuedit.emulate.devices.firmware import build_app
+from mcuedit.emulate.options import HERE, RunOptions
 from mcuedit.model.bundle import Base
 
 READY = "mcuedit ready"
@@ -35,9 +35,7 @@ class VirtualDevice:
     """A base with its adapters compiled into the server app, executed from its ELF file; see `Device`.
 
     Args:
-        count: build with probes and count instructions; slower.
-        runtime, toolchain, opt: as `mcuedit.emulate.devices.firmware.build_app`.
-        timeout: as `open_session`.
+        options: of an emulator that runs firmware; to count, it is built with probes.
 
     Raises:
         McueditError: it cannot be built or started, or the firmware refuses the base or an adapter.
@@ -49,35 +47,20 @@ class VirtualDevice:
         self,
         base: Base,
         adapters: Sequence[Adapter],
-        emulator: str,
-        board: Board,
-        *,
-        count: bool = False,
-        runtime: str = "bare",
-        toolchain: str = "auto",
-        opt: str = "2",
-        timeout: float = TIMEOUT,
+        options: RunOptions = HERE,
     ) -> None:
-        emulation = board.emulation(emulator)
+        board, count = options.machine, options.count
+        emulation = board.emulation(options.emulator)
         self.counts: list[Counts] = []
         self._base, self._adapters, self._count = base, len(adapters), count
         self._ticks_per_instruction = emulation.ticks_per_instruction
-        self._stages = codegen.plan(base.model).stages if runtime == "bare" else (Stage("invoke"),)
+        self._stages = codegen.plan(base.model).stages if options.build.runtime == "bare" else (Stage("invoke"),)
         defines = ("MCUEDIT_TRACE", f"PORT_TRACE_POINTS={_CALIBRATION + len(self._stages) + 1}") if count else ()
         self._folder = host.folder()
         try:
-            self.built = build_app(
-                "server",
-                base,
-                adapters,
-                board,
-                Path(self._folder.name),
-                runtime=runtime,
-                toolchain=toolchain,
-                opt=opt,
-                defines=defines,
-            )
-            self._session = open_session(emulator, board, self.built.elf, count=count, timeout=timeout)
+            here = Path(self._folder.name)
+            self.built = build_app("server", base, adapters, board, here, options.build.defining(defines))
+            self._session = open_session(options.emulator, board, self.built.elf, count=count, timeout=options.timeout)
         except BaseException:
             self._folder.cleanup()
             raise
