@@ -6,16 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from mcuedit._util import host, resources
+from mcuedit._util import host, templates
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
@@ -110,7 +108,7 @@ def _too_large(compiler: Compiler, board: Board, arguments: Sequence[str], elf: 
         f"{n:,} of {region.length:,} bytes of {name}"
         for n, region, name in zip(need, (board.code, board.ram), ("flash", "RAM"), strict=True)
     )
-    others = [b.name for b in map(boards.load, boards.names()) if b.code.length >= need[0] and b.ram.length >= need[1]]
+    others = [b.name for b in map(boards.load, boards.names()) if b.holds(*need)]
     return TooLarge(f"too large for board {board.name}: it takes {figures}", f"it fits {', '.join(others) or 'none'}")
 
 
@@ -160,15 +158,4 @@ def footprint(elf: Path) -> Footprint:
 
 def render(template: str, **context: Any) -> str:
     """One of templates/port/."""
-    return _environment().get_template(template).render(context)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.path("templates") / "port"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    return templates.render(f"port/{template}", context)

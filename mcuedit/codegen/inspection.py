@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit.boards.board import Board
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.plan import plan
 from mcuedit.model.adaptable import is_adaptable
+from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, Op, Tensor
 from mcuedit.training.core import places
@@ -65,6 +67,18 @@ def runtimes(model: Model) -> Runtimes:
         return Runtimes(error.message, tflm)
     constants = sum(values.nbytes for lowered in made.lowered for values in lowered.constants.values())
     return Runtimes("", tflm, made.arena_size, made.stack_scratch, constants)
+
+
+_CODE = 20 << 10  # bytes of flash: the server app with the kernels, and an adapter
+_DATA = 1 << 10  # bytes of RAM: what it has beside the arena and the stack
+
+
+def holds(board: Board, base: Base, runs: Runtimes) -> bool:
+    """Whether a board has the memory for a base in the server app, with the bare runtime and an adapter."""
+    if runs.constants is None or runs.arena is None:
+        return False
+    labels = sum(len(label.encode()) + 2 for label in base.labels or ())
+    return board.holds(runs.constants + labels + _CODE, runs.arena + board.stack + _DATA)
 
 
 def _error(attempt: Callable[[], object]) -> str:

@@ -7,13 +7,12 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mcuedit import __version__
-from mcuedit._util import resources
+from mcuedit._util import resources, templates
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import literals
@@ -24,9 +23,6 @@ from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
-
-if TYPE_CHECKING:
-    import jinja2
 
 FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
 _RUNTIME = ("include/mcuedit", "core", "kernels")  # of firmware/: what an emitted folder carries along
@@ -266,20 +262,6 @@ def banner(base: Base) -> dict[str, Any]:
     }
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(resources.path("templates"))
-    return jinja2.Environment(
-        loader=loader,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
 def render_text(template: str, context: Mapping[str, Any]) -> str:
     """One of templates/."""
-    return _environment().get_template(template).render(context)
+    return templates.render(template, context)

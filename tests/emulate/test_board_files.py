@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from helpers.virtual import RENODE_BOARDS
 
+from mcuedit import cli
 from mcuedit._util import resources
 from mcuedit.boards import board
 from mcuedit.boards.board import Board
 from mcuedit.boards.memory import Region
+from mcuedit.boards.render import render as render_board
 from mcuedit.build.linker import render
 from mcuedit.emulate.backends import renode
 
@@ -102,6 +104,40 @@ def test_linker_map(name: str) -> None:
     assert found.pop("SELFTEST", None) == b.selftest
     assert not found
     assert f". = . + {b.stack};" in text
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_what_is_committed_is_what_board_toml_gives(name: str) -> None:
+    folder = resources.path("boards") / name
+    committed = {path.name: path.read_text() for path in folder.iterdir() if path.name != "board.toml"}
+    assert committed == render_board(board.load(name))
+
+
+def test_boards_write_gives_a_folder_that_renode_can_take(tmp_path: Path) -> None:
+    """The same files as are committed, and what they include, from nothing but the board.toml of each."""
+    assert cli.invoke(["boards", "--write", str(tmp_path / "made")]) == 0
+    source = resources.path("boards")
+    wanted = {p.relative_to(source): p.read_text() for p in source.rglob("*") if p.is_file() and p.suffix != ".toml"}
+    made = {p.relative_to(tmp_path / "made"): p.read_text() for p in (tmp_path / "made").rglob("*") if p.is_file()}
+    assert made == wanted
+    assert (tmp_path / "made" / "nrf52840dk" / "flash.sh").stat().st_mode & 0o111
+
+
+def test_boards_write_alone_mends_the_folder_of_the_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new board is its board.toml: the rest is written beside it."""
+    (tmp_path / "mine").mkdir()
+    text = (resources.path("boards") / "stm32f4_discovery" / "board.toml").read_text()
+    (tmp_path / "mine" / "board.toml").write_text(text.replace("usart2", "usart6"))
+    find = resources.path
+    monkeypatch.setattr(resources, "path", lambda name: tmp_path if name == "boards" else find(name))
+    assert cli.invoke(["boards", "--write"]) == 0
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "board.toml",
+        "flash.sh",
+        "mine.resc",
+        "mine.robot",
+    ]
+    assert "sysbus.usart6" in (tmp_path / "mine" / "mine.robot").read_text()
 
 
 @pytest.mark.parametrize("name", board.names())

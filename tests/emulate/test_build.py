@@ -154,7 +154,7 @@ def test_zig_alone_is_enough(tiny_model: Model, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(("option", "value"), [("toolchain", "armcc"), ("opt", "3")])
 def test_unknown_options(tmp_path: Path, option: str, value: str) -> None:
     with pytest.raises(McueditError, match=value):
-        build(board.load("virt-m4"), MAIN, None, tmp_path, **{option: value})
+        build(board.load("virt-m4"), MAIN, None, tmp_path, BuildOptions(**{option: value}))
 
 
 @needs_gcc

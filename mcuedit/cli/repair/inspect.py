@@ -16,6 +16,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.benchmark import edits
+from mcuedit.boards import board
 from mcuedit.cli._shared import packages
 from mcuedit.cli._shared.common import (
     effort_option,
@@ -128,6 +129,7 @@ def _base(found: bundle.Base, as_json: bool) -> None:
                 "arena": runs.arena,
                 "stack_scratch": runs.stack_scratch,
                 "constants": runs.constants,
+                "boards": [b.name for b in map(board.load, board.names()) if inspection.holds(b, found, runs)],
             }
         )
         return

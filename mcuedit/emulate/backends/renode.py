@@ -21,6 +21,7 @@ from typing import Self
 from mcuedit._util import host, resources
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.boards.render import render
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import address_of, segments
 from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
@@ -62,8 +63,11 @@ class RenodeSession:
         self._folder = host.folder()
         here = Path(self._folder.name)
         self._said = here / "uart.txt"
-        for part in (board.name, "firmware.resc"):  # to a path without spaces
-            _copy(resources.path("boards") / part, here / "boards" / part)
+        scripts = here / "boards" / board.name  # a path without spaces
+        scripts.mkdir(parents=True)
+        for name, text in render(board).items():
+            (scripts / name).write_text(text, encoding="utf-8")
+        shutil.copyfile(resources.path("boards") / "firmware.resc", here / "boards" / "firmware.resc")
         shutil.copyfile(elf, here / "server.elf")
         port = _free_port()
         log = here / "renode.log"
@@ -222,11 +226,6 @@ def version() -> str:
     if found is None:
         raise McueditError(f"{path} --version says {said.strip()[-_SAID:]!r}, exit code {done.returncode}", hint)
     return found[1]
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
 
 
 def _hook(probe: int, count: int) -> str:
