@@ -37,7 +37,7 @@ test-all: $(STAMP) sources
 
 # C sources of others that tests build; fetched once.
 sources: $(STAMP)
-	@$(BIN)/python -c 'from mcuedit import monocypher; monocypher.find()' \
+	@$(BIN)/python -c 'from mcuedit.build.external import monocypher; monocypher.find()' \
 	  || echo "going on without Monocypher: tests of signatures on a device are skipped"
 
 fuzz: $(STAMP)

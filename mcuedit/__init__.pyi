@@ -3,18 +3,20 @@
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.adapter.encoding import decode, encode
-from mcuedit.adapter.folder import load as load_adapter
-from mcuedit.adapter.folder import save as save_adapter
-from mcuedit.benchmark.edits import bench, evaluate, evaluate_merged, evaluate_tensors, reader
+from mcuedit.adapter.encoding import decode as decode_adapter
+from mcuedit.adapter.encoding import encode as encode_adapter
+from mcuedit.api.base import Base, load_base
+from mcuedit.api.editing import edit, evaluate, merge
+from mcuedit.api.simulation import simulate
 from mcuedit.codegen import render_adapter, render_base, render_project
 from mcuedit.codegen.emission import emit
 from mcuedit.codegen.inspection import describe
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
-from mcuedit.emulate.runner import best_oracle, open_device, run
-from mcuedit.model.bundle import Base
-from mcuedit.model.bundle import load as load_base
-from mcuedit.model.oracle import Oracle, Reader
+from mcuedit.emulate.devices.device import Answer
+from mcuedit.emulate.options import RunOptions
+from mcuedit.emulate.runner import Result, open_device
+from mcuedit.evaluation.metrics import Metrics
+from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import Model
 from mcuedit.model.tflite import load as load_model
@@ -23,22 +25,14 @@ from mcuedit.package.keys import PublicKey, load_private, load_public
 from mcuedit.package.keys import generate as generate_key
 from mcuedit.registry import Registry, open_registry
 from mcuedit.registry.packing import Packed, pack
-from mcuedit.training import (
-    Merged,
-    Options,
-    Trained,
-    place_tensors,
-    train,
-    train_merged,
-    train_merged_tensors,
-    train_tensors,
-)
+from mcuedit.training import Merged, Options
 from mcuedit.zoo import export as export_base
 
 __version__: str
 
 __all__ = [
     "Adapter",
+    "Answer",
     "Base",
     "Delta",
     "Edit",
@@ -46,31 +40,28 @@ __all__ = [
     "KeepSet",
     "McueditError",
     "Merged",
+    "Metrics",
     "Model",
     "Options",
-    "Oracle",
     "Package",
     "Packed",
     "PublicKey",
-    "Reader",
     "Refused",
     "Registry",
+    "Result",
+    "RunOptions",
+    "TensorMetrics",
     "TensorSet",
-    "Trained",
     "Wanted",
     "__version__",
-    "bench",
-    "best_oracle",
-    "decode",
+    "decode_adapter",
     "describe",
+    "edit",
     "emit",
-    "encode",
+    "encode_adapter",
     "evaluate",
-    "evaluate_merged",
-    "evaluate_tensors",
     "export_base",
     "generate_key",
-    "load_adapter",
     "load_base",
     "load_edits",
     "load_facts",
@@ -79,20 +70,14 @@ __all__ = [
     "load_private",
     "load_public",
     "load_tensors",
+    "merge",
     "open_device",
     "open_package",
     "open_registry",
     "pack",
-    "place_tensors",
-    "reader",
     "render_adapter",
     "render_base",
     "render_project",
-    "run",
-    "save_adapter",
+    "simulate",
     "text_features",
-    "train",
-    "train_merged",
-    "train_merged_tensors",
-    "train_tensors",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ class Adapter:
     Attributes:
         labels: names given to spare classes.
         info: metrics, hashes of the edits and whatever else the host keeps; never on the device.
+        files: more text files of its folder by name, such as edits.jsonl; never on the device.
     """
 
     name: str
@@ -95,11 +97,36 @@ class Adapter:
     deltas: tuple[Delta, ...]
     labels: dict[int, str] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def factor_bytes(self) -> int:
         """Bytes of all factors on the device."""
         return sum(d.factor_bytes for d in self.deltas)
+
+    def save_pretrained(self, path: str | Path, *, force: bool = False) -> None:
+        """Writes the adapter's folder, whole or not at all: adapter_config.json and adapter_model.safetensors.
+
+        Args:
+            force: replace a folder that mcuedit did not write.
+
+        Raises:
+            McueditError: the place is taken, or cannot be written.
+        """
+        from mcuedit.adapter import folder
+
+        folder.save(self, path, force=force)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> Adapter:
+        """Reads an adapter's folder.
+
+        Raises:
+            McueditError: a file is missing or damaged. Whether the adapter fits a base shows when it is put in force.
+        """
+        from mcuedit.adapter import folder
+
+        return folder.load(path)
 
 
 def add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Array:

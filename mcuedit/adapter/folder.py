@@ -25,11 +25,10 @@ _FORMAT = 1
 _SCALARS = ("tap", "target", "M", "S", "gated", "bits", "zx", "act_lo", "act_hi")
 
 
-def save(adapter: Adapter, path: str | Path, extra: Mapping[str, str] | None = None, *, force: bool = False) -> None:
+def save(adapter: Adapter, path: str | Path, *, force: bool = False) -> None:
     """Writes an adapter's folder, whole or not at all.
 
     Args:
-        extra: more files by name, such as edits.jsonl.
         force: replace a folder that mcuedit did not write.
     """
     from safetensors.numpy import save as to_safetensors
@@ -61,7 +60,7 @@ def save(adapter: Adapter, path: str | Path, extra: Mapping[str, str] | None = N
         },
     }
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    write_folder(path, {CONFIG: text, TENSORS: to_safetensors(tensors), **(extra or {})}, force=force)
+    write_folder(path, {CONFIG: text, TENSORS: to_safetensors(tensors), **adapter.files}, force=force)
 
 
 def load(path: str | Path) -> Adapter:
@@ -81,7 +80,8 @@ def load(path: str | Path) -> Adapter:
         tensors = from_safetensors((path / TENSORS).read_bytes())
         deltas = tuple(_delta(scalars, tensors, f"delta.{i}.") for i, scalars in enumerate(config["deltas"]))
         labels = {int(k): str(v) for k, v in config["labels"].items()}
-        return Adapter(config["name"], config["version"], config["base_sha256"], deltas, labels, config["info"])
+        files = {EDITS: textfile.read(path / EDITS)} if (path / EDITS).exists() else {}
+        return Adapter(config["name"], config["version"], config["base_sha256"], deltas, labels, config["info"], files)
     except OSError as error:
         hint = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
         raise McueditError(f"{path}: no adapter ({error.strerror or error})", hint) from error

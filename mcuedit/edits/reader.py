@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,31 +43,49 @@ def load_keep(path: str | Path) -> KeepSet:
     """
     path = Path(path)
     text = textfile.read(path)
-    report = Report(str(path))
     is_json = text.lstrip()[:1] in ("[", "{") and (path.suffix != ".txt" or text.lstrip()[0] == "[")
+    report = Report(str(path))
+    return _keep(records.values(text, report) if is_json else textfile.lines(text, str(path)), report)
+
+
+def parse_edits(edits: str | Sequence[Mapping[str, Any]], source: str = "edits") -> EditSet:
+    """The same of text, or of records that a program has; messages call it `source`."""
+    return _edits(edits if isinstance(edits, str) else json.dumps(list(edits)), source, "target_new", _KNOWN)
+
+
+def parse_keep(prompts: Sequence[str], source: str = "keep") -> KeepSet:
+    """A keep set of prompts that a program has."""
+    return _keep(enumerate(prompts, 1), Report(source))
+
+
+def _keep(lines: Iterable[tuple[int, Any]], report: Report) -> KeepSet:
     line_of: dict[str, int] = {}
     question = 0
-    for number, value in records.values(text, report) if is_json else textfile.lines(text, str(path)):
+    for number, value in lines:
         question = max(question + 1, number)  # an array may have several on a line
         for prompt in report.attempt(number, partial(_kept, value, number, report)) or ():
             line_of.setdefault(prompt, question)
     report.raise_problems(_HINT_KEEP)
     if not line_of:
-        raise McueditError(f"{path}: an empty keep set", "list prompts whose answers must not change")
-    return KeepSet(tuple(line_of), tuple(line_of.values()), str(path), report.notes())
+        raise McueditError(f"{report.source}: an empty keep set", "list prompts whose answers must not change")
+    return KeepSet(tuple(line_of), tuple(line_of.values()), report.source, report.notes())
 
 
 def _load(path: Path, answer: str, known: tuple[str, ...]) -> EditSet:
-    report = Report(str(path))
+    return _edits(textfile.read(path), str(path), answer, known)
+
+
+def _edits(text: str, source: str, answer: str, known: tuple[str, ...]) -> EditSet:
+    report = Report(source)
     edits = []
-    for number, value in records.values(textfile.read(path), report):
+    for number, value in records.values(text, report):
         edit = report.attempt(number, partial(_edit, value, number, answer, known, report))
         if edit is not None:
             edits.append(edit)
     report.raise_problems(_HINT)
     if not edits:
-        raise McueditError(f"{path}: no edit in it", _HINT)
-    return EditSet(tuple(edits), str(path), report.notes())
+        raise McueditError(f"{source}: no edit in it", _HINT)
+    return EditSet(tuple(edits), source, report.notes())
 
 
 def _object(value: Any, line: int, known: tuple[str, ...], report: Report) -> dict[str, Any]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import table
-from mcuedit.edits import Edit, EditSet, TensorSet, load_edits, load_facts, load_tensors
 from mcuedit.model.bundle import Base, load
-from mcuedit.model.tflite import Model
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
@@ -32,7 +29,6 @@ scales_option = click.option(
     show_default=True,
     help="How the bare runtime takes ratios of scales; auto: as TFLM_ROOT does.",
 )
-FACTS = "facts.jsonl"
 
 
 def read_adapter(path: Path, base: Base) -> Adapter:
@@ -81,36 +77,6 @@ def zoo_base(adapters: Sequence[Adapter]) -> Base:
         f"adapter {adapters[0].name} is for base {adapters[0].base_sha256[:16]}, which is not in the zoo",
         "add --base BASE",
     )
-
-
-def edits_of(path: Path) -> tuple[Edit, ...]:
-    """The edits that an adapter's folder remembers; none for device bytes."""
-    file = path / folder.EDITS
-    return load_edits(file).edits if file.exists() else ()
-
-
-def edit_set(paths: Sequence[Path]) -> EditSet:
-    """The edits of several files, as one set."""
-    sets = [load_edits(path) for path in paths]
-    return replace(
-        sets[0],
-        edits=tuple(e for s in sets for e in s.edits),
-        source=", ".join(s.source for s in sets),
-        notes=tuple(n for s in sets for n in s.notes),
-    )
-
-
-def tensor_set(paths: Sequence[Path], model: Model) -> TensorSet:
-    """Edits of tensors; they stand in one file."""
-    if len(paths) > 1:
-        raise McueditError("several edit files with tensors", "put them into one .npz")
-    return load_tensors(paths[0], model.input, model.output.size, model.output)
-
-
-def facts_of(base: Base) -> tuple[Edit, ...]:
-    """What the base was taught, for evaluation only; nothing if its folder does not say."""
-    file = base.folder / FACTS if base.folder else None
-    return load_facts(file).edits if file and file.exists() else ()
 
 
 def metrics_table(metrics: Metrics, title: str = "") -> object:

@@ -10,9 +10,10 @@ from typing import Any
 
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.api.inputs import edit_set, facts_of, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.cli._shared.common import notes, print_json, stdout, table, working
-from mcuedit.cli._shared.files import edit_set, facts_of, metrics_table, tensor_set, tensor_table
+from mcuedit.cli._shared.files import metrics_table, tensor_table
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics

@@ -12,9 +12,10 @@ from typing import Any
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
+from mcuedit.api.inputs import edit_set, facts_of
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import notes, print_json, stdout, working
-from mcuedit.cli._shared.files import edit_set, facts_of, metrics_table
+from mcuedit.cli._shared.files import metrics_table
 from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics

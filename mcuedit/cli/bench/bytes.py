@@ -11,9 +11,10 @@ from typing import Any
 import click
 import numpy as np
 
+from mcuedit.api.inputs import facts_of
 from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH, facts_of
+from mcuedit.cli._shared.files import PATH
 from mcuedit.model import bundle
 
 

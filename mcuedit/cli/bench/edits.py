@@ -11,9 +11,10 @@ import click
 
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.api.inputs import facts_of
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, working
-from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
+from mcuedit.cli._shared.files import PATH, metrics_table
 from mcuedit.cli.repair.edit import is_given, read_options, training_options
 from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle

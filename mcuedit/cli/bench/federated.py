@@ -11,9 +11,10 @@ import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
+from mcuedit.api.inputs import facts_of
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
+from mcuedit.cli._shared.files import PATH, metrics_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds

@@ -11,9 +11,10 @@ import click
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
+from mcuedit.api.inputs import edit_set, facts_of
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, note, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH, edit_set, facts_of
+from mcuedit.cli._shared.files import PATH
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics

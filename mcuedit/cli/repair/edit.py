@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +15,21 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
+from mcuedit.api.editing import Onto, files, joined
+from mcuedit.api.inputs import edit_set, edits_of, facts_of, tensor_set
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared import merged as _merged
 from mcuedit.cli._shared import private as _private
 from mcuedit.cli._shared.common import TEXT, effort_option, example, json_option, notes, searching, working
 from mcuedit.cli._shared.edited import FLOOR, nothing_left, report
-from mcuedit.cli._shared.files import PATH, edit_set, edits_of, facts_of, read_adapter, tensor_set
-from mcuedit.edits import Edit, load_keep
+from mcuedit.cli._shared.files import PATH, read_adapter
+from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import bundle
 from mcuedit.model.oracle import Reader
-from mcuedit.training import InForce, Options, Trained, still_wanted, train_beside, train_tensors
+from mcuedit.training import InForce, Options, Trained, train_beside, train_tensors
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -166,10 +167,9 @@ def command(
     notes(trained.notes)
     if not trained.adapter.deltas:
         return nothing_left(trained, output, metrics, as_json=as_json)
-    adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics})
+    adapter = replace(trained.adapter, info={**trained.adapter.info, "metrics": metrics}, files=files(trained))
     size = len(encoding.encode(adapter, found.model))
-    remembered = "".join(json.dumps(_remembered(e), ensure_ascii=False) + "\n" for e in trained.taught)
-    folder.save(adapter, output, {folder.EDITS: remembered} if remembered else {}, force=force)
+    folder.save(adapter, output, force=force)
     head = {"adapter": str(output), "adapter_bytes": size, **metrics}
     return report(trained, head, measured, read, floor, gated=options.gated, as_json=as_json)
 
@@ -206,13 +206,8 @@ def _from_text(
         raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
     edits, names = edit_set(edit_paths), None
     if onto is not None:
-        old = edits_of(onto)
-        if not old:
-            raise McueditError(f"{onto}: it does not remember its edits", "give their file with a second --edits")
         names = read_adapter(onto, read.base).labels
-        kept = still_wanted(old, edits)
-        gone = tuple(f"{onto}: its edit of {e.subject!r}, {e.target_new!r}, is overruled" for e in old if e not in kept)
-        edits = replace(edits, edits=(*kept, *edits.edits), notes=(*edits.notes, *gone))
+        edits = joined(edits, Onto(str(onto), edits_of(onto), names))
     return train_beside(read, edits, load_keep(keep_path), options, in_force, names=names)
 
 
@@ -223,7 +218,3 @@ def _from_tensors(
     with searching(options.effort) as (say, advance):
         trained = train_tensors(read, data, options, active=active, progress=say, advance=advance)
     return trained, benchmark.evaluate_tensors(read, [*active, trained.adapter], data)
-
-
-def _remembered(edit: Edit) -> dict[str, Any]:
-    return {k: v for k, v in edit.to_dict().items() if k != "rephrase_prompts"}

@@ -9,9 +9,10 @@ import click
 
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.cli._shared.common import example, json_option, print_json, stdout, working
-from mcuedit.cli._shared.files import PATH, facts_of, metrics_table, read_adapter, tensor_set, tensor_table
+from mcuedit.cli._shared.files import PATH, metrics_table, read_adapter, tensor_table
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw

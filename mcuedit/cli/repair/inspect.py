@@ -15,6 +15,7 @@ from rich.markup import escape
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
+from mcuedit.api.inputs import edit_set, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.boards import board
 from mcuedit.cli._shared import packages
@@ -28,7 +29,7 @@ from mcuedit.cli._shared.common import (
     table,
     working,
 )
-from mcuedit.cli._shared.files import PATH, edit_set, placement_table, tensor_set
+from mcuedit.cli._shared.files import PATH, placement_table
 from mcuedit.codegen import inspection
 from mcuedit.edits import is_spare, load_keep
 from mcuedit.emulate.runner import best_oracle

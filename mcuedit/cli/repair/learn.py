@@ -14,10 +14,11 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Delta
+from mcuedit.api.inputs import facts_of
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table, working
-from mcuedit.cli._shared.files import PATH, facts_of, metrics_table
+from mcuedit.cli._shared.files import PATH, metrics_table
 from mcuedit.codegen import TrainSetup
 from mcuedit.edits import KeepSet, load_edits, load_keep
 from mcuedit.emulate import backends

@@ -12,9 +12,10 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter
+from mcuedit.api.inputs import edits_of, tensor_set
 from mcuedit.cli._shared import packages
 from mcuedit.cli._shared.common import TEXT, example, json_option, note, print_json, stdout
-from mcuedit.cli._shared.files import PATH, edits_of, read_adapter, tensor_set, zoo_base
+from mcuedit.cli._shared.files import PATH, read_adapter, zoo_base
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle

@@ -66,7 +66,7 @@ def test_the_same_adapter_gives_the_same_files(folder, tiny_model, tmp_path):
 
 
 def test_more_files_travel_along(tiny_model, tmp_path):
-    adapter_dir.save(sample(tiny_model), tmp_path / "a", {adapter_dir.EDITS: '{"x": "é"}\n'})
+    adapter_dir.save(replace(sample(tiny_model), files={adapter_dir.EDITS: '{"x": "é"}\n'}), tmp_path / "a")
     assert (tmp_path / "a" / "edits.jsonl").read_text(encoding="utf-8") == '{"x": "é"}\n'
     adapter_dir.save(sample(tiny_model), tmp_path / "a")  # our own folder is replaced, as a whole
     assert not (tmp_path / "a" / "edits.jsonl").exists()

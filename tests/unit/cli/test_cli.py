@@ -179,7 +179,8 @@ def test_ctrl_c_in_a_real_process(tmp_path):
     """SIGINT while a folder is being written: exit code 130, one line, nothing left behind."""
     code = f"""
 import signal, sys, time, click
-from mcuedit import atomic, cli
+from mcuedit import cli
+from mcuedit._util import atomic
 import mcuedit.cli.repair.zoo as verb
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with SIGINT ignored
 real = atomic._sync_folder

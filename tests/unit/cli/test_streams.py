@@ -22,7 +22,7 @@ NARROW = {
 SAYS = r"""
 import sys
 from mcuedit import cli
-from mcuedit.cli import _common, _streams
+from mcuedit.cli._shared import common as _common, streams as _streams
 import click, mcuedit.cli.repair.zoo as verb
 def body(as_json):
     values = {"\xe9": "\u017d \u4e2d \U0001f600 \udcff"}
@@ -104,7 +104,8 @@ def test_a_cut_in_the_middle_unwinds(tmp_path):
     """As with `| head`: temporary folders are removed, nothing is said."""
     code = """
 import sys, click, mcuedit.cli.repair.zoo as verb
-from mcuedit import cli, host
+from mcuedit import cli
+from mcuedit._util import host
 def body():
     with host.folder():
         for i in range(100_000):

@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch):
 
 def save(adapter: Adapter, edits: tuple[Edit, ...] = ()) -> str:
     lines = "".join(json.dumps(edit.to_dict()) + "\n" for edit in edits)
-    folder.save(adapter, adapter.name, {folder.EDITS: lines} if edits else {})
+    folder.save(replace(adapter, files={folder.EDITS: lines} if edits else {}), adapter.name)
     return adapter.name
 
 
