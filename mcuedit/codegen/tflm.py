@@ -19,6 +19,7 @@ from mcuedit.codegen.render import banner, label_context, render_adapter, render
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
+from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
 
@@ -26,24 +27,20 @@ _RUNTIME = ("include/mcuedit", "core", "tflm")  # of firmware/: what an emitted 
 _TRAINING = ("kernels", "train")  # and one that trains
 _WRAPPERS = {"FULLY_CONNECTED": "Wrap", "CONV_2D": "WrapWindows"}
 
-# Kinds whose kernels TFLM also has for int8 alone, which takes less flash.
-_INT8 = (
-    "ADD AVERAGE_POOL_2D CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED MAXIMUM MAX_POOL_2D MINIMUM MUL PAD SOFTMAX SVDF "
-    "TRANSPOSE TRANSPOSE_CONV"
-).split()
+# Kinds that only TFLM runs and has kernels of for int8 alone.
+_INT8 = ("MAXIMUM", "MINIMUM", "SVDF", "TRANSPOSE_CONV")
 
-# The other kinds that MicroMutableOpResolver can add, and names of its functions that are not the kind's own.
+# The others that MicroMutableOpResolver can add, and names of its functions that are not the kind's own.
 _OTHERS = (
-    "ABS ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CALL_ONCE "
-    "CAST CEIL CONCATENATION COS CUMSUM DEPTH_TO_SPACE DEQUANTIZE DIV ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS FILL "
-    "FLOOR FLOOR_DIV FLOOR_MOD GATHER GATHER_ND GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D "
-    "LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MEAN MIRROR_PAD NEG "
-    "NOT_EQUAL PACK PADV2 PRELU QUANTIZE READ_VARIABLE REDUCE_MAX RELU RELU6 RESHAPE RESIZE_BILINEAR "
-    "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT "
-    "SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK "
-    "VAR_HANDLE WHILE ZEROS_LIKE"
+    "ABS ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO "
+    "CALL_ONCE CAST CEIL COS CUMSUM DEPTH_TO_SPACE DEQUANTIZE DIV ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS FILL "
+    "FLOOR FLOOR_DIV FLOOR_MOD GATHER GATHER_ND GREATER GREATER_EQUAL IF L2_NORMALIZATION L2_POOL_2D LESS "
+    "LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOG_SOFTMAX MIRROR_PAD NEG NOT_EQUAL PACK PRELU "
+    "READ_VARIABLE REDUCE_MAX RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT_V2 SHAPE SIN "
+    "SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE SUM "
+    "UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE"
 ).split()
-_NAMES = {"CUMSUM": "CumSum", "PADV2": "PadV2", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM"}
+_NAMES = {"CUMSUM": "CumSum", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM"}
 
 
 def render_tflm_base(base: Base, *, watched: bool = False) -> dict[str, str]:
@@ -137,12 +134,14 @@ def _op_context(model: Model, op: Op) -> dict[str, Any]:
 
 def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     """How the resolver gets a kind of op: its Add* function, and the registration if it is not the default."""
-    if kind not in (*_INT8, *_OTHERS):
+    if kind not in (*KINDS, *_INT8, *_OTHERS):
         index = next(op.index for op in model.ops if op.kind == kind)
         raise McueditError(f"op {index} {kind} is not in TensorFlow Lite Micro", "convert the model again without it")
     words = (word if word == "2D" else word.capitalize() for word in kind.split("_"))
-    function = f"Add{_NAMES.get(kind) or ''.join(words)}"
-    register = f"Register_{kind}{'_INT8' if kind in _INT8 and _is_int8(model, kind) else ''}"
+    name = KINDS[kind].resolver if kind in KINDS else _NAMES.get(kind)
+    function = f"Add{name or ''.join(words)}"
+    has_int8 = KINDS[kind].int8 if kind in KINDS else kind in _INT8
+    register = f"Register_{kind}{'_INT8' if has_int8 and _is_int8(model, kind) else ''}"
     wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and is_adaptable(model, op) for op in model.ops) else None
     if wrapper:
         return {"function": function, "argument": f"mcuedit::{wrapper}{'Watched' * watched}<{register}>()"}

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
 from mcuedit.conformance.netbuilder import NetBuilder
-
-Draw = Callable[["Drawing", "Ref"], "Ref"]
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 _LIMITS = (-128, 127)
@@ -79,44 +76,40 @@ class Drawing:
         return self.net.constant("i", np.array(values, np.int32))
 
 
-def convolution(d: Drawing, x: Ref) -> Ref:
+def convolution(d: Drawing, x: Ref, kind: str) -> Ref:
     """CONV_2D: strides, dilations, SAME and VALID, groups, per tensor and per channel, with and without bias."""
     groups = d.pick(*[g for g in (1, 1, 2, 3, x.shape[3]) if x.shape[3] % g == 0])
     outs = groups * d.pick(1, 2, 3, 5, 8, 17)
     kernel, over = _windows(d, x, dilated=True)
     data = d.bytes((outs, *kernel, x.shape[3] // groups))
-    return _weighted(d, "CONV_2D", x, data, 0, _out_shape(x, kernel, over, outs), over)
+    return _weighted(d, kind, x, data, _out_shape(x, kernel, over, outs), over)
 
 
-def depthwise(d: Drawing, x: Ref) -> Ref:
+def depthwise(d: Drawing, x: Ref, kind: str) -> Ref:
     """DEPTHWISE_CONV_2D, with any depth multiplier."""
     times = d.pick(1, 1, 2, 3, 4)
     kernel, over = _windows(d, x, dilated=True)
     outs = x.shape[3] * times
     over["depthMultiplier"] = times
-    return _weighted(d, "DEPTHWISE_CONV_2D", x, d.bytes((1, *kernel, outs)), 3, _out_shape(x, kernel, over, outs), over)
+    return _weighted(d, kind, x, d.bytes((1, *kernel, outs)), _out_shape(x, kernel, over, outs), over)
 
 
-def fully_connected(d: Drawing, x: Ref) -> Ref:
+def fully_connected(d: Drawing, x: Ref, kind: str) -> Ref:
     """FULLY_CONNECTED over the last axis, or over several rows at once."""
     outs = d.pick(1, 2, 3, 5, 8, 17, 33)
     keep = d.chance(0.3)
     data = d.bytes((outs, x.shape[-1]))
     shape = (*x.shape[:-1], outs) if keep else (math.prod(x.shape[:-1]), outs)
-    return _weighted(d, "FULLY_CONNECTED", x, data, 0, shape, {"keepNumDims": keep})
+    return _weighted(d, kind, x, data, shape, {"keepNumDims": keep})
 
 
-def pool(kind: str) -> Draw:
+def pool(d: Drawing, x: Ref, kind: str) -> Ref:
     """AVERAGE_POOL_2D or MAX_POOL_2D."""
-
-    def draw(d: Drawing, x: Ref) -> Ref:
-        kernel, over = _windows(d, x, dilated=False)
-        y = d.like(x, _out_shape(x, kernel, over, x.shape[3]))
-        sizes = {"filterHeight": kernel[0], "filterWidth": kernel[1]}
-        d.net.op(kind, [x.index], y.index, **over, **sizes, fusedActivationFunction=_activation(d))
-        return y
-
-    return draw
+    kernel, over = _windows(d, x, dilated=False)
+    y = d.like(x, _out_shape(x, kernel, over, x.shape[3]))
+    sizes = {"filterHeight": kernel[0], "filterWidth": kernel[1]}
+    d.net.op(kind, [x.index], y.index, **over, **sizes, fusedActivationFunction=_activation(d))
+    return y
 
 
 def _activation(d: Drawing) -> int:
@@ -151,11 +144,11 @@ def _weighted(
     kind: str,
     x: Ref,
     data: Int8Array,
-    axis: int,
     shape: tuple[int, ...],
     options: dict[str, int],
 ) -> Ref:
     """An op with weights, scaled so that its outputs mostly stay in range."""
+    axis = 3 if kind == "DEPTHWISE_CONV_2D" else 0  # of the outputs
     outs = data.shape[axis]
     scales = np.array([d.scale(-9, -5) for _ in range(outs if d.chance() else 1)], np.float32)
     spread = math.sqrt(data.size / outs) * _INT8_SPREAD
@@ -171,26 +164,22 @@ def _weighted(
     return y
 
 
-def binary(kind: str) -> Draw:
+def binary(d: Drawing, x: Ref, kind: str) -> Ref:
     """ADD, SUB or MUL of an activation and a constant, itself, or another activation, broadcast or not."""
-
-    def draw(d: Drawing, x: Ref) -> Ref:
-        narrow = tuple(1 if d.chance(0.4) else n for n in x.shape)
-        narrow = narrow[d.pick(0, 0, 1, 2) :] if len(narrow) > 2 else narrow
-        what = d.pick(0, 1, 1, 2)
-        if what == 0:
-            other = x
-        elif what == 1:
-            other = d.constant(narrow if d.chance() else x.shape, d.scale(), d.zero())
-        else:
-            other = quantize(d, _head(d, x) if d.chance() else x)
-        factor = x.scale * other.scale * _INT8_SPREAD if kind == "MUL" else max(x.scale, other.scale)
-        y = d.tensor(np.broadcast_shapes(x.shape, other.shape), factor * d.scale(-1, 2), d.zero())
-        sides = [x.index, other.index] if d.chance() else [other.index, x.index]
-        d.net.op(kind, sides, y.index, fusedActivationFunction=_activation(d))
-        return y
-
-    return draw
+    narrow = tuple(1 if d.chance(0.4) else n for n in x.shape)
+    narrow = narrow[d.pick(0, 0, 1, 2) :] if len(narrow) > 2 else narrow
+    what = d.pick(0, 1, 1, 2)
+    if what == 0:
+        other = x
+    elif what == 1:
+        other = d.constant(narrow if d.chance() else x.shape, d.scale(), d.zero())
+    else:
+        other = quantize(d, _head(d, x) if d.chance() else x)
+    factor = x.scale * other.scale * _INT8_SPREAD if kind == "MUL" else max(x.scale, other.scale)
+    y = d.tensor(np.broadcast_shapes(x.shape, other.shape), factor * d.scale(-1, 2), d.zero())
+    sides = [x.index, other.index] if d.chance() else [other.index, x.index]
+    d.net.op(kind, sides, y.index, fusedActivationFunction=_activation(d))
+    return y
 
 
 def _head(d: Drawing, x: Ref) -> Ref:
@@ -204,8 +193,8 @@ def _head(d: Drawing, x: Ref) -> Ref:
     return y
 
 
-def quantize(d: Drawing, x: Ref) -> Ref:
+def quantize(d: Drawing, x: Ref, kind: str = "QUANTIZE") -> Ref:
     """QUANTIZE from int8 to int8."""
     y = d.tensor(x.shape, x.scale * d.scale(-2, 2), d.zero())
-    d.net.op("QUANTIZE", [x.index], y.index)
+    d.net.op(kind, [x.index], y.index)
     return y

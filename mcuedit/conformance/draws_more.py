@@ -7,37 +7,33 @@ import math
 
 import numpy as np
 
-from mcuedit.conformance.draws import Draw, Drawing, Ref
+from mcuedit.conformance.draws import Drawing, Ref
 
 _MOST_JOINED = 4
 _TRIES = 50
 
 
-def curve(kind: str) -> Draw:
+def curve(d: Drawing, x: Ref, kind: str) -> Ref:
     """RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH or HARD_SWISH."""
-
-    def draw(d: Drawing, x: Ref) -> Ref:
-        if kind == "LOGISTIC":
-            y = d.tensor(x.shape, 1 / 256, -128)
-        elif kind == "TANH":
-            y = d.tensor(x.shape, 1 / 128, 0)
-        else:
-            y = d.tensor(x.shape, x.scale * d.scale(-1, 2), d.zero())
-        options = {"alpha": float(d.rng.uniform(-0.5, 1.5))} if kind == "LEAKY_RELU" else {}
-        d.net.op(kind, [x.index], y.index, **options)
-        return y
-
-    return draw
-
-
-def softmax(d: Drawing, x: Ref) -> Ref:
-    """SOFTMAX over the last axis."""
-    y = d.tensor(x.shape, 1 / 256, -128)
-    d.net.op("SOFTMAX", [x.index], y.index, beta=float(d.rng.choice([0.25, 1.0, 1.0, 3.0])))
+    if kind == "LOGISTIC":
+        y = d.tensor(x.shape, 1 / 256, -128)
+    elif kind == "TANH":
+        y = d.tensor(x.shape, 1 / 128, 0)
+    else:
+        y = d.tensor(x.shape, x.scale * d.scale(-1, 2), d.zero())
+    options = {"alpha": float(d.rng.uniform(-0.5, 1.5))} if kind == "LEAKY_RELU" else {}
+    d.net.op(kind, [x.index], y.index, **options)
     return y
 
 
-def mean(d: Drawing, x: Ref) -> Ref:
+def softmax(d: Drawing, x: Ref, kind: str) -> Ref:
+    """SOFTMAX over the last axis."""
+    y = d.tensor(x.shape, 1 / 256, -128)
+    d.net.op(kind, [x.index], y.index, beta=float(d.rng.choice([0.25, 1.0, 1.0, 3.0])))
+    return y
+
+
+def mean(d: Drawing, x: Ref, kind: str) -> Ref:
     """MEAN over some axes, named from either end, once or twice."""
     rank = len(x.shape)
     axes = [i for i in range(rank) if d.chance()] or [int(d.rng.integers(rank))]
@@ -45,32 +41,28 @@ def mean(d: Drawing, x: Ref) -> Ref:
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keep or i not in axes)
     named = [i - rank if d.chance(0.3) else i for i in axes] + ([axes[0]] if d.chance(0.1) else [])
     y = d.tensor(shape, x.scale * d.scale(-3, 1), d.zero())
-    d.net.op("MEAN", [x.index, d.integers(named)], y.index, keepDims=keep)
+    d.net.op(kind, [x.index, d.integers(named)], y.index, keepDims=keep)
     return y
 
 
-def pad(kind: str) -> Draw:
+def pad(d: Drawing, x: Ref, kind: str) -> Ref:
     """PAD or PADV2."""
-
-    def draw(d: Drawing, x: Ref) -> Ref:
-        pairs = [(d.pick(0, 0, 1, 3), d.pick(0, 1, 2)) for _ in x.shape]
-        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
-        y = d.like(x, shape) if d.chance(0.8) else d.tensor(shape, d.scale(), d.zero())
-        paddings = d.integers([n for pair in pairs for n in pair])
-        inputs = [x.index, _matrix(d, pairs) if d.chance() else paddings]
-        if kind == "PADV2":
-            inputs.append(d.constant((1,), y.scale, y.zero).index)
-        d.net.op(kind, inputs, y.index)
-        return y
-
-    return draw
+    pairs = [(d.pick(0, 0, 1, 3), d.pick(0, 1, 2)) for _ in x.shape]
+    shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
+    y = d.like(x, shape) if d.chance(0.8) else d.tensor(shape, d.scale(), d.zero())
+    paddings = d.integers([n for pair in pairs for n in pair])
+    inputs = [x.index, _matrix(d, pairs) if d.chance() else paddings]
+    if kind == "PADV2":
+        inputs.append(d.constant((1,), y.scale, y.zero).index)
+    d.net.op(kind, inputs, y.index)
+    return y
 
 
 def _matrix(d: Drawing, pairs: list[tuple[int, int]]) -> int:
     return d.net.constant("p", np.array(pairs, np.int32))
 
 
-def reshape(d: Drawing, x: Ref) -> Ref:
+def reshape(d: Drawing, x: Ref, kind: str) -> Ref:
     """RESHAPE to other lengths."""
     left = math.prod(x.shape)
     lengths: list[int] = []
@@ -80,11 +72,11 @@ def reshape(d: Drawing, x: Ref) -> Ref:
         left //= factor
     shape = (*lengths, left)
     y = d.like(x, shape)
-    d.net.op("RESHAPE", [x.index, d.integers(list(shape))], y.index)
+    d.net.op(kind, [x.index, d.integers(list(shape))], y.index)
     return y
 
 
-def concatenation(d: Drawing, x: Ref) -> Ref:
+def concatenation(d: Drawing, x: Ref, kind: str) -> Ref:
     """CONCATENATION along any axis: the input, once or more, constants, and parts of the input."""
     axis = int(d.rng.integers(len(x.shape)))
     others = [_part(d, x, axis) for _ in range(d.pick(*range(_MOST_JOINED)))]
@@ -93,7 +85,7 @@ def concatenation(d: Drawing, x: Ref) -> Ref:
     total = sum(p.shape[axis] for p in order)
     y = d.like(x, (*x.shape[:axis], total, *x.shape[axis + 1 :]))
     named = axis - len(x.shape) if d.chance(0.3) else axis
-    d.net.op("CONCATENATION", [p.index for p in order], y.index, axis=named)
+    d.net.op(kind, [p.index for p in order], y.index, axis=named)
     return y
 
 
@@ -111,14 +103,14 @@ def _part(d: Drawing, x: Ref, axis: int) -> Ref:
     return y
 
 
-def strided_slice(d: Drawing, x: Ref) -> Ref:
+def strided_slice(d: Drawing, x: Ref, kind: str) -> Ref:
     """STRIDED_SLICE with masks, shrunk axes, negative indices and strides."""
     drawn = [_axis(d, n) for n in x.shape]
     y = d.like(x, tuple(length for *_, length in drawn if length))
     parts = [d.integers([axis[i] for axis in drawn]) for i in range(3)]
     masks = [sum(axis[3 + i] << k for k, axis in enumerate(drawn)) for i in range(2)]
     shrink = sum((not axis[5]) << k for k, axis in enumerate(drawn))
-    d.net.op("STRIDED_SLICE", [x.index, *parts], y.index, beginMask=masks[0], endMask=masks[1], shrinkAxisMask=shrink)
+    d.net.op(kind, [x.index, *parts], y.index, beginMask=masks[0], endMask=masks[1], shrinkAxisMask=shrink)
     return y
 
 
@@ -137,9 +129,9 @@ def _axis(d: Drawing, size: int) -> tuple[int, int, int, int, int, int]:
     return 0, size, 1, 0, 0, size
 
 
-def transpose(d: Drawing, x: Ref) -> Ref:
+def transpose(d: Drawing, x: Ref, kind: str) -> Ref:
     """TRANSPOSE to any order."""
     order = [int(i) for i in d.rng.permutation(len(x.shape))]
     y = d.like(x, tuple(x.shape[i] for i in order))
-    d.net.op("TRANSPOSE", [x.index, d.integers(order)], y.index)
+    d.net.op(kind, [x.index, d.integers(order)], y.index)
     return y

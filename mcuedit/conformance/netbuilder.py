@@ -11,28 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-_OPTIONS = {
-    "ADD": "AddOptions",
-    "AVERAGE_POOL_2D": "Pool2DOptions",
-    "CONCATENATION": "ConcatenationOptions",
-    "CONV_2D": "Conv2DOptions",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
-    "FULLY_CONNECTED": "FullyConnectedOptions",
-    "HARD_SWISH": "HardSwishOptions",
-    "LEAKY_RELU": "LeakyReluOptions",
-    "MAX_POOL_2D": "Pool2DOptions",
-    "MEAN": "ReducerOptions",
-    "MUL": "MulOptions",
-    "PAD": "PadOptions",
-    "PADV2": "PadV2Options",
-    "QUANTIZE": "QuantizeOptions",
-    "RESHAPE": "ReshapeOptions",
-    "SOFTMAX": "SoftmaxOptions",
-    "STRIDED_SLICE": "StridedSliceOptions",
-    "SUB": "SubOptions",
-    "SVDF": "SVDFOptions",
-    "TRANSPOSE": "TransposeOptions",
-}
+from mcuedit.model.ops.kinds import KINDS
+
+_OTHERS = {"SVDF": "SVDFOptions"}  # of kinds that TensorFlow Lite Micro alone runs
 
 
 class NetBuilder:
@@ -113,9 +94,10 @@ class NetBuilder:
             known.append(code)
         op = schema.OperatorT()
         op.opcodeIndex, op.inputs, op.outputs = known.index(code), list(inputs), [output]
-        if kind in _OPTIONS:
-            op.builtinOptionsType = getattr(schema.BuiltinOptions, _OPTIONS[kind])
-            op.builtinOptions = getattr(schema, _OPTIONS[kind] + "T")()
+        table = KINDS[kind].options if kind in KINDS else _OTHERS.get(kind)
+        if table:
+            op.builtinOptionsType = getattr(schema.BuiltinOptions, table)
+            op.builtinOptions = getattr(schema, table + "T")()
         for name, value in options.items():
             if not hasattr(op.builtinOptions, name):
                 raise AttributeError(f"{kind} has no option {name}")

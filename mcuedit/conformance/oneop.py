@@ -6,37 +6,11 @@ from __future__ import annotations
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.conformance import draws, draws_more
-from mcuedit.conformance.draws import Draw, Drawing, Ref
+from mcuedit.conformance import draws
+from mcuedit.conformance.draws import Drawing, Ref
+from mcuedit.model.ops.kinds import KINDS, part
 from mcuedit.model.tflite import Model
 
-_IMAGES, _ANY, _SOME = (4, 4), (1, 5), (1, 4)  # how many axes an input may have
-_OPS: dict[str, tuple[Draw, tuple[int, int]]] = {
-    "ADD": (draws.binary("ADD"), _ANY),
-    "AVERAGE_POOL_2D": (draws.pool("AVERAGE_POOL_2D"), _IMAGES),
-    "CONCATENATION": (draws_more.concatenation, _ANY),
-    "CONV_2D": (draws.convolution, _IMAGES),
-    "DEPTHWISE_CONV_2D": (draws.depthwise, _IMAGES),
-    "FULLY_CONNECTED": (draws.fully_connected, (2, 4)),
-    "HARD_SWISH": (draws_more.curve("HARD_SWISH"), _ANY),
-    "LEAKY_RELU": (draws_more.curve("LEAKY_RELU"), _ANY),
-    "LOGISTIC": (draws_more.curve("LOGISTIC"), _ANY),
-    "MAX_POOL_2D": (draws.pool("MAX_POOL_2D"), _IMAGES),
-    "MEAN": (draws_more.mean, _ANY),
-    "MUL": (draws.binary("MUL"), _ANY),
-    "PAD": (draws_more.pad("PAD"), _ANY),
-    "PADV2": (draws_more.pad("PADV2"), _ANY),
-    "QUANTIZE": (draws.quantize, _ANY),
-    "RELU": (draws_more.curve("RELU"), _ANY),
-    "RELU6": (draws_more.curve("RELU6"), _ANY),
-    "RESHAPE": (draws_more.reshape, _ANY),
-    "SOFTMAX": (draws_more.softmax, _SOME),
-    "STRIDED_SLICE": (draws_more.strided_slice, _SOME),
-    "SUB": (draws.binary("SUB"), _ANY),
-    "TANH": (draws_more.curve("TANH"), _ANY),
-    "TRANSPOSE": (draws_more.transpose, _ANY),
-}
-KINDS = tuple(_OPS)
 _BODY = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "LEAKY_RELU", "RELU", "HARD_SWISH")
 
 
@@ -44,14 +18,14 @@ def random_model(kind: str, rng: np.random.Generator) -> bytes:
     """A .tflite of one op; an ADD, SUB, MUL or CONCATENATION may come with the ops that make its second operand.
 
     Args:
-        kind: one of KINDS.
+        kind: one of `mcuedit.model.ops.kinds.KINDS`.
     """
-    draw, (fewest, most) = _OPS[kind]
+    fewest, most = KINDS[kind].axes
     d = Drawing(rng)
     rank = int(rng.integers(fewest, most + 1))
     shape = (d.pick(1, 1, 2), *d.shape(2, 9), d.pick(1, 2, 3, 4, 6, 8, 17)) if rank == 4 else d.shape(rank)
     x = d.tensor(shape, d.scale(), d.zero())
-    return d.net.pack(x.index, draw(d, x).index)
+    return d.net.pack(x.index, _drawn(d, x, kind).index)
 
 
 def random_net(rng: np.random.Generator) -> bytes:
@@ -59,9 +33,9 @@ def random_net(rng: np.random.Generator) -> bytes:
     d = Drawing(rng)
     now = x = d.tensor((1, *d.shape(2, 9), d.pick(1, 2, 3, 4, 8)), d.scale(), d.zero())
     for _ in range(int(rng.integers(2, 5))):
-        now = _joined(d, now) if d.chance(0.35) else _OPS[str(rng.choice(_BODY))][0](d, now)
+        now = _joined(d, now) if d.chance(0.35) else _drawn(d, now, str(rng.choice(_BODY)))
     for kind in ("MEAN", "FULLY_CONNECTED", "SOFTMAX")[: d.pick(0, 2, 3)] if d.chance(0.7) else ("RESHAPE",):
-        now = _pooled(d, now) if kind == "MEAN" else _OPS[kind][0](d, now)
+        now = _pooled(d, now) if kind == "MEAN" else _drawn(d, now, kind)
     if now is x:
         now = draws.quantize(d, now)
     return d.net.pack(x.index, now.index)
@@ -74,9 +48,14 @@ def random_graph(rng: np.random.Generator, ops: int) -> bytes:
     for last in range(ops - 1, -1, -1):
         latest = [value for value in values if value.shape][-3:]  # no op is drawn for scalars
         x = latest[-1 if last == 0 else d.pick(*range(len(latest)))]
-        fitting = [draw for draw, (fewest, most) in _OPS.values() if fewest <= len(x.shape) <= most]
-        values.append(fitting[d.pick(*range(len(fitting)))](d, x))
+        fitting = [kind for kind, record in KINDS.items() if record.axes[0] <= len(x.shape) <= record.axes[1]]
+        values.append(_drawn(d, x, fitting[d.pick(*range(len(fitting)))]))
     return d.net.pack(values[0].index, values[-1].index)
+
+
+def _drawn(d: Drawing, x: Ref, kind: str) -> Ref:
+    made: Ref = part(KINDS[kind].draw)(d, x, kind)
+    return made
 
 
 def _joined(d: Drawing, x: Ref) -> Ref:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.conformance.oneop import KINDS, random_graph, random_inputs, random_model, random_net
+from mcuedit.conformance.oneop import random_graph, random_inputs, random_model, random_net
 from mcuedit.emulate.backends.engine import Engine
+from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.oracle import Oracle, Tflm
 from mcuedit.model.tflite import Model, parse
 

@@ -15,6 +15,7 @@ from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate.devices.virtual import VirtualDevice
 from mcuedit.emulate.options import RunOptions
 from mcuedit.model.bundle import Base
+from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 
@@ -77,7 +78,7 @@ def measure(base: Base, name: str, *, inputs: int = 1, seed: int = 0, toolchain:
 
 def macs(model: Model, op: Op) -> int:
     """Multiplications of an op with its weights, those with padding included."""
-    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+    if op.kind not in KINDS or not KINDS[op.kind].weights:
         return 0
     outputs, weights = model.tensors[op.outputs[0]].size, model.tensors[op.inputs[1]]
     if op.kind == "DEPTHWISE_CONV_2D":

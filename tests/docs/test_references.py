@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from mcuedit.conformance.oneop import KINDS
+from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import load
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])

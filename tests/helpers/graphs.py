@@ -7,7 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from mcuedit.conformance.oneop import KINDS, random_graph
+from mcuedit.conformance.oneop import random_graph
+from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import Model, parse
 
 _OPS, _DRAWN, _MOST_ELEMENTS, _MOST_GRAPHS = 24, 60, 8000, 3
@@ -15,7 +16,7 @@ _OPS, _DRAWN, _MOST_ELEMENTS, _MOST_GRAPHS = 24, 60, 8000, 3
 
 @cache
 def graphs_of_all_kinds() -> tuple[Model, ...]:
-    """Models whose ops are of all `oneop.KINDS` together."""
+    """Models whose ops are of all `kinds.KINDS` together."""
     drawn = [parse(random_graph(np.random.default_rng(i), _OPS), f"graph {i}") for i in range(_DRAWN)]
     small = [model for model in drawn if sum(t.size for t in model.tensors) < _MOST_ELEMENTS]
     missing, found = set(KINDS), []

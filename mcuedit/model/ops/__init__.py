@@ -1,47 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base's ops as exact integer arithmetic on numpy arrays, with straight-through gradients.
 
-Each op kind is one class behind `Operator`; adding a kind is adding a file and a line in `_KINDS`.
+Each op kind is one class behind `Operator`; its record in `kinds` names it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Protocol
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
+from mcuedit.model.ops.kinds import KINDS, part
 from mcuedit.model.tflite import INT8, Model, Op
-
-_KINDS = {
-    "ADD": "binary:Sum",
-    "AVERAGE_POOL_2D": "pool:AveragePool",
-    "CONCATENATION": "copies:Concatenation",
-    "CONV_2D": "conv:Conv",
-    "DEPTHWISE_CONV_2D": "depthwise:Depthwise",
-    "FULLY_CONNECTED": "fully_connected:FullyConnected",
-    "HARD_SWISH": "table:Table",
-    "LEAKY_RELU": "table:Table",
-    "LOGISTIC": "table:Table",
-    "MAX_POOL_2D": "pool:MaxPool",
-    "MEAN": "mean:Mean",
-    "MUL": "binary:Mul",
-    "PAD": "copies:Pad",
-    "PADV2": "copies:Pad",
-    "QUANTIZE": "table:Table",
-    "RELU": "table:Table",
-    "RELU6": "table:Table",
-    "RESHAPE": "copies:Reshape",
-    "SOFTMAX": "softmax:Softmax",
-    "STRIDED_SLICE": "copies:StridedSlice",
-    "SUB": "binary:Sum",
-    "TANH": "table:Table",
-    "TRANSPOSE": "copies:Transpose",
-}
-
-_SEVERAL_SOURCES = ("ADD", "CONCATENATION", "MUL", "SUB")  # the others have constants beside their first input
 
 
 class Operator(Protocol):
@@ -65,7 +37,7 @@ class Operator(Protocol):
 
 def kinds() -> list[str]:
     """Op kinds that can be simulated."""
-    return sorted(_KINDS)
+    return sorted(KINDS)
 
 
 def operator(model: Model, op: Op) -> Operator:
@@ -74,21 +46,20 @@ def operator(model: Model, op: Op) -> Operator:
     Raises:
         McueditError: the op's kind is not simulated, its tensors are not int8, or TFLM refuses it as well.
     """
-    if op.kind not in _KINDS:
+    if op.kind not in KINDS:
         raise McueditError(
             f"op {op.index} {op.kind} comes after the target and cannot be trained through",
             f"choose a later target; ops that can follow one: {', '.join(kinds())}",
         )
     _require_int8(model, op)
-    module, name = _KINDS[op.kind].split(":")
-    made: Operator = getattr(import_module(f"mcuedit.model.ops.{module}"), name)(model, op)
+    made: Operator = part(KINDS[op.kind].reference)(model, op)
     return made
 
 
 def _require_int8(model: Model, op: Op) -> None:
     """Raises unless the op has an activation to read, one output, and all of them are int8 with one scale."""
     sources = model.sources(op)
-    expected = len(sources) > 0 and (op.kind in _SEVERAL_SOURCES or sources == op.inputs[:1])
+    expected = len(sources) > 0 and (KINDS[op.kind].several or sources == op.inputs[:1])
     if not expected or len(op.outputs) != 1:
         raise McueditError(f"op {op.index} {op.kind}: its first input must be its only activation", "convert it again")
     for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
