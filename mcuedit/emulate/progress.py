@@ -17,6 +17,7 @@ from typing import Self
 
 Clock = Callable[[], float]
 
+ASLEEP = 10  # what sleeps uses no processor time: so many times its limit by the wall clock end it, too
 _LOOK = 0.1  # seconds between two looks at what runs
 
 

@@ -18,7 +18,7 @@ from mcuedit.boards.board import Board
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import segments
 from mcuedit.emulate.backends.session import Console, Crash, Timeout, silence
-from mcuedit.emulate.progress import Patience, process_clock
+from mcuedit.emulate.progress import ASLEEP, Patience, process_clock
 
 NAME = "qemu"
 PROGRAM = "qemu-system-arm"
@@ -27,7 +27,6 @@ PACKAGE = "qemu-system-arm"  # of Debian and its kin
 _CHUNK = 1 << 16
 _GRACE = 5.0  # seconds to end by itself after SIGTERM
 _LAST_WORDS = 60.0  # seconds to end after its UART was closed
-_ASLEEP = 10  # a core that waits for an interrupt uses no processor time: so many times the limit end it, too
 _LOOK = 0.1  # seconds between two looks at how much QEMU computed
 _COUNTING = ("-icount", "shift=7")  # 128 ns of virtual time per instruction: ticks_per_instruction in board.toml
 
@@ -62,7 +61,7 @@ class QemuSession:
         self._output += data
 
     def read_line(self) -> str:
-        patience = Patience(self._timeout, process_clock(self._process.pid), _ASLEEP * self._timeout)
+        patience = Patience(self._timeout, process_clock(self._process.pid), ASLEEP * self._timeout)
         while (line := self._console.next_line()) is None:
             if self._transfer(min(_LOOK, self._timeout)):
                 patience.renew()

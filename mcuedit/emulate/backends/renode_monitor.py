@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcuedit.emulate.backends.session import Crash, Timeout
-from mcuedit.emulate.progress import Patience, process_clock
+from mcuedit.emulate.progress import ASLEEP, Patience, process_clock
 from mcuedit.emulate.renode_log import Log
 
 _CHUNK = 1 << 16
@@ -75,7 +75,7 @@ class Monitor:
             Crash: it ended, refused a command, or stopped the core.
             Timeout: neither mark nor refusal came.
         """
-        patience = Patience(self._seconds, process_clock(self._process.pid))
+        patience = Patience(self._seconds, process_clock(self._process.pid), ASLEEP * self._seconds)
         lines: list[str] = []
         while True:
             line, found, rest = self._said.partition("\n")
