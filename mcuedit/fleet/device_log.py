@@ -28,7 +28,7 @@ EVENTS = (
     "confirm",
     "rollback",
     "expired",
-    "probe",
+    "self-test",
     "damaged",
     "revoke",
 )

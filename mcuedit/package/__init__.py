@@ -15,13 +15,13 @@ from mcuedit.package.choice import Asked, failing, from_edits, from_prompts, fro
 from mcuedit.package.comparison import Sizes, sizes
 from mcuedit.package.container import Package, Refused, seal
 from mcuedit.package.joining import join, package_name
-from mcuedit.package.self_test import Probe
+from mcuedit.package.self_test import SelfTest
 
 __all__ = [
     "Asked",
     "Package",
-    "Probe",
     "Refused",
+    "SelfTest",
     "Sizes",
     "failing",
     "from_edits",

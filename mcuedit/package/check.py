@@ -17,7 +17,7 @@ from mcuedit.package import container as c
 from mcuedit.package import self_test
 from mcuedit.package.container import COUNTER_STEP, MAGIC, NAME, Package, Refused, signed_bytes
 from mcuedit.package.keys import PublicKey
-from mcuedit.package.self_test import Probe
+from mcuedit.package.self_test import SelfTest
 
 
 def parse(data: bytes, name: str = "package") -> Package:
@@ -49,10 +49,10 @@ def parse(data: bytes, name: str = "package") -> Package:
     called = manifest[c.SHA_SIZE :].decode("latin-1")
     if not NAME.fullmatch(called):
         raise read.refused("E_FORM", f"its name {called!r} is none")
-    adapter, probes = _payload(body, read)
+    adapter, self_tests = _payload(body, read)
     text = f"{major}.{minor}.{revision}" + (f"+{build}" if build else "")
     sha = manifest[: c.SHA_SIZE].hex()
-    return Package(called, text, counter, base.hex(), sha, adapter, probes, digest.hex(), key_hash.hex(), len(data))
+    return Package(called, text, counter, base.hex(), sha, adapter, self_tests, digest.hex(), key_hash.hex(), len(data))
 
 
 def open_package(
@@ -97,16 +97,16 @@ def _check_for(found: Package, model: Model, refused: Any, name: str) -> None:
     except McueditError as error:
         raise refused("E_FORM", f"its adapter: {error.message}") from error
     try:
-        for asked in found.probes:
+        for asked in found.self_tests:
             asked.expand(model.input.size, model.input.zero)
             if asked.answer >= model.output.size:
                 raise ValueError(f"class {asked.answer} of {model.output.size}")
     except ValueError as error:
-        raise refused("E_SELF_TEST", f"a probe does not fit the base: {error}") from error
+        raise refused("E_SELF_TEST", f"a self-test does not fit the base: {error}") from error
 
 
-def _payload(body: bytes, read: _Reader) -> tuple[bytes, tuple[Probe, ...]]:
-    """Adapter and probes; the adapter's own length field says where it ends."""
+def _payload(body: bytes, read: _Reader) -> tuple[bytes, tuple[SelfTest, ...]]:
+    """Adapter and self-tests; the adapter's own length field says where it ends."""
     size = 4 * struct.unpack_from("<H", body, 6)[0] if len(body) >= device.HEADER.size else 0
     if not device.HEADER.size <= size <= len(body):
         raise read.refused("E_FORM", f"an adapter of {size} bytes in a payload of {len(body)}")

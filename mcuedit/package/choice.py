@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Probes: an input whose answer the adapter changes, and one whose answer it leaves, the shortest ones to tell."""
+"""Self-tests: an input whose answer the adapter changes, and one whose answer it leaves, the shortest ones to tell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mcuedit.adapter.forward import answers, is_tie, logits_tensor, trace, with_
 from mcuedit.edits import Edit, TensorSet
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
-from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
+from mcuedit.package.self_test import CHANGED, UNCHANGED, SelfTest, sparse
 
 _QUIET = 64  # inputs that are almost nothing, looked at where nothing better is known
 _MOST = 256  # inputs that are looked at
@@ -24,16 +24,16 @@ _MOST = 256  # inputs that are looked at
 
 @dataclass(frozen=True)
 class Asked:
-    """A probe and what a person calls it."""
+    """A self-test and what a person calls it."""
 
-    probe: Probe
+    self_test: SelfTest
     text: str
     label: str
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""
-        kind = "changed" if self.probe.kind == CHANGED else "unchanged"
-        return {"kind": kind, "input": self.text, "class": self.probe.answer, "answer": self.label}
+        kind = "changed" if self.self_test.kind == CHANGED else "unchanged"
+        return {"kind": kind, "input": self.text, "class": self.self_test.answer, "answer": self.label}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def from_edits(base: Base, oracle: Oracle, adapter: Adapter, edits: Sequence[Edi
     """
     if not edits:
         raise McueditError(
-            f"adapter {adapter.name} does not remember its edits", "give the probes: --probe PROMPT=ANSWER or F.npz"
+            f"adapter {adapter.name} does not remember its edits",
+            "give the self-tests: --self-test PROMPT=ANSWER or F.npz",
         )
     wanted = [(p, edit.answer) for edit in edits for p in edit.prompts][:_MOST]
     kept = [p for edit in edits for p in edit.locality][:_MOST]
@@ -62,20 +63,22 @@ def from_edits(base: Base, oracle: Oracle, adapter: Adapter, edits: Sequence[Edi
     right = np.array([_class(base, adapter, answer) for _, answer in wanted])
     good = asked.clear & (asked.before != asked.after) & (asked.after == right)
     if not good.any():
-        raise McueditError("no edit changes an answer, so nothing can be probed", "leave --probe away, or train again")
+        raise McueditError(
+            "no edit changes an answer, so nothing can be tested", "leave --self-test away, or train again"
+        )
     found = [_shortest(base, adapter, asked, good, CHANGED, [p for p, _ in wanted])]
     for x, names in [(base.encode(kept), kept), _quiet(base)][not kept :]:
         same = _ask(base, oracle, adapter, x)
         good = same.clear & (same.before == same.after)
         if good.any():
             return [*found, _shortest(base, adapter, same, good, UNCHANGED, names)]
-    raise McueditError("no prompt of the locality lists keeps its answer", "give one: --probe-same PROMPT")
+    raise McueditError("no prompt of the locality lists keeps its answer", "give one: --self-test-same PROMPT")
 
 
 def from_prompts(
     base: Base, oracle: Oracle, adapter: Adapter, changed: Sequence[tuple[str, str]], same: Sequence[str]
 ) -> list[Asked]:
-    """Probes of given prompts: pairs of prompt and new answer, and prompts that keep theirs.
+    """Self-tests of given prompts: pairs of prompt and new answer, and prompts that keep theirs.
 
     Raises:
         McueditError: the adapter gives another answer.
@@ -87,17 +90,19 @@ def from_prompts(
         asked = _ask(base, oracle, adapter, base.encode(prompts))
         for i, prompt in enumerate(prompts):
             if not asked.clear[i]:
-                raise McueditError(f"probe {prompt!r}: two classes tie", "choose another prompt")
+                raise McueditError(f"self-test {prompt!r}: two classes tie", "choose another prompt")
             differs = asked.before[i] != asked.after[i]
             given = _label(base, adapter, int(asked.after[i]))
             if kind == UNCHANGED and differs:
-                raise McueditError(f"probe {prompt!r}: the adapter changes its answer to {given!r}", "choose another")
+                raise McueditError(
+                    f"self-test {prompt!r}: the adapter changes its answer to {given!r}", "choose another"
+                )
             if kind == CHANGED and not differs:
-                raise McueditError(f"probe {prompt!r}: the base answers {given!r}, too", "choose another prompt")
+                raise McueditError(f"self-test {prompt!r}: the base answers {given!r}, too", "choose another prompt")
             if kind == CHANGED and asked.after[i] != _class(base, adapter, changed[i][1]):
                 raise McueditError(
-                    f"probe {prompt!r}: the answer is {given!r}, not {changed[i][1]!r}",
-                    "mend the probe, or the adapter",
+                    f"self-test {prompt!r}: the answer is {given!r}, not {changed[i][1]!r}",
+                    "mend the self-test, or the adapter",
                 )
             found.append(_asked(base, adapter, asked, i, kind, prompt))
     return found
@@ -110,9 +115,9 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
         McueditError: there are no such inputs, or what is wanted is no class.
     """
     if data.wanted.vectors is not None:
-        raise McueditError(f"{data.source}: vectors have no class to probe", "leave --probe away")
+        raise McueditError(f"{data.source}: vectors have no class to self-test", "leave --self-test away")
     if base.model.stateful:
-        raise McueditError(f"base {base.name} keeps a state, a probe is one input", "leave --probe away")
+        raise McueditError(f"base {base.name} keeps a state, a self-test is one input", "leave --self-test away")
     asked = _ask(base, oracle, adapter, data.x[:_MOST])
     good = asked.clear & (asked.before != asked.after)
     if data.wanted.avoided is not None:
@@ -125,7 +130,7 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
     stays = same.clear & (same.before == same.after)
     for rows, what in ((good, "no row of x gets another answer that is wanted"), (stays, "no row of keep stays")):
         if not rows.any():
-            raise McueditError(f"{data.source}: {what}", "give other inputs, or leave --probe away")
+            raise McueditError(f"{data.source}: {what}", "give other inputs, or leave --self-test away")
     names = [f"{data.source}: x[{i}]" for i in range(len(good))]
     kept = [f"{data.source}: keep[{i}]" for i in range(len(stays))]
     return [
@@ -134,13 +139,13 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
     ]
 
 
-def failing(base: Base, oracle: Oracle, adapter: Adapter, probes: Sequence[Probe]) -> list[int]:
-    """Which probes do not get the answer that they state, by the base's runtime and the numpy arithmetic."""
+def failing(base: Base, oracle: Oracle, adapter: Adapter, self_tests: Sequence[SelfTest]) -> list[int]:
+    """Which self-tests do not get the answer that they state, by the base's runtime and the numpy arithmetic."""
     shape = base.model.input.shape[1:]
-    x = np.stack([p.expand(base.model.input.size, base.model.input.zero).reshape(shape) for p in probes])
+    x = np.stack([p.expand(base.model.input.size, base.model.input.zero).reshape(shape) for p in self_tests])
     asked = _ask(base, oracle, adapter, x)
     bad = []
-    for i, one in enumerate(probes):
+    for i, one in enumerate(self_tests):
         differs = asked.before[i] != asked.after[i]
         if asked.after[i] != one.answer or differs != (one.kind == CHANGED):
             bad.append(i)

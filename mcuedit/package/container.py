@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signed packages: an adapter and its probes in an MCUboot image, made by imgtool (SPEC.md, section 7)."""
+"""Signed packages: an adapter and its self-tests in an MCUboot image, made by imgtool (SPEC.md, section 7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from mcuedit._util.errors import McueditError
 from mcuedit.package import self_test
-from mcuedit.package.self_test import Probe
+from mcuedit.package.self_test import SelfTest
 
 MAGIC = struct.pack("<I", 0x96F3B83D)
 NAME = re.compile(r"[a-z0-9._-]{1,24}")
@@ -59,15 +59,15 @@ class Package:
     base_sha256: str
     manifest_sha256: str
     adapter: bytes
-    probes: tuple[Probe, ...]
+    self_tests: tuple[SelfTest, ...]
     digest: str
     key_sha256: str
     size: int
 
     @property
     def container_bytes(self) -> int:
-        """Bytes around adapter and probes."""
-        return self.size - len(self.adapter) - len(self_test.encode(self.probes))
+        """Bytes around adapter and self-tests."""
+        return self.size - len(self.adapter) - len(self_test.encode(self.self_tests))
 
 
 def seal(
@@ -79,7 +79,7 @@ def seal(
     base_sha256: str,
     manifest: bytes,
     key: Any,
-    probes: Sequence[Probe] = (),
+    self_tests: Sequence[SelfTest] = (),
 ) -> bytes:
     """Makes a package; the same input gives the same bytes.
 
@@ -102,7 +102,7 @@ def seal(
         security_counter=counter,
         non_bootable=True,
     )
-    image.payload = bytes(IMAGE_HEADER_SIZE) + adapter + self_test.encode(probes)
+    image.payload = bytes(IMAGE_HEADER_SIZE) + adapter + self_test.encode(self_tests)
     own = {BASE: bytes.fromhex(base_sha256), MANIFEST: hashlib.sha256(manifest).digest() + name.encode()}
     with contextlib.redirect_stdout(io.StringIO()):  # imgtool tells on stdout that it signs
         image.create(key, "hash", None, custom_tlvs=own)

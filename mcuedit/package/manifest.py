@@ -38,7 +38,7 @@ def write(
     counter: int,
     base_sha256: str,
     parts: Sequence[Part],
-    probes: Sequence[dict[str, Any]],
+    self_tests: Sequence[dict[str, Any]],
 ) -> bytes:
     """Canonical JSON: sorted keys, no spaces, UTF-8. The same input gives the same bytes."""
     values = {
@@ -48,7 +48,7 @@ def write(
         "counter": counter,
         "base_sha256": base_sha256,
         "adapters": [_adapter(one) for one in parts],
-        "probes": list(probes),
+        "self_tests": list(self_tests),
     }
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -13,14 +13,14 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 
 CHANGED, UNCHANGED = 1, 2
-MAX_PROBES = 4
+MAX_SELF_TESTS = 4
 _SECTION = struct.Struct("<BB")
-_PROBE = struct.Struct("<BBHH")
+_SELF_TEST = struct.Struct("<BBHH")
 _FAR = 255  # a step that takes no value
 
 
 @dataclass(frozen=True)
-class Probe:
+class SelfTest:
     """One input and its answer.
 
     Attributes:
@@ -53,7 +53,7 @@ class Probe:
         return x
 
 
-def sparse(x: Int8Array, zero_point: int, kind: int, answer: int) -> Probe:
+def sparse(x: Int8Array, zero_point: int, kind: int, answer: int) -> SelfTest:
     """Codes an input, int8 of any shape.
 
     Raises:
@@ -67,29 +67,29 @@ def sparse(x: Int8Array, zero_point: int, kind: int, answer: int) -> Probe:
         steps += [(_FAR, 0)] * far + [(skip, int(flat[at]))]
         last = at
     if len(steps) > 0xFFFF:
-        raise McueditError(f"a probe of {len(steps)} elements, at most 65535 fit", "choose another input")
-    return Probe(kind, answer, tuple(steps))
+        raise McueditError(f"a self-test of {len(steps)} elements, at most 65535 fit", "choose another input")
+    return SelfTest(kind, answer, tuple(steps))
 
 
-def encode(probes: Sequence[Probe]) -> bytes:
-    """The probe section; nothing without probes.
+def encode(self_tests: Sequence[SelfTest]) -> bytes:
+    """The self-test section; nothing without self-tests.
 
     Raises:
         McueditError: there are too many.
     """
-    if not probes:
+    if not self_tests:
         return b""
-    if len(probes) > MAX_PROBES:
-        raise McueditError(f"{len(probes)} probes, at most {MAX_PROBES} fit", "leave some out")
-    out = _SECTION.pack(len(probes), 0)
-    for probe in probes:
-        out += _PROBE.pack(probe.kind, 0, probe.answer, len(probe.steps))
-        out += b"".join(struct.pack("<Bb", *step) for step in probe.steps)
+    if len(self_tests) > MAX_SELF_TESTS:
+        raise McueditError(f"{len(self_tests)} self-tests, at most {MAX_SELF_TESTS} fit", "leave some out")
+    out = _SECTION.pack(len(self_tests), 0)
+    for self_test in self_tests:
+        out += _SELF_TEST.pack(self_test.kind, 0, self_test.answer, len(self_test.steps))
+        out += b"".join(struct.pack("<Bb", *step) for step in self_test.steps)
     return out + b"\0" * (-len(out) % 4)
 
 
-def decode(data: bytes) -> tuple[Probe, ...]:
-    """Reads a probe section; the empty one has no probes.
+def decode(data: bytes) -> tuple[SelfTest, ...]:
+    """Reads a self-test section; the empty one has no self-tests.
 
     Raises:
         ValueError: it is malformed; the text says where.
@@ -97,30 +97,30 @@ def decode(data: bytes) -> tuple[Probe, ...]:
     if not data:
         return ()
     if len(data) < _SECTION.size:
-        raise ValueError("the probe section is cut short")
+        raise ValueError("the self-test section is cut short")
     count, zero = _SECTION.unpack_from(data)
-    if not 1 <= count <= MAX_PROBES or zero:
-        raise ValueError(f"{count} probes")
-    probes, offset = [], _SECTION.size
+    if not 1 <= count <= MAX_SELF_TESTS or zero:
+        raise ValueError(f"{count} self-tests")
+    self_tests, offset = [], _SECTION.size
     for _ in range(count):
-        probe, offset = _decode(data, offset)
-        probes.append(probe)
-    if encode(probes) != data:
-        raise ValueError("the probe section is not in canonical form")
-    return tuple(probes)
+        self_test, offset = _decode(data, offset)
+        self_tests.append(self_test)
+    if encode(self_tests) != data:
+        raise ValueError("the self-test section is not in canonical form")
+    return tuple(self_tests)
 
 
-def _decode(data: bytes, offset: int) -> tuple[Probe, int]:
-    if offset + _PROBE.size > len(data):
-        raise ValueError("a probe is cut short")
-    kind, zero, answer, count = _PROBE.unpack_from(data, offset)
-    offset += _PROBE.size
+def _decode(data: bytes, offset: int) -> tuple[SelfTest, int]:
+    if offset + _SELF_TEST.size > len(data):
+        raise ValueError("a self-test is cut short")
+    kind, zero, answer, count = _SELF_TEST.unpack_from(data, offset)
+    offset += _SELF_TEST.size
     end = offset + 2 * count
     if kind not in (CHANGED, UNCHANGED) or zero:
-        raise ValueError(f"a probe of kind {kind}")
+        raise ValueError(f"a self-test of kind {kind}")
     if end > len(data):
-        raise ValueError("a probe is cut short")
+        raise ValueError("a self-test is cut short")
     steps = tuple(struct.unpack_from("<Bb", data, at) for at in range(offset, end, 2))
     if any(skip == _FAR and value for skip, value in steps) or (steps and steps[-1][0] == _FAR):
-        raise ValueError("a probe has a step to nowhere")
-    return Probe(kind, answer, steps), end
+        raise ValueError("a self-test has a step to nowhere")
+    return SelfTest(kind, answer, steps), end

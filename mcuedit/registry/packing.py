@@ -48,7 +48,7 @@ def pack(
     edits: Sequence[Sequence[Edit]] = (),
     name: str | None = None,
     counter: int | None = None,
-    probes: Sequence[Asked] = (),
+    self_tests: Sequence[Asked] = (),
 ) -> Packed:
     """Makes one package of all adapters, and keeps it in the registry.
 
@@ -58,7 +58,7 @@ def pack(
         edits: those of each adapter, as far as known; for the manifest.
         name: the adapters' names if not given.
         counter: security counter; the registry's next one if not given.
-        probes: proved ones, as the functions of this package make them.
+        self_tests: proved ones, as the functions of this package make them.
 
     Raises:
         McueditError: the adapters do not go together, or something does not fit a package.
@@ -79,7 +79,7 @@ def pack(
         counter=counter,
         base_sha256=base_sha256,
         parts=[part(a, some, base.model) for a, some in zip(adapters, known, strict=True)],
-        probes=[one.to_dict() for one in probes],
+        self_tests=[one.to_dict() for one in self_tests],
     )
     data = seal(
         device,
@@ -89,7 +89,7 @@ def pack(
         base_sha256=base_sha256,
         manifest=manifest,
         key=key,
-        probes=[one.probe for one in probes],
+        self_tests=[one.self_test for one in self_tests],
     )
     signer = PublicKey(key.key.public_key().public_bytes_raw())
     package = open_package(data, [signer], model=base.model, name=name)

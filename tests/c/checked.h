@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* Package, adapter, then the input of every probe. `keys`: `key_count` times 32 bytes. The first error. */
+/* Package, adapter, then the input of every self-test. `keys`: `key_count` times 32 bytes. The first error. */
 int checked(const uint8_t *keys, uint32_t key_count, const void *bytes, uint32_t size);
 
 #endif

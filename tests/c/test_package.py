@@ -13,7 +13,7 @@ from helpers.checked import Checked
 from helpers.crypto import needs_monocypher
 from helpers.packages import key, model, package, public
 
-from mcuedit.package import Probe, Refused, open_package
+from mcuedit.package import Refused, SelfTest, open_package
 from mcuedit.package.self_test import CHANGED, UNCHANGED
 
 pytestmark = needs_monocypher
@@ -32,7 +32,7 @@ REFUSED_BY = {
     "adapter start": {"E_HASH"},
     "adapter size": {"E_FORM"},
     "adapter": {"E_HASH"},
-    "probes": {"E_FORM", "E_HASH"},
+    "self_tests": {"E_FORM", "E_HASH"},
     "protected head": {"E_FORM"},
     "counter": {"E_HASH"},
     "base head": {"E_FORM"},
@@ -54,8 +54,8 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Checked:
     return Checked(model(), tmp_path_factory.mktemp("device"))
 
 
-def probed() -> bytes:
-    return package(probes=packages.probes(model(), packages.fact()))
+def asking() -> bytes:
+    return package(self_tests=packages.self_tests(model(), packages.fact()))
 
 
 def verdict(device: Checked, data: bytes) -> str:
@@ -64,22 +64,22 @@ def verdict(device: Checked, data: bytes) -> str:
 
 
 def test_good_ones(device: Checked) -> None:
-    odd = Probe(CHANGED, 5, ((3, 1),)), Probe(UNCHANGED, 0, ()), Probe(CHANGED, 1, ((15, -128),))
-    good = [package(name=n * "a") for n in range(1, 25)] + [package(probes=odd[:n]) for n in (1, 2, 3)] + [probed()]
+    odd = SelfTest(CHANGED, 5, ((3, 1),)), SelfTest(UNCHANGED, 0, ()), SelfTest(CHANGED, 1, ((15, -128),))
+    good = [package(name=n * "a") for n in range(1, 25)] + [package(self_tests=odd[:n]) for n in (1, 2, 3)] + [asking()]
     good += [package(name="a-z_0.9", version="255.255.65535+4294967295", counter=2**32 - 1)]
     assert device.verdicts(good, KEYS) == len(good) * ["OK"]
 
 
 @pytest.mark.parametrize("part", REFUSED_BY)
 def test_every_single_bit(device: Checked, part: str) -> None:
-    data = probed()
+    data = asking()
     parts = tamper.parts(data)
     assert list(parts) == list(REFUSED_BY)
     assert set(device.verdicts(tamper.flips(data, parts[part]), KEYS)) == REFUSED_BY[part]
 
 
 def test_every_truncation(device: Checked) -> None:
-    for data in package(), probed():
+    for data in package(), asking():
         assert set(device.verdicts((data[:n] for n in range(len(data))), KEYS)) == {"E_SIZE"}
 
 
@@ -172,8 +172,8 @@ def payload(tail: bytes) -> Callable[[bytearray, dict[str, range]], None]:
     """`tail` behind the adapter."""
 
     def change(data: bytearray, parts: dict[str, range]) -> None:
-        data[parts["probes"].start : parts["probes"].stop] = tail
-        struct.pack_into("<I", data, parts["payload size"].start, parts["probes"].start + len(tail) - 32)
+        data[parts["self_tests"].start : parts["self_tests"].stop] = tail
+        struct.pack_into("<I", data, parts["payload size"].start, parts["self_tests"].start + len(tail) - 32)
 
     return change
 
@@ -188,13 +188,13 @@ ILL_FORMED = {
     "a name with a slash": named(b"a/b"),
     "a bootable image": lambda d, p: d.__setitem__(p["flags"].start, 0),
     "a payload of half a word": payload(b"\0\0"),
-    "an empty probe section": payload(bytes(4)),
-    "five probes": payload(struct.pack("<BB", 5, 0) + 5 * struct.pack("<BBHH", 1, 0, 0, 0)),
-    "no probe where one is promised": payload(struct.pack("<BBH", 1, 0, 1)),
-    "a probe of an unknown kind": payload(struct.pack("<BBBBHH", 1, 0, 3, 0, 0, 0)),
-    "a probe of kind 0": payload(struct.pack("<BBBBHH", 1, 0, 0, 0, 0, 0)),
-    "a probe with more steps than bytes": payload(struct.pack("<BBBBHH", 1, 0, 1, 0, 0, 1)),
-    "bytes behind the probes": payload(struct.pack("<BBBBHHHH", 1, 0, 1, 0, 0, 0, 0, 0)),
+    "an empty self-test section": payload(bytes(4)),
+    "five self-tests": payload(struct.pack("<BB", 5, 0) + 5 * struct.pack("<BBHH", 1, 0, 0, 0)),
+    "no self-test where one is promised": payload(struct.pack("<BBH", 1, 0, 1)),
+    "a self-test of an unknown kind": payload(struct.pack("<BBBBHH", 1, 0, 3, 0, 0, 0)),
+    "a self-test of kind 0": payload(struct.pack("<BBBBHH", 1, 0, 0, 0, 0, 0)),
+    "a self-test with more steps than bytes": payload(struct.pack("<BBBBHH", 1, 0, 1, 0, 0, 1)),
+    "bytes behind the self-tests": payload(struct.pack("<BBBBHHHH", 1, 0, 1, 0, 0, 0, 0, 0)),
     "padding that is not zero": payload(struct.pack("<BBBBHHBBBB", 1, 0, 1, 0, 0, 1, 0, 1, 0, 1)),
     "an adapter longer than the payload": lambda d, p: struct.pack_into("<H", d, 38, 0xFFFF),
     "an adapter shorter than its header": lambda d, p: struct.pack_into("<H", d, 38, 4),
@@ -218,7 +218,7 @@ def test_form_counts_even_if_signed(device: Checked, what: str) -> None:
         (((3, 1), (255, 0)), "E_SELF_TEST"),  # leads nowhere
     ],
 )
-def test_probes_that_do_not_fit(device: Checked, steps: tuple[tuple[int, int], ...], wanted: str) -> None:
+def test_self_tests_that_do_not_fit(device: Checked, steps: tuple[tuple[int, int], ...], wanted: str) -> None:
     section = struct.pack("<BBBBHH", 1, 0, 1, 0, 0, len(steps)) + b"".join(struct.pack("<Bb", *s) for s in steps)
     assert verdict(device, moved(package(), payload(section + bytes(-len(section) % 4)))) == wanted
 
@@ -233,8 +233,8 @@ def host(data: bytes) -> str:
 
 def damaged(rng: random.Random) -> bytes:
     """Changed where the form is decided; most of them signed again."""
-    out = bytearray(rng.choice((package(), probed())))
-    spans = [span for name, span in tamper.parts(probed()).items() if len(span) <= 8 or name == "probes"]
+    out = bytearray(rng.choice((package(), asking())))
+    spans = [span for name, span in tamper.parts(asking()).items() if len(span) <= 8 or name == "self_tests"]
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         at = rng.choice(rng.choice(spans)) % len(out)
         what = rng.randrange(4)
@@ -252,7 +252,7 @@ def damaged(rng: random.Random) -> bytes:
 def test_host_and_device_refuse_the_same(device: Checked) -> None:
     """They name reasons differently in three places.
 
-    What is wrong within the adapter, the host calls E_FORM, the device by the adapter's own error. A step of a probe
+    What is wrong within the adapter, the host calls E_FORM, the device by the adapter's own error. A self-test's step
     that leads nowhere is E_FORM to the host, E_SELF_TEST to the device, which looks when it expands it. Of lengths that
     contradict each other, either may find one or the other first.
     """

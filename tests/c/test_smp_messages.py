@@ -390,13 +390,15 @@ def test_answers_and_arms(node: Node) -> None:
     assert node.ask(USER, RUN, {}, write=True) == {"rc": 3}
 
 
-def test_a_failed_probe_ends_the_trial(node: Node) -> None:
+def test_a_failed_self_test_ends_the_trial(node: Node) -> None:
     model, adapter = packages.model(), packages.fact()
-    good = packages.package(adapter=adapter, probes=packages.probes(model, adapter), counter=3)
-    bad = packages.package(adapter=adapter, probes=packages.probes(model, adapter, lie=True), name="bad", counter=2)
+    good = packages.package(adapter=adapter, self_tests=packages.self_tests(model, adapter), counter=3)
+    bad = packages.package(
+        adapter=adapter, self_tests=packages.self_tests(model, adapter, lie=True), name="bad", counter=2
+    )
     upload(node, bad)
-    probed = node.ask(USER, ACTIVATE, {"mask": 1 << where(node, bad)}, write=True)
-    assert probed == {"err": {"group": USER, "rc": 22}}
+    tested = node.ask(USER, ACTIVATE, {"mask": 1 << where(node, bad)}, write=True)
+    assert tested == {"err": {"group": USER, "rc": 22}}
     assert (states(node), node.ask(USER, STATUS)["mask"]) == ([REVOKED], 0)
     assert upload(node, good) == {"off": len(good), "match": True}
     mask = 1 << where(node, good)

@@ -18,7 +18,7 @@ from helpers.store_device import EMPTY, PROVEN, REVOKED, Device
 from mcuedit.adapter.encoding import encode
 from mcuedit.build.external import monocypher
 
-A, B, A2, C, D, E, PROBED, EXTRA = range(8)  # storage.PACKAGES; A2 has the name of A
+A, B, A2, C, D, E, SELF_TESTED, EXTRA = range(8)  # storage.PACKAGES; A2 has the name of A
 
 
 @pytest.fixture(scope="session")
@@ -75,19 +75,19 @@ def test_a_trial_that_nobody_confirms_ends_after_its_boots(device: Device, boots
     assert device.call("activate", 1 << b, 1, 100) == "E_REVOKED"
 
 
-def test_a_failing_probe_revokes_what_is_new(device: Device) -> None:
-    a, probed = slot(device, A), slot(device, PROBED)
+def test_a_failing_self_test_revokes_what_is_new(device: Device) -> None:
+    a, tested = slot(device, A), slot(device, SELF_TESTED)
     confirm(device, a)
     device.lib.device_set(1, 0, 1)
-    assert device.call("activate", 1 << a | 1 << probed, 3, 100) == "E_SELF_TEST"
+    assert device.call("activate", 1 << a | 1 << tested, 3, 100) == "E_SELF_TEST"
     sight = device.look()
     assert (sight.confirmed, list(sight.masks), sight.in_trial) == (1 << a, [1 << a] * 2, 0)
-    assert (sight.kept[a], sight.kept[probed]) == (PROVEN, REVOKED)
+    assert (sight.kept[a], sight.kept[tested]) == (PROVEN, REVOKED)
 
 
-def test_probes_that_hold_let_a_trial_begin(device: Device) -> None:
-    probed = slot(device, PROBED)
-    assert device.call("activate", 1 << probed, 3, 100) == "OK"
+def test_self_tests_that_hold_let_a_trial_begin(device: Device) -> None:
+    tested = slot(device, SELF_TESTED)
+    assert device.call("activate", 1 << tested, 3, 100) == "OK"
 
 
 def test_two_slots_of_one_name_are_never_active_together(device: Device) -> None:
@@ -196,7 +196,7 @@ def test_pieces_of_any_size_fit_any_program_unit(library: Path, unit: int, piece
 def test_install_and_activation_take_few_flash_operations(
     library: Path, geometry: tuple[int, int, int, int, int], piece: int
 ) -> None:
-    data = storage.package(PROBED)
+    data = storage.package(SELF_TESTED)
     worst = 0
     for fill in range(40):  # a new page of the journal is begun somewhere
         device = Device(library, geometry)

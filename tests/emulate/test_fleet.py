@@ -94,10 +94,10 @@ def test_twenty_four_devices_of_which_five_cannot(device_program, tmp_path, caps
         assert sorted(told["failed"]) == sorted([small, strange])
 
 
-def test_a_canary_whose_probe_fails_stops_it(device_program, tmp_path, capsys):
+def test_a_canary_whose_self_test_fails_stops_it(device_program, tmp_path, capsys):
     """The device itself goes back; nobody else is asked."""
-    lie = packages.probes(packages.model(), packages.fact(), lie=True)
-    (tmp_path / "fix.mcu").write_bytes(packages.package(counter=1, probes=lie))
+    lie = packages.self_tests(packages.model(), packages.fact(), lie=True)
+    (tmp_path / "fix.mcu").write_bytes(packages.package(counter=1, self_tests=lie))
     with ExitStack() as stack:
         fleet = [stack.enter_context(DeviceProcess(device_program(), tmp_path / n, device_id=n)) for n in NAMES[:5]]
         lines = (f'[[device]]\nname = "{n}"\naddress = "{d.address}"\n' for n, d in zip(NAMES, fleet, strict=False))

@@ -36,7 +36,7 @@ def device(board: str, folder: Path) -> Bare:
 @pytest.mark.parametrize("board", ["virt-m0", "virt-m4"])
 def test_verdicts(board: str, tmp_path: Path) -> None:
     it = device(board, tmp_path)
-    good = package(probes=packages.probes(model(), packages.fact()))
+    good = package(self_tests=packages.self_tests(model(), packages.fact()))
     wanted = {
         "version": E_HASH,
         "flags": E_FORM,
@@ -64,7 +64,7 @@ def measure(root: str, files: list[Path], folder: Path) -> Bare:
 
 # Bytes of code and constants on M4 at -Os, memcpy and memset among them. Ed25519 includes SHA-512.
 CODE = {"mcuedit_package_check": 750, "mcuedit_sha256_of": 1400, "mcuedit_ed25519_check": 9_900}
-PROBES = 160  # more in firmware that asks them
+SELF_TESTS = 160  # more in firmware that asks them
 INSTRUCTIONS = 1_900_000  # of one check of a one-fact package: nearly all of them Ed25519's
 STACK = 2_300
 
@@ -79,7 +79,7 @@ def test_budgets(tmp_path: Path) -> None:
     sizes = {root: measure(root, files[root], tmp_path) for root in CODE}
     assert all(it.ram == 0 for it in sizes.values())
     assert {root: it.code for root, it in sizes.items() if it.code > CODE[root]} == {}
-    probes = Bare(
+    self_tests = Bare(
         "virt-m4", ["mcuedit_self_test_read", "mcuedit_self_test_expand"], [source("self_test")], tmp_path / "p"
     )
     data = package()
@@ -87,4 +87,4 @@ def test_budgets(tmp_path: Path) -> None:
     assert taken.result == 0
     assert taken.instructions <= INSTRUCTIONS
     assert taken.stack <= STACK
-    assert probes.code <= PROBES
+    assert self_tests.code <= SELF_TESTS

@@ -121,13 +121,15 @@ def test_a_trial_ends_by_itself_if_nobody_confirms_it(verb, package, device):
     assert "expired" in verb("log", *to)["event"]
 
 
-def test_a_probe_that_fails_takes_it_back(verb, package, device):
+def test_a_self_test_that_fails_takes_it_back(verb, package, device):
     of, adapter = packages.model(), packages.fact()
-    lie = packages.probes(of, adapter, lie=True)
-    told = verb("push", package(counter=1, probes=lie), "--to", device.address, "--confirm", code=1)
+    lie = packages.self_tests(of, adapter, lie=True)
+    told = verb("push", package(counter=1, self_tests=lie), "--to", device.address, "--confirm", code=1)
     assert (told["state"], told["reason"], told["active"]) == ("unhealthy", "E_SELF_TEST", [])
-    true = packages.probes(of, adapter)
-    assert verb("push", package(counter=2, probes=true), "--to", device.address, "--confirm")["state"] == "confirmed"
+    true = packages.self_tests(of, adapter)
+    assert (
+        verb("push", package(counter=2, self_tests=true), "--to", device.address, "--confirm")["state"] == "confirmed"
+    )
 
 
 def test_a_full_store_is_told_apart(verb, package, device_program, tmp_path):

@@ -55,7 +55,7 @@ def ours(name: str, signer: object) -> bytes:
         base_sha256=MODEL.sha256,
         manifest=packages.MANIFEST,
         key=signer,
-        probes=packages.probes(MODEL, packages.fact()) if name == "probed.mcu" else (),
+        self_tests=packages.self_tests(MODEL, packages.fact()) if name == "probed.mcu" else (),
     )
 
 
@@ -63,8 +63,8 @@ def theirs(name: str, key: Path, folder: Path) -> bytes:
     from mcuedit.package import self_test
 
     payload, made = folder / "payload.bin", folder / name
-    probes = packages.probes(MODEL, packages.fact()) if name == "probed.mcu" else ()
-    payload.write_bytes(encode(packages.fact(), MODEL) + self_test.encode(probes))
+    self_tests = packages.self_tests(MODEL, packages.fact()) if name == "probed.mcu" else ()
+    payload.write_bytes(encode(packages.fact(), MODEL) + self_test.encode(self_tests))
     manifest = hashlib.sha256(packages.MANIFEST).hexdigest() + NAME.encode().hex()
     layout = ["--non-bootable", "--pad-header", "--header-size", "32", "--slot-size", "0x10000", "--align", "4"]
     custom = ["--custom-tlv", "0xA0", f"0x{MODEL.sha256}", "--custom-tlv", "0xA1", f"0x{manifest}"]

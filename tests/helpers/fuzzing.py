@@ -162,8 +162,8 @@ def _packages() -> Iterator[bytes]:
     fact = packages.fact()
     yield packages.package()
     yield packages.package(name="other", counter=2, seed=1)
-    yield packages.package(counter=3, probes=packages.probes(of, fact))
-    yield packages.package(name="liar", counter=4, probes=packages.probes(of, fact, lie=True))
+    yield packages.package(counter=3, self_tests=packages.self_tests(of, fact))
+    yield packages.package(name="liar", counter=4, self_tests=packages.self_tests(of, fact, lie=True))
     yield packages.package(name="n", counter=5, adapter=packages.fact(labels={2: "elk", 5: "dé"}))
 
 

@@ -15,7 +15,7 @@ from mcuedit.adapter.encoding import encode
 from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
-from mcuedit.package import Probe, seal
+from mcuedit.package import SelfTest, seal
 from mcuedit.package.keys import PublicKey
 from mcuedit.package.self_test import CHANGED, UNCHANGED, sparse
 
@@ -55,7 +55,7 @@ def package(
     signer: int = 0,
     seed: int = 0,
     base_sha256: str = "",
-    probes: tuple[Probe, ...] = (),
+    self_tests: tuple[SelfTest, ...] = (),
 ) -> bytes:
     """A signed package.
 
@@ -74,7 +74,7 @@ def package(
         base_sha256=base_sha256 or of.sha256,
         manifest=MANIFEST,
         key=key(signer),
-        probes=probes,
+        self_tests=self_tests,
     )
 
 
@@ -87,7 +87,7 @@ def answer(of: Model, adapters: list[Adapter], x: np.ndarray) -> np.ndarray:
     return answers(moved.values[logits_tensor(of)])
 
 
-def probes(of: Model, adapter: Adapter, *, lie: bool = False) -> tuple[Probe, ...]:
+def self_tests(of: Model, adapter: Adapter, *, lie: bool = False) -> tuple[SelfTest, ...]:
     """An input whose answer `adapter` changes and one whose answer it leaves; with `lie`, the first expects another."""
     rng = np.random.default_rng(5)
     x = rng.integers(-128, 128, (256, of.input.size)).astype(np.int8)

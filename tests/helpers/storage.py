@@ -26,9 +26,9 @@ _CORE = (
     "dot",
     "window",
 )
-# What device.c knows by number: name, counter. 0 and 2 have one name; 6 has probes.
-PACKAGES = (("a", 1), ("b", 2), ("a", 3), ("c", 4), ("d", 5), ("e", 6), ("probed", 7), ("extra", 60_000))
-PROBED = 6
+# What device.c knows by number: name, counter. 0 and 2 have one name; 6 has self-tests.
+PACKAGES = (("a", 1), ("b", 2), ("a", 3), ("c", 4), ("d", 5), ("e", 6), ("tested", 7), ("extra", 60_000))
+SELF_TESTED = 6
 
 
 @cache
@@ -37,8 +37,8 @@ def package(index: int) -> bytes:
     name, counter = PACKAGES[index]
     model = packages.model()
     made = packages.fact(model, seed=index, name=name)
-    probes = packages.probes(model, made) if index == PROBED else ()
-    return packages.package(model, adapter=made, name=name, counter=counter, probes=probes)
+    self_tests = packages.self_tests(model, made) if index == SELF_TESTED else ()
+    return packages.package(model, adapter=made, name=name, counter=counter, self_tests=self_tests)
 
 
 def sources() -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from helpers.storage import PACKAGES, PROBED
+from helpers.storage import PACKAGES, SELF_TESTED
 from helpers.store_device import EMPTY, PROVEN, REVOKED, STAGED, Sight
 
 VIEWS, STEP = 4, 65536
@@ -127,7 +127,7 @@ class Model:
             return error
         new = [i for i in self._of(mask) if self.slots[i].kept == STAGED]
         self.floor = highest
-        if self.lies and any(self.slots[i].package == PROBED for i in new):
+        if self.lies and any(self.slots[i].package == SELF_TESTED for i in new):
             self._become(mask & ~(self.trial or 0), REVOKED)
             return "E_SELF_TEST"
         self._become((self.trial or 0) & ~mask, REVOKED)

@@ -29,7 +29,7 @@ def parts(package: bytes) -> dict[str, range]:
         "adapter start": 6,
         "adapter size": 2,
         "adapter": adapter - 8,
-        "probes": payload - adapter,
+        "self_tests": payload - adapter,
         "protected head": 8,
         "counter": 4,
         "base head": 4,

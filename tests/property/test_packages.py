@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mcuedit.adapter.encoding import encode
 from mcuedit.package import Refused, open_package, parse, self_test
 from mcuedit.package.container import NAME, parse_version
-from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
+from mcuedit.package.self_test import CHANGED, UNCHANGED, SelfTest, sparse
 
 MODEL = packages.model()
 KEYS = [packages.public()]
@@ -26,7 +26,7 @@ rows = st.lists(int8s, min_size=1, max_size=40).map(lambda values: np.array(valu
 versions = st.tuples(
     st.integers(0, 255), st.integers(0, 255), st.integers(0, 0xFFFF), st.integers(0, (1 << 32) - 1)
 ).map(lambda v: f"{v[0]}.{v[1]}.{v[2]}" + (f"+{v[3]}" if v[3] else ""))
-probes = st.lists(
+self_tests = st.lists(
     st.builds(
         lambda x, kind, answer: sparse(x, 0, kind, answer),
         rows,
@@ -42,14 +42,14 @@ contents = st.fixed_dictionaries(
         "version": versions,
         "counter": st.integers(1, (1 << 32) - 1),
         "signer": st.integers(0, 1),
-        "probes": probes,
+        "self_tests": self_tests,
     }
 )
 
 
 def sealed(content: dict) -> bytes:
     return packages.package(
-        payload=content["payload"] + self_test.encode(content["probes"]),
+        payload=content["payload"] + self_test.encode(content["self_tests"]),
         **{name: content[name] for name in ("name", "version", "counter", "signer")},
     )
 
@@ -60,7 +60,7 @@ def test_what_is_sealed_is_read(one, two):
     data = sealed(one)
     found = open_package(data, [packages.public(one["signer"])])
     assert (found.name, found.version, found.counter) == (one["name"], one["version"], one["counter"])
-    assert (found.adapter, found.probes) == (one["payload"], one["probes"])
+    assert (found.adapter, found.self_tests) == (one["payload"], one["self_tests"])
     assert found == parse(data)
     assert tuple(parse_version(found.version))[:3] == tuple(map(int, one["version"].split("+")[0].split(".")))
     assert (sealed(two) == data) == (one == two)
@@ -118,5 +118,5 @@ def test_any_bytes_are_refused(given_bytes):
         open_package(given_bytes, KEYS, model=MODEL)
 
 
-def test_a_probe_is_a_value():
-    assert Probe(CHANGED, 1, ((0, 1),)) == sparse(np.array([1, 0], np.int8), 0, CHANGED, 1)
+def test_a_self_test_is_a_value():
+    assert SelfTest(CHANGED, 1, ((0, 1),)) == sparse(np.array([1, 0], np.int8), 0, CHANGED, 1)

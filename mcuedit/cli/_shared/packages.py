@@ -17,8 +17,7 @@ from mcuedit.boards import elf
 from mcuedit.cli._shared.common import print_json, stdout, table
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
-from mcuedit.package import Package, keys, open_package, parse
-from mcuedit.package import self_test as probing
+from mcuedit.package import Package, keys, open_package, parse, self_test
 from mcuedit.package.comparison import Sizes, sizes
 from mcuedit.registry import Stored, default_path, open_registry
 
@@ -83,7 +82,7 @@ def composition(found: Package) -> dict[str, int]:
         "header_bytes": inner["header"],
         "factor_bytes": inner["factors"],
         "label_bytes": inner["labels"],
-        "probe_bytes": len(probing.encode(found.probes)),
+        "self_test_bytes": len(self_test.encode(found.self_tests)),
         "bytes": found.size,
     }
 
@@ -98,13 +97,13 @@ def identity(found: Package) -> dict[str, Any]:
         "digest": found.digest,
         "signer": found.key_sha256,
         "manifest_sha256": found.manifest_sha256,
-        "probes": len(found.probes),
+        "self_tests": len(found.self_tests),
     }
 
 
 def composition_table(found: Package) -> object:
     """Bytes of a package, for a person."""
-    rows = [(name.removesuffix("_bytes"), f"{size:,}") for name, size in composition(found).items()]
+    rows = [(name.removesuffix("_bytes").replace("_", "-"), f"{size:,}") for name, size in composition(found).items()]
     return table("", ("part", "bytes"), [*rows[:-1], ("total", rows[-1][1])])
 
 
@@ -144,8 +143,8 @@ def show_manifest(manifest: Mapping[str, Any] | None, found: Package) -> None:
         measured = {k: v for k, v in adapter.get("metrics", {}).items() if isinstance(v, int | float)}
         if measured:
             out.print("measured: " + ", ".join(f"{k} {v:.6g}" for k, v in measured.items()), markup=False)
-    for one in manifest.get("probes", ()):
-        out.print(f"probe, {one['kind']}: {one['input']} -> {one['answer']}", markup=False)
+    for one in manifest.get("self_tests", ()):
+        out.print(f"self-test, {one['kind']}: {one['input']} -> {one['answer']}", markup=False)
 
 
 def measured_sizes(data: bytes, found: Package, of: Base | None, against: Path | None) -> Sizes | None:

@@ -20,7 +20,7 @@ from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
-from mcuedit.package import choice as probes
+from mcuedit.package import choice as self_tests
 from mcuedit.package import joining, keys
 from mcuedit.package.choice import Asked
 from mcuedit.registry import open_registry, packing
@@ -45,10 +45,15 @@ AUTO = "auto"
 )
 @click.option("--counter", type=int, metavar="N", help="Security counter; the registry's next one for the base.")
 @click.option(
-    "--probe", "probes", type=TEXT, multiple=True, metavar="P", help="auto, PROMPT=ANSWER, or an .npz of tensors."
+    "--self-test",
+    "self_tests",
+    type=TEXT,
+    multiple=True,
+    metavar="P",
+    help="auto, PROMPT=ANSWER, or an .npz of tensors.",
 )
 @click.option(
-    "--probe-same", "same", type=TEXT, multiple=True, metavar="PROMPT", help="A prompt whose answer must stay."
+    "--self-test-same", "same", type=TEXT, multiple=True, metavar="PROMPT", help="A prompt whose answer must stay."
 )
 @click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write what its hash is taken of.")
 @json_option
@@ -60,7 +65,7 @@ def command(
     output: Path,
     name: str | None,
     counter: int | None,
-    probes: tuple[str, ...],
+    self_tests: tuple[str, ...],
     same: tuple[str, ...],
     manifest_path: Path | None,
     as_json: bool,
@@ -68,13 +73,13 @@ def command(
     """Sign adapters as a package that devices take: an image that MCUboot's imgtool understands.
 
     Several adapters become one. Their edits and metrics stay in the registry, their hash travels. A device takes only
-    packages whose security counter is above every one that was ever active on it. With --probe the package carries
+    packages whose security counter is above every one that was ever active on it. With --self-test the package carries
     inputs whose answers the device checks before it trusts the adapter; they are proved here first.
     """
     key = keys.load_private(key_path)
     of, loaded, edits = _load(adapters, base_path)
     joined = joining.join(loaded, of.model, edits)
-    asked = _probes(of, joined, [e for some in edits for e in some], probes, same)
+    asked = _self_tests(of, joined, [e for some in edits for e in some], self_tests, same)
     with open_registry() as registry:
         made = packing.pack(
             of,
@@ -85,7 +90,7 @@ def command(
             edits=edits,
             name=name,
             counter=counter,
-            probes=asked,
+            self_tests=asked,
         )
     if manifest_path is not None:
         atomic.write_file(manifest_path, made.manifest)
@@ -101,7 +106,7 @@ def command(
         return
     packages.show_identity(found, "good")
     for one in asked:
-        stdout().print(f"probe      {one.text} -> {one.label}", markup=False)
+        stdout().print(f"self-test  {one.text} -> {one.label}", markup=False)
     stdout().print(packages.composition_table(found))
 
 
@@ -113,7 +118,7 @@ def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Ada
     return of, [read_adapter(path, of) for path in paths], [edits_of(path) for path in paths]
 
 
-def _probes(
+def _self_tests(
     of: Base, adapter: Adapter, edits: Sequence[Edit], given: Sequence[str], same: Sequence[str]
 ) -> list[Asked]:
     if not given and not same:
@@ -123,13 +128,13 @@ def _probes(
     for text in given:
         prompt, equals, answer = text.rpartition("=")
         if text == AUTO:
-            found += probes.from_edits(of, oracle, adapter, edits)
+            found += self_tests.from_edits(of, oracle, adapter, edits)
         elif text.endswith(".npz"):
-            found += probes.from_tensors(of, oracle, adapter, tensor_set([Path(text)], of.model))
+            found += self_tests.from_tensors(of, oracle, adapter, tensor_set([Path(text)], of.model))
         elif equals and prompt and answer:
             prompts.append((prompt.strip(), answer.strip()))
         else:
-            raise McueditError(f"--probe {text!r} is none", "auto, PROMPT=ANSWER, or the path of an .npz")
+            raise McueditError(f"--self-test {text!r} is none", "auto, PROMPT=ANSWER, or the path of an .npz")
     if prompts or same:
-        found += probes.from_prompts(of, oracle, adapter, prompts, same)
+        found += self_tests.from_prompts(of, oracle, adapter, prompts, same)
     return found

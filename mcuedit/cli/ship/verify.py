@@ -20,14 +20,16 @@ from mcuedit.package.choice import failing
 @click.command(epilog=example("mcuedit verify fix.mcu --key key.pub --base facts/"))
 @click.argument("path", metavar="PACKAGE", type=PATH)
 @click.option("--key", "key_paths", multiple=True, required=True, type=PATH, metavar="KEY", help="Whom to trust.")
-@click.option("--base", "base_path", type=PATH, help="The base it must be for; its adapter and probes are tried on it.")
+@click.option(
+    "--base", "base_path", type=PATH, help="The base it must be for; its adapter and self-tests are tried on it."
+)
 @click.option("--floor", type=click.IntRange(0), metavar="N", help="Highest security counter active on the device.")
 @json_option
 def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, floor: int | None, as_json: bool) -> int:
     """Check a package as a device does, in its order; exit code 1 if it is refused.
 
     Form, hash, key and signature always; with --base also that it is for this base, the adapter, and the answers to its
-    probes; with --floor the security counter.
+    self-tests; with --floor the security counter.
     """
     data, keys = packages.read(path), packages.public_keys(key_paths)
     of = bundle.load(base_path) if base_path is not None else None
@@ -35,12 +37,14 @@ def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, flo
     checked += (["base"] if of else []) + (["counter"] if floor is not None else []) + (["adapter"] if of else [])
     try:
         found = open_package(data, keys, model=of.model if of else None, floor=floor, name=path.name)
-        if of is not None and found.probes:
-            checked.append("probes")
-            bad = failing(of, best_oracle(of.model), packages.adapter_of(found, of), found.probes)
+        if of is not None and found.self_tests:
+            checked.append("self-tests")
+            bad = failing(of, best_oracle(of.model), packages.adapter_of(found, of), found.self_tests)
             if bad:
-                why = f"{path.name}: refused: probe {bad[0]} does not get its answer"
-                raise Refused("E_SELF_TEST", why, "pack it again: 'mcuedit pack --probe auto' proves its probes")
+                why = f"{path.name}: refused: self-test {bad[0]} does not get its answer"
+                raise Refused(
+                    "E_SELF_TEST", why, "pack it again: 'mcuedit pack --self-test auto' proves its self-tests"
+                )
     except Refused as error:
         return _refused(error, path, as_json)
     if as_json:

@@ -39,7 +39,7 @@ _HINTS = {
     "E_FULL": "free a slot: 'mcuedit deactivate --to ADDR --slot N --erase'",
     "E_KEY": "sign with a key that the device knows, or build the device with this one",
     "E_NAME": "two adapters of one name cannot be active together: name the one to keep",
-    "E_SELF_TEST": "the package's own probe fails on this device: it was rolled back",
+    "E_SELF_TEST": "the package's own self-test fails on this device: it was rolled back",
     "E_REVOKED": "this very package failed here before: pack a new version",
     "E_SIGNATURE": "the package was changed after it was signed: pack it again",
     "E_STATE": "'mcuedit status --to ADDR' shows its state",

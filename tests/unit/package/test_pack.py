@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From adapters to a package: joined, numbered, probed, signed and kept in the registry."""
+"""From adapters to a package: joined, numbered, self-tested, signed and kept in the registry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model
 from mcuedit.package import choice, keys, open_package, parse
-from mcuedit.package.self_test import CHANGED, UNCHANGED, Probe, sparse
+from mcuedit.package.self_test import CHANGED, UNCHANGED, SelfTest, sparse
 from mcuedit.registry import open_registry
 
 MODEL = packages.model()
@@ -63,7 +63,7 @@ def test_one_adapter(capfd):
     assert (found.name, found.version, found.counter) == ("fix", "1.2.0", 1)
     assert found.adapter == encode(packages.fact(), MODEL)
     assert told["digest"] == found.digest
-    parts = ("container", "header", "factor", "label", "probe")
+    parts = ("container", "header", "factor", "label", "self_test")
     assert told["bytes"] == len(data) == sum(told[f"{part}_bytes"] for part in parts)
     assert told["signer"] == keys.load_public(Path("key.pub")).sha256
 
@@ -78,7 +78,7 @@ def test_one_fact_of_the_real_base_fits_400_bytes(facts, capfd):
     for adapter, size in (named, 398), (plain, 397):
         assert len(pack(save(adapter), of=str(facts))) == size
     table = capfd.readouterr().out
-    for line in ("container 266", "header 40", "factor 80", "label 12", "probe 0", "total 398"):
+    for line in ("container 266", "header 40", "factor 80", "label 12", "self-test 0", "total 398"):
         assert line in " ".join(table.split()), table
 
 
@@ -162,9 +162,9 @@ def test_edits_that_contradict_each_other(capfd):
         (("--name", ""), "does not fit a package"),
         (("--counter", "0"), "security counter 0 is not in 1..4294967295"),
         (("--counter", str(1 << 32)), "is not in 1..4294967295"),
-        (("--probe", "nonsense"), "--probe 'nonsense' is none"),
-        (("--probe", "auto"), "does not remember its edits"),
-        (("--probe", "a=b"), "takes tensors, not text"),
+        (("--self-test", "nonsense"), "--self-test 'nonsense' is none"),
+        (("--self-test", "auto"), "does not remember its edits"),
+        (("--self-test", "a=b"), "takes tensors, not text"),
     ],
 )
 def test_bad_input(arguments, message, capfd):
@@ -213,7 +213,7 @@ def test_what_was_packed_can_be_written_again(tmp_path, monkeypatch):
     assert hashlib.sha256(Path("m.json").read_bytes()).hexdigest() == parse(data).manifest_sha256
 
 
-def test_probes_of_tensors():
+def test_self_tests_of_tensors():
     adapter = packages.fact()
     rng = np.random.default_rng(3)
     x = rng.integers(-128, 128, (300, 16)).astype(np.int8)
@@ -223,16 +223,16 @@ def test_probes_of_tensors():
     assert moved[:150].any()
     assert moved[150:].any()
     np.savez("edits.npz", x=x[moved][:200], y=after[moved][:200], keep=x[~moved][:200])
-    data = pack(save(adapter), "--probe", "edits.npz")
-    changed, same = opened(data).probes
+    data = pack(save(adapter), "--self-test", "edits.npz")
+    changed, same = opened(data).self_tests
     assert (changed.kind, same.kind) == (CHANGED, UNCHANGED)
-    inputs = np.stack([probe.expand(16, 0) for probe in (changed, same)])
+    inputs = np.stack([self_test.expand(16, 0) for self_test in (changed, same)])
     assert packages.answer(MODEL, [adapter], inputs).tolist() == [changed.answer, same.answer]
     old = packages.answer(MODEL, [], inputs)
     assert old[0] != changed.answer
     assert old[1] == same.answer
     assert max(len(changed.steps), len(same.steps)) <= 3
-    told = json.loads(_manifest(data))["probes"]
+    told = json.loads(_manifest(data))["self_tests"]
     assert [one["kind"] for one in told] == ["changed", "unchanged"]
     assert told[0]["input"].startswith("edits.npz: x[")
 
@@ -246,7 +246,7 @@ def test_tensors_that_show_nothing(capfd):
     x = np.zeros((1, 16), np.int8)
     answer = packages.answer(MODEL, [], x)
     np.savez("edits.npz", x=x, y=(answer + 1) % 6, keep=x + np.int8(1))
-    pack(save(packages.fact()), "--probe", "edits.npz", code=2)
+    pack(save(packages.fact()), "--self-test", "edits.npz", code=2)
     assert "no row of x gets another answer that is wanted" in capfd.readouterr().err
 
 
@@ -286,26 +286,26 @@ def _gate(model: Model, of: Base, oracle: Tflm, prompt: str) -> Adapter:
     return deltas.adapter(model, made, name="gitega", labels={spare: "gitega"})
 
 
-def test_probes_of_text(spoken):
+def test_self_tests_of_text(spoken):
     of, oracle, adapter, edit = spoken
     changed, same = choice.from_edits(of, oracle, adapter, [edit])
-    assert (changed.probe.kind, changed.label) == (CHANGED, "gitega")
+    assert (changed.self_test.kind, changed.label) == (CHANGED, "gitega")
     assert changed.text in edit.prompts
-    assert (same.probe.kind, same.text) == (UNCHANGED, edit.locality[0])
-    assert (changed.probe.expand(of.model.input.size, 0) == of.encode([changed.text])[0].reshape(-1)).all()
-    assert choice.failing(of, oracle, adapter, [changed.probe, same.probe]) == []
-    lies = [replace(changed.probe, answer=0), replace(same.probe, kind=CHANGED), same.probe]
+    assert (same.self_test.kind, same.text) == (UNCHANGED, edit.locality[0])
+    assert (changed.self_test.expand(of.model.input.size, 0) == of.encode([changed.text])[0].reshape(-1)).all()
+    assert choice.failing(of, oracle, adapter, [changed.self_test, same.self_test]) == []
+    lies = [replace(changed.self_test, answer=0), replace(same.self_test, kind=CHANGED), same.self_test]
     assert choice.failing(of, oracle, adapter, lies) == [0, 1]
     quiet = choice.from_edits(of, oracle, adapter, [replace(edit, locality=())])
-    assert len(quiet[1].probe.steps) <= 1  # an input of almost nothing stands in
+    assert len(quiet[1].self_test.steps) <= 1  # an input of almost nothing stands in
     with pytest.raises(McueditError, match="does not remember its edits"):
         choice.from_edits(of, oracle, adapter, [])
 
 
-def test_prompts_as_probes(spoken):
+def test_prompts_as_self_tests(spoken):
     of, oracle, adapter, edit = spoken
     made = choice.from_prompts(of, oracle, adapter, [(edit.prompts[0], "Gitega")], edit.locality)
-    assert [one.probe.kind for one in made] == [CHANGED, UNCHANGED]
+    assert [one.self_test.kind for one in made] == [CHANGED, UNCHANGED]
     for changed, same, message in (
         ([(edit.prompts[0], "bujumbura")], [], "the answer is 'gitega', not 'bujumbura'"),
         ([(edit.locality[0], "x")], [], "the base answers .*, too"),
@@ -315,14 +315,14 @@ def test_prompts_as_probes(spoken):
             choice.from_prompts(of, oracle, adapter, changed, same)
 
 
-def test_an_adapter_that_does_nothing_has_no_probes(spoken):
+def test_an_adapter_that_does_nothing_has_no_self_tests(spoken):
     of, oracle, adapter, edit = spoken
     idle = replace(adapter, deltas=(replace(adapter.deltas[0], b=np.zeros((2, 1), np.int8)),))
     with pytest.raises(McueditError, match="no edit changes an answer"):
         choice.from_edits(of, oracle, idle, [edit])
 
 
-def test_vectors_have_no_probes():
+def test_vectors_have_no_self_tests():
     np.savez("edits.npz", x=np.zeros((1, 16), np.int8), target=np.zeros((1, 6), np.int8))
     data = load_tensors("edits.npz", MODEL.input, 6, MODEL.output)
     with pytest.raises(McueditError, match="vectors have no class"):
@@ -333,7 +333,7 @@ def test_long_gaps():
     x = np.full(1000, 7, np.int8)
     x[[0, 1, 256, 513, 999]] = 1
     made = sparse(x, 7, CHANGED, 0)
-    assert made == Probe(CHANGED, 0, ((0, 1), (0, 1), (254, 1), (255, 0), (1, 1), (255, 0), (230, 1)))
+    assert made == SelfTest(CHANGED, 0, ((0, 1), (0, 1), (254, 1), (255, 0), (1, 1), (255, 0), (230, 1)))
     assert (made.expand(1000, 7) == x).all()
     with pytest.raises(ValueError, match="element 999 of 999"):
         made.expand(999, 7)

@@ -17,7 +17,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.package import Refused, open_package, parse
 from mcuedit.package.container import COUNTER_STEP, signed_bytes
-from mcuedit.package.self_test import CHANGED, Probe
+from mcuedit.package.self_test import CHANGED, SelfTest
 
 MODEL = packages.model()
 KEYS = [packages.public()]
@@ -42,22 +42,24 @@ def resealed(data: bytes) -> bytes:
 
 
 def test_what_it_says():
-    data = packages.package(name="gitega-2", version="3.4.500+70000", counter=9, probes=(Probe(CHANGED, 2, ((0, 5),)),))
+    data = packages.package(
+        name="gitega-2", version="3.4.500+70000", counter=9, self_tests=(SelfTest(CHANGED, 2, ((0, 5),)),)
+    )
     found = open_package(data, KEYS, model=MODEL, floor=8)
     assert (found.name, found.version, found.counter) == ("gitega-2", "3.4.500+70000", 9)
     assert found.base_sha256 == MODEL.sha256
     assert found.manifest_sha256 == hashlib.sha256(packages.MANIFEST).hexdigest()
     assert found.adapter == encode(packages.fact(), MODEL)
-    assert found.probes == (Probe(CHANGED, 2, ((0, 5),)),)
+    assert found.self_tests == (SelfTest(CHANGED, 2, ((0, 5),)),)
     assert found.key_sha256 == packages.public().sha256
     assert found.digest == hashlib.sha256(data[: signed_bytes(data)]).hexdigest()
     assert found.size == len(data) == 260 + len("gitega-2") + len(found.adapter) + 12
     assert parse(packages.package(version="1.2.0")).version == "1.2.0"
 
 
-@pytest.mark.parametrize("probes", [(), packages.probes(MODEL, packages.fact())])
-def test_every_changed_bit_is_refused(probes):
-    data = packages.package(probes=probes)
+@pytest.mark.parametrize("self_tests", [(), packages.self_tests(MODEL, packages.fact())])
+def test_every_changed_bit_is_refused(self_tests):
+    data = packages.package(self_tests=self_tests)
     assert code(data) == ""
     at, why = signed_bytes(data), Counter[str]()
     for bit in range(8 * len(data)):
@@ -77,9 +79,9 @@ def test_every_changed_bit_is_refused(probes):
     assert sum(why.values()) == 8 * len(data)
 
 
-@pytest.mark.parametrize("probes", [(), packages.probes(MODEL, packages.fact())])
-def test_every_truncation_is_refused_by_its_length(probes):
-    data = packages.package(probes=probes)
+@pytest.mark.parametrize("self_tests", [(), packages.self_tests(MODEL, packages.fact())])
+def test_every_truncation_is_refused_by_its_length(self_tests):
+    data = packages.package(self_tests=self_tests)
     assert {code(data[:size]) for size in range(len(data))} == {"E_SIZE"}
 
 
@@ -178,7 +180,7 @@ def test_a_form_that_is_signed_and_still_wrong(spoil):
 @pytest.mark.parametrize(
     "section",
     [
-        bytes(4),  # no probes
+        bytes(4),  # no self-tests
         struct.pack("<BBBBHH", 5, 0, 1, 0, 0, 0),
         struct.pack("<BBBBHH", 1, 1, 1, 0, 0, 0),
         struct.pack("<BBBBHH", 1, 0, 3, 0, 0, 0),
@@ -190,21 +192,22 @@ def test_a_form_that_is_signed_and_still_wrong(spoil):
         struct.pack("<BBBBHHBbH", 1, 0, 1, 0, 0, 1, 0, 1, 7),  # padding that is not zero
     ],
 )
-def test_malformed_probes(section):
+def test_malformed_self_tests(section):
     assert len(section) % 4 == 0
     assert code(packages.package(payload=encode(packages.fact(), MODEL) + section)) == "E_FORM"
 
 
 @pytest.mark.parametrize(
-    "probe", [Probe(CHANGED, 6, ((0, 1),)), Probe(CHANGED, 1, ((16, 1),)), Probe(CHANGED, 1, ((255, 0), (0, 1)))]
+    "self_test",
+    [SelfTest(CHANGED, 6, ((0, 1),)), SelfTest(CHANGED, 1, ((16, 1),)), SelfTest(CHANGED, 1, ((255, 0), (0, 1)))],
 )
-def test_probes_beyond_the_base(probe):
-    assert code(packages.package(probes=(probe,))) == "E_SELF_TEST"
+def test_self_tests_beyond_the_base(self_test):
+    assert code(packages.package(self_tests=(self_test,))) == "E_SELF_TEST"
 
 
-def test_too_many_probes():
-    with pytest.raises(McueditError, match="5 probes, at most 4"):
-        packages.package(probes=(Probe(CHANGED, 1, ()),) * 5)
+def test_too_many_self_tests():
+    with pytest.raises(McueditError, match="5 self-tests, at most 4"):
+        packages.package(self_tests=(SelfTest(CHANGED, 1, ()),) * 5)
 
 
 @pytest.fixture
@@ -213,7 +216,7 @@ def files(tmp_path, tiny_path):
     public = tmp_path / "key.pub"
     public.write_bytes(packages.public().imgtool().get_public_pem())
     package = tmp_path / "fix.mcu"
-    package.write_bytes(packages.package(probes=packages.probes(MODEL, packages.fact())))
+    package.write_bytes(packages.package(self_tests=packages.self_tests(MODEL, packages.fact())))
     return {"package": package, "key": public, "base": tiny_path}
 
 
@@ -223,7 +226,7 @@ def verify(files: dict, *more: str) -> int:
 
 def test_verb(files, capfd):
     assert verify(files, "--base", str(files["base"]), "--floor", "0") == 0
-    assert "ok: form, hash, key, signature, base, counter, adapter, probes" in capfd.readouterr().out
+    assert "ok: form, hash, key, signature, base, counter, adapter, self-tests" in capfd.readouterr().out
     assert verify(files, "--json") == 0
     told = json.loads(capfd.readouterr().out)
     assert told["valid"] is True
@@ -237,7 +240,7 @@ def test_verb_refuses(files, capfd):
     files["package"].write_bytes(packages.package(signer=1))
     assert verify(files) == 1
     assert capfd.readouterr().out.startswith("E_KEY: fix.mcu: refused: signed by ")
-    files["package"].write_bytes(packages.package(probes=packages.probes(MODEL, packages.fact(), lie=True)))
+    files["package"].write_bytes(packages.package(self_tests=packages.self_tests(MODEL, packages.fact(), lie=True)))
     assert verify(files) == 0
     assert verify(files, "--base", str(files["base"])) == 1
     assert "E_SELF_TEST" in capfd.readouterr().out
