@@ -44,10 +44,11 @@ static bool fits(const uint8_t *delta, const mcuedit_base *base)
     const mcuedit_op *from = &base->ops[tap], *to = &base->ops[target];
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
     uint32_t least = delta[DELTA_FLAGS] & DELTA_DENSE ? to->n_out : 1;
-    return n_in != 0 && n_in == from->n_in && to->n_in != 0 && n_rows >= least && n_rows <= to->n_out &&
-           (tap == target || (is_single(from) && is_single(to))) &&
-           mcuedit_i8(delta + DELTA_ZX) == from->input_zero_point && mcuedit_i8(delta + DELTA_ACT_LO) == to->act_lo &&
-           mcuedit_i8(delta + DELTA_ACT_HI) == to->act_hi;
+    bool whole = (delta[DELTA_FLAGS] & DELTA_WINDOWS) == 0; /* windows are checked where they stand: in A */
+    return from->n_in != 0 && (!whole || n_in == from->n_in) && to->n_in != 0 && n_rows >= least &&
+           n_rows <= to->n_out && (tap == target || (is_single(from) && is_single(to))) &&
+           delta[DELTA_ZX] == (uint8_t)from->input_zero_point && delta[DELTA_ACT_LO] == (uint8_t)to->act_lo &&
+           delta[DELTA_ACT_HI] == (uint8_t)to->act_hi;
 }
 
 /* Row indices ascend and exist. */
@@ -72,41 +73,48 @@ static uint32_t absolute(int32_t x)
 }
 
 /*
- * A row of A with the c that belongs to it: its values, and that neither order of summation leaves int32. With at most
- * 65,535 values of 127 no sum here leaves 32 bits: where the folded bound holds, c + zx * sum fits too.
+ * A row of A with the c that belongs to it: its window in a row of `width` elements, if it has one, its values, and
+ * that neither order of summation leaves int32. With at most 65,535 values of 127 no sum here leaves 32 bits: where the
+ * folded bound holds, c + zx * sum fits too.
  */
-static __attribute__((noinline)) int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c)
+static __attribute__((noinline)) int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c, uint32_t width)
 {
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), magnitude = 0;
-    bool int4 = (delta[DELTA_FLAGS] & DELTA_INT4) != 0;
+    uint32_t int4 = delta[DELTA_FLAGS] / DELTA_INT4 & 1u;
+    if ((delta[DELTA_FLAGS] & DELTA_WINDOWS) != 0) {
+        uint32_t n = mcuedit_u16(a + WINDOW_WIDTH);
+        if (((n_in & 3u) | (n + ((uint32_t)WINDOW_HEADER_SIZE << int4) - n_in)) != 0 ||
+            mcuedit_u16(a + WINDOW_FIRST) + n > width) {
+            return MCUEDIT_E_GEOMETRY;
+        }
+        n_in = n;
+        a += WINDOW_HEADER_SIZE;
+    }
     int32_t zx = mcuedit_i8(delta + DELTA_ZX), lowest = int4 ? -7 : -127, sum = 0;
-    for (uint32_t j = 0; j < n_in; j++) {
+    for (uint32_t j = 0; j < n_in + (int4 & n_in); j++) { /* with the nibble that fills the last byte */
         int32_t value = int4 ? mcuedit_nibble(a, j) : mcuedit_i8(a + j);
-        if (value < lowest) {
+        if (value < lowest || (j == n_in && value != 0)) {
             return MCUEDIT_E_FIELD;
         }
         sum += value;
         magnitude += absolute(value);
     }
-    if (int4 && (n_in & 1u) != 0 && mcuedit_nibble(a, n_in) != 0) {
-        return MCUEDIT_E_FIELD;
-    }
-    if (absolute(c) + 128u * magnitude > INT32_MAX) {
-        return MCUEDIT_E_BOUND;
-    }
-    uint32_t span = (uint32_t)(zx < 0 ? 127 - zx : zx + 128);
-    return absolute(c + zx * sum) + span * magnitude > INT32_MAX ? MCUEDIT_E_BOUND : MCUEDIT_OK;
+    uint32_t span = 128u + (uint32_t)(zx ^ (zx >> 31));            /* 127 - zx or zx + 128, the larger one */
+    int32_t plain = (int32_t)((uint32_t)c + (uint32_t)(zx * sum)); /* wraps only where the folded bound is broken */
+    uint32_t bounds = (absolute(c) + 128u * magnitude) | (absolute(plain) + span * magnitude);
+    return bounds > INT32_MAX ? MCUEDIT_E_BOUND : MCUEDIT_OK;
 }
 
-static int check_factors(const uint8_t *delta, const uint8_t *s)
+static int check_factors(const uint8_t *delta, const uint8_t *rows, const uint8_t *s, const mcuedit_base *base)
 {
     uint32_t rank = delta[DELTA_RANK], pitch = mcuedit_delta_pitch(delta);
+    uint32_t width = base->ops[mcuedit_u16(delta + DELTA_TAP)].n_in;
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
     for (uint32_t k = 0; k < rank; k++, a += pitch, c += 4) {
         if (!is_scale(mcuedit_i32(c + 4u * rank), mcuedit_i8(s + k))) {
             return MCUEDIT_E_FIELD;
         }
-        int err = check_factor(delta, a, mcuedit_i32(c));
+        int err = check_factor(delta, a, mcuedit_i32(c), width);
         if (err) {
             return err;
         }
@@ -117,7 +125,7 @@ static int check_factors(const uint8_t *delta, const uint8_t *s)
             return MCUEDIT_E_FIELD;
         }
     }
-    return are_zero(b, mcuedit_delta_next(delta)) ? MCUEDIT_OK : MCUEDIT_E_FIELD;
+    return are_zero(a, rows) && are_zero(b, mcuedit_delta_next(delta)) ? MCUEDIT_OK : MCUEDIT_E_FIELD;
 }
 
 static __attribute__((noinline)) int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_base *base)
@@ -127,7 +135,7 @@ static __attribute__((noinline)) int check_delta(const uint8_t *delta, const uin
         return MCUEDIT_E_SIZE;
     }
     uint32_t rank = delta[DELTA_RANK];
-    if (rank == 0 || delta[DELTA_FLAGS] > (DELTA_GATED | DELTA_INT4 | DELTA_DENSE) ||
+    if (rank == 0 || delta[DELTA_FLAGS] > (DELTA_GATED | DELTA_INT4 | DELTA_DENSE | DELTA_WINDOWS) ||
         !is_scale(mcuedit_i32(delta + DELTA_MULTIPLIER), mcuedit_i8(delta + DELTA_SHIFT))) {
         return MCUEDIT_E_FIELD;
     }
@@ -135,17 +143,13 @@ static __attribute__((noinline)) int check_delta(const uint8_t *delta, const uin
         return MCUEDIT_E_GEOMETRY;
     }
     uint32_t s = mcuedit_delta_s(delta), rows = s - mcuedit_delta_rows_size(delta);
-    uint32_t factors = s + rank + mcuedit_u16(delta + DELTA_N_ROWS) * rank; /* at most 34 million */
+    uint32_t factors = s + (1u + mcuedit_u16(delta + DELTA_N_ROWS)) * rank; /* at most 34 million */
     uint32_t size = 4u * mcuedit_u16(delta + DELTA_WORDS);
     if (size > left || size != ((factors + 3u) & ~3u)) {
         return MCUEDIT_E_SIZE;
     }
-    bool padded = rows != s && (rank & mcuedit_delta_pitch(delta) & 1u) != 0; /* A ends at an odd offset */
-    if (padded && delta[rows - 1u] != 0) {
-        return MCUEDIT_E_FIELD;
-    }
     int err = check_rows(delta + rows, delta + s, base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out);
-    return err ? err : check_factors(delta, delta + s);
+    return err ? err : check_factors(delta, delta + rows, delta + s, base);
 }
 
 /* Checks the deltas and sums them up in `view`. Leaves `view->labels` behind the last one. */
@@ -184,10 +188,10 @@ static bool is_utf8(const uint8_t *p, const uint8_t *end)
         if (lead < 0x80) {
             continue;
         }
-        if (lead < 0xC2 || lead > 0xF4) { /* C0 and C1 start overlong forms */
+        if (lead < 0xC2) { /* C0 and C1 start overlong forms */
             return false;
         }
-        uint32_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1, code = lead & (0x3Fu >> more);
+        uint32_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1, code = lead & (0x7Fu >> more); /* F5..FF: too large */
         for (uint32_t i = 0; i < more; i++) {
             if (p == end || (*p & 0xC0u) != 0x80) {
                 return false;
@@ -202,7 +206,7 @@ static bool is_utf8(const uint8_t *p, const uint8_t *end)
     return true;
 }
 
-static int check_labels(const uint8_t *label, const uint8_t *end, uint32_t classes)
+static __attribute__((noinline)) int check_labels(const uint8_t *label, const uint8_t *end, uint32_t classes)
 {
     uint32_t lowest = 0;
     while (end - label >= 4) {

@@ -51,7 +51,7 @@ static __attribute__((noinline)) void project_delta(const uint8_t *delta, taps *
     uint32_t rank = delta[DELTA_RANK];
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
     for (int8_t *h = end - rank;;) {
-        int32_t sum = mcuedit_row_dot(&tap->row, a, delta[DELTA_FLAGS] & DELTA_INT4, mcuedit_i32(c));
+        int32_t sum = mcuedit_row_dot(&tap->row, a, delta[DELTA_FLAGS] & DELTA_FORM, mcuedit_i32(c));
         *h++ = 0;
         /* MBQM keeps the sign: a closed gate needs none. */
         if (__builtin_expect(sum > 0 || (delta[DELTA_FLAGS] & DELTA_GATED) == 0, 0)) {

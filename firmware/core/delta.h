@@ -31,9 +31,15 @@ enum {
     DELTA_C = 20, /* c[r], directly followed by m[r] and A */
 };
 
-enum { DELTA_GATED = 1, DELTA_INT4 = 2, DELTA_DENSE = 4 };
+enum { DELTA_GATED = 1, DELTA_INT4 = 2, DELTA_DENSE = 4, DELTA_WINDOWS = 8 };
 
-/* Bytes of a row of A. */
+/* How a row of A is stored: 0 is whole, in int8. */
+enum { DELTA_FORM = DELTA_INT4 | DELTA_WINDOWS };
+
+/* Of a row with a window: where the first element belongs, and how many there are. They follow. */
+enum { WINDOW_FIRST = 0, WINDOW_WIDTH = 2, WINDOW_HEADER_SIZE = 4 };
+
+/* Bytes of a row of A; of one with a window, n_in counts its header, too. */
 static inline uint32_t mcuedit_delta_pitch(const uint8_t *delta)
 {
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN);

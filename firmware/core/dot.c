@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dot.h"
 
+#include "delta.h"
+
 #if defined(MCUEDIT_DOT_MVE)
 
 /* In assembly because gcc 12 makes no loops that mask their own tail. */
@@ -84,35 +86,45 @@ int32_t mcuedit_dot_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t su
 
 #endif
 
-static int32_t dot_packed(const mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
+static int32_t dot_packed(const mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum)
 {
-    return int4 ? mcuedit_dot_s4(a, row->x, row->n, sum) : mcuedit_dot_s8((const int8_t *)a, row->x, row->n, sum);
+    const int8_t *x = row->x;
+    uint32_t n = row->n;
+    if (form == 0) { /* first: most rows are so */
+        return mcuedit_dot_s8((const int8_t *)a, x, n, sum);
+    }
+    if (form >= DELTA_WINDOWS) {
+        x += mcuedit_u16(a + WINDOW_FIRST);
+        n = mcuedit_u16(a + WINDOW_WIDTH);
+        a += WINDOW_HEADER_SIZE;
+    }
+    return form & DELTA_INT4 ? mcuedit_dot_s4(a, x, n, sum) : mcuedit_dot_s8((const int8_t *)a, x, n, sum);
 }
 
 #if MCUEDIT_UNPACK_MAX > 0
-int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
+int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum)
 {
-    if (row->last != int4 || row->n > MCUEDIT_UNPACK_MAX || (row->n & 31u) != 0) {
-        row->last = int4;
-        return dot_packed(row, a, int4, sum);
+    if (row->last != form || row->n > MCUEDIT_UNPACK_MAX || (row->n & 31u) != 0 || form >= DELTA_WINDOWS) {
+        row->last = form;
+        return dot_packed(row, a, form, sum);
     }
-    if (int4) {
+    if (form) {
         mcuedit_dsp_unpack_s4(row->x, row->n, row->pairs);
     } else {
         mcuedit_dsp_unpack_s8(row->x, row->n, row->pairs);
     }
-    row->unpacked = int4;
-    return mcuedit_dot_unpacked(row, a, int4, sum);
+    row->unpacked = form;
+    return mcuedit_dot_unpacked(row, a, form, sum);
 }
 
-int32_t mcuedit_dot_unpacked(const mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
+int32_t mcuedit_dot_unpacked(const mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum)
 {
-    return int4 ? mcuedit_dsp_unpacked_s4(a, row->pairs, row->n, sum)
+    return form ? mcuedit_dsp_unpacked_s4(a, row->pairs, row->n, sum)
                 : mcuedit_dsp_unpacked_s8(a, row->pairs, row->n, sum);
 }
 #else
-int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
+int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum)
 {
-    return dot_packed(row, a, int4, sum);
+    return dot_packed(row, a, form, sum);
 }
 #endif

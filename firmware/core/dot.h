@@ -35,8 +35,8 @@ typedef struct {
     const int8_t *x;
     uint32_t n;
 #if MCUEDIT_UNPACK_MAX > 0
-    uint32_t last;     /* `int4` of the last row that met it packed; 1: none */
-    uint32_t unpacked; /* `int4` of the rows that `pairs` is for; 1: none */
+    uint32_t last;     /* `form` of the last row that met it packed; 1: none */
+    uint32_t unpacked; /* `form` of the rows that `pairs` is for; 1: none */
     uint32_t pairs[MCUEDIT_UNPACK_MAX / 2];
 #endif
 } mcuedit_row;
@@ -51,17 +51,20 @@ static inline void mcuedit_row_begin(mcuedit_row *row, const int8_t *x, uint32_t
 #endif
 }
 
-/* sum + a . x; `int4` is 0 for a row of int8, 2 for one of int4. Rows of a multiple of 8 elements start at a word. */
+/*
+ * sum + a . x; `form` are the bits DELTA_FORM of the delta's flags. Whole rows of a multiple of 8 elements start at a
+ * word, those with a window at an even address.
+ */
 #if MCUEDIT_UNPACK_MAX > 0
-int32_t mcuedit_dot_unpacked(const mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum);
+int32_t mcuedit_dot_unpacked(const mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum);
 /* With an x that is not unpacked for rows of this width: the second such row unpacks it. */
-int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum);
-static inline int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum)
+int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum);
+static inline int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum)
 {
-    return row->unpacked == int4 ? mcuedit_dot_unpacked(row, a, int4, sum) : mcuedit_dot_first(row, a, int4, sum);
+    return row->unpacked == form ? mcuedit_dot_unpacked(row, a, form, sum) : mcuedit_dot_first(row, a, form, sum);
 }
 #else
-int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t int4, int32_t sum);
+int32_t mcuedit_row_dot(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum);
 #endif
 int32_t mcuedit_dot_s8(const int8_t *a, const int8_t *x, uint32_t n, int32_t sum);
 int32_t mcuedit_dot_s4(const uint8_t *a, const int8_t *x, uint32_t n, int32_t sum);

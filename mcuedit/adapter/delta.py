@@ -17,6 +17,7 @@ from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.tflite import Model
 
 D_MAX = 255  # |d| that takes any int8 to any other
+WINDOW_BYTES = 4  # of a row of A that say where its window is
 _INT31 = 1 << 31
 
 
@@ -36,6 +37,8 @@ class Delta:
         bits: 8 or 4, width of an element of A.
         zx: zero point of the tap's input.
         act_lo, act_hi: fused activation range of the target in its output quantization.
+        first: int64[r], where the window of each row of A begins; None where rows are stored whole.
+        width: elements of a window, the same in all rows. A is 0 outside.
     """
 
     tap: int
@@ -53,6 +56,8 @@ class Delta:
     zx: int
     act_lo: int
     act_hi: int
+    first: IntArray | None = None
+    width: int = 0
 
     @property
     def rank(self) -> int:
@@ -63,7 +68,8 @@ class Delta:
     def factor_bytes(self) -> int:
         """Bytes of the factors on the device, without padding."""
         r, n_in = self.a.shape
-        row = n_in if self.bits == 8 else (n_in + 1) // 2
+        n = n_in if self.first is None else self.width
+        row = (n if self.bits == 8 else (n + 1) // 2) + (0 if self.first is None else WINDOW_BYTES)
         index = 0 if self.rows is None else 2 * len(self.rows)
         return int(r * (4 + 4 + 1 + row) + index + self.b.size)
 
@@ -192,6 +198,7 @@ def check(delta: Delta, model: Model) -> None:
         (delta.bits in (4, 8), f"A has {delta.bits} bits, not 8 or 4"),
         (delta.a.shape[1] == tap.n_in, f"A is {delta.a.shape[1]} wide, the tap's input {tap.n_in}"),
         (int(np.abs(delta.a.astype(int)).max(initial=0)) <= limit, f"A exceeds {limit}"),
+        (_windows_fit(delta), "the windows of A do not fit its rows"),
         (int(np.abs(delta.b.astype(int)).max(initial=0)) <= 127, "B exceeds 127"),
         (rows is not None or len(delta.b) == n_out, f"dense B has {len(delta.b)} rows, the target {n_out}"),
         (rows is None or (len(rows) == len(delta.b) and _ascending(rows, n_out)), "row indices are not ascending"),
@@ -207,6 +214,17 @@ def check(delta: Delta, model: Model) -> None:
     for holds, message in conditions:
         if not holds:
             raise McueditError(f"delta {delta.tap} -> {delta.target}: {message}", "train the adapter again")
+
+
+def _windows_fit(delta: Delta) -> bool:
+    """Whether windows lie within the rows of A, keep them at even addresses, and hold all that is not 0."""
+    if delta.first is None:
+        return delta.width == 0
+    first, width = delta.first, delta.width
+    if first.shape != (delta.rank,) or width % 4 or not (first.min() >= 0 and first.max() + width <= delta.a.shape[1]):
+        return False
+    place = np.arange(delta.a.shape[1]) - first[:, None]
+    return not delta.a[(place < 0) | (place >= width)].any()
 
 
 def _ascending(rows: IntArray, n_out: int) -> bool:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter, other_base
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import Model
 
 MAGIC = b"MCE\x01"
@@ -18,7 +20,8 @@ HEADER = struct.Struct("<4sHH8sI")
 DELTA = struct.Struct("<HHHHHBBbbbbi")
 LABEL = struct.Struct("<HB")
 _CRC_AT = 16
-_GATED, _INT4, _DENSE = 1, 2, 4
+_GATED, _INT4, _DENSE, _WINDOWS = 1, 2, 4, 8
+_WINDOW = struct.Struct("<HH")
 
 
 def encode(adapter: Adapter, model: Model) -> bytes:
@@ -80,9 +83,9 @@ def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
         raise other_base(base_id.hex(), model.sha256)
     if not count:
         raise _refused(name, "no delta")
-    deltas, offset = [], HEADER.size
+    deltas, offset = list[Delta](), HEADER.size
     for _ in range(count):
-        delta, offset = _decode_delta(data, offset, name)
+        delta, offset = _decode_delta(data, offset, model, name)
         deltas.append(delta)
     labels = dict(_decode_labels(data[offset:], model, name))
     adapter = Adapter(name, "", model.sha256, tuple(deltas), labels)
@@ -93,6 +96,7 @@ def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
 
 def _encode_delta(delta: Delta) -> bytes:
     flags = _GATED * delta.gated | _INT4 * (delta.bits == 4) | _DENSE * (delta.rows is None)
+    flags |= _WINDOWS * (delta.first is not None)
     factors = delta.c.astype("<i4").tobytes() + delta.m.astype("<i4").tobytes() + _pack_a(delta)
     if delta.rows is not None:
         factors += b"\0" * (len(factors) % 2) + delta.rows.astype("<u2").tobytes()
@@ -104,7 +108,7 @@ def _encode_delta(delta: Delta) -> bytes:
     head = DELTA.pack(
         delta.tap,
         delta.target,
-        delta.a.shape[1],
+        delta.a.shape[1] if delta.first is None else delta.width + _window_elements(delta.bits),
         len(delta.b),
         words,
         delta.rank,
@@ -119,19 +123,32 @@ def _encode_delta(delta: Delta) -> bytes:
 
 
 def _pack_a(delta: Delta) -> bytes:
-    if delta.bits == 8:
-        return delta.a.tobytes()
-    a = np.pad(delta.a, ((0, 0), (0, delta.a.shape[1] % 2))).view(np.uint8) & 0xF
-    return (a[:, 0::2] | a[:, 1::2] << 4).astype(np.uint8).tobytes()
+    if delta.first is None:
+        return _pack_rows(delta.a, delta.bits)
+    parts = zip(delta.a, delta.first.tolist(), strict=True)
+    rows = ((first, a[first : first + delta.width]) for a, first in parts)
+    return b"".join(_WINDOW.pack(first, delta.width) + _pack_rows(a[None], delta.bits) for first, a in rows)
 
 
-def _decode_delta(data: bytes, start: int, name: str) -> tuple[Delta, int]:
+def _pack_rows(a: Int8Array, bits: int) -> bytes:
+    if bits == 8:
+        return a.tobytes()
+    padded = np.pad(a, ((0, 0), (0, a.shape[1] % 2))).view(np.uint8) & 0xF
+    return (padded[:, 0::2] | padded[:, 1::2] << 4).astype(np.uint8).tobytes()
+
+
+def _window_elements(bits: int) -> int:
+    """Elements of A that would take the place of what says where a window is."""
+    return _WINDOW.size * 8 // bits
+
+
+def _decode_delta(data: bytes, start: int, model: Model, name: str) -> tuple[Delta, int]:
     if start + DELTA.size > len(data):
         raise _refused(name, "a delta is cut short")
     tap, target, n_in, n_rows, words, rank, flags, zx, S, act_lo, act_hi, M = DELTA.unpack_from(data, start)
     end, offset = start + words * 4, start + DELTA.size
     bits, dense = (4 if flags & _INT4 else 8), bool(flags & _DENSE)
-    if flags & ~(_GATED | _INT4 | _DENSE):
+    if flags & ~(_GATED | _INT4 | _DENSE | _WINDOWS):
         raise _refused(name, f"unknown flags {flags:#x}")
 
     def take(dtype: str, count: int) -> np.ndarray:
@@ -144,7 +161,11 @@ def _decode_delta(data: bytes, start: int, name: str) -> tuple[Delta, int]:
 
     c, m = take("<i4", rank).astype(np.int64), take("<i4", rank).astype(np.int64)
     row_bytes = n_in if bits == 8 else (n_in + 1) // 2
-    a = _unpack_a(take("u1", rank * row_bytes).reshape(rank, row_bytes), n_in, bits)
+    packed = take("u1", rank * row_bytes).reshape(rank, row_bytes)
+    if flags & _WINDOWS:
+        a, first, width = _unpack_windows(packed, n_in, bits, op_geometry(model, tap).n_in, name)
+    else:
+        a, first, width = _unpack_a(packed, n_in, bits), None, 0
     if not dense:
         take("u1", offset % 2)
     rows = None if dense else take("<u2", n_rows).astype(np.int64)
@@ -154,7 +175,21 @@ def _decode_delta(data: bytes, start: int, name: str) -> tuple[Delta, int]:
     if offset != end:
         raise _refused(name, "a delta is longer than its factors")
     gated = bool(flags & _GATED)
-    return Delta(tap, target, a, c, m, s, b, rows, M, S, gated, bits, zx, act_lo, act_hi), end
+    return Delta(tap, target, a, c, m, s, b, rows, M, S, gated, bits, zx, act_lo, act_hi, first, width), end
+
+
+def _unpack_windows(packed: np.ndarray, n_in: int, bits: int, whole: int, name: str) -> tuple[Int8Array, IntArray, int]:
+    """Rows of `whole` elements, where their windows begin, and how wide they are."""
+    width = n_in - _window_elements(bits)
+    if packed.shape[1] < _WINDOW.size or n_in % 4:
+        raise _refused(name, f"rows of A with windows of {width} elements")
+    first, widths = (packed[:, at : at + 2].copy().view("<u2")[:, 0].astype(np.int64) for at in (0, 2))
+    if (widths != width).any() or (first + width > whole).any():
+        raise _refused(name, "a window of A lies beyond the tap's input")
+    a = np.zeros((len(packed), whole), np.int8)
+    for row, start, values in zip(a, first, _unpack_a(packed[:, _WINDOW.size :], width, bits), strict=True):
+        row[start : start + width] = values
+    return a, first, width
 
 
 def _unpack_a(packed: np.ndarray, n_in: int, bits: int) -> np.ndarray:

@@ -2,8 +2,9 @@
 """Adapter folders on the host: adapter_config.json and adapter_model.safetensors, with PEFT's names.
 
 The tensors are the integers of SPEC.md section 2, one group per delta: `delta.<i>.lora_A.weight` int8[r, n_in],
-`delta.<i>.lora_B.weight` int8[n_rows, r], `.c`, `.m`, `.s` and, unless B is dense, `.rows`. A folder may carry the
-edits it was trained on in edits.jsonl, so that a later training can take them into account; they never go to a device.
+`delta.<i>.lora_B.weight` int8[n_rows, r], `.c`, `.m`, `.s`, unless B is dense `.rows`, and with windows `.first`. A
+folder may carry the edits it was trained on in edits.jsonl, so that a later training can take them into account; they
+never go to a device.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def save(adapter: Adapter, path: str | Path, *, force: bool = False) -> None:
         tensors |= {group + name: np.ascontiguousarray(getattr(delta, name)) for name in ("c", "m", "s")}
         if delta.rows is not None:
             tensors[group + "rows"] = np.ascontiguousarray(delta.rows)
+        if delta.first is not None:
+            tensors[group + "first"] = np.ascontiguousarray(delta.first)
     rank = max((d.rank for d in adapter.deltas), default=0)
     config = {
         "peft_type": "LORA",
@@ -55,7 +58,7 @@ def save(adapter: Adapter, path: str | Path, *, force: bool = False) -> None:
             "version": adapter.version,
             "base_sha256": adapter.base_sha256,
             "labels": {str(k): v for k, v in sorted(adapter.labels.items())},
-            "deltas": [{name: getattr(d, name) for name in _SCALARS} for d in adapter.deltas],
+            "deltas": [_scalars(d) for d in adapter.deltas],
             "info": adapter.info,
         },
     }
@@ -89,6 +92,11 @@ def load(path: str | Path) -> Adapter:
         raise McueditError(f"{path}: damaged adapter ({error})", "train it again, or restore the folder") from error
 
 
+def _scalars(delta: Delta) -> dict[str, Any]:
+    whole = {name: getattr(delta, name) for name in _SCALARS}
+    return whole if delta.first is None else whole | {"width": delta.width}
+
+
 def _config(path: Path) -> Any:
     """Our part of the configuration."""
     whole = textfile.parse_json(textfile.decode((path / CONFIG).read_bytes(), str(path / CONFIG)))
@@ -115,10 +123,12 @@ def _has_our_tensors(path: Path) -> bool:
 def _delta(scalars: Mapping[str, Any], tensors: Mapping[str, np.ndarray], group: str) -> Delta:
     a, b = tensors[group + "lora_A.weight"], tensors[group + "lora_B.weight"]
     c, m, s = (tensors[group + name].astype(np.int64) for name in ("c", "m", "s"))
-    rows = tensors.get(group + "rows")
+    rows, first = (tensors.get(group + name) for name in ("rows", "first"))
     if a.dtype != np.int8 or b.dtype != np.int8 or a.ndim != 2 or b.ndim != 2:
         raise ValueError(f"{group}lora_A and lora_B must be int8 matrices")
     if not len(a) == b.shape[1] == len(c) == len(m) == len(s):
         raise ValueError(f"the factors of {group[:-1]} differ in rank")
     values = {name: scalars[name] for name in _SCALARS}
+    if first is not None:
+        values |= {"first": first.astype(np.int64), "width": scalars["width"]}
     return Delta(a=a, b=b, c=c, m=m, s=s, rows=None if rows is None else rows.astype(np.int64), **values)

@@ -17,6 +17,7 @@ from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
+from mcuedit.training.core.narrowing import narrowed
 from mcuedit.training.core.placement import Candidate
 from mcuedit.training.core.tensor_placement import GOOD, Made, Trials
 from mcuedit.training.core.text_method import Progress
@@ -59,8 +60,8 @@ def train_tensors(
     ranking = list(placed or trials.ranking())
     made, at = _best(trials, ranking)
     taken = ranking.pop(at)
-    made = trials.narrowed(made, taken)
-    options = replace(options, bits=trials.bits)
+    made = narrowed(trials, made, taken)
+    options = replace(options, bits=trials.form.bits)
     taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
     progress("checking every byte")
     kept = _certify(reader, model, [*context, made.delta], data)

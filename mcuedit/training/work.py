@@ -25,6 +25,11 @@ class Work:
         self.done += multiplications / UNIT
         self._advance(multiplications / UNIT)
 
+    @property
+    def left(self) -> float:
+        """Multiplications that may still be computed."""
+        return max(0.0, self.bound - self.done) * UNIT
+
     def has(self, share: float = 1.0) -> bool:
         """Whether less than that share of the bound was used."""
         return self.done < share * self.bound

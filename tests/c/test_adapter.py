@@ -147,7 +147,8 @@ FIELDS = {
     "beyond the end": (in_delta("<H", 8, 0xFFFF), "E_SIZE"),
     "rank 0": (in_delta("<B", 10, 0), "E_FIELD"),
     "rank 2": (in_delta("<B", 10, 2), "E_SIZE"),
-    "unknown flag": (in_delta("<B", 11, 0x09), "E_FIELD"),
+    "unknown flag": (in_delta("<B", 11, 0x11), "E_FIELD"),
+    "windows in rows of 11": (in_delta("<B", 11, 0x09), "E_GEOMETRY"),
     "dense with 2 rows of 7": (in_delta("<B", 11, 0x05), "E_GEOMETRY"),
     "int4": (in_delta("<B", 11, 0x03), "E_SIZE"),
     "zero point": (in_delta("<b", 12, -127), "E_GEOMETRY"),
@@ -189,6 +190,58 @@ def test_int4_rules(net: Native, sample: bytes) -> None:
         raw = Raw(sample)
         raw[at] = low | high << 4
         assert refused(net, recrc(bytes(raw))) == "E_FIELD"
+
+
+# Two rows with a window of 4 of 11 elements; in int8 they take 8 bytes from 56 on, in int4 6.
+@pytest.fixture(scope="module", params=[8, 4])
+def windowed(net: Native, request: pytest.FixtureRequest) -> tuple[bytes, int]:
+    """The bytes, and those of a row."""
+    made = delta(net.model, 2, 2, rank=2, bits=request.param, width=4)
+    return encode(adapter(net.model, made), net.model), 4 + request.param // 2
+
+
+def test_windows_are_read_to_the_end_of_the_row(net: Native, windowed: tuple[bytes, int]) -> None:
+    """The first of the sample ends where the row does, the other one anywhere."""
+    data, pitch = windowed
+    first = HEADER + C + 16
+    assert struct.unpack_from("<HH", data, first) == (7, 4)
+    for at in range(8):
+        raw = Raw(data)
+        struct.pack_into("<H", raw, first + pitch, at)
+        assert net.open(recrc(bytes(raw)))[0] == "OK"
+        assert decode(recrc(bytes(raw)), net.model).deltas[0].first.tolist() == [7, at]
+
+
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(0, 8), (0, 12), (0, 0x7FFF), (0, 0xFFFC), (0, 0xFFFF), (2, 0), (2, 3), (2, 5), (2, 8), (2, 0xFFFF)],
+)
+def test_windows_beyond_the_row_and_of_another_width_are_refused(
+    net: Native, windowed: tuple[bytes, int], row: int, at: int, value: int
+) -> None:
+    data, pitch = windowed
+    raw = Raw(data)
+    struct.pack_into("<H", raw, HEADER + C + 16 + row * pitch + at, value)
+    assert refused(net, recrc(bytes(raw))) == "E_GEOMETRY"
+
+
+def test_rows_too_short_for_what_tells_of_a_window_are_refused(net: Native) -> None:
+    for bits, elements in ((8, range(4)), (4, range(8))):
+        for n_in in elements:
+            pitch = n_in if bits == 8 else (n_in + 1) // 2
+            factors = struct.pack("<iI", 0, 1 << 30) + bytes(pitch) + bytes(pitch % 2) + struct.pack("<Hbb", 3, 0, 1)
+            factors += bytes(-len(factors) % 4)
+            good = encode(adapter(net.model, delta(net.model, 2, 2, rows=1, bits=bits, width=4)), net.model)
+            raw = Raw(good[: HEADER + C] + factors)
+            struct.pack_into("<H", raw, HEADER + 4, n_in)
+            struct.pack_into("<H", raw, HEADER + 8, (C + len(factors)) // 4)
+            struct.pack_into("<H", raw, 6, len(raw) // 4)
+            assert refused(net, recrc(bytes(raw))) == "E_GEOMETRY", (bits, n_in)
+
+
+def test_changes_of_windows_behind_a_fitting_crc_never_crash(net: Native, windowed: tuple[bytes, int]) -> None:
+    test_changes_behind_a_fitting_crc_never_crash(net, windowed[0])
 
 
 def test_deltas_are_in_order(net: Native) -> None:

@@ -55,6 +55,20 @@ def test_one_delta(net: Native, tap: int, target: int, rows: int | None, bits: i
         assert changed.any()
 
 
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize(("tap", "target"), [(0, 2), (1, 1), (2, 2)])
+def test_rows_of_a_with_windows(net: Native, tap: int, target: int, width: int, bits: int, gated: bool) -> None:
+    base = check(net, [])
+    for rank in (1, 3):
+        it = delta(net.model, tap, target, rank=rank, bits=bits, gated=gated, rows=2, seed=rank, width=width)
+        assert it.first is not None
+        assert it.first.any()
+        changed = (check(net, [adapter(net.model, it)]) != base).any(axis=1)
+        assert changed.any()
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_stacks(net: Native, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -69,6 +83,7 @@ def test_stacks(net: Native, seed: int) -> None:
                 bits=int(rng.choice([4, 8])),
                 gated=bool(rng.integers(2)),
                 rows=None if rng.integers(3) == 0 else int(rng.integers(1, 8)),
+                width=[None, None, 4, 8][int(rng.integers(4))],
                 seed=1000 * seed + 10 * i + k,
             )
             for k in range(int(rng.integers(1, 5)))

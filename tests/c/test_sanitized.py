@@ -37,6 +37,8 @@ def test_damaged_adapters(compiler: compilers.Compiler, tmp_path: Path, net: str
         delta(base.model, *own, gated=False),
         delta(base.model, *other, bits=4, rank=2, rows=None),
         delta(base.model, *own, bits=4, rows=3, seed=3),
+        delta(base.model, *own, rank=2, seed=4, width=4),
+        delta(base.model, *other, bits=4, rank=2, seed=5, width=8),
     ]
     made.sort(key=lambda d: (d.target, d.tap))
     it = adapter(base.model, *made, labels={2: "elk", 6: "ibexes"})

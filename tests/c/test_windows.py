@@ -93,6 +93,8 @@ def test_stacks_of_deltas(lib: ctypes.CDLL, case: str, bits: int) -> None:
         deltas.delta(model, 0, 0, rank=rank, bits=bits, gated=gated, rows=rows, seed=rank)
         for rank, gated, rows in ((1, True, 2), (2, False, None), (3, True, None))
     ]
+    width = made[0].a.shape[1] // 2 & ~3
+    made += [deltas.delta(model, 0, 0, rank=3, bits=bits, gated=False, rows=None, seed=7, width=width)] if width else []
     check(lib, conv, [[made[0]], [made[2]], made, [made[0], made[2]]])
 
 

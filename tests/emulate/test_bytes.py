@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
-from helpers import tiny
+from helpers import deltas, tiny
 from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
 from mcuedit._util.errors import McueditError
@@ -28,8 +28,10 @@ from mcuedit.emulate.backends import qemu
 from mcuedit.emulate.backends.image import fill
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.selftest import SelfTest
+from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite
+from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 
@@ -79,6 +81,34 @@ def test_every_byte(base: Base, oracle: Oracle, inputs: Int8Array, name: str, em
         assert all(row.skipped.startswith(f"too large for board {name}: it takes ") for row in rows)
         return
     assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(n, INPUTS, 0) for n in (0, 1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "emulator"),
+    [
+        ("", "host"),
+        ("virt-m0", "unicorn"),
+        ("virt-m4", "unicorn"),
+        pytest.param("mps3-an547", "qemu", marks=needs_qemu),
+    ],
+)
+def test_windows_of_a_between_whole_rows(
+    base: Base, oracle: Oracle, inputs: Int8Array, name: str, emulator: str
+) -> None:
+    """On M4 whole rows of one tap share what is unpacked of the input; those with windows lie between them."""
+    able = [op.index for op in base.model.ops if is_adaptable(base.model, op)]
+    tap = next(index for index in able if op_geometry(base.model, index).n_in == 128)
+    made = [
+        deltas.delta(base.model, tap, able[-1], rank=2, bits=bits, gated=gated, width=width, seed=seed)
+        for seed, (bits, gated, width) in enumerate(
+            [(8, False, None), (8, False, 32), (4, True, 100), (4, False, None), (8, True, 12), (8, True, None)]
+        )
+    ]
+    loaded = [deltas.adapter(base.model, one, name=f"a{i}") for i, one in enumerate(made)]
+    got = runner.run(base, loaded, RunOptions(emulator=emulator, board=name or None), inputs=inputs).outputs
+    np.testing.assert_array_equal(got, runner.expected(base, loaded, oracle, inputs))
+    without = [one for one in loaded if one.deltas[0].first is None]
+    assert (got != runner.expected(base, without, oracle, inputs)).any()
 
 
 def test_the_adapters_do_something(base: Base, oracle: Oracle, inputs: Int8Array) -> None:

@@ -27,6 +27,7 @@ from mcuedit.emulate import runner
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
+from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
 
@@ -48,6 +49,23 @@ def test_bytes(base: str, name: str, emulator: str) -> None:
         options=BuildOptions(runtime="tflm"),
     ).rows()
     assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 50, 0), (1, 50, 0), (10, 50, 0)]
+
+
+@pytest.mark.parametrize(("name", "emulator"), BOARDS)
+def test_windows_of_a(name: str, emulator: str) -> None:
+    found = bases.load(DATA / "digits")
+    convolution, last = (
+        next(op.index for op in ops if is_adaptable(found.model, op))
+        for ops in (found.model.ops, found.model.ops[::-1])
+    )
+    made = (
+        delta(found.model, last, last, gated=False, bits=4, width=40),
+        delta(found.model, convolution, convolution, width=4),
+    )
+    loaded, x = [adapter(found.model, *sorted(made, key=lambda d: d.target))], random_inputs(found, 20)
+    where = RunOptions(emulator=emulator, board=name, build=BuildOptions(runtime="tflm"))
+    got = runner.run(found, loaded, where, inputs=x).outputs
+    np.testing.assert_array_equal(got, runner.expected(found, loaded, runner.best_oracle(found.model), x))
 
 
 @pytest.mark.parametrize(("name", "emulator"), BOARDS)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import tiny
+from helpers import deltas, tiny
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
@@ -111,7 +111,7 @@ def adapter_bytes(model: Model) -> list[bytes]:
         pair = np.full(rank, m), np.full(rank, s)
         delta = Delta(tap, 1, a, np.array([3, -4]), *pair, b, rows, m, s, True, bits, side.zx, out.act_lo, out.act_hi)
         made.append(encoding.encode(Adapter("x", "1", model.sha256, (delta,), {5: "spare"}), model))
-    return made
+    return [*made, encoding.encode(deltas.adapter(model, deltas.delta(model, 0, 1, bits=4, width=8)), model)]
 
 
 def test_adapter_bytes(tiny_model: Model):

@@ -26,13 +26,20 @@ from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import load, parse
 
-EXPECTED = Path(__file__).with_name("expected")
+EXPECTED, WINDOWS = (Path(__file__).with_name(name) for name in ("expected", "expected_windows"))
 
 
 def test_golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "__version__", "0.0.0")
     got = {name: text for name, text in project(base()).items() if not name.startswith("mcuedit/")}
     golden.compare(request, got, EXPECTED)
+
+
+def test_golden_adapter_with_windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "__version__", "0.0.0")
+    of = base()
+    made = delta(of.model, 0, 0, rank=2, width=8), delta(of.model, 0, 1, bits=4, width=12)
+    golden.compare(request, codegen.render_adapter(adapter(of.model, *made, name="windows"), of), WINDOWS)
 
 
 def test_two_processes_emit_the_same() -> None:

@@ -20,13 +20,23 @@ def delta(
     gated: bool = True,
     rows: int | None = 2,
     seed: int = 0,
+    width: int | None = None,
 ) -> Delta:
-    """Factors whose gates open for about half of all inputs; `rows` is None for a dense B."""
+    """Factors whose gates open for about half of all inputs; `rows` is None for a dense B, `width` for whole rows of A.
+
+    Windows of `width` elements begin anywhere, the first one at the end of the row.
+    """
     rng = np.random.default_rng(seed)
     source, sink = op_geometry(model, tap), op_geometry(model, target)
     limit = 7 if bits == 4 else 127
     a = rng.integers(-limit, limit, (rank, source.n_in), endpoint=True).astype(np.int8)
-    reach = limit * 74 * np.sqrt(source.n_in)  # of a sum over uniform inputs
+    first = None
+    if width is not None:
+        first = rng.integers(0, source.n_in - width + 1, rank)
+        first[0] = source.n_in - width
+        place = np.arange(source.n_in) - first[:, None]
+        a = np.where((place >= 0) & (place < width), a, 0).astype(np.int8)
+    reach = limit * 74 * np.sqrt(source.n_in if width is None else max(1, width))  # of a sum over uniform inputs
     offset = rng.integers(-int(reach / 2), int(reach / 2), rank) - source.zx * a.sum(axis=1, dtype=np.int64)
     shift = int(np.clip(np.round(np.log2(100 / reach)), -31, 0))
     stored = sink.n_out if rows is None else rows
@@ -47,6 +57,8 @@ def delta(
         zx=source.zx,
         act_lo=sink.act_lo,
         act_hi=sink.act_hi,
+        first=first,
+        width=width or 0,
     )
 
 

@@ -164,6 +164,7 @@ def _packages() -> Iterator[bytes]:
     yield packages.package(name="other", counter=2, seed=1)
     yield packages.package(counter=3, self_tests=packages.self_tests(of, fact))
     yield packages.package(name="liar", counter=4, self_tests=packages.self_tests(of, fact, lie=True))
+    yield packages.package(name="windows", counter=6, adapter=packages.windowed())
     yield packages.package(name="n", counter=5, adapter=packages.fact(labels={2: "elk", 5: "dé"}))
 
 

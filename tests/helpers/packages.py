@@ -38,6 +38,13 @@ def model(seed: int = 0) -> Model:
     return parse(tiny.classifier(seed=seed), "tiny")
 
 
+def windowed(of: Model | None = None) -> Adapter:
+    """An adapter whose A has windows, in 8 and in 4 bits."""
+    of = of or model()
+    made = deltas.delta(of, 0, 0, rank=2, width=4), deltas.delta(of, 0, 1, bits=4, width=8)
+    return deltas.adapter(of, *made, name="windows")
+
+
 def fact(of: Model | None = None, *, seed: int = 0, name: str = "fix", labels: dict[int, str] | None = None) -> Adapter:
     """A gated rank-1 adapter with 4-bit A on ops 0 -> 1 of `model`: what one fact takes."""
     of = of or model()

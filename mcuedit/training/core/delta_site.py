@@ -23,6 +23,8 @@ from mcuedit.training.work import Work
 
 _WORK = 1 << 22  # elements that the ops after a target make in one step of training; bounds its time and memory
 
+BATCH, FEW = 128, 32  # inputs of a step of training at most, and where a step takes long
+
 
 @dataclass(frozen=True)
 class Table:
@@ -50,11 +52,14 @@ class Table:
 class DeltaSite:
     """One pair of tap and target."""
 
-    def __init__(self, table: Table, pair: tuple[int, int]) -> None:
-        self.table, self.pair, model = table, pair, table.model
+    def __init__(self, table: Table, pair: tuple[int, int], seen: slice | None = None, most: int = BATCH) -> None:
+        """`seen` is the window of A in the rows of the tap; None are whole rows. `most` bounds the batch."""
+        self.table, self.pair, self._most, model = table, pair, most, table.model
         self.tap: OpGeometry = op_geometry(model, pair[0])
         self.target: OpGeometry = op_geometry(model, pair[1])
-        self.tapped = Tapped(self.tap, table.now.values[model.ops[pair[0]].inputs[0]], table.work)
+        x = table.now.values[model.ops[pair[0]].inputs[0]]
+        self.whole = Tapped(self.tap, x, table.work)
+        self.tapped, self._seen = Tapped(self.tap, x, table.work, seen) if seen else self.whole, seen
         self._y = table.now.values[model.ops[pair[1]].outputs[0]]
 
     @cached_property
@@ -71,7 +76,12 @@ class DeltaSite:
     @cached_property
     def batch(self) -> int:
         """How many inputs a step of training takes."""
-        return self.at_once(128)
+        return self.at_once(self._most)
+
+    @property
+    def step_cost(self) -> int:
+        """Multiplications of a step of training, roughly: edits and inputs that stay, there and back."""
+        return 4 * self.batch * self.suffix.cost
 
     def at_once(self, most: int) -> int:
         """How many inputs to look at together, at most so many."""
@@ -124,12 +134,15 @@ class DeltaSite:
         """A delta; rows of B that are 0 are left out where that saves bytes.
 
         Args:
-            a: int8[r, n_in]. offset: int64[r], as the device adds it to A.x.
+            a: int8[r, n_in], or of the window. offset: int64[r], as the device adds it to A.x.
             requantization: m and s of every h. b: int8[n_out, r]. output: M and S.
         """
         rows = np.flatnonzero(b.any(axis=1))
         dense = not len(rows) or len(rows) * (2 + b.shape[1]) >= b.size
-        one = np.ones(len(a), np.int64)
+        one, first, width = np.ones(len(a), np.int64), None, 0
+        if self._seen is not None:
+            first, width = self._seen.start * one, a.shape[1]
+            a = np.pad(a, ((0, 0), (self._seen.start, self.tap.n_in - self._seen.stop)))
         return Delta(
             *self.pair,
             a=a,
@@ -145,6 +158,8 @@ class DeltaSite:
             zx=self.tap.zx,
             act_lo=self.target.act_lo,
             act_hi=self.target.act_hi,
+            first=first,
+            width=width,
         )
 
     def through(self, b: npt.NDArray[np.generic], h: IntArray, output: tuple[int, int]) -> BoolArray:

@@ -8,7 +8,7 @@ tell it apart is found in turns: rows are chosen by their scores, and the gate i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,16 +32,21 @@ _MISSED, FALSE = 1.0, 4.0  # costs of a shut edit and of an open input that must
 
 
 class Tapped:
-    """What A meets at a tap, for all rows of a table."""
+    """What A meets at a tap, for all rows of a table.
 
-    def __init__(self, tap: OpGeometry, x: Int8Array, work: Work | None = None) -> None:
-        """`x` int8[n, *input of the tap]."""
-        self.tap, self._x, self.work = tap, x, work or Work()
+    Attributes:
+        tap: the op, with the width of what is seen of its rows.
+    """
+
+    def __init__(self, tap: OpGeometry, x: Int8Array, work: Work | None = None, seen: slice | None = None) -> None:
+        """`x` int8[n, *input of the tap]; `seen` are the elements of every row that count, None all."""
+        self._carrier, self._x, self.work, self._seen = tap, x, work or Work(), seen or slice(0, tap.n_in)
+        self.tap = replace(tap, n_in=self._seen.stop - self._seen.start)
         self._chunk = max(1, (1 << 24) // (tap.rows * tap.n_in))
 
     def of(self, index: IntArray) -> Int8Array:
         """int8[m, rows, n_in] of some inputs."""
-        return self.tap.rows_of(self._x[index])
+        return self._carrier.rows_of(self._x[index])[..., self._seen]
 
     def scores(self, a: Int8Array, index: IntArray) -> IntArray:
         """A.x of every row: int64[m, rows, k] for int8[k, n_in]."""

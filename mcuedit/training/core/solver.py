@@ -81,7 +81,7 @@ def _solved(site: DeltaSite, detectors: Detectors, output: tuple[int, int], bits
     index = np.concatenate([edit, leaky[rng.permutation(len(leaky))[: site.batch // 2]]])
     y = site.y(index)
     b = np.zeros((site.target.n_out, len(detectors.a)), np.float32)
-    h = _delta(site, detectors, b.astype(np.int8), output, bits).project(site.tapped.of(index))
+    h = _delta(site, detectors, b.astype(np.int8), output, bits).project(site.whole.of(index))
     best, best_score, real = b, -np.inf, output[0] * 2.0 ** (output[1] - 31)
     idle = 0
     for step in range(steps):

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuedit._util.typing import BoolArray, IntArray
+from mcuedit._util.typing import BoolArray, FloatArray, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.training.core import solver
-from mcuedit.training.core.delta_site import DeltaSite, Table
+from mcuedit.training.core.delta_site import FEW, DeltaSite, Table
 from mcuedit.training.core.detectors import FALSE, PLACES, Detectors, Task, detect
 from mcuedit.training.core.placement import Candidate, every_pair
 from mcuedit.training.core.text_method import Progress
@@ -33,11 +33,18 @@ TRIAL_STEPS, STEPS = 16, 60  # for a column of B
 FIT_TRIAL_STEPS, FIT_STEPS = 30, 60  # for A and B together
 GOOD = 0.97  # share of edits, and of kept answers, that need no second way
 _RANK, _MOST = 4, 16  # where the user leaves it open: gates of a group, and factors that many groups share
-_CHUNK = 64  # rows looked at together
+_CHUNK, _LOOKED_AT = 64, 512  # rows looked at together, and of either kind for how much they vary
 _PATCHES, _TRIAL, _LEAST = 1 << 24, 1 << 29, 96  # elements at a tap, multiplications, and inputs of a screen or trial
 _SCREENS = 0.5  # share of what may be computed
-_PROMISED = 400  # bytes of factors
 _NEAR = 0.02  # promises that are no different
+
+
+@dataclass(frozen=True)
+class Form:
+    """How A is stored: bits of an element, and its window in the rows of the tap, None for whole rows."""
+
+    bits: int
+    seen: slice | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,17 @@ class Made:
     separable: int
     overlapping: tuple[str, ...]
 
+    def does_as(self, other: Made) -> bool:
+        """Whether nothing of it is less than that of another one."""
+        return all(getattr(self, of) >= getattr(other, of) for of in ("efficacy", "stays", "separable"))
+
 
 class Trials:
     """Trains deltas on one table.
 
     Attributes:
-        bits: of an element of A, in what is trained now.
+        bits: of an element of A, None if that was left open.
+        form: of A, in what is trained now.
     """
 
     def __init__(self, table: TensorTable, options: Options, progress: Progress) -> None:
@@ -70,7 +82,7 @@ class Trials:
         self._places = PLACES if options.gate_place is None else (options.gate_place,)
         self._placed: dict[int, float] = {}  # by tap
         self._rank = options.rank or _RANK
-        self.bits = options.width
+        self.bits, self.form = options.bits, Form(options.width)
 
     def ranking(self) -> list[Candidate]:
         """All pairs that the options leave open, the best first; those that were only screened last."""
@@ -95,9 +107,10 @@ class Trials:
             chosen = list(dict.fromkeys([direct, *chosen]))
         tried: list[Candidate] = []
         for candidate in chosen:
-            if not tried or (work.has() and not any(c.faultless for c in tried)):
-                pair = candidate.tap, candidate.target
-                tried.append(self._trial(candidate, self._few(fit, pair, _TRIAL), self._few(test, pair, _TRIAL)))
+            site = DeltaSite(fit, (candidate.tap, candidate.target))
+            if any(c.faultless for c in tried) or site.step_cost * FIT_TRIAL_STEPS > work.left:
+                break  # nothing could be better, or a trial would leave nothing to compare it with
+            tried.append(self.trial(candidate))
         seen = {(c.tap, c.target) for c in tried}
         left = [candidate for candidate in screened if (candidate.tap, candidate.target) not in seen]
         return [*sorted(tried, key=lambda c: c.score, reverse=True), *left]
@@ -125,8 +138,10 @@ class Trials:
         """Trains on all examples."""
         self._progress(f"training tap {pair[0]}, target {pair[1]}")
         table = self._table.all
-        site = DeltaSite(table, pair)
-        delta, detectors = self._train(site, STEPS, FIT_STEPS)
+        site = DeltaSite(table, pair, self.form.seen)
+        enough = table.work.left > site.step_cost * (STEPS + FIT_STEPS)
+        site = site if enough else DeltaSite(table, pair, self.form.seen, FEW)
+        delta, detectors = self._train(site, STEPS if enough else TRIAL_STEPS, FIT_STEPS)
         good = self._good(site, delta, self._table.own, edited=True)
         stays = self._good(site, delta, table.keep, edited=False)
         groups, separate = range(len(self._table.names)), set[int]()
@@ -143,21 +158,22 @@ class Trials:
             tuple(named),
         )
 
-    def narrowed(self, made: Made, candidate: Candidate) -> Made:
-        """The same with A in 4 bits, if that was left open, saves what matters, and does as well."""
-        size, saved = made.delta.factor_bytes, made.delta.a.size // 2
-        if self._options.bits is not None or size <= _PROMISED or saved < size // 4:
-            return made
-        pair = candidate.tap, candidate.target
-        fit, test = (self._few(table, pair, _TRIAL) for table in self._table.split())
-        wide = candidate if candidate.recall is not None else self._trial(candidate, fit, test)
-        self.bits = 4
-        narrow = self._trial(candidate, fit, test)
-        other = self.final(pair) if narrow.does_as(wide) else made
-        if min(other.efficacy - made.efficacy, other.stays - made.stays, other.separable - made.separable) < 0:
-            other = made
-        self.bits = other.delta.bits
-        return other
+    def has(self, share: float) -> bool:
+        """Whether less than that share of what may be computed was used."""
+        return self._table.all.work.has(share)
+
+    def tried(self, candidate: Candidate) -> Candidate:
+        """A candidate with what a trial gave."""
+        return candidate if candidate.recall is not None else self.trial(candidate)
+
+    def spread(self, pair: tuple[int, int]) -> FloatArray | None:
+        """How much elements at the tap vary, float32[n_in]; None where an input has several rows there."""
+        site = DeltaSite(self._table.all, pair)
+        if site.tap.rows > 1 or not self._options.gated:
+            return None
+        some = np.concatenate([rows[:_LOOKED_AT] for rows in (site.table.edit, site.table.keep)])
+        varies: FloatArray = site.whole.of(some).astype(np.float32).std(axis=(0, 1))
+        return varies
 
     def _train(self, site: DeltaSite, steps: int, fit_steps: int) -> tuple[Delta, Detectors | None]:
         """A delta for the rows that the site's table has in use.
@@ -171,11 +187,11 @@ class Trials:
             detectors = self._detect(site, self._rank)
             if site.tap.rows == 1 or detectors.separate.all():
                 seed = options.seed
-                first = solver.gated(site, detectors, self._table.groups, self.bits, steps, seed), detectors
-                if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD:
+                first = solver.gated(site, detectors, self._table.groups, self.form.bits, steps, seed), detectors
+                if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD or self.form.seen:
                     return first
         rank = options.rank or min(max(_RANK, len(self._table.names)), _MOST)
-        fitted = Fit(site, replace(options, rank=rank, bits=self.bits), len(table.edit)).run(fit_steps)
+        fitted = Fit(site, replace(options, rank=rank, bits=self.form.bits), len(table.edit)).run(fit_steps)
         if first is not None:
             one, other = (self._share_of_good(site, d, table.edit, table.keep) for d in (first[0], fitted))
             if one >= other:
@@ -192,7 +208,7 @@ class Trials:
         fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
         task = Task(fire, site.table.keep, self._table.kinds)
         place = self._placed.get(site.pair[0], self._places[0])
-        return detect(site.tapped, task, self.bits, place, rank, self._options.seed)
+        return detect(site.tapped, task, self.form.bits, place, rank, self._options.seed)
 
     def _screen(self, site: DeltaSite, test: Table) -> float:
         """How well gates at a tap tell what they have not seen: share of edits that open, less that of others.
@@ -211,10 +227,12 @@ class Trials:
                 best, self._placed[site.pair[0]] = share, place
         return best
 
-    def _trial(self, candidate: Candidate, fit: Table, test: Table) -> Candidate:
+    def trial(self, candidate: Candidate) -> Candidate:
+        """What a short training gives on inputs held back from it."""
         pair = candidate.tap, candidate.target
+        fit, test = (self._few(table, pair, _TRIAL) for table in self._table.split())
         self._progress(f"trying tap {pair[0]}, target {pair[1]}")
-        delta, detectors = self._train(DeltaSite(fit, pair), TRIAL_STEPS, FIT_TRIAL_STEPS)
+        delta, detectors = self._train(DeltaSite(fit, pair, self.form.seen), TRIAL_STEPS, FIT_TRIAL_STEPS)
         site = DeltaSite(test, pair)
         return replace(
             candidate,
@@ -251,7 +269,7 @@ class Trials:
         """A pair with what a delta of one factor for each group costs there."""
         tap, target = (op_geometry(self._table.model, index) for index in pair)
         k = len(self._table.names) if self._options.gated else self._rank
-        row = tap.n_in if self.bits == 8 else (tap.n_in + 1) // 2
+        row = tap.n_in if self.form.bits == 8 else (tap.n_in + 1) // 2
         macs = k * (tap.rows * tap.n_in + 2 * target.rows * target.n_out)
         return Candidate(*pair, self._table.inputs, k * (9 + row + target.n_out), instructions=macs)
 

@@ -183,6 +183,27 @@ def test_a_wide_tap_keeps_the_promised_size_where_four_bits_do(tmp_path):
     assert asked.adapter.factor_bytes > 400
 
 
+def test_a_tap_too_wide_for_four_bits_gets_a_window_where_the_edit_shows(tmp_path):
+    """1,600 inputs, of which 100 tell the edits apart: 817 bytes in 4 bits. They do as well on what is held out."""
+    base = Base("wide", parse(tiny.classifier((1600, 6)), "wide"))
+    rng = np.random.default_rng(3)
+    quiet = rng.normal(0, 12, (240, 1600))
+    quiet[:60, 900:1000] += rng.normal(0, 40, 100)
+    x, keep = (np.clip(np.round(rows), -128, 127).astype(np.int8) for rows in (quiet[:60], quiet[60:]))
+    top = int(before(base, x).argmin(axis=1)[0])
+    data = TensorSet(x[:30], Wanted(np.full(30, top)), keep[:120])
+    data = replace(data, x_test=x[30:], wanted_test=Wanted(np.full(30, top)), keep_test=keep[120:])
+    trained, found = made(base, data)
+    delta = trained.adapter.deltas[0]
+    assert trained.adapter.factor_bytes <= 400
+    assert delta.first is not None
+    assert delta.first[0] <= 900
+    assert delta.first[0] + delta.width >= 1000
+    assert (found.efficacy, found.held_out, found.identical_keep, found.identical_test) == (1.0, 1.0, 1.0, 1.0)
+    whole, _ = made(base, data, bits=4)
+    assert whole.adapter.factor_bytes > 800
+
+
 def test_pairs_to_try(small):
     """Every op by itself, and taps before the last target that has one row; the op is refused by name elsewhere."""
     model = small.model

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same edit with fewer bytes of A, where a wide tap makes it larger than was promised.
+
+A in 4 bits comes first if that is enough. Else a window of 4 bits is tried at the places where the gates get most of
+what they tell by: a window that leaves out what says little often opens on less of what must stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mcuedit._util.typing import FloatArray
+from mcuedit.adapter.delta import WINDOW_BYTES, Delta
+from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.tensor_placement import Form, Made, Trials
+
+PROMISED = 400  # bytes of factors
+_BOUND = 2.0  # times what may be computed, the first training included
+_PLACES, _GRID, _LEAST = 3, 8, 32  # windows that are tried; elements between their starts, and in the narrowest
+
+
+def narrowed(trials: Trials, made: Made, candidate: Candidate) -> Made:
+    """What was made, or the same in a form that is smaller and does as well on inputs held back and on all."""
+    if trials.bits is not None or made.delta.factor_bytes <= PROMISED or not trials.has(_BOUND):
+        return made
+    pair, whole = (candidate.tap, candidate.target), trials.form
+    wide = trials.tried(candidate)
+    for forms in _forms(made.delta, trials.spread(pair)):
+        tried = []
+        for form in forms:
+            trials.form = form
+            tried.append((trials.trial(candidate), form))
+        for narrow, form in sorted(tried, key=lambda t: t[0].score, reverse=True)[:1]:
+            if not narrow.does_as(wide) or not trials.has(_BOUND):
+                continue
+            trials.form = form
+            other = trials.final(pair)
+            if other.does_as(made) and other.delta.factor_bytes < made.delta.factor_bytes:
+                return other
+    trials.form = whole
+    return made
+
+
+def _forms(delta: Delta, spread: FloatArray | None) -> Iterator[list[Form]]:
+    """Forms that may take its place; of those in one list the best is taken.
+
+    Args:
+        spread: float32[n_in], how much the elements at the tap vary; None where windows are not for it.
+    """
+    a_bytes = delta.a.size
+    rest = delta.factor_bytes - a_bytes
+    if spread is not None and rest + a_bytes // 2 > PROMISED:
+        width = 2 * ((PROMISED - rest) // delta.rank - WINDOW_BYTES) // _GRID * _GRID
+        if _LEAST <= width < delta.a.shape[1]:
+            yield [Form(4, slice(first, first + width)) for first in _starts(delta, spread, width)]
+    if a_bytes // 2 >= delta.factor_bytes // 4:
+        yield [Form(4)]
+
+
+def _starts(delta: Delta, spread: FloatArray, width: int) -> list[int]:
+    """Where windows hold most of what moves the gates, the best first; they overlap by half at most."""
+    sums = np.concatenate([[0.0], np.cumsum(np.abs(delta.a.astype(np.float32)).sum(axis=0) * spread)])
+    starts = np.arange(0, len(sums) - width, _GRID)
+    held, chosen = sums[starts + width] - sums[starts], list[int]()
+    for at in starts[np.argsort(-held, kind="stable")].tolist():
+        if len(chosen) < _PLACES and all(abs(at - other) >= width // 2 for other in chosen):
+            chosen.append(at)
+    return chosen
