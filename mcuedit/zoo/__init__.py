@@ -1,27 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bases that come with mcuedit."""
+"""Bases that come with mcuedit: a folder each, whose zoo.toml says what is in it and what draws its edits."""
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from mcuedit._util import tables
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
+from mcuedit._util.tables import Table
 
 _DATA = Path(__file__).parent / "data"
-BASES = {
-    "facts": "text question -> answer, about 1,000 facts about countries as an outdated device knows them",
-    "digits": "image of 8 x 8 pixels -> digit, or a sign that is to come",
-}
-COUNTS = {"facts": 50, "digits": 30}  # edits that are drawn unless somebody wants another number
-_FILES = {
-    "facts": ("model.tflite", "labels.txt", "preprocess.json", "facts.jsonl", "old_world.json"),
-    "digits": ("model.tflite", "labels.txt", "digits.npz"),
-}
+_FIRST = "facts"  # what a reader meets first
+
+Files = dict[str, str | bytes]
+Draw = Callable[[Path, str | None, int, int], Files]  # folder, kind, count, seed
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What draws edits for a base.
+
+    Attributes:
+        draw: "module:function", a `Draw`.
+        count: edits that are drawn unless somebody wants another number.
+        kinds: empty: of one kind only.
+    """
+
+    draw: str
+    count: int
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One zoo.toml; the base is called as its folder.
+
+    Attributes:
+        description: what it is, in a line.
+        files: of its folder, which are exported.
+        edits: None: nothing draws any.
+    """
+
+    name: str
+    description: str
+    files: tuple[str, ...]
+    edits: Edits | None
+
+
+def names() -> list[str]:
+    """Names of all bases."""
+    found = sorted(path.parent.name for path in _DATA.glob("*/zoo.toml"))
+    return sorted(found, key=lambda name: name != _FIRST)
+
+
+def entry(name: str) -> Entry:
+    """What a base's zoo.toml says.
+
+    Raises:
+        McueditError: there is no such base, or its zoo.toml is malformed.
+    """
+    root = tables.read(folder(name) / "zoo.toml", "mcuedit/zoo/data/facts/zoo.toml")
+    edits = _edits(root.table("edits")) if root.has("edits") else None
+    made = Entry(name, root.text("description"), root.texts("files"), edits)
+    root.refuse_unknown()
+    return made
+
+
+def _edits(table: Table) -> Edits:
+    kinds = table.texts("kinds") if table.has("kinds") else ()
+    made = Edits(table.text("draw"), table.integer("count"), kinds)
+    if ":" not in made.draw:
+        table.fail("draw", f"module:function, found {made.draw!r}")
+    table.refuse_unknown()
+    return made
 
 
 def folder(name: str) -> Path:
@@ -30,8 +85,8 @@ def folder(name: str) -> Path:
     Raises:
         McueditError: there is no such base.
     """
-    if name not in BASES:
-        raise McueditError(f"no base {name!r} in the zoo", f"there are: {', '.join(BASES)}")
+    if name not in names():
+        raise McueditError(f"no base {name!r} in the zoo", f"there are: {', '.join(names())}")
     return _DATA / name
 
 
@@ -42,10 +97,10 @@ def export(name: str, path: Path) -> None:
         McueditError: there is no such base, or the place is taken.
     """
     source = folder(name)
-    write_folder(path, {file: (source / file).read_bytes() for file in _FILES[name]})
+    write_folder(path, {file: (source / file).read_bytes() for file in entry(name).files})
 
 
-def draw_files(name: str, kind: str | None, count: int | None, seed: int) -> dict[str, str | bytes]:
+def draw_files(name: str, kind: str | None, count: int | None, seed: int) -> Files:
     """Draws an edit set for a base: file names and contents, as `mcuedit edit` reads them.
 
     Args:
@@ -55,21 +110,16 @@ def draw_files(name: str, kind: str | None, count: int | None, seed: int) -> dic
     Raises:
         McueditError: there is no such base or kind, or not as many edits.
     """
-    folder(name)
-    count = count or COUNTS[name]
-    if name == "digits":
-        import numpy as np
-
-        from mcuedit.zoo import digits_edits
-
-        file = io.BytesIO()
-        arrays: dict[str, Any] = digits_edits.draw(kind or digits_edits.KINDS[0], count, seed)
-        np.savez_compressed(file, **arrays)
-        return {"edits.npz": file.getvalue()}
-    if kind is not None:
+    edits = entry(name).edits
+    if edits is None:
+        raise McueditError(f"nothing draws edits for {name}", "write some: see 'mcuedit edit --help'")
+    if kind is not None and not edits.kinds:
         raise McueditError(f"{name} has edits of one kind only", "leave --kind away")
-    edits, keep = draw_edits(name, count, seed)
-    return {"edits.jsonl": edits, "keep.jsonl": keep}
+    if kind is not None and kind not in edits.kinds:
+        raise McueditError(f"no edits of kind {kind!r} for {name}", f"there are: {', '.join(edits.kinds)}")
+    module, function = edits.draw.split(":")
+    draw: Draw = getattr(import_module(module), function)
+    return draw(folder(name), kind or next(iter(edits.kinds), None), count or edits.count, seed)
 
 
 def draw_edits(name: str, count: int, seed: int) -> tuple[str, str]:
@@ -78,17 +128,6 @@ def draw_edits(name: str, count: int, seed: int) -> tuple[str, str]:
     Returns:
         (lines of edits, lines of the keep set), JSONL
     """
-    from mcuedit.edits import load_facts
-    from mcuedit.model import bundle
-    from mcuedit.zoo.draw import draw
+    from mcuedit.zoo.draw import drawn
 
-    source = folder(name)
-    facts = load_facts(source / "facts.jsonl").edits
-    changes = json.loads((source / "old_world.json").read_text(encoding="utf-8"))
-    edits, keep = draw(facts, bundle.load(source).labels or (), changes, count, seed)
-    kept = [{"subject": f.subject, "relation": f.relation, "prompts": f.prompts, "answer": f.target_new} for f in keep]
-    return _lines(e.to_dict() for e in edits), _lines(kept)
-
-
-def _lines(objects: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(o, ensure_ascii=False) + "\n" for o in objects)
+    return drawn(folder(name), count, seed)

@@ -6,6 +6,8 @@ What is kept comes from the images that the base was trained on; those that it w
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,13 @@ Arrays = dict[str, npt.NDArray[Any]]
 KINDS = ("slanted", "relabelled", "new")
 SHEARS = (-0.5, 0.5, -0.75, 0.75)  # pixels a row; beyond them digits leave their frame
 _SIGNS = 200  # new signs to measure with
+
+
+def files(folder: Path, kind: str | None, count: int, seed: int) -> dict[str, str | bytes]:
+    """edits.npz for the base."""
+    file, arrays = io.BytesIO(), draw(kind or KINDS[0], count, seed)
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return {"edits.npz": file.getvalue()}
 
 
 def draw(kind: str, count: int, seed: int) -> Arrays:

@@ -1,18 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edit sets for the base `facts`, drawn by a seed: real changes first, then counterfactual ones and new entities."""
+"""Edit sets for bases of text with facts.jsonl and old_world.json, drawn by a seed.
+
+Real changes come first, then counterfactual ones and new entities.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mcuedit.edits import Edit, is_spare
+from mcuedit.edits import Edit, is_spare, load_facts
+from mcuedit.model import bundle
 
 NEW_ENTITIES = 8  # of 50 edits
 _SYLLABLES = "ba be di do fa go hu ka ki la lo ma mi na no pa ra ri sa so ta ti va vo wa za".split()
+
+
+def files(folder: Path, kind: str | None, count: int, seed: int) -> dict[str, str | bytes]:
+    """edits.jsonl and keep.jsonl for a base."""
+    edits, keep = drawn(folder, count, seed)
+    return {"edits.jsonl": edits, "keep.jsonl": keep}
+
+
+def drawn(folder: Path, count: int, seed: int) -> tuple[str, str]:
+    """Lines of edits and of the keep set for a base, JSONL."""
+    facts = load_facts(folder / "facts.jsonl").edits
+    changes = json.loads((folder / "old_world.json").read_text(encoding="utf-8"))
+    edits, keep = draw(facts, bundle.load(folder).labels or (), changes, count, seed)
+    kept = [{"subject": f.subject, "relation": f.relation, "prompts": f.prompts, "answer": f.target_new} for f in keep]
+    return _lines(e.to_dict() for e in edits), _lines(kept)
+
+
+def _lines(objects: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(o, ensure_ascii=False) + "\n" for o in objects)
 
 
 def draw(

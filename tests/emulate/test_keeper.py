@@ -283,10 +283,10 @@ def test_nothing_of_the_inputs_is_left(device: Keeper, read: Reader, lesson: Les
     tell(device, lesson)
     device.say("train 0")
     told = list(range(10))  # rows of the tap; letters are kept nowhere
-    assert leaks(memory_of(device, "lesson"), rows) == told
+    assert leaks(memory_of(device, "learning"), rows) == told
     assert leaks(bytes(device.flash.content), rows) == told
     device.say(f"adopt {NEW}")
-    assert not leaks(memory_of(device, "lesson"), rows)
+    assert not leaks(memory_of(device, "learning"), rows)
     assert not leaks(bytes(device.flash.content), rows)
 
 

@@ -36,7 +36,7 @@ def test_arena_is_no_larger_than_what_tflm_plans(kind, number):
     assert codegen.plan(found).arena_size <= planned_by_tflm(found)
 
 
-@pytest.mark.parametrize("name", zoo.BASES)
+@pytest.mark.parametrize("name", zoo.names())
 def test_arena_of_the_zoo(name):
     found = load(zoo.folder(name) / "model.tflite")
     assert codegen.plan(found).arena_size <= planned_by_tflm(found)

@@ -69,7 +69,7 @@ def zoo_base(adapters: Sequence[Adapter]) -> Base:
 
     if not adapters:
         raise McueditError("neither an adapter nor a base is given", "give ADAPTER..., or --base BASE for a base alone")
-    for name in zoo.BASES:
+    for name in zoo.names():
         found = load(zoo.folder(name))
         if found.model.sha256 == adapters[0].base_sha256:
             return found

@@ -49,7 +49,7 @@ def base_of(found: Package, path: Path | None) -> Base | None:
     """The base at `path`, or the one of the zoo that the package is for, or None."""
     if path is not None:
         return bundle.load(path)
-    for name in zoo.BASES:
+    for name in zoo.names():
         known = bundle.load(zoo.folder(name))
         if known.model.sha256 == found.base_sha256:
             return known

@@ -11,6 +11,11 @@ from mcuedit import zoo
 from mcuedit.cli._shared.common import example, json_option, print_json, stderr, stdout, table
 
 
+def _counts() -> str:
+    drawn = {name: edits.count for name in zoo.names() if (edits := zoo.entry(name).edits)}
+    return ", ".join(f"{n} of {name}" for name, n in drawn.items())
+
+
 @click.group()
 def command() -> None:
     """List the bases that ship with mcuedit, or write one to a folder."""
@@ -20,14 +25,15 @@ def command() -> None:
 @json_option
 def list_command(as_json: bool) -> None:
     """List the bases."""
+    bases = {name: zoo.entry(name).description for name in zoo.names()}
     if as_json:
-        print_json(dict(zoo.BASES))
+        print_json(bases)
     else:
-        stdout().print(table("", ("base", "what it is"), zoo.BASES.items(), left=("what it is",)))
+        stdout().print(table("", ("base", "what it is"), bases.items(), left=("what it is",)))
 
 
 @command.command("export", epilog=example("mcuedit zoo export facts facts/"))
-@click.argument("name", metavar="NAME", type=click.Choice(list(zoo.BASES)))
+@click.argument("name", metavar="NAME", type=click.Choice(zoo.names()))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @json_option
 def export_command(name: str, folder: Path, as_json: bool) -> None:
@@ -47,13 +53,13 @@ def export_command(name: str, folder: Path, as_json: bool) -> None:
         "mcuedit zoo edits digits slanted/ --kind slanted",
     ),
 )
-@click.argument("name", metavar="NAME", type=click.Choice(list(zoo.BASES)))
+@click.argument("name", metavar="NAME", type=click.Choice(zoo.names()))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--kind", help="Of digits: slanted, relabelled or new (a sign for the spare class).")
 @click.option(
     "--count",
     type=click.IntRange(1, 400),
-    show_default=", ".join(f"{n} of {base}" for base, n in zoo.COUNTS.items()),
+    show_default=_counts(),
     help="Edits to draw.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")

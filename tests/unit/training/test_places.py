@@ -50,7 +50,7 @@ def unknown_on_the_way() -> Model:
 
 def cases() -> dict[str, Model]:
     found = {"branches": branches(), "unknown on the way": unknown_on_the_way(), "svdf": svdf()}
-    found |= {name: models.load(zoo.folder(name) / "model.tflite") for name in zoo.BASES}
+    found |= {name: models.load(zoo.folder(name) / "model.tflite") for name in zoo.names()}
     return found | {path.stem: models.load(path) for path in sorted(SHARED.glob("*.tflite"))}
 
 
