@@ -161,5 +161,5 @@ effort_option = click.option(
     type=click.FloatRange(0, min_open=True),
     default=10.0,
     show_default=True,
-    help="Of tensors: bound of the choice of tap and target, counted in units of about a second of one core.",
+    help="Bound of the choice of tap and target for tensors, counted in units of about a second of one core.",
 )

@@ -32,7 +32,7 @@ class Percent(click.ParamType[int]):
 
 SECONDS = click.FloatRange(0, min_open=True)
 boots_option = click.option(
-    "--boots", type=click.IntRange(0, 255), metavar="N", help="Of a trial, if not the device's."
+    "--boots", type=click.IntRange(0, 255), metavar="N", help="Boots that a trial has, if not the device's number."
 )
 to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
 
@@ -40,8 +40,20 @@ to_option = click.option("--to", required=True, metavar="ADDR", help=f"The devic
 def link_options(function: F) -> F:
     """How long a device is waited for."""
     for option in (
-        click.option("--tries", type=click.IntRange(1), default=4, show_default=True, help="Timeouts until given up."),
-        click.option("--timeout", type=SECONDS, default=2.0, show_default=True, help="Seconds; a slow link gets more."),
+        click.option(
+            "--tries",
+            type=click.IntRange(1),
+            default=4,
+            show_default=True,
+            help="Timeouts after which a device is given up.",
+        ),
+        click.option(
+            "--timeout",
+            type=SECONDS,
+            default=2.0,
+            show_default=True,
+            help="Seconds to wait for an answer; a slow transport gets more.",
+        ),
     ):
         function = option(function)
     return function

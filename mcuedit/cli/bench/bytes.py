@@ -23,16 +23,38 @@ from mcuedit.model import bundle
     epilog=example("mcuedit bench bytes facts/ --random 1000", "mcuedit bench bytes --kind CONV_2D"),
 )
 @click.argument("base_path", metavar="[BASE]", required=False, type=PATH)
-@click.option("--random", "count", default=1000, show_default=True, type=click.IntRange(0), help="Random inputs.")
-@click.option("--prompts/--no-prompts", default=True, show_default=True, help="Every prompt of facts.jsonl too.")
-@click.option("--board", "boards", multiple=True, metavar="NAME", help="Only these boards; all if not given.")
-@click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="As of `run`.")
-@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Draws the random inputs.")
 @click.option(
-    "--models", default=500, show_default=True, type=click.IntRange(1), help="Without BASE: random models of each kind."
+    "--random", "count", default=1000, show_default=True, type=click.IntRange(0), help="Number of random inputs."
 )
-@click.option("--kind", "kinds", multiple=True, metavar="OP", help="Without BASE: only these kinds; all if not given.")
+@click.option(
+    "--prompts/--no-prompts", default=True, show_default=True, help="Compare every prompt of facts.jsonl, too."
+)
+@click.option(
+    "--board", "boards", multiple=True, metavar="NAME", help="Board to compare, may be given again; all if not given."
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["bare", "tflm"]),
+    default="bare",
+    show_default=True,
+    help="Run the base by itself, or inside TensorFlow Lite Micro.",
+)
+@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the random inputs.")
+@click.option(
+    "--models",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of random models of each kind, without BASE.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="OP",
+    help="Kind of op to compare, without BASE; may be given again; all if not given.",
+)
 @json_option
 def command(base_path: Path | None, models: int, kinds: tuple[str, ...], as_json: bool, **with_base: Any) -> int:
     """Compare every output byte on the host and every virtual core with the oracle, under 0, 1 and 10 adapters.

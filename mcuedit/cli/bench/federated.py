@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
-@click.option("--edits", "edit_path", required=True, type=PATH, metavar="F.jsonl", help="What changed, fact by fact.")
-@click.option("--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Known to server and devices.")
+@click.option(
+    "--edits", "edit_path", required=True, type=PATH, metavar="F.jsonl", help="Edit set: what changed, fact by fact."
+)
+@click.option(
+    "--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Keep set, known to server and devices."
+)
 @click.option(
     "--clients",
     "by",
@@ -43,15 +47,37 @@ if TYPE_CHECKING:
     show_default=True,
     help="A client for every subject, or --count clients with a fact each.",
 )
-@click.option("--count", type=click.IntRange(3), default=1000, show_default=True, help="Clients with a fact each.")
+@click.option(
+    "--count", type=click.IntRange(3), default=1000, show_default=True, help="Number of clients with a fact each."
+)
 @click.option("--rounds", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--rank", type=click.IntRange(1, 255), default=128, show_default=True, help="Gates of the shared A.")
-@click.option("--tap", type=int, metavar="OP", help="What the gates read; the op before the last if not given.")
-@click.option("--dropouts", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Of a round.")
-@click.option("--devices", type=click.IntRange(0), default=0, show_default=True, help="Clients on virtual Cortex-M4.")
-@click.option("--secure", type=click.IntRange(0), default=1, show_default=True, help="Rounds with masked sums.")
+@click.option(
+    "--rank", type=click.IntRange(1, 255), default=128, show_default=True, help="Number of gates of the shared A."
+)
+@click.option(
+    "--tap", type=int, metavar="OP", help="Operator whose input the gates read; the one before the last if not given."
+)
+@click.option(
+    "--dropouts",
+    type=click.FloatRange(0, 0.5),
+    default=0.1,
+    show_default=True,
+    help="Share of clients that are silent in a round.",
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Number of clients that run on a virtual Cortex-M4.",
+)
+@click.option(
+    "--secure", type=click.IntRange(0), default=1, show_default=True, help="Number of rounds with masked sums."
+)
 @click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm of a client's sum.")
-@click.option("--sigma", type=click.IntRange(0), default=0, show_default=True, help="Noise on a sum; needs --clip.")
+@click.option(
+    "--sigma", type=click.IntRange(0), default=0, show_default=True, help="Sigma of the noise on a sum; needs --clip."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("-o", "--output", type=PATH, metavar="DIR", help="Write the adapter there.")
 @json_option

@@ -40,14 +40,30 @@ class _Point:
     ),
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
-@click.option("--edits", "edit_paths", required=True, multiple=True, type=PATH, metavar="F.jsonl", help="Private.")
-@click.option("--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Public.")
-@click.option("--sigmas", default="100,200,400,800", show_default=True, metavar="N,N,...", help="Noise to try.")
+@click.option(
+    "--edits",
+    "edit_paths",
+    required=True,
+    multiple=True,
+    type=PATH,
+    metavar="F.jsonl",
+    help="Edit set, which is private.",
+)
+@click.option("--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Keep set, which is public.")
+@click.option(
+    "--sigmas",
+    default="100,200,400,800",
+    show_default=True,
+    metavar="N,N,...",
+    help="Values of sigma, the noise, to try.",
+)
 @click.option("--clip", type=int, default=50, show_default=True, help="L2 norm of a prompt's gradient.")
 @click.option("--steps", type=int, default=30, show_default=True)
 @click.option("--rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step.")
-@click.option("--rank", type=click.IntRange(1, 255), default=RANK, show_default=True, help="Gates of the frozen A.")
-@click.option("--seed", default=0, show_default=True, help="Of A; the noise is never the same.")
+@click.option(
+    "--rank", type=click.IntRange(1, 255), default=RANK, show_default=True, help="Number of gates of the frozen A."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of A; the noise is never the same.")
 @click.option("-o", "--output", type=PATH, metavar="PLOT.svg", help="Draw it there, by file type; needs matplotlib.")
 @json_option
 def command(

@@ -18,10 +18,18 @@ from mcuedit.model import bundle
 
 @click.command("speed", epilog=example("mcuedit bench speed facts/", "mcuedit bench speed net.tflite --board virt-m4"))
 @click.argument("base_paths", metavar="BASE...", type=PATH, nargs=-1, required=True)
-@click.option("--board", "boards", multiple=True, metavar="NAME", help="Only these; one of each core if not given.")
-@click.option("--random", "count", default=1, show_default=True, type=click.IntRange(1), help="Inputs to average over.")
+@click.option(
+    "--board",
+    "boards",
+    multiple=True,
+    metavar="NAME",
+    help="Board to run on, may be given again; one of each core if not given.",
+)
+@click.option(
+    "--random", "count", default=1, show_default=True, type=click.IntRange(1), help="Number of inputs to average over."
+)
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Draws the random inputs.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random inputs.")
 @json_option
 def command(
     base_paths: tuple[Path, ...], boards: tuple[str, ...], count: int, toolchain: str, seed: int, as_json: bool

@@ -28,11 +28,27 @@ from mcuedit.ondevice import GateStatistics
 @click.argument("adapters", metavar="ADAPTER...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--base", "base_path", type=click.Path(path_type=Path), help="Base of the adapters, if not from the zoo.")
 @click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--project", type=click.Choice(codegen.PROJECTS), default="cmake", show_default=True, help="See below.")
-@click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
+@click.option(
+    "--project", type=click.Choice(codegen.PROJECTS), default="cmake", show_default=True, help="Build files to add."
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["bare", "tflm"]),
+    default="bare",
+    show_default=True,
+    help="Run the base by itself, or inside TensorFlow Lite Micro.",
+)
 @scales_option
-@click.option("--train", "train", metavar="K.jsonl", type=click.Path(path_type=Path), help="Train gates; see below.")
-@click.option("--train-op", "train_op", metavar="OP", type=int, help="Train factors of that FULLY_CONNECTED op.")
+@click.option(
+    "--train",
+    "train",
+    metavar="K.jsonl",
+    type=click.Path(path_type=Path),
+    help="Keep set from which a device gets what it needs to train gates.",
+)
+@click.option(
+    "--train-op", "train_op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains."
+)
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
 @json_option
 def command(

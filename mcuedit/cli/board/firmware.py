@@ -34,14 +34,30 @@ from mcuedit.ondevice import GateStatistics, corrections
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
 @click.option(
-    "--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Whose packages it takes; or several."
+    "--key",
+    "key_paths",
+    multiple=True,
+    type=PATH,
+    metavar="KEY",
+    help="Public key whose packages it takes; may be given again.",
 )
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a process here if not given.")
-@click.option("--learn", "learn_path", type=PATH, metavar="K.jsonl", help="It learns, too; what must stay. On boards.")
 @click.option(
-    "--id", "device_id", type=TEXT, default="device", show_default=True, help="What it calls itself; 1-16 characters."
+    "--learn",
+    "learn_path",
+    type=PATH,
+    metavar="K.jsonl",
+    help="Make it learn, too: keep set of what must stay. On boards.",
 )
-@click.option("--development", is_flag=True, help="It takes packages of anybody, and says so.")
+@click.option(
+    "--id",
+    "device_id",
+    type=TEXT,
+    default="device",
+    show_default=True,
+    help="Id that the device tells; 1-16 characters.",
+)
+@click.option("--development", is_flag=True, help="Take packages of anybody, and say so.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
 @click.option("--opt", type=click.Choice(["2", "s"]), default="s", show_default=True, help="The compiler's -O.")
 @click.option("-o", "--output", metavar="FILE", type=PATH, required=True)

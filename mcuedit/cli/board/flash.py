@@ -32,7 +32,13 @@ from mcuedit.model import bundle
 @click.option("--slot", metavar="N", type=click.IntRange(0), help="The slot that takes the adapter.")
 @click.option("--base", "base_path", metavar="BASE", type=PATH, help="Check that the adapter is for this base.")
 @click.option("--runner", type=click.Choice(list(RUNNERS)), help="The flasher, if not the board's own choice.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=300, show_default=True, help="In seconds.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=300,
+    show_default=True,
+    help="Seconds that the flasher may take.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, show the command lines, run none.")
 @json_option
 def command(

@@ -37,15 +37,28 @@ from mcuedit.model.oracle import Tflm
     )
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
-@click.option("--adapter", "adapters", metavar="ADAPTER", multiple=True, type=PATH, help="Compiled in; several stack.")
+@click.option(
+    "--adapter",
+    "adapters",
+    metavar="ADAPTER",
+    multiple=True,
+    type=PATH,
+    help="Adapter to compile in; may be given again: all are active.",
+)
 @click.option("--emulator", type=click.Choice(tuple(BACKENDS)), default=backends.DEFAULT, show_default=True)
-@click.option("--runtime", type=click.Choice(["bare", "tflm"]), default="bare", show_default=True, help="See below.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["bare", "tflm"]),
+    default="bare",
+    show_default=True,
+    help="Run the base by itself, or inside TensorFlow Lite Micro.",
+)
 @scales_option
 @click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", type=TEXT, metavar="TEXT", multiple=True, help="A question; may be given again.")
 @click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: array x, int8 or float.")
 @click.option("--random", "count_random", metavar="N", type=click.IntRange(1), help="N random inputs.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Draws the random inputs.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random inputs.")
 @click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
 @click.option("--count", is_flag=True, help="Count executed instructions.")
 @click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)

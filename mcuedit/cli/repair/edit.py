@@ -44,26 +44,45 @@ def training_options(function: _F) -> _F:
                 type=int,
                 default=d.rank,
                 show_default="1, up to 4 for tensors",
-                help="1: one factor per edit; more: shared by all.",
+                help="Factors: 1 is one for each edit; more are shared by all edits.",
             ),
-            click.option("--gated/--plain", default=d.gated, show_default=True, help="Whether the delta can shut."),
-            click.option("--tap", default=d.tap, show_default=True, metavar="OP", help="Index, tensor name or auto."),
-            click.option("--target", default=d.target, show_default=True, metavar="OP", help="The same."),
+            click.option(
+                "--gated/--plain",
+                default=d.gated,
+                show_default=True,
+                help="Whether the factors have gates, which keep them out of all else.",
+            ),
+            click.option(
+                "--tap",
+                default=d.tap,
+                show_default=True,
+                metavar="OP",
+                help="Operator whose input the gate reads: its index, the name of its output, or auto.",
+            ),
+            click.option(
+                "--target",
+                default=d.target,
+                show_default=True,
+                metavar="OP",
+                help="Operator whose output the delta is added to: its index, the name of its output, or auto.",
+            ),
             click.option(
                 "--bits",
                 type=click.Choice(["8", "4"]),
                 show_default="8; for tensors 4 where 8 take over 400 bytes and 4 do as well",
-                help="Of an element of A.",
+                help="Bits of an element of A.",
             ),
             click.option(
                 "--gate-place",
                 type=float,
                 default=d.gate_place,
                 show_default="0.2, more for many edits",
-                help="0: next to the keep set, more wordings open it; 1: next to the edit, less else does.",
+                help="Where gates stand. 0: next to the keep set, more wordings open them; 1: next to the edit, fewer do.",
             ),
-            click.option("--seed", default=d.seed, show_default=True, help="Of the noise that training adds."),
-            click.option("--new-labels", is_flag=True, help="Answers that look like misspelt labels are new names."),
+            click.option("--seed", default=d.seed, show_default=True, help="Seed of the noise that training adds."),
+            click.option(
+                "--new-labels", is_flag=True, help="Take answers that look like misspelt labels as new names."
+            ),
         )
     ):
         function = option(function)
@@ -78,16 +97,33 @@ def training_options(function: _F) -> _F:
     )
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
-@click.option("--edits", "edit_paths", required=True, multiple=True, type=PATH, metavar="F", help=".jsonl or .npz.")
+@click.option(
+    "--edits",
+    "edit_paths",
+    required=True,
+    multiple=True,
+    type=PATH,
+    metavar="F",
+    help="Edits: .jsonl, or .npz of tensors.",
+)
 @click.option("--keep", "keep_path", type=PATH, metavar="K", help="Prompts whose answers must not change.")
-@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="Folder of the adapter.")
-@click.option("--with", "beside", multiple=True, type=PATH, metavar="ADAPTER", help="In force beside the new one.")
-@click.option("--onto", type=PATH, metavar="ADAPTER", help="Train its edits again together with the new ones.")
-@click.option("--name", type=TEXT, help="Of the adapter; DIR's name if not given.")
-@click.option("--adapter-version", default=Options.version, show_default=True, help="Of the adapter.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="Folder that the adapter is written to.")
+@click.option(
+    "--with", "beside", multiple=True, type=PATH, metavar="ADAPTER", help="Adapter that is in force beside the new one."
+)
+@click.option(
+    "--onto", type=PATH, metavar="ADAPTER", help="Adapter whose edits are trained again together with the new ones."
+)
+@click.option("--name", type=TEXT, help="Name of the adapter; DIR's name if not given.")
+@click.option("--adapter-version", default=Options.version, show_default=True, help="Version of the adapter.")
 @click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
 @click.option("--merged", is_flag=True, help="Change weights of one op instead: DIR is the .tflite to write.")
-@click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With differential privacy, such as 200,50,30.")
+@click.option(
+    "--dp",
+    "private",
+    metavar="SIGMA,CLIP,STEPS",
+    help="Train with differential privacy: SIGMA,CLIP,STEPS, such as 200,50,30.",
+)
 @click.option("--dp-rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step.")
 @click.option(
     "--floor",

@@ -26,9 +26,11 @@ from mcuedit.model import bundle
 )
 @click.argument("base_path", metavar="BASE", type=PATH)
 @click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
-@click.option("--edits", "edit_path", required=True, type=PATH, metavar="F", help="What the adapters are to change.")
+@click.option(
+    "--edits", "edit_path", required=True, type=PATH, metavar="F", help="Edit set: what the adapters are to change."
+)
 @click.option("--keep", "keep_path", type=PATH, metavar="K", help="Prompts that must not change.")
-@click.option("--dump", metavar="F.npz", type=PATH, help="Write every raw output there; of prompts.")
+@click.option("--dump", metavar="F.npz", type=PATH, help="Write every raw output of prompts there.")
 @json_option
 def command(
     base_path: Path,

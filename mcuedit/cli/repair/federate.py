@@ -22,13 +22,24 @@ from mcuedit.model import bundle
     )
 )
 @click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
-@click.option("--base", "base_path", metavar="BASE", required=True, type=PATH, help="What all of them are for.")
-@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="The adapter's folder.")
-@click.option("--how", type=click.Choice(HOW), default="auto", show_default=True, help="See below.")
+@click.option("--base", "base_path", metavar="BASE", required=True, type=PATH, help="Base that all of them are for.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="Folder that the adapter is written to.")
+@click.option("--how", type=click.Choice(HOW), default="auto", show_default=True, help="How adapters become one.")
 @click.option("--weights", metavar="N,N,...", help="An integer for each adapter: what it was learned from.")
 @click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm that the B of one adapter has at most.")
-@click.option("--trim", type=click.IntRange(0), default=0, metavar="N", help="Leave out the N largest and smallest.")
-@click.option("--rank", type=click.IntRange(1, 255), metavar="R", help="Of a factored mean; the largest that comes in.")
+@click.option(
+    "--trim",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Leave out the N largest and N smallest values of each element.",
+)
+@click.option(
+    "--rank",
+    type=click.IntRange(1, 255),
+    metavar="R",
+    help="Rank of a factored mean; if not given the largest of the adapters.",
+)
 @click.option("--name", type=TEXT, default="federated", show_default=True)
 @click.option("--force", is_flag=True, help="Replace a folder that mcuedit did not write.")
 @json_option

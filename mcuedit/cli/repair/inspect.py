@@ -52,7 +52,14 @@ _CANDIDATE = [field.name for field in fields(Candidate)]
 )
 @click.argument("path", metavar="BASE|ADAPTER|PACKAGE", type=PATH)
 @click.option("--base", "base_path", type=PATH, help="Base that device bytes or a package belong to.")
-@click.option("--edits", "edit_paths", multiple=True, type=PATH, metavar="F", help="Rank the places in BASE for these.")
+@click.option(
+    "--edits",
+    "edit_paths",
+    multiple=True,
+    type=PATH,
+    metavar="F",
+    help="Edit set for which the places in BASE are ranked.",
+)
 @click.option("--keep", "keep_path", type=PATH, metavar="K", help="With --edits: prompts that must not change.")
 @click.option("--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Check a package's signature.")
 @click.option("--against", type=PATH, metavar="F.tflite", help="Compare a package with a patch to this model.")

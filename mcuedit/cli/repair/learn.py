@@ -46,13 +46,17 @@ from mcuedit.ondevice.sizes import gate_plan
 @click.argument("base_path", metavar="BASE", type=PATH)
 @click.option("--edits", "edit_path", type=PATH, metavar="F.jsonl", help="Corrections, each learned by itself.")
 @click.option(
-    "--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="What statistics are taken from."
+    "--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Keep set from which statistics are taken."
 )
 @click.option("--tap", default="auto", show_default=True, metavar="OP")
-@click.option("--target", default="auto", show_default=True, metavar="OP", help="Makes the logits.")
-@click.option("--wordings", type=click.IntRange(1, 8), default=2, show_default=True, help="Of each corrected question.")
-@click.option("--replay", type=click.IntRange(1, 255), default=32, show_default=True, help="Confirmed inputs in RAM.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Draws wordings and confirmed inputs.")
+@click.option("--target", default="auto", show_default=True, metavar="OP", help="Operator that makes the logits.")
+@click.option(
+    "--wordings", type=click.IntRange(1, 8), default=2, show_default=True, help="Wordings of each corrected question."
+)
+@click.option(
+    "--replay", type=click.IntRange(1, 255), default=32, show_default=True, help="Number of confirmed inputs in RAM."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed that draws wordings and confirmed inputs.")
 @click.option("--plan", is_flag=True, help="Say what training takes, and train nothing.")
 @click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With --plan: what that schedule gives away.")
 @click.option("--dp-rate", default=1.0, show_default=True, help="Probability that an input takes part in a step.")

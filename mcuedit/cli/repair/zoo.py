@@ -55,14 +55,14 @@ def export_command(name: str, folder: Path, as_json: bool) -> None:
 )
 @click.argument("name", metavar="NAME", type=click.Choice(zoo.names()))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--kind", help="Of digits: slanted, relabelled or new (a sign for the spare class).")
+@click.option("--kind", help="What to draw for digits: slanted, relabelled or new (a sign for the spare class).")
 @click.option(
     "--count",
     type=click.IntRange(1, 400),
     show_default=_counts(),
-    help="Edits to draw.",
+    help="Number of edits to draw.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the draw.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @json_option
 def edits_command(name: str, folder: Path, kind: str | None, count: int | None, seed: int, as_json: bool) -> None:
     """Draw edits to DIR.

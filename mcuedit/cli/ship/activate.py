@@ -13,7 +13,7 @@ from mcuedit.fleet.transport import mask_of
 @click.command(epilog=example("mcuedit activate gitega --to udp:192.168.1.20:1337 --ab 10%"))
 @click.argument("names", metavar="NAME|SLOT...", nargs=-1, required=True)
 @devices.to_option
-@click.option("--only", is_flag=True, help="These alone, not beside the confirmed ones.")
+@click.option("--only", is_flag=True, help="Activate these alone, not beside the confirmed ones.")
 @click.option("--ab", type=devices.Percent(), metavar="P%", help="Share of the inferences that the trial answers.")
 @devices.boots_option
 @devices.link_options

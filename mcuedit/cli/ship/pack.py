@@ -55,7 +55,13 @@ AUTO = "auto"
 @click.option(
     "--self-test-same", "same", type=TEXT, multiple=True, metavar="PROMPT", help="A prompt whose answer must stay."
 )
-@click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write what its hash is taken of.")
+@click.option(
+    "--manifest",
+    "manifest_path",
+    type=PATH,
+    metavar="F.json",
+    help="Write the manifest, whose hash the package carries.",
+)
 @json_option
 def command(
     adapters: tuple[Path, ...],

@@ -29,20 +29,36 @@ from mcuedit.package.container import signed_bytes
 )
 @click.argument("path", metavar="PACKAGE", type=PATH)
 @click.option("--to", metavar="ADDR", help=f"One device: {FORMS}.")
-@click.option("--fleet", "fleet_path", metavar="F.toml", type=PATH, help="Many devices.")
+@click.option(
+    "--fleet", "fleet_path", metavar="F.toml", type=PATH, help="TOML file of a fleet: many devices instead of one."
+)
 @click.option("--key", "key_paths", multiple=True, type=PATH, metavar="KEY", help="Check the signature here, too.")
 @click.option("--activate", is_flag=True, help="Start its trial.")
 @click.option("--confirm", is_flag=True, help="Start its trial, and keep it if it is healthy.")
 @click.option("--ab", type=devices.Percent(), metavar="P%", help="Share of the inferences that the trial answers.")
 @devices.boots_option
 @click.option("--hold", type=click.FloatRange(0), default=0.0, metavar="S", help="Seconds of health before it is kept.")
-@click.option("--worst", type=devices.Percent(), default="10%", metavar="P%", help="Bad outcomes of a trial, at most.")
-@click.option("--canary", type=devices.Percent(), default="5%", show_default=True, help="Of the fleet, go first.")
-@click.option("--max-failures", type=click.IntRange(0), default=0, show_default=True, help="Stop when more fail.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=8, show_default=True, help="Devices at a time.")
-@click.option("--results", type=PATH, metavar="F.jsonl", help="Of a fleet: a line for every device, as it comes.")
+@click.option(
+    "--worst", type=devices.Percent(), default="10%", metavar="P%", help="Share of bad outcomes of a trial, at most."
+)
+@click.option(
+    "--canary", type=devices.Percent(), default="5%", show_default=True, help="Share of the fleet that goes first."
+)
+@click.option(
+    "--max-failures",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Stop when more devices than this fail.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), default=8, show_default=True, help="Number of devices at a time.")
+@click.option(
+    "--results", type=PATH, metavar="F.jsonl", help="File that gets a line for every device of a fleet, as it comes."
+)
 @click.option("--resume", is_flag=True, help="Go on with --results: leave out what is done.")
-@click.option("--total", type=devices.SECONDS, default=600.0, show_default=True, help="Seconds of an upload.")
+@click.option(
+    "--total", type=devices.SECONDS, default=600.0, show_default=True, help="Seconds that an upload may take."
+)
 @devices.link_options
 @json_option
 def command(path: Path, to: str | None, fleet_path: Path | None, as_json: bool, **options: object) -> int:

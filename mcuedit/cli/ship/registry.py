@@ -96,7 +96,7 @@ def show(which: str, output: Path | None, manifest_path: Path | None, as_json: b
 
 
 @command.command(epilog=example("mcuedit registry export -o registry.jsonl"))
-@click.option("-o", "--output", type=PATH, metavar="FILE", help="Instead of stdout.")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="File to write instead of stdout.")
 @json_option
 def export(output: Path | None, as_json: bool) -> None:
     """Write everything as JSON lines, one row of a table each."""

@@ -19,7 +19,7 @@ from mcuedit.package.choice import failing
 
 @click.command(epilog=example("mcuedit verify fix.mcu --key key.pub --base facts/"))
 @click.argument("path", metavar="PACKAGE", type=PATH)
-@click.option("--key", "key_paths", multiple=True, required=True, type=PATH, metavar="KEY", help="Whom to trust.")
+@click.option("--key", "key_paths", multiple=True, required=True, type=PATH, metavar="KEY", help="Public key to trust.")
 @click.option(
     "--base", "base_path", type=PATH, help="The base it must be for; its adapter and self-tests are tried on it."
 )
