@@ -77,7 +77,7 @@ def training_options(function: _F) -> _F:
                 type=float,
                 default=d.gate_place,
                 show_default="0.2, more for many edits",
-                help="Where gates stand. 0: next to the keep set, more wordings open them; 1: next to the edit, fewer do.",
+                help="Where gates stand. 0: next to the keep set, more wordings open them; 1: next to the edit.",
             ),
             click.option("--seed", default=d.seed, show_default=True, help="Seed of the noise that training adds."),
             click.option(
