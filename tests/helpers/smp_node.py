@@ -11,7 +11,7 @@ import cbor2
 from cffi import FFI
 from smp.header import OP, Header, Version
 
-from mcuedit.build import driver
+from mcuedit.build import compilers, driver
 from mcuedit.emulate.devices.updatable import DEVELOPMENT, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
@@ -40,12 +40,15 @@ class Node:
     """
 
     def __init__(self, base: Base, keys: Sequence[PublicKey], folder: Path, *, development: bool = False) -> None:
-        external, flags = driver._external("device_process")
+        external, headers = driver._external("device_process")
         own = [path for path in driver._apps("device_process") if path.name != "device_process.c"]
+        written = [*own, *driver._core("device_process"), *external]
         defines = (DEVELOPMENT,) if development else ()
-        library = driver._shared(
-            [*own, *driver._core("device_process"), *external], device_sources(base, keys), folder, defines, more=flags
-        )
+        compiler = compilers.find_host_compiler()
+        flags = (*driver._flags("2", defines), "-fPIC", *headers)
+        objects = driver._compile(compiler, written, device_sources(base, keys), folder, flags)
+        compiler.run(["-shared", *objects, "-o", "node.so"], folder)
+        library = folder / "node.so"
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)
         self.lib: Any = self.ffi.dlopen(str(library))
