@@ -121,3 +121,16 @@ def test_the_guide_lists_the_ops_that_the_bare_runtime_has() -> None:
     assert sorted(re.findall(r"[A-Z]\w+", sentence[1])) == sorted(KINDS)
     limits = (ROOT / "docs" / "LIMITS.md").read_text(encoding="utf-8")
     assert f"[{len(KINDS)} kinds of op]" in limits
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_a_page_links_the_coined_words_of_its_prose_to_the_glossary(page: Path) -> None:
+    if page.name in ("GLOSSARY.md", "SPEC.md"):
+        return
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    prose = [line for line in text.splitlines() if line[:1] not in ("#", "|", "!", "<") and line[:4] != " " * 4]
+    plain = re.sub(r"`[^`]*`", "", "\n".join(prose)).lower()
+    coined = {"adapter": "adapters?", "gate": "gates?", "keep-set": "keep sets?", "certificate": "certificates?"}
+    for anchor, word in coined.items():
+        if re.search(rf"(?<![\w/.-]){word}(?![\w-])(?!\.\w)", plain):
+            assert f"GLOSSARY.md#{anchor})" in text, anchor
