@@ -44,7 +44,7 @@ VERBS = {
     "deactivate": "Take adapters out of force on a device.",
     "confirm": "Keep the trial of a device.",
     "rollback": "Return a device to what it ran before.",
-    "log": "Read a device's audit log and verify it.",
+    "log": "Read a device log and verify it.",
     "learn": "Let a virtual device learn corrections, and measure it.",
     "federate": "Make one adapter of those that many devices learned.",
     "registry": "Show what was packed, and where it went.",

@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet.deliver import ALREADY, CONFIRMED, FAILED, NEWER, STAGED, TRIAL, UNHEALTHY, Delivery, Outcome, Plan
+from mcuedit.fleet.deliver import Delivery, Outcome, Plan, State
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results
-from mcuedit.fleet.transport import Device, LinkError
+from mcuedit.fleet.transport import Device, TransportError
 
 CANARY, REST = "canary", "rest"
-_RANK = {STAGED: 0, TRIAL: 1, CONFIRMED: 2}
+_RANK = {State.STAGED: 0, State.TRIAL: 1, State.CONFIRMED: 2}
 Work = Callable[[Delivery], Outcome]
 
 
@@ -84,25 +84,25 @@ class Campaign:
 
     def _canaries(self) -> None:
         """All of them in trial, all healthy, and only then confirmed: one that is not takes the others back."""
-        if self._plan.goal == STAGED:
+        if self._plan.goal == State.STAGED:
             self._each(self._canary, CANARY, Delivery.run)
             return
         self._each(self._canary, CANARY, Delivery.trial)
         trial = self._in_trial()
-        self._each(trial, CANARY, lambda delivery: delivery.finish(), replace(self._plan, goal=TRIAL))
-        unhealthy = [name for name, outcome in self.report.outcomes.items() if outcome.state == UNHEALTHY]
-        healthy = [o for o in self.report.outcomes.values() if o.state in (TRIAL, ALREADY, NEWER)]
+        self._each(trial, CANARY, lambda delivery: delivery.finish(), replace(self._plan, goal=State.TRIAL))
+        unhealthy = [name for name, outcome in self.report.outcomes.items() if outcome.state == State.UNHEALTHY]
+        healthy = [o for o in self.report.outcomes.values() if o.state in (State.TRIAL, State.ALREADY, State.NEWER)]
         if unhealthy or not healthy:
             why = f"canary {unhealthy[0]} is not healthy" if unhealthy else "no canary got as far as a healthy trial"
             self.report.stopped = self.report.stopped or why
         if self.report.stopped:
             self._each(self._in_trial(), CANARY, Delivery.undo, always=True)
-        elif self._plan.goal == CONFIRMED:
+        elif self._plan.goal == State.CONFIRMED:
             self._each(self._in_trial(), CANARY, Delivery.finish, replace(self._plan, hold=0.0))
 
     def _in_trial(self) -> list[Member]:
         states = {name: outcome.state for name, outcome in self.report.outcomes.items()}
-        return [m for m in self._canary if states.get(m.name) == TRIAL]
+        return [m for m in self._canary if states.get(m.name) == State.TRIAL]
 
     def _each(
         self, members: Sequence[Member], stage: str, work: Work, plan: Plan | None = None, *, always: bool = False
@@ -142,11 +142,11 @@ class Campaign:
                 if before:  # an earlier phase of this campaign
                     delivery.outcome = before
                 return work(delivery)
-        except LinkError as error:
+        except TransportError as error:
             known = self.report.outcomes.get(member.name, Outcome(member.name, str(member.address)))
-            return replace(known, state=FAILED, reason=error.reason, message=error.message, hint=error.hint)
+            return replace(known, state=State.FAILED, reason=error.reason, message=error.message, hint=error.hint)
 
-    def _reached(self, state: str) -> bool:
-        if state in (ALREADY, NEWER):
+    def _reached(self, state: State) -> bool:
+        if state in (State.ALREADY, State.NEWER):
             return True
         return state in _RANK and _RANK[state] >= _RANK[self._plan.goal]

@@ -6,19 +6,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import device_log, memory
-from mcuedit.fleet.transport import Device, Limits, LinkError, Refused, Slot, Status, mask_of, upload
+from mcuedit.fleet.transport import Device, Limits, Refused, Slot, SlotState, Status, TransportError, mask_of, upload
 from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
 from mcuedit.package import Package
 from mcuedit.registry import open_registry
 
-STAGED, TRIAL, CONFIRMED = "staged", "trial", "confirmed"  # goals, and states that were reached
-ALREADY, NEWER = "already", "newer"  # nothing to do: it is confirmed there, or something newer was active
-FAILED, UNHEALTHY, ROLLED_BACK = "failed", "unhealthy", "rolled back"
 OTHER_TRIAL = "trial"  # a reason beside those of transport and memory
+
+
+class State(StrEnum):
+    """What was reached on a device; the first three are goals, too."""
+
+    STAGED = "staged"
+    TRIAL = "trial"
+    CONFIRMED = "confirmed"
+    ALREADY = "already"  # nothing to do: it is confirmed there
+    NEWER = "newer"  # nothing to do: something newer was active
+    FAILED = "failed"
+    UNHEALTHY = "unhealthy"
+    ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Plan:
 
     data: bytes
     package: Package
-    goal: str = STAGED
+    goal: State = State.STAGED
     ab: int | None = None
     boots: int | None = None
     hold: float = 0.0
@@ -54,7 +65,7 @@ class Outcome:
 
     Attributes:
         device: its id; the member's name, or the address, until it has told it.
-        state: STAGED, TRIAL, CONFIRMED, ALREADY, NEWER, FAILED, UNHEALTHY or ROLLED_BACK.
+        state: the last one that it reached.
         step: the one it ended in: status, upload, activate, health, confirm.
         reason: one word why not; message and hint say it in full.
         slot: where the package lies.
@@ -63,7 +74,7 @@ class Outcome:
 
     device: str
     address: str
-    state: str = FAILED
+    state: State = State.FAILED
     step: str = "status"
     reason: str = ""
     message: str = ""
@@ -76,7 +87,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether the device is not as it was to be."""
-        return self.state in (FAILED, UNHEALTHY, ROLLED_BACK)
+        return self.state in (State.FAILED, State.UNHEALTHY, State.ROLLED_BACK)
 
 
 class Delivery:
@@ -117,14 +128,14 @@ class Delivery:
             memory.keep(self._device, self._before, self._plan.registry)
         except device_log.Broken as error:
             self._failed(memory.BROKEN_LOG, error)
-        except LinkError as error:
+        except TransportError as error:
             self._failed(error.name if isinstance(error, Refused) and error.reason == REFUSED else error.reason, error)
         except McueditError as error:
             self._failed(REFUSED, error)
         return self.outcome
 
     def _failed(self, reason: str, error: McueditError) -> None:
-        state = UNHEALTHY if reason in ("E_SELF_TEST", UNHEALTHY) else FAILED
+        state = State.UNHEALTHY if reason in ("E_SELF_TEST", State.UNHEALTHY) else State.FAILED
         self.outcome = replace(self.outcome, state=state, reason=reason, message=error.message, hint=error.hint)
         if self.outcome.base:  # the device has told who it is
             with open_registry(self._plan.registry) as registry:
@@ -140,7 +151,7 @@ class Delivery:
 
     def _run(self) -> None:
         self._to_trial(self._look())
-        if self.outcome.state == TRIAL:
+        if self.outcome.state == State.TRIAL:
             self._from_trial(self._device.status())
 
     def _look(self) -> Status:
@@ -152,19 +163,19 @@ class Delivery:
         return status
 
     def _to_trial(self, status: Status) -> None:
-        if not self._upload(status) or self._plan.goal == STAGED:
+        if not self._upload(status) or self._plan.goal == State.STAGED:
             return
         self._step("activate")
         status = self._device.status()
         slot = self._slot(status)
         if status.in_trial and slot.index not in status.trial:
             what = f"{self._device.address}: a trial of other adapters is running"
-            raise LinkError(OTHER_TRIAL, what, "confirm it or roll it back first")
+            raise TransportError(OTHER_TRIAL, what, "confirm it or roll it back first")
         if slot.index not in status.active:
             same = [s.index for s in status.slots if s.name == slot.name]
             stack = [i for i in status.confirmed if i not in same] + [slot.index]
             self._device.activate(mask_of(tuple(stack)), self._plan.boots, self._plan.ab)
-        self.outcome = replace(self.outcome, state=TRIAL)
+        self.outcome = replace(self.outcome, state=State.TRIAL)
 
     def _upload(self, status: Status) -> bool:
         """Whether the package is there now and is still to be activated."""
@@ -174,18 +185,19 @@ class Delivery:
             self.outcome = replace(self.outcome, before=f"{others[0].name}@{others[0].version}")
         if not package.base_sha256.startswith(status.base):
             what = f"{self._device.address}: runs base {status.base[:16]}, not {package.base_sha256[:16]}"
-            raise LinkError(OTHER_BASE, what, "train and pack for the device's own base")
-        if slot and slot.state == CONFIRMED and slot.index in status.active and not status.in_trial:
-            self.outcome = replace(self.outcome, state=ALREADY, slot=slot.index)
+            raise TransportError(OTHER_BASE, what, "train and pack for the device's own base")
+        if slot and slot.state == SlotState.CONFIRMED and slot.index in status.active and not status.in_trial:
+            self.outcome = replace(self.outcome, state=State.ALREADY, slot=slot.index)
             return False
         if not slot and package.counter <= status.floor:
-            self.outcome = replace(self.outcome, state=NEWER)
+            self.outcome = replace(self.outcome, state=State.NEWER)
             return False
         self._step("upload")
         for there in upload(self._device, self._plan.data, self._plan.limits):
             self._advance(there)
         found = self._slot(self._device.status())
-        self.outcome = replace(self.outcome, state=found.state if found.state in (TRIAL, CONFIRMED) else STAGED)
+        running = found.state in (SlotState.TRIAL, SlotState.CONFIRMED)
+        self.outcome = replace(self.outcome, state=State(found.state.value) if running else State.STAGED)
         self.outcome = replace(self.outcome, slot=found.index)
         return True
 
@@ -199,36 +211,38 @@ class Delivery:
             self._plan.sleep(self._plan.pause)
             waited += self._plan.pause
             status = self._device.status()
-        if self._plan.goal == CONFIRMED:
+        if self._plan.goal == State.CONFIRMED:
             self._step("confirm")
             if status.in_trial:
                 self._device.confirm()
             self._healthy(self._device.status())
-            self.outcome = replace(self.outcome, state=CONFIRMED)
+            self.outcome = replace(self.outcome, state=State.CONFIRMED)
 
     def _healthy(self, status: Status) -> None:
         slot = self._slot(status)
-        if slot.index not in status.active or slot.state not in (TRIAL, CONFIRMED):
+        if slot.index not in status.active or slot.state not in (SlotState.TRIAL, SlotState.CONFIRMED):
             what = f"{self._device.address}: went back by itself: {slot.name}@{slot.version} is {slot.state}"
-            raise LinkError(UNHEALTHY, what, f"'mcuedit log --to {self._device.address}' says why")
+            raise TransportError(State.UNHEALTHY, what, f"'mcuedit log --to {self._device.address}' says why")
         arms = self._device.arms()
         good, bad = arms.good[1], arms.bad[1]
         if bad > self._plan.worst * (good + bad):
             what = f"{self._device.address}: {bad} of {good + bad} outcomes of the trial are bad"
-            raise LinkError(UNHEALTHY, what, f"'mcuedit rollback --to {self._device.address}' ends the trial")
+            raise TransportError(
+                State.UNHEALTHY, what, f"'mcuedit rollback --to {self._device.address}' ends the trial"
+            )
 
     def _undo(self) -> None:
         status = self._look()
         slot = status.find(self._plan.package.digest)
         if slot and status.in_trial and slot.index in status.trial:
             self._device.rollback()
-        self.outcome = replace(self.outcome, state=ROLLED_BACK, reason=ROLLED_BACK)
+        self.outcome = replace(self.outcome, state=State.ROLLED_BACK, reason=State.ROLLED_BACK)
 
     def _slot(self, status: Status) -> Slot:
         slot = status.find(self._plan.package.digest)
         if slot is None:
             what = f"{self._device.address}: {self._plan.package.name} is not there any more"
-            raise LinkError(REFUSED, what, f"'mcuedit log --to {self._device.address}' says why")
+            raise TransportError(REFUSED, what, f"'mcuedit log --to {self._device.address}' says why")
         return slot
 
     def _step(self, step: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device's audit log (SPEC.md, section 8), read and judged apart from the firmware that wrote it.
+"""A device log (SPEC.md, section 8), read and judged apart from the firmware that wrote it.
 
 Every record carries a hash over itself and the hash of the one before, so that none can be changed, left out or put in
 without the last hash changing. What the host saw last ties the log of today to the one of then.
@@ -102,7 +102,7 @@ def read(
 
     Raises:
         Broken: it does not hold, or does not continue what is known.
-        LinkError: the device cannot be asked.
+        TransportError: the device cannot be asked.
     """
     who = str(device.address)
     if known and status.records < known[0]:
@@ -142,7 +142,7 @@ def verify(data: bytes, at: int, before: str, known: tuple[int, str] | None, who
     for i in range(0, len(data), RECORD.size):
         raw = data[i : i + RECORD.size]
         record = _record(raw, at + len(records), who)
-        if chain and record.chain != link(raw, chain):
+        if chain and record.chain != chained(raw, chain):
             raise Broken(f"{who}: record {record.sequence} does not continue the one before it", _hint(who))
         if known and known[0] == record.sequence + 1:
             if record.chain != known[1]:
@@ -153,7 +153,7 @@ def verify(data: bytes, at: int, before: str, known: tuple[int, str] | None, who
     return Log(tuple(records), data, at + len(records), chain or _START, tied)
 
 
-def link(raw: bytes, before: str) -> str:
+def chained(raw: bytes, before: str) -> str:
     """The hash that a record must carry, hexadecimal: over itself with the hash before in its place."""
     body = raw[:_CHAIN_AT] + bytes.fromhex(before) + raw[_CHAIN_AT + _CHAIN : _HASHED]
     return sha256(body).digest()[:_CHAIN].hex()

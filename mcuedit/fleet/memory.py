@@ -6,13 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcuedit.fleet import device_log
-from mcuedit.fleet.transport import Device, LinkError, Status
-from mcuedit.fleet.transport.state import STATES
+from mcuedit.fleet.transport import Device, SlotState, Status, TransportError
 from mcuedit.registry import Registry, open_registry
 
 BEHIND, BROKEN_LOG = "behind", "log"  # reasons beside those of transport
 ACCEPTED = "accepted"  # in a device's history: what was remembered before does not count any more
-_ACTIVATED = STATES[2:4]
+_ACTIVATED = (SlotState.TRIAL, SlotState.CONFIRMED)
 
 
 def name_of(device: Device, status: Status) -> str:
@@ -25,7 +24,7 @@ def look(device: Device, registry: Path | None = None) -> tuple[Status, device_l
 
     Raises:
         Broken: the log was changed, cut short, or is another device's.
-        LinkError: `reason` BEHIND: an old state was put back; or the device cannot be asked.
+        TransportError: `reason` BEHIND: an old state was put back; or the device cannot be asked.
     """
     status = device.status()
     with open_registry(registry) as memory:
@@ -34,7 +33,7 @@ def look(device: Device, registry: Path | None = None) -> tuple[Status, device_l
     if status.floor < seen:
         what = f"{device.address}: its counter is {status.floor}, and it had activated {seen} before"
         hint = f"an old state was put back; if on purpose: 'mcuedit log --to {device.address} --accept'"
-        raise LinkError(BEHIND, what, hint)
+        raise TransportError(BEHIND, what, hint)
     return status, log
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet.deliver import Outcome
+from mcuedit.fleet.deliver import Outcome, State
 
 
 class Results:
@@ -67,14 +67,14 @@ class Results:
         except OSError as error:
             raise self._cannot(error) from error
 
-    def _read(self, data: bytes) -> Iterator[tuple[str, str]]:
+    def _read(self, data: bytes) -> Iterator[tuple[str, State]]:
         """Member and state of each line about this package; the last line may be cut short."""
         lines = data.split(b"\n")
         for number, line in enumerate(lines, 1):
             try:
                 told: dict[str, Any] = json.loads(line)
                 if told["package"] == self._digest:
-                    yield str(told["member"]), str(told["state"])
+                    yield str(told["member"]), State(told["state"])
             except (ValueError, KeyError, TypeError) as error:
                 if not line.strip() or line.startswith(b'{"member"'):  # nothing, or the start of a line
                     continue

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What devices are told, and what becomes of it: single corrections, learned one by one, on the twin or on a device.
 
-A lesson is one edit as a device meets it: some wordings of the question, the answer wanted, and inputs whose answers
+A session is one edit as a device meets it: some wordings of the question, the answer wanted, and inputs whose answers
 were confirmed. It knows nothing of the edit's other wordings, nor of what its subject is asked otherwise.
 """
 
@@ -31,7 +31,7 @@ OLD = 6  # MCUEDIT_TRAIN_OLD
 
 
 @dataclass(frozen=True)
-class Lesson:
+class CorrectionSession:
     """One correction as a device gets it.
 
     Attributes:
@@ -54,8 +54,10 @@ class Unlearned(McueditError):
         self.name = name
 
 
-def lessons(base: Base, edits: EditSet, keep: KeepSet, wordings: int, confirmed: int, seed: int) -> list[Lesson]:
-    """A lesson of every edit, each as if it were the first: wordings and confirmed inputs are drawn by `seed`.
+def sessions(
+    base: Base, edits: EditSet, keep: KeepSet, wordings: int, confirmed: int, seed: int
+) -> list[CorrectionSession]:
+    """A session of every edit, each as if it were the first: wordings and confirmed inputs are drawn by `seed`.
 
     Raises:
         McueditError: as `resolve_answers`; an edit or the keep set has fewer prompts.
@@ -74,7 +76,7 @@ def lessons(base: Base, edits: EditSet, keep: KeepSet, wordings: int, confirmed:
         beside = tuple(kept[i] for i in rng.choice(len(kept), confirmed, replace=False))
         answers = resolve_answers(alone, base.labels, base.model.output.size)
         wanted = answers.classes[0]
-        found.append(Lesson(replace(edit, prompts=chosen), wanted, answers.labels.get(wanted, ""), beside))
+        found.append(CorrectionSession(replace(edit, prompts=chosen), wanted, answers.labels.get(wanted, ""), beside))
     return found
 
 
@@ -98,13 +100,13 @@ def statistics_for(read: Reader, keep: KeepSet, tap: int) -> GateStatistics:
     return gate_statistics(_rows(read, keep.prompts, tap), np.array(keep.lines, np.int64))
 
 
-def learn(read: Reader, lesson: Lesson, statistics: GateStatistics, pair: tuple[int, int]) -> Delta:
-    """What a device makes of a lesson, by its numpy twin.
+def learn(read: Reader, session: CorrectionSession, statistics: GateStatistics, pair: tuple[int, int]) -> Delta:
+    """What a device makes of a session, by its numpy twin.
 
     Raises:
         Unlearned: it would refuse.
     """
-    corrections, replay = (_rows(read, prompts, pair[0]) for prompts in (lesson.edit.prompts, lesson.confirmed))
+    corrections, replay = (_rows(read, prompts, pair[0]) for prompts in (session.edit.prompts, session.confirmed))
     twin = GateTrainer(statistics, corrections, replay)
     if twin.diverged:
         raise Unlearned("E_DIVERGED")
@@ -114,18 +116,18 @@ def learn(read: Reader, lesson: Lesson, statistics: GateStatistics, pair: tuple[
     at, a = twin.threshold()[0], twin.a()
     if (replay.astype(np.int64) @ a > at).any():
         raise Unlearned("E_REPLAY")
-    return _delta(read, lesson, pair, a, at)
+    return _delta(read, session, pair, a, at)
 
 
-def _delta(read: Reader, lesson: Lesson, pair: tuple[int, int], a: Int8Array, at: int) -> Delta:
+def _delta(read: Reader, session: CorrectionSession, pair: tuple[int, int], a: Int8Array, at: int) -> Delta:
     model = read.base.model
     tap, target = (op_geometry(model, index) for index in pair)
-    logits = read(lesson.edit.prompts)[logits_tensor(model)].reshape(len(lesson.edit.prompts), -1)
+    logits = read(session.edit.prompts)[logits_tensor(model)].reshape(len(session.edit.prompts), -1)
     leads = (logits == logits.max(axis=1, keepdims=True)).any(axis=0)
-    rows = np.union1d(np.flatnonzero(leads), lesson.wanted).astype(np.int64)
+    rows = np.union1d(np.flatnonzero(leads), session.wanted).astype(np.int64)
     if len(rows) > OLD + 1:
         raise Unlearned("E_FULL")
-    column = np.where(rows == lesson.wanted, 127, -127).astype(np.int8)[:, None]
+    column = np.where(rows == session.wanted, 127, -127).astype(np.int8)[:, None]
     one = np.ones(1, np.int64)
     return Delta(
         *pair, a[None], -at * one, FULL * one, 0 * one, column, rows, FULL, 0,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was packed, for which base, and where it went: the host's side of the audit, in one SQLite file.
+"""What was packed, for which base, and where it went: the host's side of the device log, in one SQLite file.
 
 database    the file: schema, transactions, other processes
 records     rows as values

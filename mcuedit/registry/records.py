@@ -61,7 +61,7 @@ class Device:
     """A device that the host has spoken with.
 
     Attributes:
-        log_sequence: of the record that its audit log writes next, when it was last verified.
+        log_sequence: of the record that its device log writes next, when it was last verified.
         log_chain: the chain value there.
         slots: the last deployment to each slot.
     """

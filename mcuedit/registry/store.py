@@ -141,7 +141,7 @@ class Registry:
             )
 
     def remember_log(self, device: str, sequence: int, chain: str) -> None:
-        """Keeps how far a device's audit log was verified: sequence of its next record, and the chain there."""
+        """Keeps how far a device log was verified: sequence of its next record, and the chain there."""
         with transaction(self._db, self.path) as db:
             self._see(device, "", "")
             db.execute("UPDATE devices SET log_sequence = ?, log_chain = ? WHERE device = ?", (sequence, chain, device))

@@ -291,7 +291,7 @@ def test_trial_confirm_and_rollback(node: Node, flash: Path) -> None:
 
 
 def test_a_change_that_came_twice_is_made_once(node: Node) -> None:
-    """Its copies name an audit record that is written by then."""
+    """Its copies name an device log record that is written by then."""
     mask, old = 1 << install(node), {"rc": 6}
 
     def log() -> dict[str, int]:

@@ -23,7 +23,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.emulate.devices.device_process import DeviceProcess
 from mcuedit.fleet import device_log, memory
-from mcuedit.fleet.transport import Device, LinkError, Refused, upload
+from mcuedit.fleet.transport import Device, Refused, TransportError, upload
 from mcuedit.fleet.transport.reasons import error_of
 from mcuedit.registry import open_registry
 
@@ -331,5 +331,5 @@ def raw(device: DeviceProcess, group: int, command: int, asked: dict) -> dict:
 
 def test_the_host_is_not_led_on_for_ever(device):
     """A device that the attacker owns: the host gives up in time (tests/unit/test_transport.py has each way)."""
-    with pytest.raises(LinkError), Device("udp:127.0.0.1:9", timeout=0.1, tries=2):
+    with pytest.raises(TransportError), Device("udp:127.0.0.1:9", timeout=0.1, tries=2):
         pass

@@ -28,7 +28,7 @@ from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics
-from mcuedit.ondevice.corrections import Lesson
+from mcuedit.ondevice.corrections import CorrectionSession
 
 PIECE = 150_000  # multiply-accumulates: some steps
 TELL, RUN = 7, 8
@@ -56,8 +56,8 @@ def read(base: Base) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def lesson(base: Base, facts: Path) -> Lesson:
-    return kazakhstan.lesson(base, facts)
+def session(base: Base, facts: Path) -> CorrectionSession:
+    return kazakhstan.session(base, facts)
 
 
 @pytest.fixture(scope="module")
@@ -84,96 +84,96 @@ def wipe(device: Keeper) -> None:
     device.restart()
 
 
-def tell(device: Keeper, lesson: Lesson) -> None:
-    for prompt in lesson.confirmed:
+def tell(device: Keeper, session: CorrectionSession) -> None:
+    for prompt in session.confirmed:
         device.say(f"yes {prompt}")
-    for prompt in lesson.edit.prompts:
-        device.say(f"fix {lesson.wanted} {prompt}")
+    for prompt in session.edit.prompts:
+        device.say(f"fix {session.wanted} {prompt}")
 
 
-def answers(device: Keeper, lesson: Lesson) -> set[str]:
-    return {answer.label for answer in device.ask(lesson.edit.prompts)}
+def answers(device: Keeper, session: CorrectionSession) -> set[str]:
+    return {answer.label for answer in device.ask(session.edit.prompts)}
 
 
 @pytest.fixture(scope="module")
-def straight(built: Keeper, lesson: Lesson) -> str:
+def straight(built: Keeper, session: CorrectionSession) -> str:
     """What nothing interrupted."""
     wipe(built)
-    tell(built, lesson)
+    tell(built, session)
     built.say("train 0")
     return built.say(f"adopt {NEW}")
 
 
-def test_what_is_kept_survives_resets(device: Keeper, lesson: Lesson) -> None:
-    before = device.ask(lesson.confirmed)
-    assert answers(device, lesson) == {OLD}
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
-    assert answers(device, lesson) == {NEW}
+def test_what_is_kept_survives_resets(device: Keeper, session: CorrectionSession) -> None:
+    before = device.ask(session.confirmed)
+    assert answers(device, session) == {OLD}
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
+    assert answers(device, session) == {NEW}
     assert device.say("keep") == "ok"
     for _ in range(5):  # more than a trial's boots
         device.restart()
-        assert answers(device, lesson) == {NEW}
-        assert device.ask(lesson.confirmed) == before
+        assert answers(device, session) == {NEW}
+        assert device.ask(session.confirmed) == before
 
 
-def test_a_trial_that_nobody_confirms_ends(device: Keeper, lesson: Lesson) -> None:
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+def test_a_trial_that_nobody_confirms_ends(device: Keeper, session: CorrectionSession) -> None:
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     for _ in range(3):
         device.restart()
-        assert answers(device, lesson) == {NEW}
+        assert answers(device, session) == {NEW}
     device.restart()
-    assert answers(device, lesson) == {OLD}
+    assert answers(device, session) == {OLD}
 
 
-def test_right_answers_confirm_it(device: Keeper, lesson: Lesson) -> None:
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+def test_right_answers_confirm_it(device: Keeper, session: CorrectionSession) -> None:
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     link = Link(device.session)
-    for prompt in lesson.confirmed[:7]:
+    for prompt in session.confirmed[:7]:
         device.say(f"yes {prompt}")
     assert link.ask(OWN, 0)["test"]
-    device.say(f"yes {lesson.confirmed[7]}")
+    device.say(f"yes {session.confirmed[7]}")
     assert not link.ask(OWN, 0)["test"]
-    assert answers(device, lesson) == {NEW}
+    assert answers(device, session) == {NEW}
 
 
-def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: Keeper, lesson: Lesson) -> None:
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: Keeper, session: CorrectionSession) -> None:
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("fix 3 the currency of peru")
-    for prompt in lesson.confirmed:
+    for prompt in session.confirmed:
         device.say(f"yes {prompt}")
     assert Link(device.session).ask(OWN, 0)["test"]
 
 
-def test_drop_ends_the_trial_and_leaves_what_is_confirmed(device: Keeper, lesson: Lesson) -> None:
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+def test_drop_ends_the_trial_and_leaves_what_is_confirmed(device: Keeper, session: CorrectionSession) -> None:
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("drop")
-    assert answers(device, lesson) == {OLD}
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    assert answers(device, session) == {OLD}
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("keep")
     device.say("drop")
-    assert answers(device, lesson) == {NEW}
+    assert answers(device, session) == {NEW}
     with pytest.raises(Refused, match="E_STATE"):
         device.say("keep")
 
 
-def test_a_reset_in_the_middle_changes_no_byte(device: Keeper, lesson: Lesson, straight: str) -> None:
+def test_a_reset_in_the_middle_changes_no_byte(device: Keeper, session: CorrectionSession, straight: str) -> None:
     for budget in (1, PIECE, 3 * PIECE, 5 * PIECE, 0):
         wipe(device)
-        tell(device, lesson)
+        tell(device, session)
         device.say(f"train {budget}")
         device.restart()
         device.restart()
-        assert answers(device, lesson) == {OLD}
+        assert answers(device, session) == {OLD}
         assert device.say("train 0").startswith("done ")
         device.restart()
         assert device.say(f"adopt {NEW}") == straight, budget
 
 
-def test_training_goes_on_over_many_resets(device: Keeper, lesson: Lesson) -> None:
+def test_training_goes_on_over_many_resets(device: Keeper, session: CorrectionSession) -> None:
     def tell_close_ones() -> None:
         for letter in "abcde":
             device.say(f"yes capital city of kazakhstan {letter}")
-        device.say(f"fix {lesson.wanted} capital city of kazakhstan x")
+        device.say(f"fix {session.wanted} capital city of kazakhstan x")
 
     tell_close_ones()
     assert device.say("train 0") == "done 64"  # never separated by as much as is wanted
@@ -189,12 +189,12 @@ def test_training_goes_on_over_many_resets(device: Keeper, lesson: Lesson) -> No
     assert device.say("adopt") == straight
 
 
-def test_a_reset_before_training_restarts_cleanly(device: Keeper, lesson: Lesson, straight: str) -> None:
-    tell(device, lesson)
+def test_a_reset_before_training_restarts_cleanly(device: Keeper, session: CorrectionSession, straight: str) -> None:
+    tell(device, session)
     device.restart()
     with pytest.raises(Refused, match="E_STATE"):
         device.say("train 0")
-    tell(device, lesson)
+    tell(device, session)
     device.say("train 0")
     assert device.say(f"adopt {NEW}") == straight
 
@@ -205,59 +205,59 @@ def ways(count: int, how_many: int) -> Iterator[Cut]:
         yield Cut(at, ("before", "torn", "after")[i % 3], (0.1, 0.5, 0.9)[i % 3])
 
 
-def test_power_cuts_in_training(device: Keeper, lesson: Lesson, straight: str) -> None:
-    tell(device, lesson)
+def test_power_cuts_in_training(device: Keeper, session: CorrectionSession, straight: str) -> None:
+    tell(device, session)
     begun = device.flash.operations
     device.say("train 0")
     count, resumed = device.flash.operations - begun, 0
     for cut in ways(count, 12):
         wipe(device)
-        tell(device, lesson)
+        tell(device, session)
         device.flash.cut(cut)
         with pytest.raises(PowerCut):
             device.say("train 0")
         device.restart()
-        assert answers(device, lesson) == {OLD}
+        assert answers(device, session) == {OLD}
         try:
             device.say("train 0")
             resumed += 1
         except Refused as error:
             assert error.name == "E_STATE", cut
-            tell(device, lesson)
+            tell(device, session)
             device.say("train 0")
         assert device.say(f"adopt {NEW}") == straight, cut
     assert resumed >= 6
 
 
-def test_power_cuts_in_adoption(device: Keeper, lesson: Lesson, read: Reader, straight: str) -> None:
-    rows = tap_rows(read, lesson)
-    tell(device, lesson)
+def test_power_cuts_in_adoption(device: Keeper, session: CorrectionSession, read: Reader, straight: str) -> None:
+    rows = tap_rows(read, session)
+    tell(device, session)
     device.say("train 0")
     begun = device.flash.operations
     device.say(f"adopt {NEW}")
     count, adopted = device.flash.operations - begun, 0
     for cut in ways(count, 14):
         wipe(device)
-        tell(device, lesson)
+        tell(device, session)
         device.say("train 0")
         device.flash.cut(cut)
         with pytest.raises(PowerCut):
             device.say(f"adopt {NEW}")
         device.restart()
-        if answers(device, lesson) == {OLD}:
+        if answers(device, session) == {OLD}:
             device.say("train 0")
             assert device.say(f"adopt {NEW}") == straight, cut
         else:
             adopted += 1
-        assert answers(device, lesson) == {NEW}, cut
+        assert answers(device, session) == {NEW}, cut
         assert not leaks(bytes(device.flash.content), rows), cut
         assert device.say("keep") == "ok"
     assert adopted >= 2
 
 
-def tap_rows(read: Reader, lesson: Lesson) -> list[bytes]:
+def tap_rows(read: Reader, session: CorrectionSession) -> list[bytes]:
     """What the device was told, as its tap sees it; and in letters."""
-    prompts = (*lesson.edit.prompts, *lesson.confirmed)
+    prompts = (*session.edit.prompts, *session.confirmed)
     rows = read(list(prompts))[read.base.model.ops[SETUP.tap].inputs[0]].reshape(len(prompts), -1)
     return [*(row.astype(np.int8).tobytes() for row in rows), *(prompt.encode() for prompt in prompts)]
 
@@ -278,9 +278,9 @@ def memory_of(device: Keeper, name: str) -> bytes:
     return bytes(device.session._core.mem_read(symbol["st_value"], symbol["st_size"]))
 
 
-def test_nothing_of_the_inputs_is_left(device: Keeper, read: Reader, lesson: Lesson) -> None:
-    rows = tap_rows(read, lesson)
-    tell(device, lesson)
+def test_nothing_of_the_inputs_is_left(device: Keeper, read: Reader, session: CorrectionSession) -> None:
+    rows = tap_rows(read, session)
+    tell(device, session)
     device.say("train 0")
     told = list(range(10))  # rows of the tap; letters are kept nowhere
     assert leaks(memory_of(device, "learning"), rows) == told
@@ -303,9 +303,9 @@ REFUSED = [
 ]
 
 
-def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, lesson: Lesson) -> None:
+def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, session: CorrectionSession) -> None:
     one, two = "the currency of peru", "the money of peru"
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("keep")
     for command, name in (
         *REFUSED,
@@ -315,10 +315,10 @@ def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, lesson: Lesson
         ("train 0", "E_REPLAY"),  # nothing was confirmed
         (f"fix 3 {two}", ""),
         ("fix 3 what is used in peru", "E_FULL"),
-        (f"yes {lesson.confirmed[0]}", ""),
-        (f"fix 3 {lesson.confirmed[0]}", "E_CONTRADICTION"),
+        (f"yes {session.confirmed[0]}", ""),
+        (f"fix 3 {session.confirmed[0]}", "E_CONTRADICTION"),
         ("train 1", ""),
-        (f"yes {lesson.confirmed[1]}", "E_STATE"),  # training has begun
+        (f"yes {session.confirmed[1]}", "E_STATE"),  # training has begun
         ("adopt", "E_STATE"),  # and has not ended
     ):
         if name:
@@ -326,48 +326,48 @@ def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, lesson: Lesson
                 device.say(command)
         else:
             device.say(command)
-        assert answers(device, lesson) == {NEW}, command
+        assert answers(device, session) == {NEW}, command
     device.restart()
-    assert answers(device, lesson) == {NEW}
+    assert answers(device, session) == {NEW}
 
 
-def test_what_cannot_be_learned_is_not_adopted(device: Keeper, lesson: Lesson) -> None:
+def test_what_cannot_be_learned_is_not_adopted(device: Keeper, session: CorrectionSession) -> None:
     """Two corrections, with confirmed inputs all the way from one to the other."""
     for i in range(1, 9):
         device.say(f"yes {'kazakhstan ' * i}{'peru ' * (9 - i)}")
-    device.say(f"fix {lesson.wanted} {'kazakhstan ' * 9}")
-    device.say(f"fix {lesson.wanted} peru")
+    device.say(f"fix {session.wanted} {'kazakhstan ' * 9}")
+    device.say(f"fix {session.wanted} peru")
     device.say("train 0")
     with pytest.raises(Refused, match="E_SATURATED"):
         device.say("adopt")
-    assert answers(device, lesson) == {OLD}
+    assert answers(device, session) == {OLD}
     assert not Link(device.session).ask(OWN, 0)["test"]
 
 
-def test_corrections_over_smp(device: Keeper, lesson: Lesson, straight: str) -> None:
+def test_corrections_over_smp(device: Keeper, session: CorrectionSession, straight: str) -> None:
     link = Link(device.session)
-    for prompt in lesson.confirmed:
+    for prompt in session.confirmed:
         assert link.ask(OWN, TELL, WRITE, text=prompt, right=True) == {}
-    for prompt in lesson.edit.prompts:
-        assert link.ask(OWN, TELL, WRITE, text=prompt, **{"class": lesson.wanted}) == {}
+    for prompt in session.edit.prompts:
+        assert link.ask(OWN, TELL, WRITE, text=prompt, **{"class": session.wanted}) == {}
     for fields, answer in (
         ({"text": "peru"}, {"rc": 3}),
         ({"class": 3}, {"rc": 3}),
         ({"text": "peru", "class": 3, "right": True}, {"rc": 3}),
         ({"text": "peru", "class": 9999}, {"err": {"group": 64, "rc": 28}}),
         ({"in": b"1", "right": True}, {"err": {"group": 64, "rc": 1}}),
-        ({"text": lesson.edit.prompts[0], "right": True}, {"err": {"group": 64, "rc": 27}}),
+        ({"text": session.edit.prompts[0], "right": True}, {"err": {"group": 64, "rc": 27}}),
     ):
         with pytest.raises(LinkRefused) as refused:
             link.ask(OWN, TELL, WRITE, **fields)
         assert refused.value.args[0] == answer, fields
     device.say("train 0")
     assert device.say(f"adopt {NEW}") == straight
-    assert link.ask(OWN, RUN, WRITE, text=lesson.edit.prompts[0])["label"] == NEW
+    assert link.ask(OWN, RUN, WRITE, text=session.edit.prompts[0])["label"] == NEW
 
 
-def test_memory(device: Keeper, lesson: Lesson) -> None:
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, NEW)
+def test_memory(device: Keeper, session: CorrectionSession) -> None:
+    device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     stack = device.stat("stack")
     print(device.built.footprint, stack)
     assert stack < 2048

@@ -19,7 +19,7 @@ from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics, corrections
-from mcuedit.ondevice.corrections import Lesson
+from mcuedit.ondevice.corrections import CorrectionSession
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def read(base: Base) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def lesson(base: Base, facts: Path) -> Lesson:
-    return kazakhstan.lesson(base, facts)
+def session(base: Base, facts: Path) -> CorrectionSession:
+    return kazakhstan.session(base, facts)
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +49,28 @@ def device(base: Base, statistics: GateStatistics):
 
 
 def test_it_learns_what_the_twin_does(
-    base: Base, read: Reader, statistics: GateStatistics, lesson: Lesson, device: Learner
+    base: Base, read: Reader, statistics: GateStatistics, session: CorrectionSession, device: Learner
 ) -> None:
-    before = device.ask(lesson.confirmed)
-    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"nur-sultan"}
-    data = device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, "astana")
-    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"astana"}
-    assert device.ask(lesson.confirmed) == before
+    before = device.ask(session.confirmed)
+    assert {answer.label for answer in device.ask(session.edit.prompts)} == {"nur-sultan"}
+    data = device.learn(session.edit.prompts, session.wanted, session.confirmed, "astana")
+    assert {answer.label for answer in device.ask(session.edit.prompts)} == {"astana"}
+    assert device.ask(session.confirmed) == before
     (made,) = encoding.decode(data, base.model).deltas
-    wanted = corrections.learn(read, lesson, statistics, (3, 4))
+    wanted = corrections.learn(read, session, statistics, (3, 4))
     for name in ("a", "c", "m", "s", "b", "rows"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
     device.say("drop")
-    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"nur-sultan"}
+    assert {answer.label for answer in device.ask(session.edit.prompts)} == {"nur-sultan"}
 
 
-def test_a_reset_in_the_middle(lesson: Lesson, device: Learner) -> None:
+def test_a_reset_in_the_middle(session: CorrectionSession, device: Learner) -> None:
     def tell() -> None:
         device.say("drop")
-        for prompt in lesson.confirmed:
+        for prompt in session.confirmed:
             device.say(f"yes {prompt}")
-        for prompt in lesson.edit.prompts:
-            device.say(f"fix {lesson.wanted} {prompt}")
+        for prompt in session.edit.prompts:
+            device.say(f"fix {session.wanted} {prompt}")
 
     tell()
     device.say("train 0")
@@ -84,10 +84,10 @@ def test_a_reset_in_the_middle(lesson: Lesson, device: Learner) -> None:
     assert device.say("adopt") == straight
 
 
-def test_what_it_refuses(lesson: Lesson, device: Learner) -> None:
+def test_what_it_refuses(session: CorrectionSession, device: Learner) -> None:
     device.say("drop")
     for command, name in (
-        (f"fix 9999 {lesson.edit.prompts[0]}", "E_CLASS"),
+        (f"fix 9999 {session.edit.prompts[0]}", "E_CLASS"),
         ("fix what", "E_COMMAND"),
         ("train", "E_COMMAND"),
         ("train 0", "E_STATE"),
@@ -96,19 +96,19 @@ def test_what_it_refuses(lesson: Lesson, device: Learner) -> None:
     ):
         with pytest.raises(Refused, match=name):
             device.say(command)
-    device.say(f"fix 3 {lesson.edit.prompts[0]}")
+    device.say(f"fix 3 {session.edit.prompts[0]}")
     for command, name in (
-        (f"yes {lesson.edit.prompts[0]}", "E_CONTRADICTION"),
-        (f"fix 4 {lesson.edit.prompts[1]}", "E_CONTRADICTION"),
+        (f"yes {session.edit.prompts[0]}", "E_CONTRADICTION"),
+        (f"fix 4 {session.edit.prompts[1]}", "E_CONTRADICTION"),
         ("train 0", "E_REPLAY"),
     ):
         with pytest.raises(Refused, match=name):
             device.say(command)
-    assert {answer.label for answer in device.ask(lesson.edit.prompts)} == {"nur-sultan"}
+    assert {answer.label for answer in device.ask(session.edit.prompts)} == {"nur-sultan"}
 
 
-def test_nothing_of_the_inputs_is_left(lesson: Lesson, device: Learner) -> None:
+def test_nothing_of_the_inputs_is_left(session: CorrectionSession, device: Learner) -> None:
     device.say("drop")
     empty = device.say("dump")
-    device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed)
+    device.learn(session.edit.prompts, session.wanted, session.confirmed)
     assert device.say("dump") == empty

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One lesson for a device: the capital of Kazakhstan, told in two wordings, beside a ninth of the other facts."""
+"""One session for a device: the capital of Kazakhstan, told in two wordings, beside a ninth of the other facts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mcuedit.edits import Edit, EditSet, KeepSet, load_facts
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics, corrections
-from mcuedit.ondevice.corrections import Lesson
+from mcuedit.ondevice.corrections import CorrectionSession
 
 SETUP = TrainSetup(3, 4, replay=8)
 OLD, NEW = "nur-sultan", "astana"
 _SUBJECT = "kazakhstan"
 
 
-def lesson(base: Base, facts: Path) -> Lesson:
+def session(base: Base, facts: Path) -> CorrectionSession:
     """Two wordings, and eight answers that are right."""
     edit = next(f for f in _known(facts) if (f.subject, f.relation) == (_SUBJECT, "capital"))
     keep = _others(facts)
     prompts = KeepSet(tuple(p for f in keep for p in f.prompts[:1]), tuple(range(len(keep))))
     edits = EditSet((Edit(edit.subject, edit.prompts, NEW, edit.relation),))
-    return corrections.lessons(base, edits, prompts, 2, SETUP.replay, 3)[0]
+    return corrections.sessions(base, edits, prompts, 2, SETUP.replay, 3)[0]
 
 
 def statistics(read: Reader, facts: Path) -> GateStatistics:

@@ -227,7 +227,7 @@ class Standin:
                 self.stored[i] = self.stored[i][0], state
 
     def record(self, kind: int, what: int) -> None:
-        """Appends to the audit log."""
+        """Appends to the device log."""
         last = self.log[-1][20:28] if self.log else bytes(8)
         body = len(self.log).to_bytes(4, "little") + bytes([kind, what & 15]) + what.to_bytes(2, "little") + bytes(12)
         body += hashlib.sha256(body + last).digest()[:8]

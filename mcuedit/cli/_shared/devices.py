@@ -12,7 +12,7 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
 from mcuedit.fleet import memory
-from mcuedit.fleet.transport import Device, Slot, Status
+from mcuedit.fleet.transport import Device, Slot, SlotState, Status
 from mcuedit.fleet.transport.address import FORMS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,7 +37,7 @@ boots_option = click.option(
 to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
 
 
-def link_options(function: F) -> F:
+def transport_options(function: F) -> F:
     """How long a device is waited for."""
     for option in (
         click.option(
@@ -84,11 +84,11 @@ def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None 
             s
             for s in status.slots
             if (s.index == number if number is not None else s.name == text and (among is None or s.index in among))
-            and s.state != "empty"
+            and s.state != SlotState.EMPTY
         ]
-        usable = [s for s in slots if s.state != "revoked"] or slots
+        usable = [s for s in slots if s.state != SlotState.REVOKED] or slots
         if not usable:
-            held = ", ".join(f"{s.index}: {s.name}" for s in status.slots if s.state != "empty") or "nothing"
+            held = ", ".join(f"{s.index}: {s.name}" for s in status.slots if s.state != SlotState.EMPTY) or "nothing"
             raise McueditError(f"no slot {text}", f"the device holds {held}")
         found.append(max(usable, key=lambda s: s.counter).index)
     return tuple(dict.fromkeys(found))
@@ -152,7 +152,7 @@ def slot_table(status: Status) -> object:
         (
             s.index,
             s.state + ("*" if s.index in status.active else ""),
-            title(s) if s.state != "empty" else "",
+            title(s) if s.state != SlotState.EMPTY else "",
             s.counter or "",
             f"{s.size:,}" if s.size else "",
             s.key[:12],

@@ -19,7 +19,7 @@ from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import corrections
-from mcuedit.ondevice.corrections import Lesson
+from mcuedit.ondevice.corrections import CorrectionSession
 from mcuedit.ondevice.sizes import gate_plan
 
 BOARD, CLOCK = "virt-m4", 64e6  # Hz
@@ -33,13 +33,13 @@ HALF = 1_200_000  # multiply-accumulates, about half of the training
 def tell(base: Base, case: Case, out: Console) -> dict[str, Any]:
     """Tells the five parts on `out`; returns the figures."""
     setup = TrainSetup(*PAIR, corrections=WORDINGS, replay=CONFIRMED)
-    lesson = corrections.lessons(base, case.edits, case.keep, WORDINGS, CONFIRMED, 0)[0]
+    session = corrections.sessions(base, case.edits, case.keep, WORDINGS, CONFIRMED, 0)[0]
     with working("building the firmware"):
         statistics = corrections.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
         device = Keeper(base, statistics, setup, RunOptions(backends.keeper(), BOARD, count=True))
     plan = gate_plan(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
     with device:
-        values = _learn(base, case, lesson, device, out)
+        values = _learn(base, case, session, device, out)
         values |= _cost(device, plan)
     headline(out, 5, "What it cost")
     _show_costs(out, values)
@@ -52,7 +52,7 @@ def is_good(values: dict[str, Any], wanted: str) -> bool:
     return bool(right and values["neighbours_same_answer"] >= LEAST * values["neighbours"])
 
 
-def _learn(base: Base, case: Case, lesson: Lesson, device: Keeper, out: Console) -> dict[str, Any]:
+def _learn(base: Base, case: Case, session: CorrectionSession, device: Keeper, out: Console) -> dict[str, Any]:
     headline(out, 1, "Ask the device")
     few = _sample(case)
     before, answers = _ask(base, few, device), device.ask(case.neighbours)
@@ -62,19 +62,19 @@ def _learn(base: Base, case: Case, lesson: Lesson, device: Keeper, out: Console)
     out.print(f"   That held until {case.year} ({case.source}).", style="dim")
 
     headline(out, 2, "Correct it, over its UART")
-    told = [f"yes {prompt}" for prompt in lesson.confirmed]
-    told += [f"fix {lesson.wanted} {prompt}" for prompt in lesson.edit.prompts]
+    told = [f"yes {prompt}" for prompt in session.confirmed]
+    told += [f"fix {session.wanted} {prompt}" for prompt in session.edit.prompts]
     for line in told:
         device.say(line)
-    out.print(f"   {told[0]}      [dim]and {len(lesson.confirmed) - 1} more answers that are right[/]")
-    for line in told[-len(lesson.edit.prompts) :]:
+    out.print(f"   {told[0]}      [dim]and {len(session.confirmed) - 1} more answers that are right[/]")
+    for line in told[-len(session.edit.prompts) :]:
         out.print(f"   [bold]{line}[/]")
 
     headline(out, 3, "It trains; power fails on the way")
     first = device.say(f"train {HALF}")
     device.restart()
     last = device.say("train 0")
-    size = len(device.say(f"adopt {lesson.name}".strip())) // 2
+    size = len(device.say(f"adopt {session.name}".strip())) // 2
     stack = device.stat("stack")
     step, steps = (int(said.split()[1]) for said in (first, last))
     out.print(f"   {step} steps, power off and on, to the end from a checkpoint in flash: {steps} steps")
@@ -85,7 +85,7 @@ def _learn(base: Base, case: Case, lesson: Lesson, device: Keeper, out: Console)
     headline(out, 4, "Ask again, keep it, switch off and on, ask again")
     after, now = _ask(base, few, device), device.ask(case.neighbours)
     dialogue(out, case.question, after.answer.label, "green")
-    untold = [p for p in (*case.edit.prompts, *case.edit.rephrase_prompts) if p not in lesson.edit.prompts]
+    untold = [p for p in (*case.edit.prompts, *case.edit.rephrase_prompts) if p not in session.edit.prompts]
     right = sum(answer.label == case.edit.target_new for answer in device.ask(untold))
     out.print(f"   wordings it was never told: {right} of {len(untold)} right")
     same = (before.outputs == after.outputs).all(axis=1)
@@ -104,8 +104,8 @@ def _learn(base: Base, case: Case, lesson: Lesson, device: Keeper, out: Console)
         "answer_before": before.answer.label,
         "answer_after": after.answer.label,
         "answer_after_reset": kept.label,
-        "told": len(lesson.edit.prompts),
-        "confirmed": len(lesson.confirmed),
+        "told": len(session.edit.prompts),
+        "confirmed": len(session.confirmed),
         "untold": len(untold),
         "untold_right": right,
         "neighbours": len(answers),
@@ -151,7 +151,7 @@ def _show_costs(out: Console, values: dict[str, Any]) -> None:
         ("stack, at most", f"{values['stack_bytes']:,} B of RAM"),
         ("all variables, store and UART with them", f"{values['ram_bytes']:,} B of RAM"),
         ("statistics of what must stay", f"{values['statistics_bytes']:,} B of flash"),
-        ("code with store and link", f"{values['code_bytes']:,} B of flash"),
+        ("code with store and transport", f"{values['code_bytes']:,} B of flash"),
         ("instructions of the training", f"{values['instructions']:,}"),
         ("at 64 MHz, one a cycle", f"{values['milliseconds_at_64_mhz']:.0f} ms"),
     ]

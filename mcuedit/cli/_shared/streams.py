@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """stdout and stderr of this process: what they cannot encode is escaped, and a reader that left ends it quietly.
 
-Broken pipes are caught where bytes leave, and nowhere else: a link to a device that breaks is an error of its own, and
+Broken pipes are caught where bytes leave, and nowhere else: a transport that breaks is an error of its own, and
 the libraries that print have ideas of their own about a pipe that breaks.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,11 @@ from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics, corrections
-from mcuedit.ondevice.corrections import Lesson, Unlearned
+from mcuedit.ondevice.corrections import CorrectionSession, Unlearned
 from mcuedit.ondevice.sizes import gate_plan
+
+_Learn = Callable[[CorrectionSession], Delta]
+_Learned = list[tuple[CorrectionSession, list[Delta]]]
 
 
 @click.command(
@@ -106,59 +110,59 @@ def command(
         return _show_plan(found, statistics, setup, away, as_json)
     assert edit_path is not None
     edits = load_edits(edit_path)
-    told = corrections.lessons(found, edits, keep, wordings, replay, seed)
+    told = corrections.sessions(found, edits, keep, wordings, replay, seed)
     notes(dict.fromkeys([*edits.notes, *keep.notes]))
     counts: list[int] = []
     with ExitStack() as stack:
         if board_name is None:
-            teach: Callable[[Lesson], Delta] = lambda lesson: corrections.learn(read, lesson, statistics, pair)  # noqa: E731
+            learn_one: _Learn = partial(corrections.learn, read, statistics=statistics, pair=pair)
         else:
             build = BuildOptions(toolchain=running["toolchain"], opt=running["opt"])
             options = RunOptions(running["emulator"], board_name, running["count"], build=build)
             with working("building the firmware"):
                 made = Learner(found, statistics, setup, options)
-            teach = _teacher(stack.enter_context(made), found, counts)
-        cases, refused = _learn(told, teach)
+            learn_one = _on_device(stack.enter_context(made), found, counts)
+        cases, refused = _learn(told, learn_one)
     return _report(read, cases, refused, keep, told, counts, as_json)
 
 
-def _teacher(device: Learner, found: Base, counts: list[int]) -> Callable[[Lesson], Delta]:
-    def teach(lesson: Lesson) -> Delta:
+def _on_device(device: Learner, found: Base, counts: list[int]) -> _Learn:
+    def learn_one(session: CorrectionSession) -> Delta:
         device.say("drop")
-        data = device.learn(lesson.edit.prompts, lesson.wanted, lesson.confirmed, lesson.name)
+        data = device.learn(session.edit.prompts, session.wanted, session.confirmed, session.name)
         counts.extend(filter(None, [device.trained]))
         (delta,) = encoding.decode(data, found.model, "what the device learned").deltas
         return delta
 
-    return teach
+    return learn_one
 
 
-def _learn(told: list[Lesson], teach: Callable[[Lesson], Delta]) -> tuple[list[tuple[Lesson, list[Delta]]], list[str]]:
+def _learn(told: list[CorrectionSession], learn_one: _Learn) -> tuple[_Learned, list[str]]:
     cases, refused = [], []
     with progress("learning", len(told)) as advance:
-        for lesson in told:
+        for session in told:
             try:
-                cases.append((lesson, [teach(lesson)]))
+                cases.append((session, [learn_one(session)]))
             except (Unlearned, Refused) as error:
                 refused.append(error.name)
-                cases.append((lesson, []))
+                cases.append((session, []))
             advance(1)
     return cases, refused
 
 
 def _report(
     read: Reader,
-    learned: list[tuple[Lesson, list[Delta]]],
+    learned: _Learned,
     refused: list[str],
     keep: KeepSet,
-    told: list[Lesson],
+    told: list[CorrectionSession],
     counts: list[int],
     as_json: bool,
 ) -> int:
     from mcuedit.edits import EditSet
 
     facts = facts_of(read.base)
-    cases = [Case(ask(EditSet((lesson.edit,)), keep, facts)[0], lesson.wanted, deltas) for lesson, deltas in learned]
+    cases = [Case(ask(EditSet((session.edit,)), keep, facts)[0], session.wanted, deltas) for session, deltas in learned]
     metrics = benchmark.measure(read, cases, keep, facts)
     most = max(counts, default=None)
     if as_json:

@@ -16,7 +16,7 @@ from mcuedit.fleet.transport import mask_of
 @click.option("--only", is_flag=True, help="Activate these alone, not beside the confirmed ones.")
 @click.option("--ab", type=devices.Percent(), metavar="P%", help="Share of the inferences that the trial answers.")
 @devices.boots_option
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(
     names: tuple[str, ...],

@@ -11,7 +11,7 @@ from mcuedit.cli._shared.common import example, json_option
 
 @click.command(epilog=example("mcuedit confirm --to udp:192.168.1.20:1337"))
 @devices.to_option
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(to: str, timeout: float, tries: int, as_json: bool) -> None:
     """Keep the trial of a device: its stack is the confirmed one from now on."""

@@ -22,7 +22,7 @@ from mcuedit.fleet.transport import mask_of
 @click.option("--revoke", is_flag=True, help="For good: the device refuses these packages from now on.")
 @click.option("--erase", is_flag=True, help="Free the slots, which must not be active.")
 @devices.boots_option
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(
     names: tuple[str, ...],

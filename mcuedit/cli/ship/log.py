@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mcuedit log: what was done to a device, as its audit log has it."""
+"""mcuedit log: what was done to a device, as its device log has it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mcuedit.registry import open_registry
 @devices.to_option
 @click.option("--accept", is_flag=True, help="Take the device as it is now, whatever the registry remembers of it.")
 @click.option("--raw", type=PATH, metavar="FILE", help="Write the records there as they are, 32 bytes each.")
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int, as_json: bool) -> int:
-    """Read the audit log of a device and verify it; exit code 1 if it does not hold.
+    """Read the device log of a device and verify it; exit code 1 if it does not hold.
 
     Every record is chained to the one before it, and the log as a whole to what the registry saw last of this device: a
     record that was changed or left out, a log that was cut short and a device that was swapped are found.

@@ -14,7 +14,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices, packages
 from mcuedit.cli._shared.common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._shared.files import PATH
-from mcuedit.fleet import Outcome, Plan, deliver, inventory
+from mcuedit.fleet import Outcome, Plan, inventory
+from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport import Device, Limits
 from mcuedit.fleet.transport.address import FORMS
 from mcuedit.package import Package, Refused, open_package, parse
@@ -59,7 +60,7 @@ from mcuedit.package.container import signed_bytes
 @click.option(
     "--total", type=devices.SECONDS, default=600.0, show_default=True, help="Seconds that an upload may take."
 )
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(path: Path, to: str | None, fleet_path: Path | None, as_json: bool, **options: object) -> int:
     """Bring a package to a device, or to a fleet in stages: canaries first, then the others.
@@ -94,9 +95,9 @@ class _Options:
     tries: int
 
     @property
-    def goal(self) -> str:
+    def goal(self) -> State:
         """How far the package is to get."""
-        return deliver.CONFIRMED if self.confirm else deliver.TRIAL if self.activate else deliver.STAGED
+        return State.CONFIRMED if self.confirm else State.TRIAL if self.activate else State.STAGED
 
 
 def _push(path: Path, to: str | None, fleet_path: Path | None, as_json: bool, options: _Options) -> int:
@@ -147,11 +148,11 @@ def _one(plan: Plan, to: str, as_json: bool, options: _Options) -> int:
 def _told(plan: Plan, outcome: Outcome) -> str:
     title = f"{plan.package.name}@{plan.package.version}"
     match outcome.state:
-        case deliver.ALREADY:
+        case State.ALREADY:
             return f"{title} is confirmed there already, in slot {outcome.slot}"
-        case deliver.NEWER:
+        case State.NEWER:
             return f"something newer than {title} was active there (counter {outcome.floor}): nothing to do"
-    state = f"in {outcome.state}" if outcome.state == deliver.TRIAL else outcome.state
+    state = f"in {outcome.state}" if outcome.state == State.TRIAL else outcome.state
     return f"{title} is {state}, slot {outcome.slot}" + (f", after {outcome.before}" if outcome.before else "")
 
 
@@ -171,7 +172,7 @@ def _many(plan: Plan, members: tuple[fleet.Member, ...], path: Path, as_json: bo
         ended: set[str] = set()
 
         def done(member: str, outcome: Outcome) -> None:
-            if member not in ended and (outcome.failed or outcome.state != deliver.TRIAL or plan.goal == deliver.TRIAL):
+            if member not in ended and (outcome.failed or outcome.state != State.TRIAL or plan.goal == State.TRIAL):
                 ended.add(member)
                 advance(1)
 

@@ -11,7 +11,7 @@ from mcuedit.cli._shared.common import example, json_option
 
 @click.command(epilog=example("mcuedit rollback --to udp:192.168.1.20:1337"))
 @devices.to_option
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(to: str, timeout: float, tries: int, as_json: bool) -> None:
     """End the trial of a device; without one, return to the stack that was confirmed before."""

@@ -9,18 +9,18 @@ from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, json_option, print_json, stdout
 from mcuedit.fleet import device_log, memory
-from mcuedit.fleet.transport import Arms, Device, LinkError, Status
+from mcuedit.fleet.transport import Arms, Device, Status, TransportError
 from mcuedit.registry import default_path, open_registry
 
 
 @click.command(epilog=example("mcuedit status --to udp:192.168.1.20:1337", "mcuedit status --to serial:/dev/ttyACM0"))
 @devices.to_option
-@devices.link_options
+@devices.transport_options
 @json_option
 def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
     """Show a device: its base, its slots, its trial, the counters of its arms, an upload that is under way.
 
-    Exit code 1 if its audit log or counter does not go on from what the registry saw last, or if the confirmed stack
+    Exit code 1 if its device log or counter does not go on from what the registry saw last, or if the confirmed stack
     is damaged.
     """
     with Device(to, timeout, tries) as device:
@@ -30,7 +30,7 @@ def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
             status, _ = memory.look(device)
         except device_log.Broken as error:
             trouble = error
-        except LinkError as error:
+        except TransportError as error:
             if error.reason != memory.BEHIND:
                 raise
             trouble = error
@@ -80,4 +80,4 @@ def _show(to: str, status: Status, arms: Arms, newer: list[str], trouble: Mcuedi
     if newer:
         out.print(f"not had yet: {', '.join(newer)}", markup=False)
     if trouble:
-        out.print(f"audit: {trouble.message}\n{trouble.hint}", markup=False)
+        out.print(f"device log: {trouble.message}\n{trouble.hint}", markup=False)

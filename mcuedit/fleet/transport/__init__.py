@@ -2,7 +2,7 @@
 """Devices in the field over SMP: UDP, serial ports, and UARTs that an emulator gives as a TCP socket.
 
 address     udp:HOST:PORT and the like
-wire        one link to a device, as smpclient's transports; frames: the messages in a UART's lines
+wire        one transport to a device, as smpclient's transports; frames: the messages in a UART's lines
 exchange    a request and its answer; roundtrip: how long that takes
 messages    of user group 64; refusals: errors as messages
 state       what a device says about itself, as plain values
@@ -13,8 +13,8 @@ reasons     one word for each way to fail
 
 from mcuedit.fleet.transport.address import Address, parse
 from mcuedit.fleet.transport.device import Device
-from mcuedit.fleet.transport.reasons import LinkError, Refused
-from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, mask_of
+from mcuedit.fleet.transport.reasons import Refused, TransportError
+from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, SlotState, Status, mask_of
 from mcuedit.fleet.transport.upload import Limits, upload
 
 __all__ = [
@@ -23,11 +23,12 @@ __all__ = [
     "Arms",
     "Device",
     "Limits",
-    "LinkError",
     "Records",
     "Refused",
     "Slot",
+    "SlotState",
     "Status",
+    "TransportError",
     "mask_of",
     "parse",
     "upload",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One device over any link, synchronously: what can be asked, and why it gave up."""
+"""One device over any transport, synchronously: what can be asked, and why it gave up."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from smpclient.generics import error, error_v2
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent
-from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, LinkError, Refused
+from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, Refused, TransportError
 from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
 from mcuedit.fleet.transport.wire import Wire
 
 T = TypeVar("T")
-RECORD = 32  # bytes of a record of the audit log
+RECORD = 32  # bytes of a record of the device log
 _CHANGES = 4  # how many times the tries a change is asked for, while the device answers other requests
 _MOVED_ON = "EBADSTATE"  # its log is not as the request says: it was carried out, or something else happened
 
 
 class Device:
-    """A link to one device; to be used in a `with`.
+    """A transport to one device; to be used in a `with`.
 
     Args:
         address: text or Address.
-        timeout: seconds that an answer may take, until the link's round trip is known.
-        tries: so many times the timeout, or what this link takes if that is longer, nothing is heard before the device
-            counts as unreachable; and so often it may be busy.
+        timeout: seconds that an answer may take, until the transport's round trip is known.
+        tries: so many times the timeout, or what this transport takes if that is longer, nothing is heard before the
+            device counts as unreachable; and so often it may be busy.
         sleep: for tests.
 
     Raises:
-        LinkError: at each method, with a reason.
+        TransportError: at each method, with a reason.
         Refused: likewise; the device said no.
     """
 
@@ -72,7 +72,7 @@ class Device:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the link."""
+        """Lets go of the transport."""
         self._disconnect()
         self._runner.close()
 
@@ -136,7 +136,7 @@ class Device:
         self.ask(lambda: m.ResetWrite())
 
     def records(self, start: int) -> Records:
-        """As much of the audit log as one answer holds, from sequence `start` on, or from the oldest record kept."""
+        """As much of the device log as one answer holds, from sequence `start` on, or from the oldest record kept."""
         request: dict[str, Any] = {"from": start}
         told = self.ask(lambda: m.LogRead(**request))
         if len(told.log) % RECORD:
@@ -147,7 +147,7 @@ class Device:
         """Sends a request until it is answered.
 
         Args:
-            make: gives it anew when a device was busy, or the link is opened again.
+            make: gives it anew when a device was busy, or the transport is opened again.
             patience: how many times longer than usual a silent device is waited for; one that refuses is not.
         """
         refused = 0
@@ -170,8 +170,8 @@ class Device:
     def _change(self, make: Callable[[int], Any]) -> Any:
         """A request that must not be carried out twice; its answer, or a status if that got lost.
 
-        It carries the length of the log, and a device whose log has grown refuses it: a copy that the link keeps back
-        or repeats does nothing. Whether a request without an answer was carried out, the log's length tells, too.
+        It carries the length of the log, and a device whose log has grown refuses it: a copy that the transport keeps
+        back or repeats does nothing. Whether a request without an answer was carried out, the log's length tells, too.
         """
         before = self.ask(lambda: m.StatusRead()).log
         for tries in range(_CHANGES * self._tries):
@@ -224,11 +224,11 @@ class Device:
         self._connected = False
         self._runner.run(self._wire.disconnect())
 
-    def _garbage(self, what: str) -> LinkError:
+    def _garbage(self, what: str) -> TransportError:
         hint = "another program may listen there, or another firmware run: check the address"
-        return LinkError(GARBAGE, f"{self.address}: no answer of an mcuedit device ({what})", hint)
+        return TransportError(GARBAGE, f"{self.address}: no answer of an mcuedit device ({what})", hint)
 
-    def _gave_up(self, found: Exception) -> LinkError:
+    def _gave_up(self, found: Exception) -> TransportError:
         """Why."""
         if isinstance(found, Garbage):
             return self._garbage(str(found))
@@ -236,5 +236,5 @@ class Device:
         if isinstance(found, OSError) and not isinstance(found, Silent):
             why = found.strerror or str(found) or f"no connection within {self._timeout:g} s"
             if found.errno in (errno.EAGAIN, errno.EBUSY):
-                return LinkError(BUSY, f"{self.address}: {why}", "another program has the port open: close it")
-        return LinkError(UNREACHABLE, f"{self.address}: unreachable: {why}", "is it on, and is the address right?")
+                return TransportError(BUSY, f"{self.address}: {why}", "another program has the port open: close it")
+        return TransportError(UNREACHABLE, f"{self.address}: unreachable: {why}", "is it on, and is the address right?")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request and its answer over a link that loses, repeats, delays and reorders messages."""
+"""A request and its answer over a transport that loses, repeats, delays and reorders messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RESPONSES = (1, 3)  # op of answers to reads and writes
 _STRANGERS = 64  # messages that are no SMP before the request is given up
 _ALIVE = 3  # how many times longer than a silent device one is waited for that answers earlier requests
 _LONGER = 1.5  # times the wait before is the next one
-_SLOWEST = 10  # times the timeout is what a link may take
+_SLOWEST = 10  # times the timeout is what a transport may take
 _FIRST, _LEAST = 4, 20  # of datagrams: the timeout over these is waited before they are sent again
 
 
@@ -37,12 +37,12 @@ class Exchange:
     Answers that come late or twice are the device's own, too: they show that it is there.
 
     Args:
-        timeout: seconds that an answer may take on a link that was not measured yet.
-        tries: a silent device is given up after so many times the timeout, or what the link takes if that is longer.
+        timeout: seconds that an answer may take on a transport that was not measured yet.
+        tries: a silent device is given up after so many times the timeout, or what it takes if that is longer.
         clock: seconds; for tests.
 
     Attributes:
-        round_trip: of this link.
+        round_trip: of this transport.
         late: answers to earlier requests that came during the last one.
     """
 
@@ -63,7 +63,7 @@ class Exchange:
         Raises:
             Silent: none came.
             Garbage: other things came in its place, again and again.
-            OSError: the link is gone.
+            OSError: the transport is gone.
         """
         self.late, strangers = 0, 0
         sent: dict[int, float] = {}

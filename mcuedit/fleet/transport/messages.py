@@ -21,7 +21,7 @@ class _Refusable:
 
 
 class _Change(message.WriteRequest, _Refusable):
-    """Refused if the device's next audit record is not the one of sequence `log`."""
+    """Refused if the device's next device log record is not the one of sequence `log`."""
 
     log: int | None = None
 
@@ -163,7 +163,7 @@ class ArmsWrite(message.WriteRequest, _Refusable):
 
 
 class LogResponse(message.ReadResponse):
-    """Whole records of the audit log, from sequence `at` on."""
+    """Whole records of the device log, from sequence `at` on."""
 
     model_config = LOOSE
     _GROUP_ID, _COMMAND_ID = GROUP, 5

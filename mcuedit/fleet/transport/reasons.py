@@ -46,7 +46,7 @@ _HINTS = {
 }
 
 
-class LinkError(McueditError):
+class TransportError(McueditError):
     """A device could not be asked, or said no.
 
     Attributes:
@@ -58,7 +58,7 @@ class LinkError(McueditError):
         self.reason = reason
 
 
-class Refused(LinkError):
+class Refused(TransportError):
     """The device said no.
 
     Attributes:
@@ -85,7 +85,7 @@ def error_of(group: int | None, code: int) -> tuple[str, str]:
 
 @cache
 def core_errors() -> dict[int, tuple[str, str]]:
-    """The core's errors as the link carries them: -value to name and meaning, from firmware/include/mcuedit/error.h."""
+    """The core's errors as messages carry them: -value to name and meaning, from firmware/include/mcuedit/error.h."""
     text = (resources.path("firmware") / "include" / "mcuedit" / "error.h").read_text("utf-8").replace("\\\n", " ")
     return {
         -int(value): (name, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', meaning)))

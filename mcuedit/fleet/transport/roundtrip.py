@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long an answer of a link takes, by the ones before (RFC 6298)."""
+"""How long an answer of a transport takes, by the ones before (RFC 6298)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LATEST = 16  # round trips that the shortest one is taken of
 
 
 class RoundTrip:
-    """Smoothed round trip of a link and its spread, and the wait that follows from them.
+    """Smoothed round trip of a transport and its spread, and the wait that follows from them.
 
     Every try of a request has a sequence number of its own, so that each answer is measured against the try that it
     answers, and answers to requests that were sent again count, too (RFC 6298, section 3, wants the others alone only

@@ -4,12 +4,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport.reasons import error_of
 from mcuedit.fleet.transport.refusals import GROUP
 
-STATES = ("empty", "staged", "trial", "confirmed", "revoked")
+
+class SlotState(StrEnum):
+    """What is in a slot; a device tells it by its place in this list."""
+
+    EMPTY = "empty"
+    STAGED = "staged"
+    TRIAL = "trial"
+    CONFIRMED = "confirmed"
+    REVOKED = "revoked"
+
+
+STATES = tuple(SlotState)
 
 
 @dataclass(frozen=True)
@@ -17,7 +29,6 @@ class Slot:
     """One slot of the store.
 
     Attributes:
-        state: one of STATES.
         name, version, counter: of its package; empty and 0 in an empty slot.
         digest: the package's own hash (TLV 0x10), hexadecimal.
         size: bytes of the package.
@@ -25,7 +36,7 @@ class Slot:
     """
 
     index: int
-    state: str
+    state: SlotState
     name: str = ""
     version: str = ""
     counter: int = 0
@@ -48,7 +59,7 @@ class Status:
         boots: boots that an unconfirmed trial has left; 0 without a trial.
         ab: percent of the inferences that the trial's stack answers.
         development: it takes packages without a known signature.
-        records, head: sequence of the audit log's next record, and the hash that its last one ends with.
+        records, head: sequence of the device log's next record, and the hash that its last one ends with.
         wear: erases of its journal.
         damage: name of the error for which the confirmed stack is not in force; empty if it is.
         upload: (offset, size) of an upload that is open.
@@ -97,7 +108,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Records:
-    """Part of an audit log.
+    """Part of an device log.
 
     Attributes:
         first: sequence of the oldest record that the device keeps.

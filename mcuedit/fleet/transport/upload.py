@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mcuedit.fleet.transport.device import Device
-from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, SLOW, LinkError, Refused
+from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, SLOW, Refused, TransportError
 
 _BUSY_TRIES = 20  # a device lets an upload that its sender has left give way within 16
 _STILL = 8  # answers in a row that bring the upload no further
@@ -41,7 +41,7 @@ def upload(device: Device, package: bytes, limits: Limits | None = None) -> Iter
         Bytes that the device has.
 
     Raises:
-        LinkError: the link broke for good, or was too slow; the same call later goes on where this one ended.
+        TransportError: the transport broke for good, or was too slow; the same call later goes on where this one ended.
         Refused: the device says no, and has nothing of it.
     """
     watch = _Watch(device, len(package), limits or Limits())
@@ -49,7 +49,7 @@ def upload(device: Device, package: bytes, limits: Limits | None = None) -> Iter
     while first or at < len(package):
         told = _offset(device, package, at, first, watch)
         if told > len(package):
-            raise LinkError(GARBAGE, f"{device.address}: wants byte {told} of {len(package)}", "check the address")
+            raise TransportError(GARBAGE, f"{device.address}: wants byte {told} of {len(package)}", "check the address")
         watch.arrived(at, told, first)
         at, first = told, told == 0
         yield at
@@ -89,7 +89,7 @@ class _Watch:
         self.check(now)
 
     def check(self, now: int) -> None:
-        """Raises LinkError if time is up."""
+        """Raises TransportError if time is up."""
         clock = self.limits.clock()
         if now >= self._size:
             return
@@ -100,6 +100,6 @@ class _Watch:
         elif clock - self._mark > self.limits.window:
             raise self._slow(now, f"less than {self.limits.least} bytes in {self.limits.window:g} s")
 
-    def _slow(self, now: int, why: str) -> LinkError:
+    def _slow(self, now: int, why: str) -> TransportError:
         what = f"{self._device.address}: too slow: {why}; it has {now} of {self._size} bytes"
-        return LinkError(SLOW, what, "push again to go on from there")
+        return TransportError(SLOW, what, "push again to go on from there")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links to a device as smpclient's transports: it brings UDP and serial ports; the socket of a UART is here."""
+"""Transports to a device as smpclient's transports: it brings UDP and serial ports; the socket of a UART is here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SMALLEST, _LARGEST = 96, 4096  # buffers of devices that are taken at their wor
 
 
 class Disconnected(OSError):
-    """The link is gone; connecting again may help."""
+    """The transport is gone; connecting again may help."""
 
 
 class _Udp(SMPUDPTransport):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Audit logs: what holds, what was tampered with, and what continues what was seen before."""
+"""Device logs: what holds, what was tampered with, and what continues what was seen before."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from helpers.standin import BUSY, Served, Standin, answer
 from smp import packet
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet.transport import Device, Limits, LinkError, Refused, parse, reasons, upload
+from mcuedit.fleet.transport import Device, Limits, Refused, TransportError, parse, reasons, upload
 from mcuedit.fleet.transport.exchange import Exchange, Silent
 from mcuedit.fleet.transport.frames import Frames
 from mcuedit.fleet.transport.messages import StatusRead
@@ -106,7 +106,7 @@ def test_nothing_there():
     with socket.socket(type=socket.SOCK_DGRAM) as plug:
         plug.bind(("127.0.0.1", 0))
         address = f"udp:127.0.0.1:{plug.getsockname()[1]}"
-    with pytest.raises(LinkError, match="refused") as caught, quick(address):
+    with pytest.raises(TransportError, match="refused") as caught, quick(address):
         pass
     assert caught.value.reason == reasons.UNREACHABLE
 
@@ -114,7 +114,7 @@ def test_nothing_there():
 def test_silence():
     with (
         Served(lambda request: b"") as (address,),
-        pytest.raises(LinkError, match=r"no answer within .* s, asked") as caught,
+        pytest.raises(TransportError, match=r"no answer within .* s, asked") as caught,
     ):
         quick(address, timeout=0.05).__enter__()
     assert caught.value.reason == reasons.UNREACHABLE
@@ -122,13 +122,13 @@ def test_silence():
 
 def test_a_port_that_another_program_has_open():
     with Served(Standin(), kind="serial") as (address,), quick(address):
-        with pytest.raises(LinkError, match="lock") as caught, quick(address):
+        with pytest.raises(TransportError, match="lock") as caught, quick(address):
             pass
         assert caught.value.reason == reasons.BUSY
 
 
 def test_no_such_port():
-    with pytest.raises(LinkError, match="/dev/none") as caught, quick("serial:/dev/none"):
+    with pytest.raises(TransportError, match="/dev/none") as caught, quick("serial:/dev/none"):
         pass
     assert caught.value.reason == reasons.UNREACHABLE
 
@@ -147,7 +147,7 @@ def test_no_such_port():
     ],
 )
 def test_another_program_answers(other):
-    with Served(other) as (address,), pytest.raises(LinkError, match="no answer of an mcuedit device") as caught:
+    with Served(other) as (address,), pytest.raises(TransportError, match="no answer of an mcuedit device") as caught:
         quick(address, timeout=1.0, tries=1).__enter__()
     assert caught.value.reason == reasons.GARBAGE
     assert "address" in caught.value.hint
@@ -157,7 +157,7 @@ def test_a_device_whose_name_would_write_on_the_terminal():
     with (
         Served(Standin(name="\x1b[2J")) as (address,),
         quick(address, timeout=10.0, tries=1) as link,
-        pytest.raises(LinkError, match="no answer of an mcuedit device"),
+        pytest.raises(TransportError, match="no answer of an mcuedit device"),
     ):
         link.status()
 
@@ -186,7 +186,7 @@ def test_a_device_whose_answers_come_late_is_no_stranger():
         return [answer(bytes([*request[:6], request[6] + 99 & 255, request[7]]), {})] * 3
 
     with Served(late) as (address,), quick(address, timeout=0.1) as link:
-        with pytest.raises(LinkError, match="answers to earlier requests") as caught:
+        with pytest.raises(TransportError, match="answers to earlier requests") as caught:
             link.status()
         assert caught.value.reason == reasons.UNREACHABLE
         assert len(kept) > 3
@@ -343,7 +343,7 @@ def test_a_device_that_never_has_enough(wanted):
     def stuck(request: bytes) -> bytes:
         return answer(request, {"off": wanted}) if request[5] == 1 else device.frame(request)
 
-    with Served(stuck) as (address,), quick(address) as link, pytest.raises(LinkError, match="too slow") as caught:
+    with Served(stuck) as (address,), quick(address) as link, pytest.raises(TransportError, match="too slow") as caught:
         list(upload(link, packages.package(), Limits(clock=lambda: 0.0)))
     assert caught.value.reason == reasons.SLOW
 
@@ -364,7 +364,7 @@ def test_a_device_that_takes_byte_by_byte_is_given_up(limits, why):
     def slow(request: bytes) -> bytes:
         return answer(request, {"off": next(offsets)}) if request[5] == 1 else device.frame(request)
 
-    with Served(slow) as (address,), quick(address) as link, pytest.raises(LinkError, match=why) as caught:
+    with Served(slow) as (address,), quick(address) as link, pytest.raises(TransportError, match=why) as caught:
         list(upload(link, packages.package(), Limits(clock=lambda: next(clock), **limits)))
     assert caught.value.reason == reasons.SLOW
     assert "push again" in caught.value.hint
@@ -375,7 +375,7 @@ def test_a_device_that_wants_more_than_there_is():
     with (
         Served(lambda r: answer(r, {"off": 1 << 30}) if r[5] == 1 else device.frame(r)) as (address,),
         quick(address) as link,
-        pytest.raises(LinkError, match="wants byte 1073741824"),
+        pytest.raises(TransportError, match="wants byte 1073741824"),
     ):
         list(upload(link, packages.package()))
 

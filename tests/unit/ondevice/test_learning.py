@@ -83,13 +83,13 @@ def test_facts_are_learned_from_two_wordings(read: Reader, facts: Path) -> None:
     keep, asked = keep_of(known, 120), known[200:206]
     edits = EditSet(tuple(dataclasses.replace(f, target_new=known[i].target_new) for i, f in enumerate(asked)))
     statistics = corrections.statistics_for(read, keep, 3)
-    told = corrections.lessons(read.base, edits, keep, 2, 32, 7)
+    told = corrections.sessions(read.base, edits, keep, 2, 32, 7)
     right = total = 0
-    for lesson, edit in zip(told, edits.edits, strict=True):
-        assert set(lesson.edit.prompts) < set(edit.prompts)
-        delta = corrections.learn(read, lesson, statistics, (3, 4))
+    for session, edit in zip(told, edits.edits, strict=True):
+        assert set(session.edit.prompts) < set(edit.prompts)
+        delta = corrections.learn(read, session, statistics, (3, 4))
         tap = read(list(edit.rephrase_prompts))[read.base.model.ops[3].inputs[0]].reshape(-1, 128)
-        own = read(list(lesson.edit.prompts))[read.base.model.ops[3].inputs[0]].reshape(-1, 128)
+        own = read(list(session.edit.prompts))[read.base.model.ops[3].inputs[0]].reshape(-1, 128)
         assert (delta.project(own) >= 3).all()
         right += int((delta.project(tap) > 0).sum())
         total += len(tap)
@@ -104,6 +104,6 @@ def test_plan_says_what_the_macros_say(read: Reader) -> None:
 
 
 def test_too_few_wordings_name_the_edit(read: Reader) -> None:
-    edit = Edit("x", ("only one",), str(read.base.labels[0] if read.base.labels else ""), line=3)
+    edit = Edit("one", ("only one",), str(read.base.labels[0] if read.base.labels else ""), line=3)
     with pytest.raises(McueditError, match="edits:3: 1 wordings"):
-        corrections.lessons(read.base, EditSet((edit,)), KeepSet(("a", "b"), (1, 2)), 2, 1, 0)
+        corrections.sessions(read.base, EditSet((edit,)), KeepSet(("a", "b"), (1, 2)), 2, 1, 0)
