@@ -117,7 +117,8 @@ def test_nothing_but_b_depends_on_private_prompts(files: Path, tmp_path: Path) -
     lines = [json.loads(line) for line in (files / "edits.jsonl").read_text().splitlines()]
     keep = [json.loads(line) for line in (files / "keep.jsonl").read_text().splitlines()]
     for i, line in enumerate(lines):  # other questions, some of them in the keep set
-        line["prompts"] = [*_prompts(keep[i])[:2], f"something else {i}"]
+        line["subject"] = keep[i]["subject"]
+        line["prompts"] = [*_prompts(keep[i])[:2], f"something else of {line['subject']} {i}"]
         line["locality"] = []
     (files / "others.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     made = []
