@@ -51,7 +51,7 @@ def test_bytes(base: str, name: str, emulator: str) -> None:
     assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 50, 0), (1, 50, 0), (10, 50, 0)]
 
 
-@pytest.mark.parametrize(("name", "emulator"), BOARDS)
+@pytest.mark.parametrize(("name", "emulator"), [pytest.param("", "host", marks=needs_runtime), *BOARDS])
 def test_windows_of_a(name: str, emulator: str) -> None:
     found = bases.load(DATA / "digits")
     convolution, last = (
@@ -63,7 +63,7 @@ def test_windows_of_a(name: str, emulator: str) -> None:
         delta(found.model, convolution, convolution, width=4),
     )
     loaded, x = [adapter(found.model, *sorted(made, key=lambda d: d.target))], random_inputs(found, 20)
-    where = RunOptions(emulator=emulator, board=name, build=BuildOptions(runtime="tflm"))
+    where = RunOptions(emulator=emulator, board=name or None, build=BuildOptions(runtime="tflm"))
     got = runner.run(found, loaded, where, inputs=x).outputs
     np.testing.assert_array_equal(got, runner.expected(found, loaded, runner.best_oracle(found.model), x))
 
