@@ -19,6 +19,7 @@ import pytest
 from conftest import ROOT
 from helpers.blocks import Block, blocks, comparable
 
+import mcuedit
 from mcuedit.cli import invoke
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -155,3 +156,9 @@ def test_what_c_blocks_and_pages_call_is_in_a_header() -> None:
         code = re.findall(r"```c(?:pp)?\n.*?^```|`mcuedit_\w+[^`]*`", page.read_text(encoding="utf-8"), re.M | re.S)
         called = {word for piece in code for word in re.findall(r"\bmcuedit_\w+", piece)}
         assert called <= known, f"{name(page)}: {sorted(called - known)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_what_a_page_calls_of_the_package_is_public(page: Path) -> None:
+    called = set(re.findall(r"`(?:import )?mcuedit\.(\w+)", page.read_text(encoding="utf-8")))
+    assert called <= set(dir(mcuedit)), sorted(called - set(dir(mcuedit)))
