@@ -77,7 +77,7 @@ static uint32_t absolute(int32_t x)
  * that neither order of summation leaves int32. With at most 65,535 values of 127 no sum here leaves 32 bits: where the
  * folded bound holds, c + zx * sum fits too.
  */
-static __attribute__((noinline)) int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c, uint32_t width)
+static MCUEDIT_NOINLINE int check_factor(const uint8_t *delta, const uint8_t *a, int32_t c, uint32_t width)
 {
     uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), magnitude = 0;
     uint32_t int4 = delta[DELTA_FLAGS] / DELTA_INT4 & 1u;
@@ -128,7 +128,7 @@ static int check_factors(const uint8_t *delta, const uint8_t *rows, const uint8_
     return are_zero(a, rows) && are_zero(b, mcuedit_delta_next(delta)) ? MCUEDIT_OK : MCUEDIT_E_FIELD;
 }
 
-static __attribute__((noinline)) int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_base *base)
+static MCUEDIT_NOINLINE int check_delta(const uint8_t *delta, const uint8_t *end, const mcuedit_base *base)
 {
     uint32_t left = (uint32_t)(end - delta);
     if (left < DELTA_HEADER_SIZE) {
@@ -206,7 +206,7 @@ static bool is_utf8(const uint8_t *p, const uint8_t *end)
     return true;
 }
 
-static __attribute__((noinline)) int check_labels(const uint8_t *label, const uint8_t *end, uint32_t classes)
+static MCUEDIT_NOINLINE int check_labels(const uint8_t *label, const uint8_t *end, uint32_t classes)
 {
     uint32_t lowest = 0;
     while (end - label >= 4) {

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "mcuedit/compiler.h"
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the byte formats are little-endian and read in place (SPEC.md)"
 #endif
@@ -17,7 +19,7 @@
 static inline uint16_t mcuedit_u16(const uint8_t *p)
 {
     uint16_t value;
-    __builtin_memcpy(&value, __builtin_assume_aligned(p, 2), sizeof(value));
+    MCUEDIT_COPY(&value, MCUEDIT_AT_ALIGNED(p, 2), sizeof(value));
     return value;
 }
 
@@ -25,7 +27,7 @@ static inline uint16_t mcuedit_u16(const uint8_t *p)
 static inline uint32_t mcuedit_u32(const uint8_t *p)
 {
     uint32_t value;
-    __builtin_memcpy(&value, __builtin_assume_aligned(p, 4), sizeof(value));
+    MCUEDIT_COPY(&value, MCUEDIT_AT_ALIGNED(p, 4), sizeof(value));
     return value;
 }
 

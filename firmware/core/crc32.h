@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
+#include "mcuedit/compiler.h"
+
 /* CRC-32 (IEEE 802.3, reflected) of `size` more bytes; `crc` is 0 or the value so far, as in zlib. */
-__attribute__((pure)) uint32_t mcuedit_crc32(uint32_t crc, const uint8_t *bytes, uint32_t size);
+MCUEDIT_PURE uint32_t mcuedit_crc32(uint32_t crc, const uint8_t *bytes, uint32_t size);
 
 #endif

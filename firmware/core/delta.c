@@ -27,7 +27,7 @@ static bool may_have(uint32_t bits, uint32_t op)
 }
 
 /* clamp(MBQM(sum, m, s), -limit, limit): one copy for h and d. */
-static __attribute__((noinline)) int32_t scaled(int32_t sum, const uint8_t *m, const uint8_t *s, int32_t limit)
+static MCUEDIT_NOINLINE int32_t scaled(int32_t sum, const uint8_t *m, const uint8_t *s, int32_t limit)
 {
     return mcuedit_clamp(mcuedit_mbqm(sum, mcuedit_i32(m), mcuedit_i8(s)), -limit, limit);
 }
@@ -46,7 +46,7 @@ typedef struct {
 } taps;
 
 /* The h of a delta, which end at `end`. Made for closed gates: fields are read again, not kept over the calls. */
-static __attribute__((noinline)) void project_delta(const uint8_t *delta, taps *tap, int8_t *end)
+static MCUEDIT_NOINLINE void project_delta(const uint8_t *delta, taps *tap, int8_t *end)
 {
     uint32_t rank = delta[DELTA_RANK];
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
@@ -54,11 +54,11 @@ static __attribute__((noinline)) void project_delta(const uint8_t *delta, taps *
         int32_t sum = mcuedit_row_dot(&tap->row, a, delta[DELTA_FLAGS] & DELTA_FORM, mcuedit_i32(c));
         *h++ = 0;
         /* MBQM keeps the sign: a closed gate needs none. */
-        if (__builtin_expect(sum > 0 || (delta[DELTA_FLAGS] & DELTA_GATED) == 0, 0)) {
+        if (MCUEDIT_EXPECT(sum > 0 || (delta[DELTA_FLAGS] & DELTA_GATED) == 0, 0)) {
             h[-1] = factor(delta, c, sum);
             tap->open += h[-1] != 0;
         }
-        if (__builtin_expect(h == end, 1)) {
+        if (MCUEDIT_EXPECT(h == end, 1)) {
             return;
         }
         c += 4;
@@ -120,7 +120,7 @@ static uint32_t lower_bound(const uint8_t *rows, uint32_t count, uint32_t row)
 }
 
 /* Adds d of a block of rows, from `first` on, to `sums`. Returns the next stored row; none: a number above all rows. */
-static __attribute__((noinline)) uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t *sums)
+static MCUEDIT_NOINLINE uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t *sums)
 {
     uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
     const uint8_t *s = delta + mcuedit_delta_s(delta), *b = s + rank;

@@ -47,7 +47,7 @@ static inline uint32_t mcuedit_delta_pitch(const uint8_t *delta)
 }
 
 /* Offset of s[r], directly followed by B. */
-__attribute__((pure)) uint32_t mcuedit_delta_s(const uint8_t *delta);
+MCUEDIT_PURE uint32_t mcuedit_delta_s(const uint8_t *delta);
 
 /* Bytes of the row indices, which stand right before s; there are none when B is dense. */
 static inline uint32_t mcuedit_delta_rows_size(const uint8_t *delta)

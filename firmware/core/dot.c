@@ -101,10 +101,10 @@ static int32_t dot_packed(const mcuedit_row *row, const uint8_t *a, uint32_t for
     return form & DELTA_INT4 ? mcuedit_dot_s4(a, x, n, sum) : mcuedit_dot_s8((const int8_t *)a, x, n, sum);
 }
 
-#if MCUEDIT_UNPACK_MAX > 0
+#if MCUEDIT_UNPACKED > 0
 int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum)
 {
-    if (row->last != form || row->n > MCUEDIT_UNPACK_MAX || (row->n & 31u) != 0 || form >= DELTA_WINDOWS) {
+    if (row->last != form || row->n > MCUEDIT_UNPACKED || (row->n & 31u) != 0 || form >= DELTA_WINDOWS) {
         row->last = form;
         return dot_packed(row, a, form, sum);
     }

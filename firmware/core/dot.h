@@ -10,34 +10,33 @@
 
 #include <stdint.h>
 
+#include "mcuedit/compiler.h"
+#include "mcuedit/config.h"
+
 /* The assembly takes nearly all registers: a compiler that does not optimize has none left for it. */
-#if defined(__OPTIMIZE__) && defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 #define MCUEDIT_DOT_MVE 1
 #include <arm_mve.h>
-#elif defined(__OPTIMIZE__) && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__ARM_FEATURE_UNALIGNED)
+#elif defined(__GNUC__) && defined(__OPTIMIZE__) && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && \
+    defined(__ARM_FEATURE_UNALIGNED)
 #define MCUEDIT_DOT_DSP 1
 #endif
 
-/*
- * Widest x that is unpacked, a multiple of 32: 2 bytes of stack for each element. 0 takes the code for it out, which a
- * compiler that optimizes for size is given: 250 bytes and the stack, against a quarter of the time of many rows.
- */
-#ifndef MCUEDIT_UNPACK_MAX
-#if defined(MCUEDIT_DOT_DSP) && !defined(__OPTIMIZE_SIZE__)
-#define MCUEDIT_UNPACK_MAX 256
+/* Elements of x that are unpacked at most: 0 where the core or its options know no such thing. */
+#ifdef MCUEDIT_DOT_DSP
+#define MCUEDIT_UNPACKED MCUEDIT_UNPACK_MAX
 #else
-#define MCUEDIT_UNPACK_MAX 0
-#endif
+#define MCUEDIT_UNPACKED 0
 #endif
 
 /* An x that meets many rows. It may be unpacked when the second row of the same width comes. */
 typedef struct {
     const int8_t *x;
     uint32_t n;
-#if MCUEDIT_UNPACK_MAX > 0
+#if MCUEDIT_UNPACKED > 0
     uint32_t last;     /* `form` of the last row that met it packed; 1: none */
     uint32_t unpacked; /* `form` of the rows that `pairs` is for; 1: none */
-    uint32_t pairs[MCUEDIT_UNPACK_MAX / 2];
+    uint32_t pairs[MCUEDIT_UNPACKED / 2];
 #endif
 } mcuedit_row;
 
@@ -45,7 +44,7 @@ static inline void mcuedit_row_begin(mcuedit_row *row, const int8_t *x, uint32_t
 {
     row->x = x;
     row->n = n;
-#if MCUEDIT_UNPACK_MAX > 0
+#if MCUEDIT_UNPACKED > 0
     row->last = 1;
     row->unpacked = 1;
 #endif
@@ -55,7 +54,7 @@ static inline void mcuedit_row_begin(mcuedit_row *row, const int8_t *x, uint32_t
  * sum + a . x; `form` are the bits DELTA_FORM of the delta's flags. Whole rows of a multiple of 8 elements start at a
  * word, those with a window at an even address.
  */
-#if MCUEDIT_UNPACK_MAX > 0
+#if MCUEDIT_UNPACKED > 0
 int32_t mcuedit_dot_unpacked(const mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum);
 /* With an x that is not unpacked for rows of this width: the second such row unpacks it. */
 int32_t mcuedit_dot_first(mcuedit_row *row, const uint8_t *a, uint32_t form, int32_t sum);

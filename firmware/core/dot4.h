@@ -10,18 +10,6 @@
 
 #include "dot.h"
 
-/*
- * 1: FULLY_CONNECTED takes four rows at once, too, and cores with SMLAD requantize four sums in line: 800 bytes against
- * half of the time. A compiler that optimizes for size is not given it by default.
- */
-#ifndef MCUEDIT_FAST_MATMUL
-#ifdef __OPTIMIZE_SIZE__
-#define MCUEDIT_FAST_MATMUL 0
-#else
-#define MCUEDIT_FAST_MATMUL 1
-#endif
-#endif
-
 /* Of four neighbouring rows or channels. By value: they stay in registers. */
 #ifdef MCUEDIT_DOT_MVE
 typedef int32x4_t mcuedit_sums;
@@ -108,7 +96,7 @@ static inline mcuedit_sums mcuedit_dot4_s8(const int8_t *rows, uint32_t pitch, c
                 break;
             }
             uint32_t used = 4u - tail;
-            __builtin_memcpy(&last, x - used, sizeof(last));
+            MCUEDIT_COPY(&last, x - used, sizeof(last));
             last = last >> 8u * used << 8u * used;
             x = (const int8_t *)&last;
             end = x + sizeof(last);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 
+#include "mcuedit/compiler.h"
+#include "mcuedit/config.h"
 #include "mcuedit/error.h"
 
 /* The values are 0, -1, -2 and so on, in the order of the list. */
@@ -12,7 +14,7 @@ enum {
 MCUEDIT_ERRORS(MCUEDIT_ERROR_CHECK)
 
 /* One after the other: a table of pointers would take as much again. */
-#ifdef MCUEDIT_CORE_ERRORS_ONLY
+#if MCUEDIT_CORE_ERRORS_ONLY
 #define NAMED_ERRORS MCUEDIT_CORE_ERRORS
 #else
 #define NAMED_ERRORS MCUEDIT_ERRORS

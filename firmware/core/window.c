@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "window.h"
 
+#include "mcuedit/compiler.h"
+
 #include <stdbool.h>
 
 /* Both return the end of what they wrote. A copy goes by words where a core can load them from any address. */
@@ -9,8 +11,8 @@ static int8_t *copy(int8_t *to, const int8_t *from, uint32_t size)
 #ifdef __ARM_FEATURE_UNALIGNED
     for (; size >= 4u; size -= 4u, to += 4, from += 4) {
         uint32_t word;
-        __builtin_memcpy(&word, from, sizeof(word));
-        __builtin_memcpy(to, &word, sizeof(word));
+        MCUEDIT_COPY(&word, from, sizeof(word));
+        MCUEDIT_COPY(to, &word, sizeof(word));
     }
 #endif
     for (; size != 0; size--) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SHA-256, FIPS 180-4, section 6.2. Rolled up: for size, not for speed. */
 #include "mcuedit/crypto.h"
+#include "mcuedit/compiler.h"
 #include "sha2.h"
 
 static uint32_t rotate(uint32_t x, uint32_t n)
@@ -12,7 +13,7 @@ static uint32_t rotate(uint32_t x, uint32_t n)
 static void compress(uint32_t state[8], const uint8_t *block)
 {
     uint32_t w[16], v[8];
-    __builtin_memcpy(v, state, sizeof(v));
+    MCUEDIT_COPY(v, state, sizeof(v));
     for (uint32_t i = 0; i < 64; i++, block += 4) {
         uint32_t *now = &w[i & 15u];
         if (i < 16) {

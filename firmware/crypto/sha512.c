@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SHA-512, FIPS 180-4, section 6.4, of messages below 2^61 bytes. Rolled up: for size, not for speed. */
 #include "mcuedit/crypto.h"
+#include "mcuedit/compiler.h"
 #include "sha2.h"
 
-static __attribute__((noinline)) uint64_t rotate(uint64_t x, uint32_t n)
+static MCUEDIT_NOINLINE uint64_t rotate(uint64_t x, uint32_t n)
 {
     return x >> n | x << (64u - n);
 }
@@ -12,7 +13,7 @@ static __attribute__((noinline)) uint64_t rotate(uint64_t x, uint32_t n)
 static void compress(uint64_t state[8], const uint8_t *block)
 {
     uint64_t w[16], v[8];
-    __builtin_memcpy(v, state, sizeof(v));
+    MCUEDIT_COPY(v, state, sizeof(v));
     for (uint32_t i = 0; i < 80; i++) {
         uint64_t *now = &w[i & 15u];
         if (i < 16) {
@@ -42,7 +43,7 @@ static void compress(uint64_t state[8], const uint8_t *block)
 
 void mcuedit_sha512_init(mcuedit_sha512 *hash)
 {
-    __builtin_memcpy(hash->state, mcuedit_sha2_start, sizeof(hash->state));
+    MCUEDIT_COPY(hash->state, mcuedit_sha2_start, sizeof(hash->state));
     hash->size = 0;
 }
 

@@ -6,15 +6,13 @@
  * CMSIS-NN wants shifts of 32 bits, biases without the input's zero point, and buffers. They lie in a workspace, the
  * one static memory of the engine: with it, one inference at a time. An op that needs more of it is not taken.
  */
-#ifdef MCUEDIT_CMSIS_NN
+#include "mcuedit/config.h"
+
+#if MCUEDIT_CMSIS_NN
 
 #include "cmsis_nn.h"
 
 #include "arm_nnfunctions.h"
-
-#ifndef MCUEDIT_CMSIS_NN_WORKSPACE
-#define MCUEDIT_CMSIS_NN_WORKSPACE 16384 /* bytes */
-#endif
 
 #define WORDS ((int32_t)(MCUEDIT_CMSIS_NN_WORKSPACE / sizeof(int32_t)))
 

@@ -6,7 +6,7 @@ void mcuedit_concatenation_s8(const mcuedit_concatenation *op, const int8_t *con
     for (uint32_t position = 0; position < op->positions; position++) {
         for (uint32_t i = 0; i < op->count; i++) {
             uint32_t width = op->widths[i];
-            __builtin_memcpy(output, inputs[i] + position * width, width);
+            MCUEDIT_COPY(output, inputs[i] + position * width, width);
             output += width;
         }
     }

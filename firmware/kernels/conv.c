@@ -32,7 +32,7 @@ static void conv_groups(const mcuedit_conv_2d *op, const int8_t *elements, int8_
 
 void mcuedit_conv_2d_s8(const mcuedit_conv_2d *op, const int8_t *input, int8_t *output, int8_t *scratch)
 {
-#ifdef MCUEDIT_CMSIS_NN
+#if MCUEDIT_CMSIS_NN
     if (mcuedit_cmsis_conv_2d(op, input, output)) {
         return;
     }

@@ -4,7 +4,7 @@
 void mcuedit_copy_s8(const mcuedit_copy *op, const int8_t *input, int8_t *output)
 {
     mcuedit_at at = {0};
-    __builtin_memset(output, op->fill, op->fill_size);
+    MCUEDIT_FILL(output, op->fill, op->fill_size);
     do {
         const int8_t *from = input + op->input_first + at.a;
         int8_t *to = output + op->output_first + at.b;

@@ -49,8 +49,7 @@ typedef struct {
  * Sums over all elements of eight or sixteen channels. In assembly because gcc 12 moves the
  * sums to and fro, and out of line because it finds no registers for that within a larger function.
  */
-static __attribute__((noinline)) void add_elements(const inside *in, uint32_t channel, int32_t zero, bool sixteen,
-                                                   int32_t *sums)
+static MCUEDIT_NOINLINE void add_elements(const inside *in, uint32_t channel, int32_t zero, bool sixteen, int32_t *sums)
 {
     const int8_t *x = in->x + channel, *w = in->w + channel;
     uint32_t high = in->high != 0 ? in->high : 1u, wide = in->high != 0 ? in->wide : 0;
@@ -180,7 +179,7 @@ static void convolve_one(const mcuedit_depthwise_conv_2d *op, const inside *in, 
 }
 
 /* Out of line, and no more than this: gcc 12 finds no registers for the assembly within a larger function. */
-static __attribute__((noinline)) void convolve_blocks(const mcuedit_depthwise_conv_2d *op, const inside *in, int8_t *y)
+static MCUEDIT_NOINLINE void convolve_blocks(const mcuedit_depthwise_conv_2d *op, const inside *in, int8_t *y)
 {
     for (uint32_t channel = 0, in_c = op->window->in_c;;) {
         channel += convolve_block(op, in, channel, y);
@@ -220,7 +219,7 @@ static uint32_t clip(int32_t at, uint32_t kernel, uint32_t dilation, uint32_t si
 
 void mcuedit_depthwise_conv_2d_s8(const mcuedit_depthwise_conv_2d *op, const int8_t *input, int8_t *output)
 {
-#ifdef MCUEDIT_CMSIS_NN
+#if MCUEDIT_CMSIS_NN
     if (mcuedit_cmsis_depthwise_conv_2d(op, input, output)) {
         return;
     }

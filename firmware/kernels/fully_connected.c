@@ -5,7 +5,7 @@
 
 void mcuedit_fully_connected_s8(const mcuedit_fully_connected *op, const int8_t *input, int8_t *output)
 {
-#ifdef MCUEDIT_CMSIS_NN
+#if MCUEDIT_CMSIS_NN
     if (mcuedit_cmsis_fully_connected(op, input, output)) {
         return;
     }

@@ -18,8 +18,8 @@
  * VQRDMULH is the first rounding; VRSHL is the second one but for ties of negative numbers, which it rounds up: these
  * are made less by 1 before. Left shifts wrap, as in mcuedit_mbqm_any.
  */
-static __attribute__((noinline)) void mcuedit_requantize4_slow(const mcuedit_requant *to, mcuedit_sums sums,
-                                                               int32x4_t m, int32x4_t s, int8_t *y)
+static MCUEDIT_NOINLINE void mcuedit_requantize4_slow(const mcuedit_requant *to, mcuedit_sums sums, int32x4_t m,
+                                                      int32x4_t s, int8_t *y)
 {
     int32x4_t zero = vdupq_n_s32(0), right = vminq_s32(s, zero);
     int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, vmaxq_s32(s, zero)), m);
@@ -79,8 +79,8 @@ static inline int8_t mcuedit_requantized(int32_t sum, int32_t m, int32_t s, int3
 }
 
 /* Out of line: what the way without saturation is taken from shall stay in registers. */
-static __attribute__((noinline)) void mcuedit_requantize4_slow(const mcuedit_requant *to, uint32_t channel,
-                                                               mcuedit_sums sums, int8_t *y)
+static MCUEDIT_NOINLINE void mcuedit_requantize4_slow(const mcuedit_requant *to, uint32_t channel, mcuedit_sums sums,
+                                                      int8_t *y)
 {
     mcuedit_requantize(to, channel, 4, sums.of, y);
 }

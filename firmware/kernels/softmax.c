@@ -6,7 +6,7 @@
 #include "mcuedit/kernels.h"
 
 /* Out of line: what the calls cost is little beside the multiplication, what its copies take a fifth of this file. */
-static __attribute__((noinline)) int32_t mul(int32_t a, int32_t b)
+static MCUEDIT_NOINLINE int32_t mul(int32_t a, int32_t b)
 {
     return mcuedit_high_mul(a, b);
 }

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "mcuedit/compiler.h"
+
 /* The console. read and write wait for as long as it takes. */
 void port_uart_init(void);
 uint8_t port_uart_read(void);
@@ -21,7 +23,7 @@ void port_print_unsigned(uint32_t value);
 void port_print_hex(uint32_t value, uint32_t digits);
 
 /* Resets the core and all around it; memory stays as it is. */
-__attribute__((noreturn)) void port_restart(void);
+MCUEDIT_NORETURN void port_restart(void);
 
 /* Bytes of stack used at most since reset: startup.c painted the whole stack. */
 uint32_t port_stack_peak(void);

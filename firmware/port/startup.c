@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reset, faults and the vector table of any Cortex-M. */
 #include "port.h"
-#ifdef MCUEDIT_TRACE
+#include "mcuedit/config.h"
+#if MCUEDIT_TRACE
 #include "trace.h"
 #define SYSTICK port_systick
 #else

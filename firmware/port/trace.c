@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace.h"
 
+#include "mcuedit/compiler.h"
+
 #define SYST_CSR       (*(volatile uint32_t *)0xE000E010u)
 #define SYST_RVR       (*(volatile uint32_t *)0xE000E014u)
 #define SYST_CVR       (*(volatile uint32_t *)0xE000E018u)
@@ -61,7 +63,7 @@ void port_trace_begin(void)
 }
 
 /* Never inlined: every trace point must cost the same. */
-__attribute__((noinline)) void mcuedit_trace(void)
+MCUEDIT_NOINLINE void mcuedit_trace(void)
 {
     if (taken < PORT_TRACE_POINTS) {
         ticks[taken] = now();

@@ -20,7 +20,7 @@ typedef struct {
     uint32_t rest[4]; /* all ones */
 } header;
 
-_Static_assert(sizeof(header) == MCUEDIT_CHECKPOINT_HEADER, "whole units");
+MCUEDIT_STATIC_ASSERT(sizeof(header) == MCUEDIT_CHECKPOINT_HEADER, header_is_whole_units);
 
 static uint32_t crc_of(uint32_t key, const header *head)
 {

@@ -53,7 +53,7 @@ static int save(mcuedit_session *session)
 /* Whether an adapter that was made here went into a trial since the log's record `from`. */
 static bool was_adopted(const mcuedit_store *store, uint32_t from)
 {
-    uint8_t record[MCUEDIT_RECORD_SIZE] __attribute__((aligned(4)));
+    MCUEDIT_ALIGNED(4) uint8_t record[MCUEDIT_RECORD_SIZE];
     uint32_t staged = 0;
     while (mcuedit_store_log(store, from, record, NULL)) {
         if (record[RECORD_EVENT] == MCUEDIT_LOG_TRIAL && (staged & mcuedit_u16(record + RECORD_MASK)) != 0) {

@@ -15,8 +15,8 @@
 #define TRIES        4                            /* erases and places for a record before the flash is given up */
 #define SEQUENCE_END UINT32_MAX                   /* no record has it: erased flash does */
 
-typedef char state_has_no_gaps[sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS ? 1 : -1];
-typedef char record_is_whole_units[sizeof(mcuedit_record) % 32 == 0 ? 1 : -1];
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS, state_has_no_gaps);
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_record) % 32 == 0, record_is_whole_units);
 
 /* CRC of a record without the CRC's own field. Another geometry makes another one. */
 static uint32_t crc_of(const mcuedit_flash *flash, const mcuedit_record *record)
@@ -38,7 +38,7 @@ static void hold(mcuedit_store *store, const mcuedit_record *record, uint32_t pl
 {
     store->state = record->state;
     store->state.sequence = record->sequence + 1;
-    __builtin_memcpy(store->state.chain, record->chain, sizeof(record->chain));
+    MCUEDIT_COPY(store->state.chain, record->chain, sizeof(record->chain));
     store->place = place + SPACING;
     store->spare = (place & ~(store->page - 1u)) + store->page;
     if (store->spare == store->end) {
@@ -65,8 +65,8 @@ void mcuedit_journal_begin(const mcuedit_store *store, mcuedit_record *record, u
 void mcuedit_journal_name(mcuedit_record *record, const mcuedit_package *package)
 {
     record->counter = package->counter;
-    __builtin_memcpy(record->key, package->key_hash, sizeof(record->key));
-    __builtin_memcpy(record->digest, package->digest, sizeof(record->digest));
+    MCUEDIT_COPY(record->key, package->key_hash, sizeof(record->key));
+    MCUEDIT_COPY(record->digest, package->digest, sizeof(record->digest));
 }
 
 /* Programs `record` where nothing is, not even a torn one, and reads it back. */
@@ -100,9 +100,9 @@ int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
         return MCUEDIT_E_FLASH;
     }
     record->sequence = store->state.sequence;
-    __builtin_memcpy(record->chain, store->state.chain, sizeof(record->chain));
+    MCUEDIT_COPY(record->chain, store->state.chain, sizeof(record->chain));
     trust->sha256(trust->context, record, RECORD_CRC, digest);
-    __builtin_memcpy(record->chain, digest, sizeof(record->chain));
+    MCUEDIT_COPY(record->chain, digest, sizeof(record->chain));
     for (uint32_t tries = 0; tries < TRIES;) {
         uint32_t place = store->place;
         if ((place & (store->page - 1u)) == 0) {
@@ -134,9 +134,9 @@ int mcuedit_store_log(const mcuedit_store *store, uint32_t from, uint8_t bytes[M
         if (is_record(flash, place, &record, from, best)) {
             best = record.sequence;
             record.crc = mcuedit_crc32(0, (const uint8_t *)&record, RECORD_CRC);
-            __builtin_memcpy(bytes, &record, MCUEDIT_RECORD_SIZE);
+            MCUEDIT_COPY(bytes, &record, MCUEDIT_RECORD_SIZE);
             if (before) {
-                __builtin_memcpy(before, record.state.chain, 8);
+                MCUEDIT_COPY(before, record.state.chain, 8);
             }
         }
     }

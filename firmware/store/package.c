@@ -77,7 +77,7 @@ static bool is_name(const uint8_t *name, uint32_t length)
     return true;
 }
 
-static __attribute__((noinline)) bool is_self_test(const uint8_t *at, const uint8_t *end)
+static MCUEDIT_NOINLINE bool is_self_test(const uint8_t *at, const uint8_t *end)
 {
     uint32_t count = at[0];
     if (count - 1u >= CASES_MAX || at[1] != 0) {
@@ -160,11 +160,11 @@ static int check_signer(const mcuedit_package *package, const mcuedit_trust *tru
         uint8_t prefix[12], key[32];
     } info;
     uint8_t digest[32];
-    __builtin_memcpy(info.prefix, prefix, sizeof(prefix));
+    MCUEDIT_COPY(info.prefix, prefix, sizeof(prefix));
     for (uint32_t i = 0; i < trust->key_count; i++) {
-        __builtin_memcpy(info.key, trust->keys[i], sizeof(info.key));
+        MCUEDIT_COPY(info.key, trust->keys[i], sizeof(info.key));
         trust->sha256(trust->context, &info, sizeof(info), digest);
-        if (__builtin_memcmp(digest, package->key_hash, sizeof(digest)) == 0) {
+        if (MCUEDIT_COMPARE(digest, package->key_hash, sizeof(digest)) == 0) {
             return trust->verify(trust->context, info.key, package->signature, package->digest, 32)
                        ? MCUEDIT_E_SIGNATURE
                        : MCUEDIT_OK;
@@ -182,16 +182,16 @@ int mcuedit_package_check(mcuedit_package *package, const mcuedit_trust *trust, 
         return err;
     }
     trust->sha256(trust->context, bytes, size - UNPROTECTED_SIZE, digest);
-    if (__builtin_memcmp(digest, package->digest, sizeof(digest)) != 0) {
+    if (MCUEDIT_COMPARE(digest, package->digest, sizeof(digest)) != 0) {
         return MCUEDIT_E_HASH;
     }
     bool unsigned_too = false;
-#ifdef MCUEDIT_STORE_DEVELOPMENT
+#if MCUEDIT_STORE_DEVELOPMENT
     unsigned_too = trust->key_count == 0;
 #endif
     err = unsigned_too ? MCUEDIT_OK : check_signer(package, trust);
     if (err) {
         return err;
     }
-    return __builtin_memcmp(package->base, base->id, sizeof(base->id)) == 0 ? MCUEDIT_OK : MCUEDIT_E_BASE;
+    return MCUEDIT_COMPARE(package->base, base->id, sizeof(base->id)) == 0 ? MCUEDIT_OK : MCUEDIT_E_BASE;
 }

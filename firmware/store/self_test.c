@@ -23,7 +23,7 @@ int mcuedit_self_test_read(const mcuedit_package *package, uint8_t index, mcuedi
 
 int mcuedit_self_test_expand(const mcuedit_self_test_case *test, int8_t *x, uint32_t size, int8_t zero_point)
 {
-    __builtin_memset(x, zero_point, size);
+    MCUEDIT_FILL(x, zero_point, size);
     const uint8_t *step = test->steps, *end = step + 2u * test->count;
     for (uint32_t at = 0; step != end; step += 2) {
         at += step[0];

@@ -61,7 +61,7 @@ static bool is_hash(const mcuedit_store *store, uint32_t slot, uint32_t size, co
     const mcuedit_trust *trust = store->config->trust;
     uint8_t digest[32];
     trust->sha256(trust->context, slot_bytes(store, slot), size, digest);
-    return __builtin_memcmp(digest, sha256, sizeof(digest)) == 0;
+    return MCUEDIT_COMPARE(digest, sha256, sizeof(digest)) == 0;
 }
 
 /* The slot that can be missed most easily, of those that are not in use; slot_count if there is none. */
@@ -119,7 +119,7 @@ int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha25
                                                                                 : MCUEDIT_STORE_THERE;
             }
         }
-        __builtin_memcpy(store->sha256, sha256, sizeof(store->sha256));
+        MCUEDIT_COPY(store->sha256, sha256, sizeof(store->sha256));
     }
     uint32_t chosen = choose_slot(store);
     if (chosen == flash->slot_count) {
@@ -146,7 +146,7 @@ int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *byte
         const uint8_t *whole = from;
         if (fill != 0 || part == 0) { /* a unit that comes in pieces */
             if (fill == 0) {
-                __builtin_memset(store->unit, 0xFF, sizeof(store->unit));
+                MCUEDIT_FILL(store->unit, 0xFF, sizeof(store->unit));
             }
             store->unit[fill] = *from;
             whole = store->unit;
@@ -245,7 +245,7 @@ int mcuedit_store_erase(mcuedit_store *store, uint8_t slot)
 
 int mcuedit_store_development(void)
 {
-#ifdef MCUEDIT_STORE_DEVELOPMENT
+#if MCUEDIT_STORE_DEVELOPMENT
     return 1;
 #else
     return 0;

@@ -56,7 +56,7 @@ static int add_slot(mcuedit_store *store, mcuedit_store_set *set, uint32_t slot,
     }
     for (uint32_t i = 0; package.name && i < set->set.count; i++) {
         const uint8_t *other = ((const mcuedit_store_view *)set->adapters[i])->name;
-        if (other && __builtin_memcmp(package.name, other, package.name_length + 1u) == 0) {
+        if (other && MCUEDIT_COMPARE(package.name, other, package.name_length + 1u) == 0) {
             return MCUEDIT_E_NAME;
         }
     }

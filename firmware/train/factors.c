@@ -44,7 +44,7 @@ const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t i
     return train->rows + index * train->inputs * train->n;
 }
 
-#ifdef MCUEDIT_TRAIN_FLOAT
+#if MCUEDIT_TRAIN_FLOAT
 static int32_t dot(const int8_t *x, const float *a, uint32_t n)
 {
     int32_t sum = 0;

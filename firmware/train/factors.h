@@ -9,7 +9,7 @@
 enum { FACTOR_Q = 7, FACTOR_MOST = 127 << FACTOR_Q }; /* bits of a master below an int8 step */
 
 /* Where element j of n of a row of A is; see train_math.h. */
-#ifdef MCUEDIT_TRAIN_FLOAT
+#if MCUEDIT_TRAIN_FLOAT
 #define FACTOR_AT(j, n) (j)
 #else
 #define FACTOR_AT(j, n) MCUEDIT_AT(j, n)

@@ -11,7 +11,7 @@
 
 enum { D_MAX = 255, MARGIN = 8, LEAST_LEAD = 2, FOLD = 1 << 14 };
 
-#ifdef MCUEDIT_TRAIN_FLOAT
+#if MCUEDIT_TRAIN_FLOAT
 
 typedef float wide; /* what masters are computed in */
 
@@ -143,7 +143,7 @@ static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h
 }
 
 /* A master within its bounds. Returns whether it met one. */
-static inline __attribute__((always_inline)) bool set(mcuedit_train_master *master, wide to)
+static inline MCUEDIT_ALWAYS_INLINE bool set(mcuedit_train_master *master, wide to)
 {
     wide most = FACTOR_MOST;
     *master = (mcuedit_train_master)(to > most ? most : to < -most ? -most : to);
@@ -201,7 +201,7 @@ static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
     for (uint32_t k = 0; unit != 0 && k < train->rank; k++) {
         int32_t c = rate * ((train->at_h[k] * unit) >> 16) * 512 / most;
         mcuedit_train_master *a = train->a + k * train->pitch;
-#ifdef MCUEDIT_TRAIN_FLOAT
+#if MCUEDIT_TRAIN_FLOAT
         train->sum[k] = move_row(train, a, x, c);
 #else
         train->sum[k] = train->factors->stochastic ? move_row(train, a, x, c)

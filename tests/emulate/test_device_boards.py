@@ -25,6 +25,8 @@ from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.fleet.transport import Device, upload
 from mcuedit.model.bundle import Base
 
+OPEN = "mcuedit_store_open_slots8_views4"  # its name carries the options
+
 FIX, OTHER = (packages.package(name=name, seed=i, counter=i) for i, name in enumerate(("fix", "other"), 1))
 UNITS = ["stm32f072b_discovery", "nrf52840dk", "nucleo_g071rb", "nucleo_h753zi"]  # 2, 4, 8 and 32 bytes
 TIMEOUT = 60  # seconds for one answer: nothing here waits, but machines can be busy
@@ -119,7 +121,13 @@ def test_instructions(app: BuildApp) -> None:
     """
     elf = app("virt-m4").elf
     flash = ("port_flash_program", "port_flash_erase")
-    watched = ("mcuedit_store_pick", "mcuedit_context_latch", "mcuedit_store_open", "mcuedit_store_activate", *flash)
+    watched = (
+        "mcuedit_store_pick",
+        "mcuedit_context_latch",
+        "mcuedit_store_open_slots8_views4",
+        "mcuedit_store_activate",
+        *flash,
+    )
     with UnicornSession(board.load("virt-m4"), elf, count=True) as session:
         calls = Calls(session, elf, *watched).counts
         device = Linked(session)
@@ -137,7 +145,7 @@ def test_instructions(app: BuildApp) -> None:
         assert len(calls["mcuedit_store_pick"]) == len(calls["mcuedit_context_latch"]) == 2
         swap = [sum(both) for both in zip(calls["mcuedit_store_pick"], calls["mcuedit_context_latch"], strict=True)]
         assert max(swap) <= SWAP
-        blank, one = calls["mcuedit_store_open"]
+        blank, one = calls[OPEN]
         assert blank < 200_000
         assert 1_000_000 < one < 2_500_000  # one signature
         assert all(1_000_000 < count < 2_500_000 for count in calls["mcuedit_store_activate"])

@@ -10,7 +10,7 @@
 #include "rows.h"
 #include "train/gate.h"
 #include "train/train_math.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -66,7 +66,7 @@ int main(void)
     for (int32_t i = 0; i < err; i++) {
         port_print_hex(((const uint8_t *)adapter)[i], 2);
     }
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     err = prepare();
     port_trace_init();
     while (((const mcuedit_train_state *)workspace)->step != 1 && err >= 0) {

@@ -10,7 +10,7 @@
 #include "rows.h"
 #include "train/factors.h"
 #include "train/train_math.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -67,7 +67,7 @@ int main(void)
     }
     port_print("end ");
     port_print(err < 0 ? mcuedit_error_name(err) : "adapter");
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     (void)prepare();
     port_trace_init();
     (void)to_step(2);

@@ -199,7 +199,8 @@ class FactorsInC:
 
     def call(self, name: str, *arguments: Any) -> str | int:
         """The name of an error, or what is positive."""
-        function = getattr(self._lib, f"mcuedit_train_factors_{name}")
+        options = f"_float{int(self.floats)}" if name == "init" else ""
+        function = getattr(self._lib, f"mcuedit_train_factors_{name}{options}")
         code = function(ctypes.c_void_p(self._factors), self._workspace, *arguments)
         return self._lib.mcuedit_error_name(code).decode() if code < 0 else code
 

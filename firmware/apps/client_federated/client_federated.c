@@ -20,7 +20,7 @@
 #define ADAPTER_MAX  24576 /* bytes of the adapter */
 #define GRADIENT_MAX 8192  /* elements of B */
 
-int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+MCUEDIT_ALIGNED(4) int8_t app_arena[MODEL_ARENA_SIZE];
 mcuedit_context app_context;
 
 static struct {

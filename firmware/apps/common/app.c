@@ -5,7 +5,7 @@
 
 #define SLOTS (APP_ADAPTERS > 0 ? APP_ADAPTERS : 1)
 
-int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+MCUEDIT_ALIGNED(4) int8_t app_arena[MODEL_ARENA_SIZE];
 mcuedit_context app_context;
 
 /* The active set must outlive the inference after the one that replaces it: hence two, in turn. */

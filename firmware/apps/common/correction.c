@@ -5,7 +5,7 @@
 #include "line.h"
 #include "mcuedit/train.h"
 #include "port/port.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -31,11 +31,11 @@ int correction_train(int (*step)(uint32_t macs), const void *workspace)
     if (macs < 0) {
         return MCUEDIT_E_COMMAND;
     }
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     port_trace_begin();
 #endif
     int err = step(macs == 0 ? UINT32_MAX : (uint32_t)macs);
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     mcuedit_trace();
 #endif
     if (err < 0) {

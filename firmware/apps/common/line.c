@@ -3,7 +3,7 @@
 
 #include "app.h"
 #include "port/port.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -49,7 +49,7 @@ int line_digit(void)
 /* An inference, if its input came without an error. */
 static int infer(int err)
 {
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     port_trace_begin();
 #endif
     return err ? err : app_infer();
@@ -136,7 +136,7 @@ int line_stat(void)
     return MCUEDIT_OK;
 }
 
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 int line_ticks(void)
 {
     port_print("ticks");

@@ -38,7 +38,7 @@ void line_hello(int err);
 int line_ask(void);
 int line_run(void);
 int line_stat(void);
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 int line_ticks(void);
 #define LINE_COMMANDS                                          \
     {"ask", line_ask}, {"run", line_run}, {"stat", line_stat}, \

@@ -11,7 +11,7 @@
 
 extern "C" {
 #include "port/port.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -99,7 +99,7 @@ int tflm_start(mcuedit_context *context, int8_t *arena)
 
 int tflm_infer(void)
 {
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     mcuedit_trace();
     TfLiteStatus status = interpreter->Invoke();
     mcuedit_trace();

@@ -14,7 +14,7 @@
 #define FNV_BASIS 2166136261u
 #define FNV_PRIME 16777619u
 
-int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+MCUEDIT_ALIGNED(4) int8_t app_arena[MODEL_ARENA_SIZE];
 mcuedit_context app_context;
 
 static const uint8_t base_sha256[32] = DEVICE_BASE_SHA256;

@@ -14,7 +14,7 @@
 #include "apps/common/line.h"
 #include "apps/common/updatable.h"
 #include "port/port.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -110,7 +110,7 @@ static int start(void)
 
 int main(void)
 {
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     port_trace_init();
 #endif
     port_flash_start();

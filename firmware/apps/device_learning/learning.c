@@ -18,7 +18,8 @@
 #define PLACE       ((MCUEDIT_CHECKPOINT_SIZE(BASE_TRAIN_WORKSPACE) + PORT_FLASH_SLOT - 1u) / PORT_FLASH_SLOT)
 #define ASIDE       (2u * PLACE)
 
-_Static_assert(ASIDE + 2u <= PORT_FLASH_SLOTS, "checkpoints leave no two slots: give the board more or larger ones");
+MCUEDIT_STATIC_ASSERT(ASIDE + 2u <= PORT_FLASH_SLOTS,
+                      checkpoints_leave_no_two_slots_give_the_board_more_or_larger_ones);
 
 static struct {
     uint32_t workspace[(BASE_TRAIN_WORKSPACE + 3u) / 4u];

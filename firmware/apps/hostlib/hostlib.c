@@ -2,18 +2,12 @@
 /* The same app as a shared library for the host: a flat interface for ctypes (mcuedit/emulate/backends/host.py). */
 #include "apps/common/app.h"
 
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
-
-EXPORT int host_start(void);
-EXPORT int host_use(const uint8_t *mask);
-EXPORT int host_run(const int8_t *inputs, uint32_t n, int8_t *outputs, uint16_t *answers);
-EXPORT const char *host_label(uint16_t answer, uint8_t *length);
-EXPORT void host_features(const char *text, uint32_t length, int8_t *features, uint32_t n);
-EXPORT const char *host_error(int error);
+MCUEDIT_EXPORT int host_start(void);
+MCUEDIT_EXPORT int host_use(const uint8_t *mask);
+MCUEDIT_EXPORT int host_run(const int8_t *inputs, uint32_t n, int8_t *outputs, uint16_t *answers);
+MCUEDIT_EXPORT const char *host_label(uint16_t answer, uint8_t *length);
+MCUEDIT_EXPORT void host_features(const char *text, uint32_t length, int8_t *features, uint32_t n);
+MCUEDIT_EXPORT const char *host_error(int error);
 
 static void copy(int8_t *to, const int8_t *from, uint32_t size)
 {

@@ -10,11 +10,7 @@
 #include "model.h"
 #include "tensorflow/lite/micro/micro_op_resolver.h"
 
-#if defined(_WIN32)
-#define EXPORT extern "C" __declspec(dllexport)
-#else
-#define EXPORT extern "C" __attribute__((visibility("default")))
-#endif
+#define EXPORT extern "C" MCUEDIT_EXPORT
 
 EXPORT void plugin_model(const void *data, uint32_t size);
 EXPORT int plugin_status(void);

@@ -3,7 +3,7 @@
 #include "apps/common/app.h"
 #include "apps/common/line.h"
 #include "port/port.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -37,7 +37,7 @@ static const line_command commands[] = {LINE_COMMANDS, {"use", use}, LINE_COMMAN
 
 int main(void)
 {
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     port_trace_init();
 #endif
     line_hello(app_start());

@@ -17,7 +17,7 @@
 #include "mcuedit/kernels.h"
 #include "port/port.h"
 #include "apps/common/correction.h"
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 #include "port/trace.h"
 #endif
 
@@ -26,7 +26,7 @@
 #define LEARN_ADAPTERS 4u /* learned one after the other, all in force */
 #endif
 
-int8_t app_arena[MODEL_ARENA_SIZE] __attribute__((aligned(4)));
+MCUEDIT_ALIGNED(4) int8_t app_arena[MODEL_ARENA_SIZE];
 mcuedit_context app_context;
 
 static struct {
@@ -141,7 +141,7 @@ static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"ye
 
 int main(void)
 {
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
     port_trace_init();
 #endif
     app.error = start();

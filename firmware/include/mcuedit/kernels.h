@@ -6,6 +6,7 @@
 #ifndef MCUEDIT_KERNELS_H
 #define MCUEDIT_KERNELS_H
 
+#include "mcuedit/config.h"
 #include "mcuedit/mcuedit.h"
 
 #ifdef __cplusplus
@@ -14,7 +15,7 @@ extern "C" {
 
 /* Generated code calls MCUEDIT_STAGE() before an inference and after each of its stages; it costs nothing by default.
  */
-#ifdef MCUEDIT_TRACE
+#if MCUEDIT_TRACE
 void mcuedit_trace(void);
 #define MCUEDIT_STAGE() mcuedit_trace()
 #else

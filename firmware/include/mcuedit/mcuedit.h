@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "mcuedit/compiler.h"
+#include "mcuedit/config.h"
 #include "mcuedit/error.h"
 
 #ifdef __cplusplus

@@ -22,26 +22,12 @@
 
 #include <stdint.h>
 
+#include "mcuedit/config.h"
 #include "mcuedit/mcuedit.h"
 #include "mcuedit/package.h"
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-/* Slots at most: a multiple of 4 up to 16. */
-#ifndef MCUEDIT_STORE_SLOTS
-#define MCUEDIT_STORE_SLOTS 8
-#endif
-
-/* Adapters that are parsed at once, of the confirmed, the trial and the running set together. */
-#ifndef MCUEDIT_STORE_VIEWS
-#define MCUEDIT_STORE_VIEWS 4
-#endif
-
-/* How far a security counter may lie above the highest one that was ever activated. */
-#ifndef MCUEDIT_COUNTER_STEP
-#define MCUEDIT_COUNTER_STEP 65536
 #endif
 
 /* Bytes of a record of the log, and the least size of a page of the journal. */
@@ -194,6 +180,7 @@ typedef struct {
  * MCUEDIT_E_FIELD if the geometry is none; MCUEDIT_E_FLASH if a boot could not be counted: the trial is then not
  * active.
  */
+#define mcuedit_store_open MCUEDIT_NAMED_BY_STORE(mcuedit_store_open)
 int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config);
 
 /*

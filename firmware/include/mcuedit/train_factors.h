@@ -8,6 +8,7 @@
 #define MCUEDIT_TRAIN_FACTORS_H
 
 #include "mcuedit/kernels.h"
+#include "mcuedit/config.h"
 #include "mcuedit/train.h"
 
 #ifdef __cplusplus
@@ -22,7 +23,7 @@ extern "C" {
  * A master, in 128ths of an int8 step. With MCUEDIT_TRAIN_FLOAT, which the library and whoever uses this header must
  * then be built with, it keeps what lies below that; whatever reads a master takes its whole part.
  */
-#ifdef MCUEDIT_TRAIN_FLOAT
+#if MCUEDIT_TRAIN_FLOAT
 typedef float mcuedit_train_master;
 #else
 typedef int16_t mcuedit_train_master;
@@ -108,6 +109,7 @@ typedef struct {
 void mcuedit_train_factors_gather(const mcuedit_train_factors *factors, const int8_t *x, int8_t *sample);
 
 /* As their namesakes in train.h. `x` is the input of the op, or the sample made of it; `answer` is what is right. */
+#define mcuedit_train_factors_init MCUEDIT_NAMED_BY_TRAINING(mcuedit_train_factors_init)
 int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *workspace, uint32_t size, uint32_t seed);
 int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
                                          uint16_t wanted);

@@ -6,7 +6,7 @@
 #include "a_fact_adapter.h"
 
 /* SPEC.md, section 3. Deltas: 1. */
-const uint8_t a_fact_adapter[A_FACT_ADAPTER_SIZE] __attribute__((aligned(4))) = {
+MCUEDIT_ALIGNED(4) const uint8_t a_fact_adapter[A_FACT_ADAPTER_SIZE] = {
     77, 67, 69, 1, 1, 0, 20, 0, 152, 125, 189, 170, 105, 32, 221, 225, 75, 253,
     235, 68, 0, 0, 1, 0, 16, 0, 2, 0, 13, 0, 1, 1, 0, 250, 128, 127,
     26, 222, 44, 64, 108, 19, 0, 0, 211, 13, 192, 81, 89, 35, 3, 197, 207, 139,

@@ -6,7 +6,7 @@
 #include "style_2_adapter.h"
 
 /* SPEC.md, section 3. Deltas: 1. */
-const uint8_t style_2_adapter[STYLE_2_ADAPTER_SIZE] __attribute__((aligned(4))) = {
+MCUEDIT_ALIGNED(4) const uint8_t style_2_adapter[STYLE_2_ADAPTER_SIZE] = {
     77, 67, 69, 1, 1, 0, 20, 0, 152, 125, 189, 170, 105, 32, 221, 225, 100, 70,
     114, 225, 1, 0, 1, 0, 8, 0, 6, 0, 15, 0, 2, 6, 128, 251, 128, 127,
     195, 223, 182, 69, 65, 247, 255, 255, 63, 10, 0, 0, 251, 175, 213, 99, 1, 58,

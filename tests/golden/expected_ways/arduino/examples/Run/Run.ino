@@ -5,7 +5,7 @@
 #include "a_fact_adapter.h"
 #include "style_2_adapter.h"
 
-static int8_t arena[TINY_ARENA_SIZE] __attribute__((aligned(4))); /* input and output lie in it */
+static MCUEDIT_ALIGNED(4) int8_t arena[TINY_ARENA_SIZE]; /* input and output lie in it */
 static int8_t h[3]; /* one byte per factor of the active adapters */
 static mcuedit_context context;
 static mcuedit_adapter adapters[2];

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every option of the library, with its default. Set them alike for the library and for all that includes its headers,
+ * by -D or in a header of your own named by MCUEDIT_CONFIG_FILE. Values are plain numbers. Options that change a
+ * structure are part of the names of the functions that set it up: what was built with others does not link.
+ */
+#ifndef MCUEDIT_CONFIG_H
+#define MCUEDIT_CONFIG_H
+
+#ifdef MCUEDIT_CONFIG_FILE
+#include MCUEDIT_CONFIG_FILE
+#endif
+
+/* -- Of structures: library and application must agree. -- */
+
+/* Slots of a store at most: a multiple of 4 up to 16. */
+#ifndef MCUEDIT_STORE_SLOTS
+#define MCUEDIT_STORE_SLOTS 8
+#endif
+
+/* Adapters that a store parses at once, of the confirmed, the trial and the running set together. */
+#ifndef MCUEDIT_STORE_VIEWS
+#define MCUEDIT_STORE_VIEWS 4
+#endif
+
+/* 1: factors are trained in float instead of int16, for cores with an FPU. */
+#ifndef MCUEDIT_TRAIN_FLOAT
+#define MCUEDIT_TRAIN_FLOAT 0
+#endif
+
+/* -- Of the library's own code. -- */
+
+/* How far a security counter may lie above the highest one that was ever activated. */
+#ifndef MCUEDIT_COUNTER_STEP
+#define MCUEDIT_COUNTER_STEP 65536
+#endif
+
+/* 1: packages of a key that nobody trusts are accepted, and every report says so. */
+#ifndef MCUEDIT_STORE_DEVELOPMENT
+#define MCUEDIT_STORE_DEVELOPMENT 0
+#endif
+
+/* 1: mcuedit_error_name knows the errors of the core alone. */
+#ifndef MCUEDIT_CORE_ERRORS_ONLY
+#define MCUEDIT_CORE_ERRORS_ONLY 0
+#endif
+
+/*
+ * 1: FULLY_CONNECTED takes four rows of weights at once, too, and cores with SMLAD requantize four sums in line. By
+ * default where the compiler does not optimize for size.
+ */
+#ifndef MCUEDIT_FAST_MATMUL
+#ifdef __OPTIMIZE_SIZE__
+#define MCUEDIT_FAST_MATMUL 0
+#else
+#define MCUEDIT_FAST_MATMUL 1
+#endif
+#endif
+
+/*
+ * On cores with SMLAD, the widest input of deltas that is unpacked, a multiple of 32: 2 bytes of call stack for each
+ * element. 0 takes the code for it out, 250 bytes, against a quarter of the time of many rows.
+ */
+#ifndef MCUEDIT_UNPACK_MAX
+#ifdef __OPTIMIZE_SIZE__
+#define MCUEDIT_UNPACK_MAX 0
+#else
+#define MCUEDIT_UNPACK_MAX 256
+#endif
+#endif
+
+/* 1: CMSIS-NN's kernels are called where they give the same bytes. */
+#ifndef MCUEDIT_CMSIS_NN
+#define MCUEDIT_CMSIS_NN 0
+#endif
+
+/* Bytes of static memory for CMSIS-NN's kernels; ops that take more are run by ours. */
+#ifndef MCUEDIT_CMSIS_NN_WORKSPACE
+#define MCUEDIT_CMSIS_NN_WORKSPACE 16384
+#endif
+
+/* 1: generated code calls mcuedit_trace(), which is yours, before an inference and after each of its stages. */
+#ifndef MCUEDIT_TRACE
+#define MCUEDIT_TRACE 0
+#endif
+
+/* A name that carries options: `mcuedit_store_open_slots8_views4`. */
+#define MCUEDIT_PASTE_(a, b, c, d, e)   a##b##c##d##e
+#define MCUEDIT_PASTE(a, b, c, d, e)    MCUEDIT_PASTE_(a, b, c, d, e)
+#define MCUEDIT_NAMED_BY_STORE(name)    MCUEDIT_PASTE(name, _slots, MCUEDIT_STORE_SLOTS, _views, MCUEDIT_STORE_VIEWS)
+#define MCUEDIT_NAMED_BY_TRAINING(name) MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , )
+
+#endif
