@@ -6,7 +6,7 @@
 #include "windows_adapter.h"
 
 /* SPEC.md, section 3. Deltas: 2. */
-const uint8_t windows_adapter[WINDOWS_ADAPTER_SIZE] __attribute__((aligned(4))) = {
+MCUEDIT_ALIGNED(4) const uint8_t windows_adapter[WINDOWS_ADAPTER_SIZE] = {
     77, 67, 69, 1, 2, 0, 35, 0, 152, 125, 189, 170, 105, 32, 221, 225, 148, 129,
     173, 243, 0, 0, 0, 0, 12, 0, 2, 0, 18, 0, 2, 9, 0, 250, 128, 127,
     170, 130, 235, 106, 97, 206, 255, 255, 78, 4, 0, 0, 179, 78, 13, 91, 195, 168,
