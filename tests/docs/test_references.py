@@ -93,14 +93,14 @@ def test_the_readme_is_short() -> None:
     assert "\n".join(lines).count("![") == 1
 
 
-def test_the_committed_picture_is_what_its_script_draws() -> None:
-    pictures = ROOT / "docs" / "pictures"
-    spec = importlib.util.spec_from_file_location("overview", pictures / "overview.py")
+@pytest.mark.parametrize("script", sorted((ROOT / "docs" / "pictures").glob("*.py")), ids=lambda path: path.stem)
+def test_a_committed_picture_is_what_its_script_draws(script: Path) -> None:
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (pictures / "overview.svg").read_text(encoding="utf-8") == module.picture()
+    assert script.with_suffix(".svg").read_text(encoding="utf-8") == module.picture()
 
 
 def test_the_picture_shows_the_shapes_and_bytes_of_the_base(facts: Path) -> None:
