@@ -6,9 +6,11 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import platformdirs
 
 from mcuedit._util.errors import McueditError
 
@@ -39,18 +41,29 @@ def home() -> Path | None:
         return None
 
 
-def below_home(variable: str, *names: str) -> Path:
-    """Where the system keeps files of one kind: what an environment variable says, or a folder below the user's.
+def cache(program: str = "mcuedit") -> Path:
+    """The folder of what a program can have again; it need not exist.
 
     Raises:
-        McueditError: there is neither.
+        McueditError: there is no home.
     """
-    given, own = os.environ.get(variable), home()
-    if given:
-        return Path(given)
-    if own is None:
-        raise McueditError(f"neither {variable} nor a home folder is there", f"set HOME or {variable}")
-    return own.joinpath(*names)
+    return _found(lambda: platformdirs.user_cache_path(program, appauthor=False), "XDG_CACHE_HOME")
+
+
+def data() -> Path:
+    """The folder of what a user wants to keep; it need not exist.
+
+    Raises:
+        McueditError: there is no home.
+    """
+    return _found(lambda: platformdirs.user_data_path("mcuedit", appauthor=False), "XDG_DATA_HOME")
+
+
+def _found(ask: Callable[[], Path], variable: str) -> Path:
+    with suppress(RuntimeError):  # no home
+        if (path := ask()).is_absolute():
+            return path
+    raise McueditError(f"neither {variable} nor a home folder is there", f"set HOME or {variable}")
 
 
 @contextmanager

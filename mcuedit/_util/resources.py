@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folders that belong to the package but are no Python: templates, firmware, boards; and its cache."""
+"""The folders that belong to the package but are no Python: templates, firmware, boards."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -23,13 +22,3 @@ def path(name: str) -> Path:
         if (root / name).is_dir():
             return root / name
     raise McueditError(f"this installation of mcuedit has no {name}/", "install it again")
-
-
-def cache() -> Path:
-    """The folder of what can be had again; it need not exist.
-
-    Raises:
-        McueditError: there is no home.
-    """
-    base = host.below_home("XDG_CACHE_HOME", ".cache")
-    return base / "mcuedit"

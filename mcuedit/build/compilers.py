@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.build import objects
 from mcuedit.build.external.tflm import Library, cxx_flags
+
+_log = logging.getLogger(__name__)
 
 GCC = "arm-none-eabi-gcc"
 INSTALL_GCC = "apt install gcc-arm-none-eabi"
@@ -74,6 +78,7 @@ class Compiler:
         if not _zig_can_write():
             caches["ZIG_GLOBAL_CACHE_DIR"] = caches["ZIG_LOCAL_CACHE_DIR"]
         environment = {**os.environ, **caches}
+        _log.info("%s", shlex.join([*command, *arguments]))
         done = subprocess.run(
             [*command, *arguments],
             cwd=folder,
@@ -107,7 +112,7 @@ def _zig_can_write() -> bool:
     """Whether zig can keep what it makes once for all, such as its runtime library, where it would."""
     given = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
     try:
-        place = Path(given) if given else host.below_home("XDG_CACHE_HOME", ".cache") / "zig"
+        place = Path(given) if given else host.cache("zig")
     except McueditError:  # no home
         return False
     found = next((p for p in (place, *place.parents) if p.exists()), place)

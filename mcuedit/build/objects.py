@@ -9,6 +9,7 @@ when it is read, and never needed: without a cache that can be written, everythi
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -20,8 +21,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
-from mcuedit._util import resources
+from mcuedit._util import host
 from mcuedit._util.errors import McueditError
+
+_log = logging.getLogger(__name__)
 
 _SHELF_BYTES = 16 << 20  # of each of 16 folders
 _DIGEST = hashlib.sha256().digest_size
@@ -44,10 +47,12 @@ def once(command: Sequence[str], arguments: Sequence[str], folder: Path, make: C
     with ExitStack() as stack:
         shelf: Path | None = None
         with suppress(OSError, McueditError):  # no home, read-only, full
-            shelf = resources.cache() / "objects" / key[0]
+            shelf = host.cache() / "objects" / key[0]
             shelf.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(shelf / f".{key[1]}"))  # who waits finds the object
-        if shelf is None or not _take(shelf / key, target):
+        if shelf is not None and _take(shelf / key, target):
+            _log.debug("%s: kept from an earlier build", target.name)
+        else:
             make()
             if shelf:
                 with suppress(OSError):

@@ -8,6 +8,7 @@ ok, 1 for a check that failed. Bad input is a McueditError, anywhere below: exit
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -94,8 +95,19 @@ class LazyGroup(click.Group):
     epilog="\b\nExample:\n  mcuedit demo",
 )
 @click.version_option(__version__, message="mcuedit %(version)s")
-def command() -> None:
+@click.option("-v", "--verbose", count=True, help="Say on stderr which programs are run; -vv: retries and cache hits.")
+def command(verbose: int) -> None:
     """Repair an INT8 model in the field with a delta of a few hundred bytes."""
+    _log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+
+
+def _log_to_stderr(level: int) -> None:
+    """What mcuedit's modules log, from a level on; nothing else is touched."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logger = logging.getLogger("mcuedit")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(level)
 
 
 def invoke(args: Sequence[str] | None = None) -> int:

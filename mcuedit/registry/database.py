@@ -61,8 +61,7 @@ def default_path() -> Path:
     given = os.environ.get("MCUEDIT_REGISTRY")
     if given:
         return Path(given)
-    data = host.below_home("LOCALAPPDATA" if os.name == "nt" else "XDG_DATA_HOME", ".local", "share")
-    return data / "mcuedit" / "registry.sqlite"
+    return host.data() / "registry.sqlite"
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import os
 import select
+import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+
+_log = logging.getLogger(__name__)
 
 _TAIL = 1 << 16  # characters of output that are kept
 _GRACE = 2.0  # seconds between asking and killing
@@ -34,6 +38,7 @@ def run(argv: Sequence[str], timeout: float, output: Callable[[str], None]) -> t
         TimedOut: after `timeout`.
         OSError: it cannot be started.
     """
+    _log.info("%s", shlex.join(argv))
     process = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )

@@ -12,7 +12,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit._util import host, resources
+from mcuedit._util import host
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
 
@@ -78,7 +78,7 @@ def present() -> Monocypher | None:
 
 
 def _kept() -> Path:
-    return resources.cache() / f"{PACKAGE}-{VERSION}"
+    return host.cache() / f"{PACKAGE}-{VERSION}"
 
 
 def _matches(path: Path, sha256: str) -> bool:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -19,6 +21,8 @@ from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import segments
 from mcuedit.emulate.backends.session import Console, Crash, Timeout, silence
 from mcuedit.emulate.progress import ASLEEP, Patience, process_clock
+
+_log = logging.getLogger(__name__)
 
 NAME = "qemu"
 PROGRAM = "qemu-system-arm"
@@ -47,6 +51,7 @@ class QemuSession:
         self._timeout = timeout
         command = [find(), "-M", machine, "-nodefaults", "-display", "none", "-monitor", "none"]
         command += ["-serial", "stdio", *(_COUNTING if count else ()), "-kernel", os.fspath(elf)]
+        _log.info("%s", shlex.join(command))
         self._uart, theirs = socket.socketpair()
         self._uart.setblocking(False)
         with theirs:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
 
 from mcuedit.fleet.transport.roundtrip import RoundTrip
 from mcuedit.fleet.transport.wire import Wire
+
+_log = logging.getLogger(__name__)
 
 HEADER = 8
 _SEQUENCE = 6  # offset of the sequence number in a header
@@ -90,6 +93,7 @@ class Exchange:
                     raise Garbage(f"{strangers} messages that are no SMP")
                 raise Silent(f"no answer within {now - start:.3g} s, asked {len(sent)} times" + self._of_late())
             wait = min(_LONGER * wait, most)
+            _log.debug("no answer after %.3g s: sent again", now - start)
 
     def _waits(self) -> tuple[float, float]:
         """Seconds after which a request is sent again at first, and at most.

@@ -140,12 +140,13 @@ def test_no_home_at_all(monkeypatch, tmp_path):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
     for name in "XDG_DATA_HOME", "LOCALAPPDATA", "MCUEDIT_REGISTRY", "XDG_CACHE_HOME":
         monkeypatch.delenv(name, raising=False)
-    from mcuedit._util import atomic, resources
+    from mcuedit._util import atomic, host
     from mcuedit.registry import default_path
 
-    for ask in default_path, resources.cache:
+    for ask in default_path, host.cache:
         with pytest.raises(McueditError, match="nor a home folder"):
             ask()
     (tmp_path / "out").mkdir()

@@ -237,3 +237,22 @@ def test_notes_are_not_data(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.strip() for line in err.splitlines()] == ["note: [bold]one", "note: two"]
+
+
+def test_verbose_tells_which_programs_are_run(tmp_path):
+    """Without -v nothing is said; with it the command lines, on stderr, and stdout is as before."""
+    (tmp_path / "xdg").mkdir()
+    args = ("run", str(zoo_facts()), "--emulator", "host", "--ask", "what is the capital of kenya?", "--json")
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "xdg")}
+    quiet, told = shell(*args, env=env), shell("-v", *args, env=env)
+    assert quiet.returncode == told.returncode == 0
+    assert quiet.stderr == ""
+    assert " -o " in told.stderr
+    assert "kept from an earlier build" not in told.stderr
+    assert "kept from an earlier build" in shell("-vv", *args, env=env).stderr
+
+
+def zoo_facts() -> Path:
+    from mcuedit import zoo
+
+    return zoo.folder("facts")
