@@ -23,9 +23,9 @@ _PLACES, _GRID, _LEAST = 3, 8, 32  # windows that are tried; elements between th
 
 def narrowed(trials: Trials, made: Made, candidate: Candidate) -> Made:
     """What was made, or the same in a form that is smaller and does as well on inputs held back and on all."""
-    if trials.bits is not None or made.delta.factor_bytes <= PROMISED or not trials.has(_BOUND):
-        return made
     pair, whole = (candidate.tap, candidate.target), trials.form
+    if trials.bits is not None or made.delta.factor_bytes <= PROMISED or not trials.affords(pair, _BOUND):
+        return made
     wide = trials.tried(candidate)
     for forms in _forms(made.delta, trials.spread(pair)):
         tried = []
@@ -33,7 +33,7 @@ def narrowed(trials: Trials, made: Made, candidate: Candidate) -> Made:
             trials.form = form
             tried.append((trials.trial(candidate), form))
         for narrow, form in sorted(tried, key=lambda t: t[0].score, reverse=True)[:1]:
-            if not narrow.does_as(wide) or not trials.has(_BOUND):
+            if not narrow.does_as(wide) or not trials.affords(pair, _BOUND):
                 continue
             trials.form = form
             other = trials.final(pair)

@@ -27,6 +27,7 @@ from mcuedit.training.core.text_method import Progress
 from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.methods.low_rank import Fit
 from mcuedit.training.options import Options
+from mcuedit.training.work import UNIT
 
 TRIED = 4  # pairs that are trained for a trial
 TRIAL_STEPS, STEPS = 16, 60  # for a column of B
@@ -158,9 +159,10 @@ class Trials:
             tuple(named),
         )
 
-    def has(self, share: float) -> bool:
-        """Whether less than that share of what may be computed was used."""
-        return self._table.all.work.has(share)
+    def affords(self, pair: tuple[int, int], share: float) -> bool:
+        """Whether two more trials of a pair stay within that share of what may be computed."""
+        work, site = self._table.all.work, DeltaSite(self._table.all, pair)
+        return work.has(share - 2 * FIT_TRIAL_STEPS * site.step_cost / UNIT / work.bound)
 
     def tried(self, candidate: Candidate) -> Candidate:
         """A candidate with what a trial gave."""

@@ -202,6 +202,8 @@ def test_a_tap_too_wide_for_four_bits_gets_a_window_where_the_edit_shows(tmp_pat
     assert (found.efficacy, found.held_out, found.identical_keep, found.identical_test) == (1.0, 1.0, 1.0, 1.0)
     whole, _ = made(base, data, bits=4)
     assert whole.adapter.factor_bytes > 800
+    bounded, _ = made(base, data, effort=1e-6)
+    assert bounded.adapter.deltas[0].first is None
 
 
 def test_pairs_to_try(small):
