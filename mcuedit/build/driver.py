@@ -33,13 +33,13 @@ _LIBRARY = (*resources.LIBRARY, "crypto", "smp")
 
 @dataclass(frozen=True)
 class BuildResult:
-    """A linked firmware and what it was made with; `probes`: it counts (MCUEDIT_TRACE)."""
+    """A linked firmware and what it was made with; `traced`: it counts (MCUEDIT_TRACE)."""
 
     board: Board
     elf: Path
     footprint: Footprint
     toolchain: str
-    probes: bool
+    traced: bool
 
 
 def build(
@@ -64,10 +64,10 @@ def build(
     out_dir.mkdir(parents=True, exist_ok=True)
     tflm = libraries.find(board) if options.runtime == "tflm" else None
     compiler = find_cxx_compiler(options.toolchain, tflm) if tflm else find_compiler(options.toolchain)
-    probes = "MCUEDIT_TRACE" in options.defines
+    traced = "MCUEDIT_TRACE" in options.defines
     defines = (*options.defines, *APPS[app].defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
     external, external_flags = _external(app)
-    hand_written = [*_apps(app), *_core(app), *_port(board, probes, tflm), *external]
+    hand_written = [*_apps(app), *_core(app), *_port(board, traced, tflm), *external]
     if tflm:
         hand_written += [*_folder("tflm", "*.cc"), *_folder("apps/common", "tflm.cc")]
     arm = None if tflm else cmsis_nn.find()
@@ -84,7 +84,7 @@ def build(
     objects = _compile(compiler, hand_written, sources, out_dir, flags, on_board)
     elf = out_dir / f"{app or 'firmware'}.elf"
     link(compiler, board, [*target, *objects], elf)
-    return BuildResult(board, elf, footprint(elf), compiler.name, probes)
+    return BuildResult(board, elf, footprint(elf), compiler.name, traced)
 
 
 def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[str] = ()) -> Path:
@@ -196,10 +196,10 @@ def _folder(name: str, pattern: str) -> list[Path]:
     return sorted((resources.path("firmware") / name).glob(pattern))
 
 
-def _port(board: Board, probes: bool, tflm: Library | None) -> list[Path]:
+def _port(board: Board, traced: bool, tflm: Library | None) -> list[Path]:
     port = resources.path("firmware") / "port"
     own = ["cxx.c"] if tflm else ["mem.c"]  # in place of what is not linked: parts of a C++ library, or all of C's
-    names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["trace.c"] * probes
+    names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["trace.c"] * traced
     if board.geometry and board.geometry.driver:  # the linker drops it from apps that have no store
         names += ["flash.c", f"flash_{board.geometry.driver}.c"]
     return [port / name for name in names]

@@ -25,7 +25,7 @@ GENERATED = "generated"  # folder of the generated sources, and prefix of their 
 _OVERFLOW = re.compile(r"overflow|will not fit")
 _UNDEFINED = re.compile(r"undefined (?:reference to [`']|symbol: )([^'|\n]+)")
 _SHOWN = 4  # names in a message
-_ROOM = 1 << 28  # bytes of each memory where a firmware is only measured
+_ANYTHING = 1 << 28  # bytes of each memory where a firmware is only measured
 
 
 class TooLarge(McueditError):
@@ -98,7 +98,7 @@ def _lacks(library: str, names: Sequence[str]) -> McueditError:
 
 def _too_large(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> TooLarge:
     """Links it where there is room for anything, to see what it takes."""
-    flash, ram, vectors = (Region(i * _ROOM, _ROOM) for i in range(3))
+    flash, ram, vectors = (Region(i * _ANYTHING, _ANYTHING) for i in range(3))
     roomy = replace(board, flash=flash, ram=ram, selftest=vectors if board.selftest else None, geometry=None)
     measured = elf.with_name("measured.elf")
     _link(compiler, roomy, arguments, measured)

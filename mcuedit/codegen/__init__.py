@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from mcuedit.codegen.arena_plan import ArenaPlan, Place, Stage, plan_arena
 from mcuedit.codegen.names import adapter_names, base_names
-from mcuedit.codegen.plan import Place, Plan, Stage, plan
 from mcuedit.codegen.projects import PROJECTS, arrange
 from mcuedit.codegen.render import render_adapter, render_base, render_model_header, render_project
 from mcuedit.codegen.tflm import render_tflm_base, render_tflm_model_header, render_tflm_project
@@ -19,15 +19,15 @@ from mcuedit.codegen.train import (
 
 __all__ = [
     "PROJECTS",
+    "ArenaPlan",
     "FactorSetup",
     "Place",
-    "Plan",
     "Stage",
     "TrainSetup",
     "adapter_names",
     "arrange",
     "base_names",
-    "plan",
+    "plan_arena",
     "render_adapter",
     "render_base",
     "render_factors",

@@ -10,8 +10,8 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.codegen.arena_plan import plan_arena
 from mcuedit.codegen.ops import lower
-from mcuedit.codegen.plan import plan
 from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
@@ -62,7 +62,7 @@ def runtimes(model: Model) -> Runtimes:
     """Tries the base on both runtimes: plans it for the bare one, loads it into TensorFlow Lite Micro."""
     tflm = _error(lambda: Tflm(model))
     try:
-        made = plan(model)
+        made = plan_arena(model)
     except McueditError as error:
         return Runtimes(error.message, tflm)
     constants = sum(values.nbytes for lowered in made.lowered for values in lowered.constants.values())

@@ -16,9 +16,9 @@ from mcuedit._util import resources, templates
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import literals
+from mcuedit.codegen.arena_plan import ArenaPlan, Place, plan_arena, projects
 from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import Lowered, lower
-from mcuedit.codegen.plan import Place, Plan, plan, projects
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, Op
@@ -34,14 +34,14 @@ def render_base(
     """Header and source of a base.
 
     Args:
-        preserve: every activation keeps its own place in the arena (`plan(..., preserve=True)` says where).
-        keep: activations that an inference leaves in the arena (`plan(..., keep=...)` says where).
+        preserve: every activation keeps its own place in the arena (`plan_arena(..., preserve=True)` says where).
+        keep: activations that an inference leaves in the arena (`plan_arena(..., keep=...)` says where).
         exported: ops whose parameters other files may name, as <base>_op<index>.
 
     Raises:
         McueditError: the bare runtime does not support the model.
     """
-    context = _base_context(base, plan(base.model, preserve=preserve, keep=keep))
+    context = _base_context(base, plan_arena(base.model, preserve=preserve, keep=keep))
     for index in exported:
         context["ops"][index] |= _exported(base, index)
     stem = context["names"].stem
@@ -108,7 +108,7 @@ def render_project(
     files = dict(rendered) if rendered else render_base(base)
     for adapter in adapters:
         files |= render_adapter(adapter, base)
-    made = plan(base.model)
+    made = plan_arena(base.model)
     context = {
         **banner(base),
         "names": base_names(base.name),
@@ -136,7 +136,7 @@ def runtime(folders: Sequence[str]) -> dict[str, str]:
     return {name: files[name].read_text(encoding="utf-8") for name in sorted(files)}
 
 
-def _base_context(base: Base, made: Plan) -> dict[str, Any]:
+def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
     model = base.model
     ops = [_op_context(made, op) for op in model.ops]
     constants = [constant for op in ops for constant in op["constants"]]
@@ -166,7 +166,7 @@ def _pointer(place: Place) -> str:
     return place.where if place.where != "arena" else f"at_{place.offset}"
 
 
-def _logits(made: Plan) -> Place:
+def _logits(made: ArenaPlan) -> Place:
     place = made.places[made.logits]
     return place if place.where == "arena" else made.places[made.model.outputs[0]]
 
@@ -201,7 +201,7 @@ def _parameters(model: Model, op: Op, lowered: Lowered) -> dict[str, Any]:
     }
 
 
-def _op_context(made: Plan, op: Op) -> dict[str, Any]:
+def _op_context(made: ArenaPlan, op: Op) -> dict[str, Any]:
     model, lowered, called = made.model, made.lowered[op.index], made.called(op)
     symbols = {name: f"op{op.index}_{name}" for name in lowered.constants}
     pointers = _operands(made, op) if called else {}
@@ -225,7 +225,7 @@ def _argument(operand: str | tuple[str, ...], named: Mapping[str, str]) -> str:
     return f"(const int8_t *const[]){{{', '.join(named[name] for name in operand)}}}"
 
 
-def _operands(made: Plan, op: Op) -> dict[str, str]:
+def _operands(made: ArenaPlan, op: Op) -> dict[str, str]:
     """C expressions of what an op's function may be called with."""
     sources = [_pointer(made.places[tensor]) for tensor in made.model.sources(op)]
     pointers = {f"input{i}": pointer for i, pointer in enumerate(sources)} | {

@@ -14,7 +14,7 @@ from mcuedit.model.tflite import Model, Op
 
 _ALIGN = 16  # of everything in TFLM's arena
 
-# Bytes of what is kept, with some room for another version's.
+# Bytes of what is kept, with some margin for another version's.
 _INTERPRETER = 1536  # allocators, graph, planner, input and output tensors
 _PER_TENSOR = 16  # TfLiteEvalTensor
 _PER_OP = 288  # node, parsed options, the kernel's data, the wrapper's, handles of scratch

@@ -10,9 +10,9 @@ from typing import Any
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, Int16Array
 from mcuedit.codegen import literals
+from mcuedit.codegen.arena_plan import plan_arena
 from mcuedit.codegen.names import base_names
 from mcuedit.codegen.ops import lower
-from mcuedit.codegen.plan import plan
 from mcuedit.codegen.render import banner, render_base, render_ops, render_text
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
@@ -31,7 +31,7 @@ class TrainSetup:
 
     Attributes:
         tap, target: op indices; the target makes the logits.
-        corrections, replay: wordings of an edit and confirmed inputs that there is room for.
+        corrections, replay: wordings of an edit and confirmed inputs that there is capacity for.
         replay_least: confirmed inputs without which training does not start.
         replay_changed: confirmed inputs whose answer may change.
     """
@@ -124,7 +124,7 @@ def render_train(
 
 @dataclass(frozen=True)
 class FactorSetup:
-    """How a device trains factors of one op; the room is as in TrainSetup."""
+    """How a device trains factors of one op; the capacity is as in TrainSetup."""
 
     op: int
     options: FactorOptions = field(default_factory=FactorOptions)
@@ -199,7 +199,7 @@ def _kept(base: Base, tensor: int, keep: Sequence[int], runtime: str) -> dict[st
     """Where a tensor is after an inference: in the arena, or where a watch put it."""
     if runtime == "tflm":
         return {"watched": True, "offset": 0, "size": base.model.tensors[tensor].size}
-    place = plan(base.model, keep=keep or (tensor,)).places[tensor]
+    place = plan_arena(base.model, keep=keep or (tensor,)).places[tensor]
     return {"watched": False, "offset": place.offset, "size": place.size}
 
 

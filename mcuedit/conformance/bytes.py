@@ -191,15 +191,17 @@ class Sweep:
             advance(len(self._inputs) * len(wanted))
             return [Row(emulator, board.name, board.cpu, n, 0, 0, 0.0, why) for n in wanted]
         rows: list[Row] = []
-        room = min(_CHUNK, len(self._inputs))
+        capacity = min(_CHUNK, len(self._inputs))
         try:
-            with SelfTest(self._base, self._adapters, emulator, board, room=room, options=self._options) as test:
+            with SelfTest(
+                self._base, self._adapters, emulator, board, capacity=capacity, options=self._options
+            ) as test:
                 for n, want in wanted.items():
                     start, differing = time.perf_counter(), 0
-                    for at in range(0, len(want), test.room):
+                    for at in range(0, len(want), test.capacity):
                         if self._stop.is_set():
                             return rows
-                        part = slice(at, at + test.room)
+                        part = slice(at, at + test.capacity)
                         differing += test.run(self._active(n), self._inputs[part], want[part])
                         advance(len(want[part]))
                     seconds = time.perf_counter() - start

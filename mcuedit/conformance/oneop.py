@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.conformance import draws
-from mcuedit.conformance.draws import Drawing, Ref
+from mcuedit.conformance import generators
+from mcuedit.conformance.generators import Drawing, Ref
 from mcuedit.model.ops.kinds import KINDS, part
 from mcuedit.model.tflite import Model
 
@@ -37,7 +37,7 @@ def random_net(rng: np.random.Generator) -> bytes:
     for kind in ("MEAN", "FULLY_CONNECTED", "SOFTMAX")[: d.pick(0, 2, 3)] if d.chance(0.7) else ("RESHAPE",):
         now = _pooled(d, now) if kind == "MEAN" else _drawn(d, now, kind)
     if now is x:
-        now = draws.quantize(d, now)
+        now = generators.quantize(d, now)
     return d.net.pack(x.index, now.index)
 
 
@@ -54,13 +54,13 @@ def random_graph(rng: np.random.Generator, ops: int) -> bytes:
 
 
 def _drawn(d: Drawing, x: Ref, kind: str) -> Ref:
-    made: Ref = part(KINDS[kind].draw)(d, x, kind)
+    made: Ref = part(KINDS[kind].generator)(d, x, kind)
     return made
 
 
 def _joined(d: Drawing, x: Ref) -> Ref:
     """Two branches: added, or one behind the other."""
-    branch = draws.quantize(d, x)
+    branch = generators.quantize(d, x)
     if d.chance():
         y = d.tensor(x.shape, x.scale * d.scale(0, 2), d.zero())
         d.net.op("ADD", [x.index, branch.index], y.index)

@@ -60,7 +60,7 @@ def measure(base: Base, name: str, *, inputs: int = 1, seed: int = 0, toolchain:
         McueditError: no such board, or the bare runtime does not support the model.
     """
     board = boards.load(name)
-    codegen.plan(base.model)
+    codegen.plan_arena(base.model)
     x = random_inputs(base, inputs, seed)
     try:
         emulator = next(iter(board.emulators))

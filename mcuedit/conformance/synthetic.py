@@ -27,13 +27,14 @@ def adapters(model: Model, count: int, seed: int = 0) -> list[Adapter]:
         target = able[-1 - i % len(able)]
         earlier = [index for index in single if index < target and target in single]
         tap = earlier[i % len(earlier)] if earlier and i % 2 else target
-        delta = _delta(model, rng, tap, target, rank=1 + i % 4, bits=(8, 4)[i // 2 % 2], kind=i)
+        delta = _delta(model, rng, tap, target, i)
         check(delta, model)
         made.append(Adapter(f"random{i}", "1", model.sha256, (delta,), {}))
     return made
 
 
-def _delta(model: Model, rng: np.random.Generator, tap: int, target: int, *, rank: int, bits: int, kind: int) -> Delta:
+def _delta(model: Model, rng: np.random.Generator, tap: int, target: int, kind: int) -> Delta:
+    rank, bits = 1 + kind % 4, (8, 4)[kind // 2 % 2]
     source, aim = op_geometry(model, tap), op_geometry(model, target)
     limit = 127 if bits == 8 else 7
     a = rng.integers(-limit, limit + 1, (rank, source.n_in))

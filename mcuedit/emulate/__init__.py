@@ -47,5 +47,5 @@ def open_session(
     if backend is None or backend.session is None:
         raise McueditError(f"no emulator {emulator!r} runs firmware", f"one of {', '.join(backends.on_boards())}")
     if flash is not None and not backend.keeps_flash:
-        raise McueditError(f"emulator {emulator} keeps no flash", f"use {backends.keeper()}")
+        raise McueditError(f"emulator {emulator} keeps no flash", f"use {backends.flash_keeping()}")
     return backend.session(board, elf, Start(count, timeout, flash))

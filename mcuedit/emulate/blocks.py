@@ -20,7 +20,7 @@ class Blocks:
     def enter(self, core: Any, address: int, size: int, data: Any) -> None:
         """Counts a whole block when it is entered.
 
-        A probe starts a block of its own (it is a function), so all probes are early by the same few instructions.
+        A trace point starts a block of its own (it is a function), so all are early by the same few instructions.
         """
         count = self._counts.get((address, size))
         if count is None:

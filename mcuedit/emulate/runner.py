@@ -37,10 +37,10 @@ class Result:
         inputs: int8[n, input size], of sequences int8[n, T * input size]: the prompts' features and the given inputs.
         outputs: int8[n, output size].
         answers: one per prompt.
-        counts: one per row of `outputs`; empty without counting. With TFLM, which has no probes inside an inference,
+        counts: one per row of `outputs`; empty without counting. With TFLM, which has no trace points in an inference,
             `delta` is what it takes more than with no adapter active.
         peak_stack, arena, footprint, toolchain, board: None where no firmware runs. The footprint is that of
-            the firmware without probes, also when they were counted with.
+            the firmware without trace points, also when it was counted with them.
         seconds: of the inferences, without the build.
     """
 
@@ -116,7 +116,7 @@ def run(
 
 
 def _counts(device: Device, x: Int8Array, adapters: int) -> tuple[Counts, ...]:
-    """What was counted, its deltas told from the base by running that alone where no probe tells them."""
+    """What was counted, its deltas told from the base by running that alone where no trace point tells them."""
     counts = tuple(device.counts)
     if not counts or counts[0].ops:
         return counts
@@ -127,7 +127,7 @@ def _counts(device: Device, x: Int8Array, adapters: int) -> tuple[Counts, ...]:
 
 
 def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, options: BuildOptions) -> Footprint:
-    if not built.probes:
+    if not built.traced:
         return built.footprint
     with host.folder() as folder:
         same = replace(options, toolchain=built.toolchain)

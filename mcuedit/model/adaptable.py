@@ -72,7 +72,7 @@ def op_geometry(model: Model, index: int) -> OpGeometry:
     x, weights, y = _operands(model, op)
     if op.kind == "CONV_2D":
         windows = window(model, op)
-        n_in, n_out, rows, over = windows.taps, weights.shape[0], windows.rows, None if windows.is_rows else windows
+        n_in, n_out, rows, over = windows.elements, weights.shape[0], windows.rows, None if windows.is_rows else windows
     else:
         (n_out, n_in), rows, over = weights.shape, x.size // weights.shape[1], None
     if max(n_in, n_out) > _MAX_WIDTH:

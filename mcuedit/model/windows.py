@@ -17,7 +17,7 @@ _SAME, _VALID = 0, 1  # the schema's Padding
 
 @dataclass(frozen=True)
 class Window:
-    """Windows of `kernel_h` x `kernel_w` taps; taps beyond the input are padding."""
+    """Windows of `kernel_h` x `kernel_w` elements; elements beyond the input are padding."""
 
     batches: int
     in_h: int
@@ -40,7 +40,7 @@ class Window:
         return self.batches * self.out_h * self.out_w
 
     @property
-    def taps(self) -> int:
+    def elements(self) -> int:
         """Elements under a window: kernel_h * kernel_w * in_c."""
         return self.kernel_h * self.kernel_w * self.in_c
 
@@ -50,14 +50,14 @@ class Window:
         return self.kernel_h == self.kernel_w == self.stride_h == self.stride_w == 1
 
     def patches(self, x: Int8Array, padding: int) -> Int8Array:
-        """The elements under each window, taps in the order kernel_h, kernel_w, in_c.
+        """The elements under each window, elements in the order kernel_h, kernel_w, in_c.
 
         Args:
             x: int8[n, batches, in_h, in_w, in_c].
-            padding: value of taps beyond the input.
+            padding: value of elements beyond the input.
 
         Returns:
-            int8[n, rows, taps]
+            int8[n, rows, elements]
         """
         x = x.reshape(-1, self.in_h, self.in_w, self.in_c)
         if self.is_rows:
@@ -70,24 +70,24 @@ class Window:
         views = np.lib.stride_tricks.sliding_window_view(padded, (reach_h, reach_w), axis=(1, 2))
         views = views[:, :: self.stride_h, :: self.stride_w, :, :: self.dilation_h, :: self.dilation_w]
         views = views[:, : self.out_h, : self.out_w].transpose(0, 1, 2, 4, 5, 3)
-        return np.ascontiguousarray(views).reshape(-1, self.rows, self.taps)
+        return np.ascontiguousarray(views).reshape(-1, self.rows, self.elements)
 
     def scatter(self, grad: FloatArray) -> FloatArray:
         """The transpose of `patches`: sums what came from one input element.
 
         Args:
-            grad: float32[n, rows, taps].
+            grad: float32[n, rows, elements].
 
         Returns:
             float32[n, batches, in_h, in_w, in_c]
         """
         n = len(grad)
         shape = (-1, self.out_h, self.out_w, self.kernel_h, self.kernel_w, self.in_c)
-        taps = grad.reshape(shape)
+        elements = grad.reshape(shape)
         high = (self.out_h - 1) * self.stride_h + self._reach(self.kernel_h, self.dilation_h)
         wide = (self.out_w - 1) * self.stride_w + self._reach(self.kernel_w, self.dilation_w)
         high, wide = max(high, self.pad_top + self.in_h), max(wide, self.pad_left + self.in_w)
-        padded = np.zeros((len(taps), high, wide, self.in_c), np.float32)
+        padded = np.zeros((len(elements), high, wide, self.in_c), np.float32)
         for i in range(self.kernel_h):
             for j in range(self.kernel_w):
                 top, left = i * self.dilation_h, j * self.dilation_w
@@ -95,7 +95,7 @@ class Window:
                     :,
                     top : top + (self.out_h - 1) * self.stride_h + 1 : self.stride_h,
                     left : left + (self.out_w - 1) * self.stride_w + 1 : self.stride_w,
-                ] += taps[:, :, :, i, j]
+                ] += elements[:, :, :, i, j]
         inner = padded[:, self.pad_top : self.pad_top + self.in_h, self.pad_left : self.pad_left + self.in_w]
         return inner.reshape(n, self.batches, self.in_h, self.in_w, self.in_c)
 

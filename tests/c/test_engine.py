@@ -137,15 +137,15 @@ def test_only_a_reshape_moves_the_bytes(tmp_path: Path) -> None:
 
 def test_answer_is_read_before_a_softmax_behind_which_bytes_tie(tmp_path: Path) -> None:
     model = parse(tiny.classifier((20, 33, 9, 17)), "net")
-    plan = codegen.plan(model)
+    plan = codegen.plan_arena(model)
     assert model.tensors[plan.logits].name == "logits"
     assert plan.places[plan.logits].where == "arena"
 
 
 def test_arena_is_reused() -> None:
     model = parse(tiny.classifier((512, 128, 64, 512)), "net")
-    assert codegen.plan(model).arena_size == 512 + 512  # logits and output, as in TFLM
-    assert codegen.plan(model, preserve=True).arena_size == 512 + 128 + 64 + 512 + 512
+    assert codegen.plan_arena(model).arena_size == 512 + 512  # logits and output, as in TFLM
+    assert codegen.plan_arena(model, preserve=True).arena_size == 512 + 128 + 64 + 512 + 512
 
 
 def test_mlperf_anomaly_detection(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def patches(lib: ctypes.CDLL, conv: Conv) -> tuple[np.ndarray, int]:
     model = parse(conv.tflite())
     over = window(model, model.ops[0])
     x = inputs(conv, 1)
-    given, patch = core.guarded(x.size, x), core.guarded(over.taps)
+    given, patch = core.guarded(x.size, x), core.guarded(over.elements)
     c_window = core.CWindow(*astuple(over))
     size = x.size // conv.batches
     found, direct = [], 0
@@ -55,7 +55,7 @@ def patches(lib: ctypes.CDLL, conv: Conv) -> tuple[np.ndarray, int]:
             at = lib.mcuedit_window_patch(
                 ctypes.byref(c_window), image, *divmod(row, over.out_w), conv.zx, core.address(patch)
             )
-            found.append(np.frombuffer(ctypes.string_at(at, over.taps), np.int8))
+            found.append(np.frombuffer(ctypes.string_at(at, over.elements), np.int8))
             direct += at != patch.ctypes.data
             assert core.guards_hold(patch)
     np.testing.assert_array_equal(found, conv.patches(x)[0])

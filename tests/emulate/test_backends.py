@@ -16,7 +16,7 @@ from mcuedit.boards import board
 from mcuedit.cli.board import doctor
 from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 from mcuedit.emulate import open_session, runner
-from mcuedit.emulate.backends import BACKENDS, keeper, on_boards
+from mcuedit.emulate.backends import BACKENDS, flash_keeping, on_boards
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.host import HostDevice
 from mcuedit.emulate.backends.unicorn import UnicornSession
@@ -79,7 +79,7 @@ def test_verbs_offer_what_the_table_has(capsys: pytest.CaptureFixture[str]) -> N
         assert cli.invoke([verb, "--help"]) == 0
         said = "".join(capsys.readouterr().out.split())
         assert f"[{'|'.join(names)}]" in said
-    assert BACKENDS[keeper()].keeps_flash
+    assert BACKENDS[flash_keeping()].keeps_flash
 
 
 def test_no_module_outside_the_backends_names_an_emulator_of_boards() -> None:

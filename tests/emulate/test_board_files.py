@@ -198,7 +198,7 @@ def test_script(name: str) -> None:
     assert f"machine LoadPlatformDescription {where}{emulation.machine}\n" in text
     assert f"\n{emulation.uart} CreateFileBackend $uart true\n" in text
     assert "$tcp?=4444\n" in text
-    assert f"connector Connect sysbus.{emulation.uart} link\n" in text.split("macro link\n")[1]
+    assert f"connector Connect sysbus.{emulation.uart} transport\n" in text.split("macro transport\n")[1]
     assert f"cpu VectorTableOffset {b.flash.origin:#010x}\n" in text
     assert text.index("LoadPlatformDescription") < text.index("firmware.resc\n") < text.index("runMacro $reset")
 

@@ -112,8 +112,8 @@ def test_the_library_is_compiled_once_for_all_boards_of_a_core(
 
     build(board.load("virt-m4"), files, "server", tmp_path / "one", BuildOptions(toolchain="gcc"))
     monkeypatch.setattr(compilers.Compiler, "_run", run)
-    other, probes = board.load("stm32f4_discovery"), ("MCUEDIT_TRACE", "PORT_TRACE_POINTS=9")
-    build(other, files, "server", tmp_path / "other", BuildOptions(toolchain="gcc", defines=probes))
+    other, defines = board.load("stm32f4_discovery"), ("MCUEDIT_TRACE", "PORT_TRACE_POINTS=9")
+    build(other, files, "server", tmp_path / "other", BuildOptions(toolchain="gcc", defines=defines))
     assert {name.partition("_")[0] for name in compiled if name.endswith(".o")} == {"port", "apps", "generated"}
 
 

@@ -68,7 +68,7 @@ def of_small(small: Base) -> Iterator[tuple[SelfTest, Int8Array, Int8Array]]:
     x = random_inputs(small, 20)
     loaded = adapters(small.model, 1)
     want = runner.expected(small, loaded, runner.best_oracle(small.model), x)
-    with SelfTest(small, loaded, "unicorn", board.load("virt-m0"), room=len(x)) as test:
+    with SelfTest(small, loaded, "unicorn", board.load("virt-m0"), capacity=len(x)) as test:
         yield test, x, want
 
 
@@ -134,7 +134,7 @@ def test_every_wrong_byte_counts(small: Base, name: str, emulator: str) -> None:
     wrong = want.copy()
     wrong[4, 5] ^= 1
     wrong[19, :2] ^= -128
-    with SelfTest(small, [], emulator, board.load(name), room=20) as test:
+    with SelfTest(small, [], emulator, board.load(name), capacity=20) as test:
         assert test.run([], x, want) == 0
         assert test.run([], x, wrong) == 3
         assert test.run([], x[:19], wrong[:19]) == 1
@@ -185,14 +185,14 @@ def test_a_board_without_memory_for_vectors_has_them_in_flash(small: Base) -> No
     x = random_inputs(small, 20)
     want = runner.expected(small, [], runner.best_oracle(small.model), x)
     plain = dataclasses.replace(board.load("virt-m4"), selftest=None)
-    with SelfTest(small, [], "unicorn", plain, room=1 << 20) as test:
-        assert 20 < test.room < plain.flash.length // (small.model.input.size + small.model.output.size)
+    with SelfTest(small, [], "unicorn", plain, capacity=1 << 20) as test:
+        assert 20 < test.capacity < plain.flash.length // (small.model.input.size + small.model.output.size)
         assert test.run([], x, want) == 0
 
 
 def test_too_many_vectors(of_small: tuple[SelfTest, Int8Array, Int8Array]) -> None:
     test, x, want = of_small
-    with pytest.raises(McueditError, match="21 inputs and 20 outputs, room for 20"):
+    with pytest.raises(McueditError, match="21 inputs and 20 outputs, capacity 20"):
         test.run([True], np.concatenate([x, x[:1]]), want)
 
 

@@ -38,7 +38,12 @@ def _machine(name: str, elf: Path, folder: Path) -> Iterator[tuple[Monitor, int]
     shutil.copytree(resources.path("boards"), folder / "boards")
     log = folder / "renode.log"
     commands = [f"logFile @{log} true", f"$tcp={port}", f"$elf=@{elf}"]
-    commands += [f"include @{folder}/boards/{name}/{name}.resc", "runMacro $link", "start", print_command("started")]
+    commands += [
+        f"include @{folder}/boards/{name}/{name}.resc",
+        "runMacro $transport",
+        "start",
+        print_command("started"),
+    ]
     monitor = Monitor([renode.find(), *renode.OPTIONS, "-e", "; ".join(commands)], folder, 60, Log(log))
     try:
         monitor.expect("started", "")

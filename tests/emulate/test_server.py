@@ -57,7 +57,7 @@ ZEROS = "00" * WIDTH
         ("ASK what", "error E_COMMAND"),
         ("runs " + ZEROS, "error E_COMMAND"),
         ("statistics", "error E_COMMAND"),
-        ("ticks", "error E_COMMAND"),  # no probes in this build
+        ("ticks", "error E_COMMAND"),  # no trace points in this build
         ("run", "error E_SIZE"),
         ("run " + ZEROS[:-1], "error E_SIZE"),
         ("run " + ZEROS[:-2], "error E_SIZE"),

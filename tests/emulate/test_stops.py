@@ -43,7 +43,7 @@ def facts_base(facts: Path) -> Base:
 
 @pytest.fixture(scope="module")
 def server(m4: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With probes: its `ticks` are instructions."""
+    """With trace points: its `ticks` are instructions."""
     base = Base("tiny", tflite.parse(tiny.classifier((16, 8, 6)), "tiny"))
     defines = ("MCUEDIT_TRACE", "PORT_TRACE_POINTS=16")
     return build(m4, sources(base), "server", tmp_path_factory.mktemp("server"), BuildOptions(defines=defines)).elf

@@ -168,4 +168,4 @@ def test_overflowing_accumulator_is_refused() -> None:
     huge[3] = (1 << 31) - 1
     tensors = [t if t.data is not bias else type(t)(**{**vars(t), "data": huge}) for t in model.tensors]
     with pytest.raises(McueditError, match="op 0 FULLY_CONNECTED: the accumulator of output 3 could overflow"):
-        codegen.plan(type(model)(model.data, tuple(tensors), model.ops, model.inputs, model.outputs))
+        codegen.plan_arena(type(model)(model.data, tuple(tensors), model.ops, model.inputs, model.outputs))

@@ -105,7 +105,7 @@ class Native:
         self.lib.mcuedit_error_text.restype = ctypes.c_char_p
         self.lib.mcuedit_context_label.restype = ctypes.c_void_p
         self.model = base.model
-        self.plan = codegen.plan(base.model, preserve=preserve)
+        self.plan = codegen.plan_arena(base.model, preserve=preserve)
         self.symbol = codegen.base_names(base.name).symbol
         self.base = ctypes.byref(ctypes.c_char.in_dll(self.lib, f"{self.symbol}_base"))
         self.stack = self._allocate("stack")

@@ -64,10 +64,10 @@ def test_without_its_record_the_op_is_refused_by_name(monkeypatch: pytest.Monkey
     model = parse(random_model("ABS", np.random.default_rng(1)), "abs")
     monkeypatch.delitem(KINDS, "ABS")
     with pytest.raises(McueditError, match="op 0 ABS is not in the bare runtime"):
-        codegen.plan(model)
+        codegen.plan_arena(model)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_part_that_a_record_names_is_there(kind: str) -> None:
     record = KINDS[kind]
-    assert all(callable(part(named)) for named in (record.reference, record.lowering, record.draw))
+    assert all(callable(part(named)) for named in (record.reference, record.lowering, record.generator))

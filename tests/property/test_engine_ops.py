@@ -33,15 +33,15 @@ def test_same_bytes(kind, number):
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_arena_is_no_larger_than_what_tflm_plans(kind, number):
     found = opsweep.model(kind, number)
-    assert codegen.plan(found).arena_size <= planned_by_tflm(found)
+    assert codegen.plan_arena(found).arena_size <= planned_by_tflm(found)
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_arena_of_the_zoo(name):
     found = load(zoo.folder(name) / "model.tflite")
-    assert codegen.plan(found).arena_size <= planned_by_tflm(found)
+    assert codegen.plan_arena(found).arena_size <= planned_by_tflm(found)
 
 
 def test_arena_of_public_models(shared_model):
     found = load(shared_model)
-    assert codegen.plan(found).arena_size <= planned_by_tflm(found)
+    assert codegen.plan_arena(found).arena_size <= planned_by_tflm(found)

@@ -14,7 +14,7 @@ from mcuedit.cli._shared.common import table, working
 from mcuedit.cli._shared.demo import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import backends
-from mcuedit.emulate.devices.keeper import Keeper
+from mcuedit.emulate.devices.store_device import StoreDevice
 from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base
@@ -36,7 +36,7 @@ def tell(base: Base, case: Case, out: Console) -> dict[str, Any]:
     session = corrections.sessions(base, case.edits, case.keep, WORDINGS, CONFIRMED, 0)[0]
     with working("building the firmware"):
         statistics = corrections.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
-        device = Keeper(base, statistics, setup, RunOptions(backends.keeper(), BOARD, count=True))
+        device = StoreDevice(base, statistics, setup, RunOptions(backends.flash_keeping(), BOARD, count=True))
     plan = gate_plan(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
     with device:
         values = _learn(base, case, session, device, out)
@@ -52,7 +52,7 @@ def is_good(values: dict[str, Any], wanted: str) -> bool:
     return bool(right and values["neighbours_same_answer"] >= LEAST * values["neighbours"])
 
 
-def _learn(base: Base, case: Case, session: CorrectionSession, device: Keeper, out: Console) -> dict[str, Any]:
+def _learn(base: Base, case: Case, session: CorrectionSession, device: StoreDevice, out: Console) -> dict[str, Any]:
     headline(out, 1, "Ask the device")
     few = _sample(case)
     before, answers = _ask(base, few, device), device.ask(case.neighbours)
@@ -127,13 +127,13 @@ def _sample(case: Case) -> Case:
     return replace(case, neighbours=prompts, shown=tuple(chosen.index(i) for i in case.shown))
 
 
-def _ask(base: Base, case: Case, device: Keeper) -> Seen:
+def _ask(base: Base, case: Case, device: StoreDevice) -> Seen:
     with working("asking"):
         (answer,) = device.ask([case.question])
         return Seen(answer, device.ask(case.neighbours), device.run(base.encode(case.neighbours)))
 
 
-def _cost(device: Keeper, plan: dict[str, int]) -> dict[str, int]:
+def _cost(device: StoreDevice, plan: dict[str, int]) -> dict[str, int]:
     made = device.built.footprint
     return {
         "workspace_bytes": plan["workspace"],

@@ -33,9 +33,9 @@ def lower(model: Model, op: Op) -> Lowered:
 
 def _copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Array, fill: int = 0) -> Lowered:
     """`source`, a view of x, to `target`, a view of y; the rest of y is filled."""
-    walk = loops(op, source, target)
-    count, input_step, output_step = walk.inner
-    if not walk.outer and input_step == 1 and x.size == y.size:
+    nest = loops(op, source, target)
+    count, input_step, output_step = nest.inner
+    if not nest.outer and input_step == 1 and x.size == y.size:
         return Lowered()
     params = {
         "input_first": first(source, x),
@@ -45,10 +45,10 @@ def _copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Arr
         "output_step": output_step,
         "fill_size": y.size if y.size != target.size else 0,
         "fill": fill,
-        **walk.params(),
+        **nest.params(),
     }
     fields = tuple((name, str(value)) for name, value in params.items())
-    return Lowered("mcuedit_copy_s8", "mcuedit_copy", fields, walk.constants())
+    return Lowered("mcuedit_copy_s8", "mcuedit_copy", fields, nest.constants())
 
 
 def _concatenation(model: Model, op: Op) -> Lowered:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks over one or two arrays as few nested loops (MCUEDIT_LOOPS in kernels.h)."""
+"""Loop nests over one or two arrays as few loops as can be (MCUEDIT_LOOPS in kernels.h)."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def convolution(model: Model, op: Op, weights: Int8Array, over: Window) -> Lower
         constants, fields = matrix(model, op, weights, "matrix")
         fields += (("positions", str(over.rows)),)
         return Lowered("mcuedit_fully_connected_s8", "mcuedit_fully_connected", fields, constants)
-    groups = over.taps // weights.shape[1]
+    groups = over.elements // weights.shape[1]
     constants, fields = matrix(model, op, weights, "filters")
     params = {"window": "{window}", "groups": groups, "input_zero_point": model.tensors[op.inputs[0]].zero}
     fields += tuple((name, str(value)) for name, value in params.items())
@@ -143,6 +143,6 @@ def convolution(model: Model, op: Op, weights: Int8Array, over: Window) -> Lower
         fields,
         constants,
         operands=("input", "output", "scratch"),
-        scratch=over.taps + (weights.shape[1] if groups > 1 else 0),
+        scratch=over.elements + (weights.shape[1] if groups > 1 else 0),
         window=over,
     )

@@ -25,7 +25,7 @@ def on_boards() -> tuple[str, ...]:
     return names(lambda backend: backend.session)
 
 
-def keeper() -> str:
+def flash_keeping() -> str:
     """Name of the first that keeps a flash.
 
     Raises:

@@ -43,7 +43,7 @@ class Engine:
         if model.float_scales:
             self.name = "host engine, scales in float"
         self._model, self._base = model, Base("model", model)
-        self._plain = _Program(codegen.plan(model))
+        self._plain = _Program(codegen.plan_arena(model))
 
     def run(self, inputs: Int8Array) -> Int8Array:
         """Outputs, in the arena as it is planned for a device.
@@ -68,13 +68,13 @@ class Engine:
 
     @cached_property
     def _preserving(self) -> _Program:
-        return _Program(codegen.plan(self._model, preserve=True))
+        return _Program(codegen.plan_arena(self._model, preserve=True))
 
 
 class _Program:
     """The calls of one plan, with all that they point to."""
 
-    def __init__(self, plan: codegen.Plan) -> None:
+    def __init__(self, plan: codegen.ArenaPlan) -> None:
         self._plan = plan
         self._ffi, self._library = _load()
         self._arena = np.zeros(plan.arena_size, np.int8)

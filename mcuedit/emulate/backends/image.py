@@ -53,7 +53,7 @@ def address_of(elf: Path, symbol: str) -> int:
     except (OSError, ELFError) as error:
         raise Crash(f"{elf}: {error or 'damaged'}", "", "build it again") from error
     if not found:
-        raise Crash(f"{elf}: no symbol {symbol}", "", "build it with probes")
+        raise Crash(f"{elf}: no symbol {symbol}", "", "build it with MCUEDIT_TRACE")
     return int(found[0]["st_value"])
 
 

@@ -36,7 +36,7 @@ _SLICES = 0.01, 0.32  # virtual seconds at once: the first ones, the longest
 _QUIET = 1.0  # virtual seconds after which a line counts as one that has no reply
 _ANSWER, _SAID = 120, 80  # seconds for its version; characters of what it says instead
 _STARTED = "mcuedit-started"
-_PROBE, _COUNT = "mcuedit_trace", "port_instructions"  # firmware/port/trace.c
+_TRACE, _COUNT = "mcuedit_trace", "port_instructions"  # firmware/port/trace.c
 _REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+\d+\W+(0x[0-9A-Fa-f]+)")  # name, index, value
 
 
@@ -44,7 +44,7 @@ class RenodeSession:
     """One firmware on one Renode machine; the process ends with the context.
 
     Args:
-        count: probes see the instructions that Renode has executed.
+        count: trace points see the instructions that Renode has executed.
         timeout: virtual seconds without output until the device counts as hanging.
         patience: seconds of Renode's processor time, or ten times as much without any, until Renode itself does.
     """
@@ -78,7 +78,7 @@ class RenodeSession:
             f"include @{here}/boards/{board.name}/{board.name}.resc",
             f'emulation CreateServerSocketTerminal {port} "line" false',
             f"connector Connect sysbus.{emulation.uart} line",
-            *([_hook(address_of(elf, _PROBE), self._count_at)] if self._count_at is not None else []),
+            *([_hook(address_of(elf, _TRACE), self._count_at)] if self._count_at is not None else []),
             print_command(_STARTED),
         ]
         try:
@@ -110,7 +110,7 @@ class RenodeSession:
         except Fault as error:
             raise Fault(f"{error.what}: {self.registers()}", self.text, error.hint) from error
         if self._count_at is not None and line.startswith("ticks") and not self._counted():
-            raise Crash("Renode did not count: its hook at the firmware's probes was never run", self.text)
+            raise Crash("Renode did not count: its hook at the firmware's trace points was never run", self.text)
         return line
 
     def instructions(self) -> int:
@@ -228,10 +228,10 @@ def version() -> str:
     return found[1]
 
 
-def _hook(probe: int, count: int) -> str:
-    """The command that shows probes what was executed."""
+def _hook(point: int, count: int) -> str:
+    """The command that shows trace points what was executed."""
     script = f"machine.SystemBus.WriteDoubleWord({count:#x}, self.ExecutedInstructions & 0xFFFFFFFF)"
-    return f'sysbus.cpu AddHook {probe & ~1:#x} "{script}"'
+    return f'sysbus.cpu AddHook {point & ~1:#x} "{script}"'
 
 
 def _free_port() -> int:

@@ -29,12 +29,12 @@ class SelfTest:
     """A base with its adapters in the self-test app: built once, run with any vectors.
 
     Args:
-        room: vectors that a run will have at most; fewer if the board's memory is smaller.
+        capacity: vectors that a run will have at most; fewer if the board's memory is smaller.
         options: as `mcuedit.emulate.devices.firmware.build_app`.
 
     Attributes:
         elf: the firmware.
-        room: vectors that a run can have.
+        capacity: vectors that a run can have.
 
     Raises:
         McueditError: it cannot be built.
@@ -47,14 +47,14 @@ class SelfTest:
         emulator: str,
         board: Board,
         *,
-        room: int,
+        capacity: int,
         options: BuildOptions = PLAIN,
     ) -> None:
         board.emulation(emulator)
         self._base, self._adapters, self._emulator, self._board = base, len(adapters), emulator, board
         vector = base.model.input.size + base.model.output.size
         header = 8 + len(mask_bytes([False] * len(adapters)))  # the count, the mask, and what rounds up to words
-        self.room = max(1, min(room, (_memory(base, board) - header) // vector))
+        self.capacity = max(1, min(capacity, (_memory(base, board) - header) // vector))
         self._folder = host.folder()
         try:
             self.elf = build_app(
@@ -63,7 +63,7 @@ class SelfTest:
                 adapters,
                 board,
                 Path(self._folder.name),
-                options.defining([f"SELFTEST_SIZE={self.room * vector}"]),
+                options.defining([f"SELFTEST_SIZE={self.capacity * vector}"]),
             ).elf
         except BaseException:
             self._folder.cleanup()
@@ -74,7 +74,7 @@ class SelfTest:
 
         Args:
             active: which adapters take part.
-            inputs: int8[n, *input], n at most `room`.
+            inputs: int8[n, *input], n at most `capacity`.
             expected: int8[n, output size].
 
         Returns:
@@ -84,8 +84,8 @@ class SelfTest:
             McueditError: the firmware reports an error, or anything but the verdict.
         """
         rows, mask = check_inputs(self._base, inputs), mask_bytes(check_active(active, self._adapters))
-        if len(rows) > self.room or len(rows) != len(expected):
-            raise McueditError(f"{len(rows)} inputs and {len(expected)} outputs, room for {self.room}", "")
+        if len(rows) > self.capacity or len(rows) != len(expected):
+            raise McueditError(f"{len(rows)} inputs and {len(expected)} outputs, capacity {self.capacity}", "")
         fill(self.elf, _SECTION, len(rows).to_bytes(4, "little") + mask + rows.tobytes() + expected.tobytes())
         with open_session(self._emulator, self._board, self.elf, timeout=_TIMEOUT) as session:
             verdict = session.read_line()

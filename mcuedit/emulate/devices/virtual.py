@@ -27,7 +27,7 @@ from mcuedit.model.bundle import Base
 
 READY = "mcuedit ready"
 TEXT_MAX = 255  # firmware/apps/server
-_CALIBRATION = 2  # probes before an inference's first one (firmware/port/trace.c)
+_CALIBRATION = 2  # trace points before an inference's first one (firmware/port/trace.c)
 _TICKS_MASK = (1 << 32) - 1
 
 
@@ -35,7 +35,7 @@ class VirtualDevice:
     """A base with its adapters compiled into the server app, executed from its ELF file; see `Device`.
 
     Args:
-        options: of an emulator that runs firmware; to count, it is built with probes.
+        options: of an emulator that runs firmware; to count, it is built with trace points.
 
     Raises:
         McueditError: it cannot be built or started, or the firmware refuses the base or an adapter.
@@ -54,7 +54,7 @@ class VirtualDevice:
         self.counts: list[Counts] = []
         self._base, self._adapters, self._count = base, len(adapters), count
         self._ticks_per_instruction = emulation.ticks_per_instruction
-        self._stages = codegen.plan(base.model).stages if options.build.runtime == "bare" else (Stage("invoke"),)
+        self._stages = codegen.plan_arena(base.model).stages if options.build.runtime == "bare" else (Stage("invoke"),)
         defines = ("MCUEDIT_TRACE", f"PORT_TRACE_POINTS={_CALIBRATION + len(self._stages) + 1}") if count else ()
         self._folder = host.folder()
         try:
@@ -125,7 +125,7 @@ class VirtualDevice:
 
     def _counts(self, ticks: Sequence[int]) -> Counts:
         if len(ticks) != _CALIBRATION + len(self._stages) + 1:
-            raise McueditError(f"the firmware took {len(ticks)} probes", "a bug: please report it")
+            raise McueditError(f"the firmware took {len(ticks)} trace points", "a bug: please report it")
         passed = [(after - before) & _TICKS_MASK for before, after in pairwise(ticks)]
         overhead, intervals = passed[0], passed[_CALIBRATION:]
         spent = [round((interval - overhead) / self._ticks_per_instruction) for interval in intervals]

@@ -10,7 +10,7 @@ import numpy as np
 from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import require
-from mcuedit.model.ops.windows import inner, padded, pieces, taps
+from mcuedit.model.ops.windows import elements, inner, padded, pieces
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 
@@ -41,7 +41,7 @@ class Depthwise:
             around = padded(self._window, np.repeat(x[piece], self._times, axis=-1), self._zx, self._w.dtype)
             total = np.zeros((len(around), *self._shape[1:]), self._w.dtype)
             product = np.empty_like(total)
-            for i, j, view in taps(self._window, around):
+            for i, j, view in elements(self._window, around):
                 total += np.multiply(view, self._w[i, j], out=product)
             out[piece] = self._out(total).reshape(-1, *self._shape)
         return out
@@ -55,7 +55,7 @@ class Depthwise:
             at_sums = self._out.back(grad[piece], y[piece]).reshape(-1, *self._shape[1:])
             blank = np.zeros((len(at_sums) // self._window.batches, *x.shape[1:-1], self._shape[3]), np.float32)
             around = padded(self._window, blank, 0, np.float32)
-            for i, j, view in taps(self._window, around):
+            for i, j, view in elements(self._window, around):
                 view += at_sums * w[i, j]
             wide = inner(self._window, around)
             back[piece] = wide.reshape(-1, *x.shape[1:], self._times).sum(axis=-1)

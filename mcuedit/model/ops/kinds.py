@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mcuedit.model.windows import Window
 
 _IMAGES, _ANY, _SOME = (4, 4), (1, 5), (1, 4)
-_OPS, _LOWER, _DRAW = "mcuedit.model.ops.", "mcuedit.codegen.ops.", "mcuedit.conformance."
+_OPS, _LOWER, _GENERATE = "mcuedit.model.ops.", "mcuedit.codegen.ops.", "mcuedit.conformance."
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Kind:
     Attributes:
         reference: class of the numpy arithmetic (`mcuedit.model.ops.Operator`).
         lowering: function (model, op) -> Lowered, the call of its kernel.
-        draw: function (drawing, x, kind) -> Ref, which adds a random op of this kind to a net.
+        generator: function (drawing, x, kind) -> Ref, which adds a random op of this kind to a net.
         axes: how many axes, least and most, the input of a drawn op has.
         options: the table of builtin options in TFLite's schema; empty: it has none.
         resolver: name of MicroMutableOpResolver's function behind Add, where it is not made of the kind's own words.
@@ -37,7 +37,7 @@ class Kind:
 
     reference: str
     lowering: str
-    draw: str
+    generator: str
     axes: tuple[int, int] = _ANY
     options: str = ""
     resolver: str = ""
@@ -72,28 +72,32 @@ class Lowered:
     in_place: tuple[int, ...] = ()
 
 
-def _table(options: str = "", draw: str = "draws_more:curve") -> Kind:
+def _table(options: str = "", draw: str = "generators_plain:curve") -> Kind:
     """A kind whose every output byte depends on one input byte."""
-    return Kind(f"{_OPS}table:Table", f"{_LOWER}lookup:lower", _DRAW + draw, options=options)
+    return Kind(f"{_OPS}table:Table", f"{_LOWER}lookup:lower", _GENERATE + draw, options=options)
 
 
 def _copy(name: str, options: str, draw: str, axes: tuple[int, int] = _ANY, **more: Any) -> Kind:
     """A kind that moves bytes."""
-    return Kind(f"{_OPS}copies:{name}", f"{_LOWER}copies:lower", f"{_DRAW}draws_more:{draw}", axes, options, **more)
+    return Kind(
+        f"{_OPS}copies:{name}", f"{_LOWER}copies:lower", f"{_GENERATE}generators_plain:{draw}", axes, options, **more
+    )
 
 
 def _pool(name: str) -> Kind:
-    return Kind(f"{_OPS}pool:{name}", f"{_LOWER}pool:lower", f"{_DRAW}draws:pool", _IMAGES, "Pool2DOptions", int8=True)
+    return Kind(
+        f"{_OPS}pool:{name}", f"{_LOWER}pool:lower", f"{_GENERATE}generators:pool", _IMAGES, "Pool2DOptions", int8=True
+    )
 
 
 def _binary(name: str, options: str, int8: bool) -> Kind:
-    reference, lowering, draw = f"{_OPS}binary:{name}", f"{_LOWER}binary:lower", f"{_DRAW}draws:binary"
+    reference, lowering, draw = f"{_OPS}binary:{name}", f"{_LOWER}binary:lower", f"{_GENERATE}generators:binary"
     return Kind(reference, lowering, draw, options=options, int8=int8, several=True)
 
 
 def _weights(module: str, name: str, draw: str, axes: tuple[int, int], options: str) -> Kind:
     reference, lowering = f"{_OPS}{module}:{name}", f"{_LOWER}{module}:lower"
-    return Kind(reference, lowering, f"{_DRAW}draws:{draw}", axes, options, int8=True, weights=True)
+    return Kind(reference, lowering, f"{_GENERATE}generators:{draw}", axes, options, int8=True, weights=True)
 
 
 KINDS: dict[str, Kind] = {
@@ -109,20 +113,25 @@ KINDS: dict[str, Kind] = {
     "LEAKY_RELU": _table("LeakyReluOptions"),
     "LOGISTIC": _table(),
     "MAX_POOL_2D": _pool("MaxPool"),
-    "MEAN": Kind(f"{_OPS}mean:Mean", f"{_LOWER}mean:lower", f"{_DRAW}draws_more:mean", options="ReducerOptions"),
+    "MEAN": Kind(
+        f"{_OPS}mean:Mean", f"{_LOWER}mean:lower", f"{_GENERATE}generators_plain:mean", options="ReducerOptions"
+    ),
     "MUL": _binary("Mul", "MulOptions", int8=True),
     "PAD": _copy("Pad", "PadOptions", "pad", int8=True),
     "PADV2": _copy("Pad", "PadV2Options", "pad", resolver="PadV2"),
-    "QUANTIZE": _table("QuantizeOptions", "draws:quantize"),
+    "QUANTIZE": _table("QuantizeOptions", "generators:quantize"),
     "RELU": _table(),
     "RELU6": _table(),
     "RESHAPE": Kind(
-        f"{_OPS}copies:Reshape", f"{_LOWER}reshape:lower", f"{_DRAW}draws_more:reshape", options="ReshapeOptions"
+        f"{_OPS}copies:Reshape",
+        f"{_LOWER}reshape:lower",
+        f"{_GENERATE}generators_plain:reshape",
+        options="ReshapeOptions",
     ),
     "SOFTMAX": Kind(
         f"{_OPS}softmax:Softmax",
         f"{_LOWER}softmax:lower",
-        f"{_DRAW}draws_more:softmax",
+        f"{_GENERATE}generators_plain:softmax",
         _SOME,
         "SoftmaxOptions",
         int8=True,

@@ -46,7 +46,7 @@ def bias(model: Model, op: Op, channels: int) -> IntArray:
 
 
 def exact_type(weights: IntArray) -> type[np.float32] | type[np.float64]:
-    """The narrowest float that sums products of int8 and these weights exactly: int64[taps, channels]."""
+    """The narrowest float that sums products of int8 and these weights exactly: int64[elements, channels]."""
     return np.float32 if 128 * int(np.abs(weights).sum(axis=0).max(initial=0)) < _FLOAT32_EXACT else np.float64
 
 
@@ -60,7 +60,7 @@ class Requantization:
     def __init__(
         self, op: Op, x: Tensor, y: Tensor, weights: IntArray, bias: IntArray, scales: list[tuple[int, int]]
     ) -> None:
-        """weights: int64[taps, channels], as they meet the input; sums are of products with x, zero point and all."""
+        """weights: int64[elements, channels], as they meet the input; sums are of their products with x."""
         reach = np.abs(weights).sum(axis=0) * max(127 - x.zero, x.zero + 128) + np.abs(bias)
         shifts = [s for m, s in scales if m]
         require(max(shifts, default=0) < 30, op, f"multipliers of up to 2**{max(shifts, default=0)}")

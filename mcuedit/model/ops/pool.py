@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AVERAGE_POOL_2D and MAX_POOL_2D, int8: taps beyond the input do not count."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D, int8: elements beyond the input do not count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.ops.common import limits, require, unclamped
-from mcuedit.model.ops.windows import inner, padded, pieces, taps
+from mcuedit.model.ops.windows import elements, inner, padded, pieces
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window, window
 
@@ -36,7 +36,7 @@ class AveragePool(_Pool):
         ones = np.ones((1, self._window.batches, self._window.in_h, self._window.in_w, 1), np.int32)
         around = padded(self._window, ones, 0, np.int32)
         self._count = np.zeros((1, self._window.out_h, self._window.out_w, 1), np.int32)
-        for _, _, view in taps(self._window, around):
+        for _, _, view in elements(self._window, around):
             self._count += view[:1]
 
     def forward(self, *xs: Int8Array) -> Int8Array:
@@ -46,7 +46,7 @@ class AveragePool(_Pool):
         for piece in pieces(self._window, len(x), self._shape[3]):
             around = padded(self._window, x[piece], 0, np.int32)
             total = np.zeros((len(around), *self._shape[1:]), np.int32)
-            for _, _, view in taps(self._window, around):
+            for _, _, view in elements(self._window, around):
                 total += view
             mean = np.sign(total) * ((np.abs(total) + self._count // 2) // self._count)
             out[piece] = np.clip(mean, *self._limits).reshape(-1, *self._shape)
@@ -57,7 +57,7 @@ class AveragePool(_Pool):
         (x,) = xs
         free = unclamped(grad, y, *self._limits).reshape(-1, *self._shape[1:]) / self._count.astype(np.float32)
         around = padded(self._window, np.zeros(x.shape, np.float32), 0, np.float32)
-        for _, _, view in taps(self._window, around):
+        for _, _, view in elements(self._window, around):
             view += free
         return (inner(self._window, around).reshape(x.shape),)
 
@@ -77,7 +77,9 @@ class MaxPool(_Pool):
         inside = padded(self._window, np.ones(x.shape, bool), 0, np.bool_)
         around = padded(self._window, np.zeros(x.shape, np.float32), 0, np.float32)
         given = np.zeros(largest.shape, bool)
-        views = zip(taps(self._window, values), taps(self._window, inside), taps(self._window, around), strict=True)
+        views = zip(
+            elements(self._window, values), elements(self._window, inside), elements(self._window, around), strict=True
+        )
         for (_, _, value), (_, _, here), (_, _, back) in views:
             first = (value == largest) & here & ~given
             back += np.where(first, free, np.float32(0))
@@ -87,6 +89,6 @@ class MaxPool(_Pool):
     def _largest(self, x: Int8Array) -> Int8Array:
         around = padded(self._window, x, -128, np.int8)
         largest = np.full((len(around), *self._shape[1:]), -128, np.int8)
-        for _, _, view in taps(self._window, around):
+        for _, _, view in elements(self._window, around):
             np.maximum(largest, view, out=largest)
         return largest

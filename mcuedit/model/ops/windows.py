@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows tap by tap: numpy loops over the few taps of a kernel, not over pixels."""
+"""Windows tap by tap: numpy loops over the few elements of a kernel, not over pixels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def inner(window: Window, around: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return around[:, window.pad_top : window.pad_top + window.in_h, window.pad_left : window.pad_left + window.in_w]
 
 
-def taps(window: Window, around: npt.NDArray[Any]) -> Iterator[tuple[int, int, npt.NDArray[Any]]]:
+def elements(window: Window, around: npt.NDArray[Any]) -> Iterator[tuple[int, int, npt.NDArray[Any]]]:
     """Each tap's row, column, and view of a padded array: [n * batches, out_h, out_w, c]."""
     for i in range(window.kernel_h):
         for j in range(window.kernel_w):

@@ -75,7 +75,7 @@ REFUSED = {
 def test_what_does_not_fit_is_refused_by_op_and_name(case: str) -> None:
     found, message = REFUSED[case]
     with pytest.raises(McueditError, match=message):
-        codegen.plan(found)
+        codegen.plan_arena(found)
 
 
 def test_an_activation_of_another_type_is_refused_by_op_and_name() -> None:
@@ -86,7 +86,7 @@ def test_an_activation_of_another_type_is_refused_by_op_and_name() -> None:
         return y
 
     with pytest.raises(McueditError, match="op 0 QUANTIZE: tensor 'wide' is INT16, not int8"):
-        codegen.plan(model([1, 4], build))
+        codegen.plan_arena(model([1, 4], build))
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_operands_of_one_shape_are_one_loop() -> None:
     found = model([1, 4, 4, 2], build)
     lowered = lower(found, found.ops[0])
     assert (dict(lowered.params)["depth"], dict(lowered.params)["count"]) == ("0", "32")
-    assert codegen.plan(found).arena_size == 32
+    assert codegen.plan_arena(found).arena_size == 32

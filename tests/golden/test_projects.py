@@ -3,7 +3,7 @@
 
 CMake and Make build here. The tool chains of the others are not to be had from a registry: their files are compared
 letter by letter, their build files are executed by stand-ins that know what the real commands do, and tests/unit's
-test_ways_schemas.py checks the metadata.
+test_project_schemas.py checks the metadata.
 """
 
 from __future__ import annotations

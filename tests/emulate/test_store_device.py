@@ -19,8 +19,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.benchmark import edits
 from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import PowerCut
-from mcuedit.emulate.devices.keeper import Keeper
 from mcuedit.emulate.devices.learner import Refused
+from mcuedit.emulate.devices.store_device import StoreDevice
 from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.peripherals.flash import Cut
 from mcuedit.emulate.runner import best_oracle
@@ -66,37 +66,37 @@ def statistics(read: Reader, facts: Path) -> GateStatistics:
 
 
 @pytest.fixture(scope="module")
-def built(base: Base, statistics: GateStatistics) -> Iterator[Keeper]:
-    with Keeper(base, statistics, SETUP, RunOptions("unicorn", "virt-m4", build=BuildOptions(opt="s"))) as made:
+def built(base: Base, statistics: GateStatistics) -> Iterator[StoreDevice]:
+    with StoreDevice(base, statistics, SETUP, RunOptions("unicorn", "virt-m4", build=BuildOptions(opt="s"))) as made:
         yield made
 
 
 @pytest.fixture
-def device(built: Keeper) -> Keeper:
+def device(built: StoreDevice) -> StoreDevice:
     """From the factory."""
     wipe(built)
     return built
 
 
-def wipe(device: Keeper) -> None:
+def wipe(device: StoreDevice) -> None:
     device.flash.content[:] = b"\xff" * len(device.flash.content)
     device.flash.used[:] = bytes(len(device.flash.used))
     device.restart()
 
 
-def tell(device: Keeper, session: CorrectionSession) -> None:
+def tell(device: StoreDevice, session: CorrectionSession) -> None:
     for prompt in session.confirmed:
         device.say(f"yes {prompt}")
     for prompt in session.edit.prompts:
         device.say(f"fix {session.wanted} {prompt}")
 
 
-def answers(device: Keeper, session: CorrectionSession) -> set[str]:
+def answers(device: StoreDevice, session: CorrectionSession) -> set[str]:
     return {answer.label for answer in device.ask(session.edit.prompts)}
 
 
 @pytest.fixture(scope="module")
-def straight(built: Keeper, session: CorrectionSession) -> str:
+def straight(built: StoreDevice, session: CorrectionSession) -> str:
     """What nothing interrupted."""
     wipe(built)
     tell(built, session)
@@ -104,7 +104,7 @@ def straight(built: Keeper, session: CorrectionSession) -> str:
     return built.say(f"adopt {NEW}")
 
 
-def test_what_is_kept_survives_resets(device: Keeper, session: CorrectionSession) -> None:
+def test_what_is_kept_survives_resets(device: StoreDevice, session: CorrectionSession) -> None:
     before = device.ask(session.confirmed)
     assert answers(device, session) == {OLD}
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
@@ -116,7 +116,7 @@ def test_what_is_kept_survives_resets(device: Keeper, session: CorrectionSession
         assert device.ask(session.confirmed) == before
 
 
-def test_a_trial_that_nobody_confirms_ends(device: Keeper, session: CorrectionSession) -> None:
+def test_a_trial_that_nobody_confirms_ends(device: StoreDevice, session: CorrectionSession) -> None:
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     for _ in range(3):
         device.restart()
@@ -125,7 +125,7 @@ def test_a_trial_that_nobody_confirms_ends(device: Keeper, session: CorrectionSe
     assert answers(device, session) == {OLD}
 
 
-def test_right_answers_confirm_it(device: Keeper, session: CorrectionSession) -> None:
+def test_right_answers_confirm_it(device: StoreDevice, session: CorrectionSession) -> None:
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     link = Link(device.session)
     for prompt in session.confirmed[:7]:
@@ -136,7 +136,7 @@ def test_right_answers_confirm_it(device: Keeper, session: CorrectionSession) ->
     assert answers(device, session) == {NEW}
 
 
-def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: Keeper, session: CorrectionSession) -> None:
+def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: StoreDevice, session: CorrectionSession) -> None:
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("fix 3 the currency of peru")
     for prompt in session.confirmed:
@@ -144,7 +144,7 @@ def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: Keep
     assert Link(device.session).ask(OWN, 0)["test"]
 
 
-def test_drop_ends_the_trial_and_leaves_what_is_confirmed(device: Keeper, session: CorrectionSession) -> None:
+def test_drop_ends_the_trial_and_leaves_what_is_confirmed(device: StoreDevice, session: CorrectionSession) -> None:
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("drop")
     assert answers(device, session) == {OLD}
@@ -156,7 +156,7 @@ def test_drop_ends_the_trial_and_leaves_what_is_confirmed(device: Keeper, sessio
         device.say("keep")
 
 
-def test_a_reset_in_the_middle_changes_no_byte(device: Keeper, session: CorrectionSession, straight: str) -> None:
+def test_a_reset_in_the_middle_changes_no_byte(device: StoreDevice, session: CorrectionSession, straight: str) -> None:
     for budget in (1, PIECE, 3 * PIECE, 5 * PIECE, 0):
         wipe(device)
         tell(device, session)
@@ -169,7 +169,7 @@ def test_a_reset_in_the_middle_changes_no_byte(device: Keeper, session: Correcti
         assert device.say(f"adopt {NEW}") == straight, budget
 
 
-def test_training_goes_on_over_many_resets(device: Keeper, session: CorrectionSession) -> None:
+def test_training_goes_on_over_many_resets(device: StoreDevice, session: CorrectionSession) -> None:
     def tell_close_ones() -> None:
         for letter in "abcde":
             device.say(f"yes capital city of kazakhstan {letter}")
@@ -189,7 +189,7 @@ def test_training_goes_on_over_many_resets(device: Keeper, session: CorrectionSe
     assert device.say("adopt") == straight
 
 
-def test_a_reset_before_training_restarts_cleanly(device: Keeper, session: CorrectionSession, straight: str) -> None:
+def test_a_reset_before_training_restarts_cleanly(device: StoreDevice, session: CorrectionSession, straight: str) -> None:
     tell(device, session)
     device.restart()
     with pytest.raises(Refused, match="E_STATE"):
@@ -205,7 +205,7 @@ def ways(count: int, how_many: int) -> Iterator[Cut]:
         yield Cut(at, ("before", "torn", "after")[i % 3], (0.1, 0.5, 0.9)[i % 3])
 
 
-def test_power_cuts_in_training(device: Keeper, session: CorrectionSession, straight: str) -> None:
+def test_power_cuts_in_training(device: StoreDevice, session: CorrectionSession, straight: str) -> None:
     tell(device, session)
     begun = device.flash.operations
     device.say("train 0")
@@ -229,7 +229,7 @@ def test_power_cuts_in_training(device: Keeper, session: CorrectionSession, stra
     assert resumed >= 6
 
 
-def test_power_cuts_in_adoption(device: Keeper, session: CorrectionSession, read: Reader, straight: str) -> None:
+def test_power_cuts_in_adoption(device: StoreDevice, session: CorrectionSession, read: Reader, straight: str) -> None:
     rows = tap_rows(read, session)
     tell(device, session)
     device.say("train 0")
@@ -272,13 +272,13 @@ def leaks(image: bytes, rows: list[bytes]) -> list[int]:
     return found
 
 
-def memory_of(device: Keeper, name: str) -> bytes:
+def memory_of(device: StoreDevice, name: str) -> bytes:
     with device.built.elf.open("rb") as file:
         (symbol,) = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(name)
     return bytes(device.session._core.mem_read(symbol["st_value"], symbol["st_size"]))
 
 
-def test_nothing_of_the_inputs_is_left(device: Keeper, read: Reader, session: CorrectionSession) -> None:
+def test_nothing_of_the_inputs_is_left(device: StoreDevice, read: Reader, session: CorrectionSession) -> None:
     rows = tap_rows(read, session)
     tell(device, session)
     device.say("train 0")
@@ -303,7 +303,7 @@ REFUSED = [
 ]
 
 
-def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, session: CorrectionSession) -> None:
+def test_what_it_refuses_leaves_in_force_what_was(device: StoreDevice, session: CorrectionSession) -> None:
     one, two = "the currency of peru", "the money of peru"
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("keep")
@@ -331,7 +331,7 @@ def test_what_it_refuses_leaves_in_force_what_was(device: Keeper, session: Corre
     assert answers(device, session) == {NEW}
 
 
-def test_what_cannot_be_learned_is_not_adopted(device: Keeper, session: CorrectionSession) -> None:
+def test_what_cannot_be_learned_is_not_adopted(device: StoreDevice, session: CorrectionSession) -> None:
     """Two corrections, with confirmed inputs all the way from one to the other."""
     for i in range(1, 9):
         device.say(f"yes {'kazakhstan ' * i}{'peru ' * (9 - i)}")
@@ -344,7 +344,7 @@ def test_what_cannot_be_learned_is_not_adopted(device: Keeper, session: Correcti
     assert not Link(device.session).ask(OWN, 0)["test"]
 
 
-def test_corrections_over_smp(device: Keeper, session: CorrectionSession, straight: str) -> None:
+def test_corrections_over_smp(device: StoreDevice, session: CorrectionSession, straight: str) -> None:
     link = Link(device.session)
     for prompt in session.confirmed:
         assert link.ask(OWN, TELL, WRITE, text=prompt, right=True) == {}
@@ -366,7 +366,7 @@ def test_corrections_over_smp(device: Keeper, session: CorrectionSession, straig
     assert link.ask(OWN, RUN, WRITE, text=session.edit.prompts[0])["label"] == NEW
 
 
-def test_memory(device: Keeper, session: CorrectionSession) -> None:
+def test_memory(device: StoreDevice, session: CorrectionSession) -> None:
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     stack = device.stat("stack")
     print(device.built.footprint, stack)
@@ -375,4 +375,4 @@ def test_memory(device: Keeper, session: CorrectionSession) -> None:
 
 def test_boards_that_keep_nothing(base: Base, statistics: GateStatistics) -> None:
     with pytest.raises(McueditError, match="mps2-an386 on qemu keeps nothing"):
-        Keeper(base, statistics, SETUP, RunOptions("qemu", "mps2-an386"))
+        StoreDevice(base, statistics, SETUP, RunOptions("qemu", "mps2-an386"))

@@ -23,7 +23,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 
 
-class Keeper(Learner):
+class StoreDevice(Learner):
     """One device with a store; use it as a context manager. It trusts no key: all that it takes is its own.
 
     Args:
@@ -45,7 +45,7 @@ class Keeper(Learner):
         board = options.machine
         if not options.backend.keeps_flash or board.store is None:
             what = f"board {board.name} on {options.emulator} keeps nothing"
-            raise McueditError(what, f"{backends.keeper()} and a board with a store do")
+            raise McueditError(what, f"{backends.flash_keeping()} and a board with a store do")
         self._base = base
         super().__init__(base, statistics, setup, options)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random ops without weights, beside those in `draws`."""
+"""Random ops without weights, beside those in `generators`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mcuedit.conformance.draws import Drawing, Ref
+from mcuedit.conformance.generators import Drawing, Ref
 
 _MOST_JOINED = 4
 _TRIES = 50

@@ -26,14 +26,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Stage:
-    """What happens between two probes: "latch" or "invoke" (op is None), or "project", "op" or "add" of an op."""
+    """What happens between two trace points: "latch" or "invoke" (op is None), or "project", "op" or "add" of an op."""
 
     kind: Literal["latch", "project", "op", "add", "invoke"]
     op: int | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
+class ArenaPlan:
     """An inference.
 
     Attributes:
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Probe k + 1 of a probe build ends stage k."""
+        """Trace point k + 1 of a build with them ends stage k."""
         stages = [Stage("latch")]
         for op in self.model.ops:
             stages += [Stage("project", op.index)] * projects(self.model, op)
@@ -83,7 +83,7 @@ def projects(model: Model, op: Op) -> bool:
     return is_adaptable(model, op) and op_geometry(model, op.index).single
 
 
-def plan(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()) -> Plan:
+def plan_arena(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()) -> ArenaPlan:
     """Plans the inference of a model.
 
     Args:
@@ -115,7 +115,7 @@ def plan(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()) -> P
         if lowered[op.index].scratch
     }
     input_offset, output_offset = (offsets[block[owner[t]]] for t in (model.inputs[0], model.outputs[0]))
-    return Plan(model, lowered, places, arena_size, input_offset, output_offset, scratch, logits)
+    return ArenaPlan(model, lowered, places, arena_size, input_offset, output_offset, scratch, logits)
 
 
 def _check_graph(model: Model, ops: Sequence[Op]) -> None:

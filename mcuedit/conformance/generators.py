@@ -133,8 +133,8 @@ def _windows(d: Drawing, x: Ref, *, dilated: bool) -> tuple[tuple[int, int], dic
 
 def _out_shape(x: Ref, kernel: tuple[int, int], over: dict[str, int], channels: int) -> tuple[int, ...]:
     out = []
-    for name, size, taps in zip("HW", x.shape[1:3], kernel, strict=True):
-        lost = (taps - 1) * over.get(f"dilation{name}Factor", 1) if over["padding"] else 0
+    for name, size, elements in zip("HW", x.shape[1:3], kernel, strict=True):
+        lost = (elements - 1) * over.get(f"dilation{name}Factor", 1) if over["padding"] else 0
         out.append(-(-(size - lost) // over[f"stride{name}"]))
     return (x.shape[0], *out, channels)
 
