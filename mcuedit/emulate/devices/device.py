@@ -32,7 +32,7 @@ class Counts:
     Attributes:
         total: from its start to its end.
         ops: of the base's own kernels, by op index.
-        delta: of everything else: latching the stack, projecting, adding.
+        delta: of everything else: latching the active set, projecting, adding.
     """
 
     total: int
