@@ -136,7 +136,9 @@ def test_right_answers_confirm_it(device: StoreDevice, session: CorrectionSessio
     assert answers(device, session) == {NEW}
 
 
-def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(device: StoreDevice, session: CorrectionSession) -> None:
+def test_a_wrong_answer_of_the_trial_leaves_that_to_the_application(
+    device: StoreDevice, session: CorrectionSession
+) -> None:
     device.learn(session.edit.prompts, session.wanted, session.confirmed, NEW)
     device.say("fix 3 the currency of peru")
     for prompt in session.confirmed:
@@ -189,7 +191,9 @@ def test_training_goes_on_over_many_resets(device: StoreDevice, session: Correct
     assert device.say("adopt") == straight
 
 
-def test_a_reset_before_training_restarts_cleanly(device: StoreDevice, session: CorrectionSession, straight: str) -> None:
+def test_a_reset_before_training_restarts_cleanly(
+    device: StoreDevice, session: CorrectionSession, straight: str
+) -> None:
     tell(device, session)
     device.restart()
     with pytest.raises(Refused, match="E_STATE"):
