@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,14 @@ def test_a_page_links_the_coined_words_of_its_prose_to_the_glossary(page: Path) 
     for anchor, word in coined.items():
         if re.search(rf"(?<![\w/.-]){word}(?![\w-])(?!\.\w)", plain):
             assert f"GLOSSARY.md#{anchor})" in text, anchor
+
+
+def test_the_layout_in_the_design_has_the_rooms_of_the_import_contract_in_its_rows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = next(c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
+    text = (ROOT / "docs" / "DESIGN.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| (.*) \|$", text, re.M)
+    assert len(rows) == len(contract["layers"])
+    for row, layer in zip(rows, contract["layers"], strict=True):
+        rooms = {room.strip() for room in re.split(r"[|:]", layer)}
+        assert rooms <= set(re.findall(r"(?:^| \. )`(\w+)/`", row)), layer
