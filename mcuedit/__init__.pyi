@@ -11,7 +11,21 @@ from mcuedit.api.simulation import simulate
 from mcuedit.codegen import render_adapter, render_base, render_project
 from mcuedit.codegen.emission import emit
 from mcuedit.codegen.inspection import describe
-from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted, load_edits, load_facts, load_keep, load_tensors
+from mcuedit.edits import (
+    Avoid,
+    Edit,
+    EditSet,
+    KeepSet,
+    Over,
+    TensorSet,
+    ToClass,
+    ToVector,
+    Wanted,
+    load_edits,
+    load_facts,
+    load_keep,
+    load_tensors,
+)
 from mcuedit.emulate.devices.device import Answer
 from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import Result, open_device
@@ -25,7 +39,7 @@ from mcuedit.package.keys import PublicKey, load_private, load_public
 from mcuedit.package.keys import generate as generate_key
 from mcuedit.registry import Registry, open_registry
 from mcuedit.registry.packing import Packed, pack
-from mcuedit.training import Merged, Options
+from mcuedit.training import Edited, Options
 from mcuedit.zoo import export as export_base
 
 __version__: str
@@ -33,16 +47,18 @@ __version__: str
 __all__ = [
     "Adapter",
     "Answer",
+    "Avoid",
     "Base",
     "Delta",
     "Edit",
     "EditSet",
+    "Edited",
     "KeepSet",
     "McueditError",
-    "Merged",
     "Metrics",
     "Model",
     "Options",
+    "Over",
     "Package",
     "Packed",
     "PublicKey",
@@ -52,6 +68,8 @@ __all__ = [
     "RunOptions",
     "TensorMetrics",
     "TensorSet",
+    "ToClass",
+    "ToVector",
     "Wanted",
     "__version__",
     "decode_adapter",

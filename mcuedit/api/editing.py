@@ -17,17 +17,7 @@ from mcuedit.benchmark import edits as benchmark
 from mcuedit.edits import Edit, EditSet, TensorSet
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.training import (
-    InForce,
-    Merged,
-    Options,
-    Trained,
-    still_wanted,
-    train_beside,
-    train_merged,
-    train_merged_tensors,
-    train_tensors,
-)
+from mcuedit.training import Edited, InForce, Options, Problem, TextEdits, fit, still_wanted, train_beside
 
 _log = logging.getLogger(__name__)
 
@@ -76,14 +66,15 @@ def edit(
     if isinstance(found, TensorSet):
         if onto is not None or keep is not None:
             raise McueditError("keep or onto beside tensors", "the edit set holds the inputs to keep, in `keep`")
-        trained = train_tensors(read, found, options, active=beside)
+        trained = fit("tensors", Problem(read, found, beside), options)
         measured = benchmark.evaluate_tensors(read, [*beside, trained.adapter], found)
     else:
         old = None if onto is None else Onto(onto.name, remembered(onto), onto.labels)
         found = found if old is None else joined(found, old)
         in_force = [InForce(adapter, remembered(adapter)) for adapter in beside]
         names = None if old is None else old.labels
-        trained, active = train_beside(read, found, any_keep(keep), options, in_force, names=names)
+        problem = Problem(read, TextEdits(found, any_keep(keep)), names=names)
+        trained, active = train_beside(problem, options, in_force)
         measured, _ = benchmark.evaluate(read, [*active, trained.adapter], trained.edits, trained.keep, facts_of(base))
     for note in trained.notes:
         _log.info("%s", note)
@@ -94,7 +85,7 @@ def edit(
     return replace(trained.adapter, info=info, files=files(trained))
 
 
-def merge(base: Base, edits: Edits, keep: Keep | None = None, options: Options | None = None) -> Merged:
+def merge(base: Base, edits: Edits, keep: Keep | None = None, options: Options | None = None) -> Edited:
     """Changes weights of one op instead: no instruction more, and no gate; nothing is certified.
 
     Args:
@@ -102,16 +93,16 @@ def merge(base: Base, edits: Edits, keep: Keep | None = None, options: Options |
         options: how to train; the default is plain.
 
     Returns:
-        The whole .tflite in `data`, the op, and what a patch of it takes.
+        In its `merged` the whole .tflite as `data`, the op, and what a patch of it takes; names of spare classes, which
+        belong into the labels, stand in `adapter.labels`.
 
     Raises:
         McueditError: as `edit`; the options ask for what weights cannot do, or no op's weights can be changed.
     """
     options = options or Options(gated=False)
     found = any_edits(edits, base.model)
-    if isinstance(found, TensorSet):
-        return train_merged_tensors(base.reader, found, options)
-    return train_merged(base.reader, found, any_keep(keep), options)
+    data = found if isinstance(found, TensorSet) else TextEdits(found, any_keep(keep))
+    return fit("merged", Problem(base.reader, data), options)
 
 
 def evaluate(
@@ -148,7 +139,7 @@ def joined(edits: EditSet, onto: Onto) -> EditSet:
     return replace(edits, edits=(*kept, *edits.edits), notes=(*edits.notes, *notes))
 
 
-def files(trained: Trained) -> dict[str, str]:
+def files(trained: Edited) -> dict[str, str]:
     """What stands beside an adapter in its folder: the edits it makes, as training read them."""
     lines = [{k: v for k, v in e.to_dict().items() if k != "rephrase_prompts"} for e in trained.taught]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

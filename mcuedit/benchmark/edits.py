@@ -16,9 +16,19 @@ from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Reader
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training import Merged, Options, Trained, every_tensor, place, train, train_merged
+from mcuedit.training import Edited, Options, Problem, TextEdits, every_tensor, fit, place
+from mcuedit.training.core.placement import Candidate
 
 SINGLE, STACKED = "single", "stacked"
+
+
+@dataclass(frozen=True)
+class EditTask:
+    """Edits, what must stay, and the facts to measure on, which training does not see."""
+
+    edits: EditSet
+    keep: KeepSet
+    facts: Sequence[Edit]
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class Bench:
     """
 
     metrics: Metrics
-    trained: tuple[Trained, ...]
+    trained: tuple[Edited, ...]
     cases: tuple[Case, ...]
 
 
@@ -42,9 +52,7 @@ def reader(base: Base, oracle: Oracle) -> Reader:
 
 def bench(
     read: Reader,
-    edits: EditSet,
-    keep: KeepSet,
-    facts: Sequence[Edit],
+    task: EditTask,
     how: str,
     options: Options,
     advance: Callable[[int], None] = lambda n: None,
@@ -55,56 +63,58 @@ def bench(
     depends on that set alone, already at hand.
 
     Raises:
-        McueditError: as `train`.
+        McueditError: as `fit`.
     """
     if how not in (SINGLE, STACKED):
         raise McueditError(f"no benchmark {how!r}", f"{SINGLE} or {STACKED}")
-    edits = check_edits(edits)
+    edits, keep, facts = check_edits(task.edits), task.keep, task.facts
     read(keep.prompts)
     placed = place(read, keep, options)
     start = time.perf_counter()
     if how == SINGLE:
         trained = []
         for edit in edits.edits:
-            trained.append(train(read, replace(edits, edits=(edit,), notes=()), keep, options, placed=placed))
+            trained.append(fit("text", _problem(read, replace(edits, edits=(edit,), notes=()), keep, placed), options))
             advance(1)
     else:
-        trained = [train(read, edits, keep, options, placed=placed)]
+        trained = [fit("text", _problem(read, edits, keep, placed), options)]
         advance(len(edits.edits))
     seconds = (time.perf_counter() - start) / len(edits.edits)
-    cases = [p for t in trained for p in _cases(t, facts, how == STACKED)]
-    metrics = measure(read, cases, keep, facts)
-    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(cases))
+    asked = [p for t in trained for p in cases(t, facts, together=how == STACKED)]
+    metrics = measure(read, asked, keep, facts)
+    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(asked))
 
 
 def bench_merged(
     read: Reader,
     oracle: Callable[[Model], Oracle],
-    edits: EditSet,
-    keep: KeepSet,
-    facts: Sequence[Edit],
+    task: EditTask,
     how: str,
     options: Options,
     advance: Callable[[int], None] = lambda n: None,
-) -> tuple[Metrics, tuple[Merged, ...]]:
+) -> tuple[Metrics, tuple[Edited, ...]]:
     """The same with changed weights: every file that training makes is run by itself, in an oracle of its own.
 
     Raises:
-        McueditError: as `train_merged`.
+        McueditError: as `fit`.
     """
-    edits = check_edits(edits)
+    edits = check_edits(task.edits)
     made, measured = [], []
     for part in [(e,) for e in edits.edits] if how == SINGLE else [edits.edits]:
-        made.append(train_merged(read, replace(edits, edits=part, notes=()), keep, options))
-        metrics = evaluate_merged(read, repaired(read.base, made[-1], oracle), made[-1], facts)
+        made.append(fit("merged", _problem(read, replace(edits, edits=part, notes=()), task.keep), options))
+        metrics = measure_merged(read, repaired(read.base, made[-1], oracle), made[-1], task.facts)
         measured.append(replace(metrics, seconds=round(made[-1].seconds / len(part), 4)))
         advance(len(part))
     return _together(measured), tuple(made)
 
 
-def repaired(base: Base, made: Merged, oracle: Callable[[Model], Oracle]) -> Reader:
+def _problem(read: Reader, edits: EditSet, keep: KeepSet, placed: Sequence[Candidate] = ()) -> Problem:
+    return Problem(read, TextEdits(edits, keep), placed=placed)
+
+
+def repaired(base: Base, made: Edited, oracle: Callable[[Model], Oracle]) -> Reader:
     """A reader of the merged file itself."""
-    model = parse(made.data, "merged")
+    model = parse(made.merged.data, "merged")
     return reader(replace(base, model=model), oracle(model))
 
 
@@ -139,12 +149,9 @@ def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet)
     return MeasureTensors(read, [d for adapter in adapters for d in adapter.deltas])(data)
 
 
-def evaluate_merged(read: Reader, repaired: Reader, made: Merged, facts: Sequence[Edit]) -> Metrics:
+def measure_merged(read: Reader, repaired: Reader, made: Edited, facts: Sequence[Edit]) -> Metrics:
     """Measures changed weights on the merged file itself, which `repaired` reads, on the edits they are to make."""
-    questions = ask(made.edits, made.keep, facts, made.edits.edits)
-    none: list[Delta] = []
-    cases = [Case(q, int(wanted), none) for q, wanted in zip(questions, made.classes, strict=True)]
-    return measure(read, cases, made.keep, facts, repaired)
+    return measure(read, cases(made, facts, together=True), made.keep, facts, repaired)
 
 
 def measure(
@@ -175,7 +182,12 @@ def _together(measured: Sequence[Metrics]) -> Metrics:
     return Metrics(**found)
 
 
-def _cases(trained: Trained, facts: Sequence[Edit], stacked: bool) -> list[Case]:
+def cases(trained: Edited, facts: Sequence[Edit], *, together: bool) -> list[Case]:
+    """What to ask of each edit, with the deltas in force; without any where weights were changed instead.
+
+    Args:
+        together: all edits are in force, none of them alone.
+    """
     deltas: list[Delta] = list(trained.adapter.deltas)
-    questions = ask(trained.edits, trained.keep, facts, trained.edits.edits if stacked else None)
+    questions = ask(trained.edits, trained.keep, facts, trained.edits.edits if together else None)
     return [Case(q, int(wanted), deltas) for q, wanted in zip(questions, trained.classes, strict=True)]

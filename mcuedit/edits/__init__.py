@@ -7,14 +7,18 @@ from mcuedit.edits.npz import quantized, read_npz
 from mcuedit.edits.reader import load_edits, load_facts, load_keep
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.edits.tensors import load_tensors
-from mcuedit.edits.wanted import TensorSet, Wanted
+from mcuedit.edits.wanted import Avoid, Over, TensorSet, ToClass, ToVector, Wanted
 
 __all__ = [
     "Answers",
+    "Avoid",
     "Edit",
     "EditSet",
     "KeepSet",
+    "Over",
     "TensorSet",
+    "ToClass",
+    "ToVector",
     "Wanted",
     "already_given",
     "bag_of_words",

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.edits.npz import quantized, read_npz
-from mcuedit.edits.wanted import ALL, TensorSet, Wanted
+from mcuedit.edits.wanted import ALL, Avoid, Over, TensorSet, ToClass, ToVector, Wanted
 from mcuedit.model.tflite import Tensor
 
 _HINT = "numpy.savez('edits.npz', x=inputs, y=class_numbers, keep=other_inputs)"
@@ -115,18 +115,18 @@ class _File:
     def wanted(self, suffix: str, x: Int8Array) -> Wanted:
         """What x (or x_test) is to be answered."""
         if self._goal in ("target", "reproduce"):
-            return Wanted(vectors=self._vectors(suffix, x))
+            return ToVector(self._vectors(suffix, x))
         name = f"{self._goal}{suffix}"
         classes = self._numbers(name, len(x), 0)
         if self._goal == "not_class":
-            return Wanted(avoided=classes)
+            return Avoid(classes)
         if f"against{suffix}" not in self._arrays:
-            return Wanted(classes)
+            return ToClass(classes)
         against = self._numbers(f"against{suffix}", len(x), ALL)
         if (against == classes).any():
             row = int(np.flatnonzero(against == classes)[0])
             raise McueditError(f"{self._path}: row {row} wants class {classes[row]} against itself", "mend against")
-        return Wanted(classes, against)
+        return Over(classes, against)
 
     def own(self, name: str) -> FloatArray | None:
         """What an autoencoder should make of its input `name`; None for other bases."""

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -12,66 +14,156 @@ from mcuedit._util.typing import AnyIntArray, FloatArray, Int8Array, IntArray
 ALL = -1  # `against`: every other class
 
 
+class Wanted(ABC):
+    """What n inputs are to be answered, all in one way: `ToClass`, `Over`, `Avoid` or `ToVector`."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many inputs."""
+
+    @abstractmethod
+    def take(self, rows: AnyIntArray | slice) -> Self:
+        """The same for some of the inputs."""
+
+    @abstractmethod
+    def groups(self) -> IntArray:
+        """int64[n]: inputs that want the same, numbered from 0 in the order of what they want."""
+
+    @abstractmethod
+    def name(self, group: int) -> str:
+        """What the inputs of one group want, for messages."""
+
+    @abstractmethod
+    def agrees(self, other: Wanted, step: float) -> bool:
+        """Whether as many inputs want the same; vectors may differ by a step of the output."""
+
+
 @dataclass(frozen=True)
-class Wanted:
-    """What n inputs are to be answered: one of `classes`, `avoided` and `vectors` is given, the others are None.
+class ToClass(Wanted):
+    """A class is to lead over every other one.
+
+    Attributes:
+        classes: int64[n].
+    """
+
+    classes: IntArray
+    kind = "class"
+
+    @property
+    def against(self) -> IntArray:
+        """int64[n], ALL throughout."""
+        return np.full(len(self), ALL)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def take(self, rows: AnyIntArray | slice) -> Self:
+        return type(self)(self.classes[rows])
+
+    def groups(self) -> IntArray:
+        return _numbered(self.classes, self.against)
+
+    def name(self, group: int) -> str:
+        return f"class {self.classes[np.flatnonzero(self.groups() == group)[0]]}"
+
+    def agrees(self, other: Wanted, step: float) -> bool:
+        return isinstance(other, ToClass | Over) and _equal(self, other)
+
+
+@dataclass(frozen=True)
+class Over(Wanted):
+    """A class is to lead over another one, whatever the rest does.
 
     Attributes:
         classes: int64[n], the class that is to lead.
-        against: int64[n], the class that it is to lead over, ALL for every other; None as if ALL throughout.
-        avoided: int64[n], the class that the answer must not be.
-        vectors: float32[n, *output shape], what the output is to be, in real units.
+        against: int64[n], the class that it is to lead over, ALL for every other.
     """
 
-    classes: IntArray | None = None
-    against: IntArray | None = None
-    avoided: IntArray | None = None
-    vectors: FloatArray | None = None
+    classes: IntArray
+    against: IntArray
+    kind = "against"
 
     def __len__(self) -> int:
-        return len(next(v for v in (self.classes, self.avoided, self.vectors) if v is not None))
+        return len(self.classes)
 
-    @property
-    def kind(self) -> str:
-        """What it is called: "class", "against", "not class" or "vector"."""
-        if self.vectors is not None:
-            return "vector"
-        if self.avoided is not None:
-            return "not class"
-        return "class" if self.against is None else "against"
-
-    def take(self, rows: AnyIntArray | slice) -> Wanted:
-        """The same for some of the inputs."""
-        parts = (self.classes, self.against, self.avoided, self.vectors)
-        return Wanted(*(None if part is None else part[rows] for part in parts))  # type: ignore[arg-type]
+    def take(self, rows: AnyIntArray | slice) -> Self:
+        return type(self)(self.classes[rows], self.against[rows])
 
     def groups(self) -> IntArray:
-        """int64[n]: inputs that want the same, numbered from 0 in the order of what they want."""
-        key = self.classes if self.classes is not None else self.avoided
-        if key is None:
-            return np.zeros(len(self), np.int64)
-        pairs = np.stack([key, np.full(len(key), ALL) if self.against is None else self.against], axis=1)
-        return np.asarray(np.unique(pairs, axis=0, return_inverse=True)[1], np.int64).reshape(-1)
-
-    def agrees(self, other: Wanted, step: float) -> bool:
-        """Whether as many inputs want the same of the same kind; vectors may differ by a step of the output."""
-        if self.vectors is not None and other.vectors is not None:
-            return bool((np.abs(self.vectors - other.vectors) <= step).all())
-        mine, theirs = (
-            [w.classes, w.avoided, np.full(len(w), ALL) if w.against is None else w.against] for w in (self, other)
-        )
-        return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))  # type: ignore[arg-type]
+        return _numbered(self.classes, self.against)
 
     def name(self, group: int) -> str:
-        """What the inputs of one group want, for messages."""
-        if self.vectors is not None:
-            return "vectors"
-        row = int(np.flatnonzero(self.groups() == group)[0])
-        if self.avoided is not None:
-            return f"not class {self.avoided[row]}"
-        assert self.classes is not None
-        over = ALL if self.against is None else int(self.against[row])
+        row = np.flatnonzero(self.groups() == group)[0]
+        over = self.against[row]
         return f"class {self.classes[row]}" + ("" if over == ALL else f" over {over}")
+
+    def agrees(self, other: Wanted, step: float) -> bool:
+        return isinstance(other, ToClass | Over) and _equal(self, other)
+
+
+@dataclass(frozen=True)
+class Avoid(Wanted):
+    """The answer must not be a class; any other one will do.
+
+    Attributes:
+        classes: int64[n].
+    """
+
+    classes: IntArray
+    kind = "not class"
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def take(self, rows: AnyIntArray | slice) -> Self:
+        return type(self)(self.classes[rows])
+
+    def groups(self) -> IntArray:
+        return _numbered(self.classes, np.full(len(self), ALL))
+
+    def name(self, group: int) -> str:
+        return f"not class {self.classes[np.flatnonzero(self.groups() == group)[0]]}"
+
+    def agrees(self, other: Wanted, step: float) -> bool:
+        return isinstance(other, Avoid) and np.array_equal(self.classes, other.classes)
+
+
+@dataclass(frozen=True)
+class ToVector(Wanted):
+    """The output is to be a vector.
+
+    Attributes:
+        vectors: float32[n, *output shape], in real units.
+    """
+
+    vectors: FloatArray
+    kind = "vector"
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def take(self, rows: AnyIntArray | slice) -> Self:
+        return type(self)(self.vectors[rows])
+
+    def groups(self) -> IntArray:
+        return np.zeros(len(self), np.int64)
+
+    def name(self, group: int) -> str:
+        return "vectors"
+
+    def agrees(self, other: Wanted, step: float) -> bool:
+        return isinstance(other, ToVector) and bool((np.abs(self.vectors - other.vectors) <= step).all())
+
+
+def _numbered(classes: IntArray, against: IntArray) -> IntArray:
+    pairs = np.stack([classes, against], axis=1)
+    return np.asarray(np.unique(pairs, axis=0, return_inverse=True)[1], np.int64).reshape(-1)
+
+
+def _equal(one: ToClass | Over, other: ToClass | Over) -> bool:
+    return np.array_equal(one.classes, other.classes) and np.array_equal(one.against, other.against)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,20 @@ from mcuedit.model.oracle import Reader
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Deltas of a new adapter among those in force.
+
+    Attributes:
+        together: names of all their adapters, the new one last.
+        context: deltas that are in force anyway. deltas: of the new one.
+    """
+
+    together: Sequence[str]
+    context: Sequence[Delta]
+    deltas: Sequence[Delta]
+
+
+@dataclass(frozen=True)
 class Acting:
     """The edits of a new adapter beside those in force.
 
@@ -54,28 +68,24 @@ def act(
     edits: EditSet,
     classes: Sequence[int],
     earlier: Sequence[Edit],
-    together: Sequence[str],
-    context: Sequence[Delta],
-    deltas: Sequence[Delta],
+    beside: Beside,
 ) -> Acting:
     """Asks every prompt of `edits`, and of the `earlier` ones that these do not overrule.
 
     Args:
         classes: wanted by each edit.
-        together: names of the adapters whose deltas are `context` and `deltas`.
-        context: of the adapters that are in force anyway. deltas: of the new one.
     """
-    measure, both = Measure(reader), [*context, *deltas]
+    measure, both = Measure(reader), [*beside.context, *beside.deltas]
     right = [_wanted(measure, edit.prompts, wanted, both) for edit, wanted in zip(edits.edits, classes, strict=True)]
     overruled = {bag_of_words(p) for edit in edits.edits for p in edit.prompts}
     others = list(dict.fromkeys(p for e in earlier for p in e.prompts if bag_of_words(p) not in overruled))
     disturbed: list[str] = []
     if others:
-        without, beside = measure.see(others, context), measure.see(others, both)
-        moved = (without.after != beside.after) | (beside.tie & ~without.tie)
+        without, now = measure.see(others, beside.context), measure.see(others, both)
+        moved = (without.after != now.after) | (now.tie & ~without.tie)
         disturbed = [p for p, other in zip(others, moved, strict=True) if other]
     return Acting(
-        tuple(together),
+        tuple(beside.together),
         sum(map(len, right)),
         int(sum(part.sum() for part in right)),
         tuple(e.subject or e.prompts[0] for e, part in zip(edits.edits, right, strict=True) if not part.all()),

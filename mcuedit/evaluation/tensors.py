@@ -13,7 +13,7 @@ from mcuedit._util.typing import BoolArray, DoubleArray, FloatArray, Int8Array, 
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.edits import TensorSet, Wanted
-from mcuedit.edits.wanted import ALL
+from mcuedit.edits.wanted import ALL, Avoid, Over, ToClass, ToVector
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Tensor
 
@@ -81,14 +81,12 @@ def reached(wanted: Wanted, scores: Int8Array) -> BoolArray:
     """
     rows = np.arange(len(scores))
     values = scores.astype(np.int64)
-    if wanted.avoided is not None:
-        own = values[rows, wanted.avoided]
-        return np.asarray(own < _others(values, wanted.avoided).max(axis=1))
-    assert wanted.classes is not None
+    assert isinstance(wanted, ToClass | Over | Avoid), "vectors are judged by their error"
     own = values[rows, wanted.classes]
     rival = _others(values, wanted.classes).max(axis=1)
-    if wanted.against is not None:
-        rival = np.where(wanted.against == ALL, rival, values[rows, np.maximum(wanted.against, 0)])
+    if isinstance(wanted, Avoid):
+        return np.asarray(own < rival)
+    rival = np.where(wanted.against == ALL, rival, values[rows, np.maximum(wanted.against, 0)])
     return np.asarray(own > rival)
 
 
@@ -117,10 +115,10 @@ class MeasureTensors:
         edit, test = self._see(data.x), self._see(data.x_test)
         keep, keep_test = self._see(data.keep), self._see(data.keep_test)
         wanted, held = data.wanted, data.wanted_test
-        own = self._errors(edit, data.wanted.vectors)
-        other = self._errors(test, held.vectors if held else None)
+        own = self._errors(edit, _vectors(wanted))
+        other = self._errors(test, _vectors(held))
         kept = self._errors(keep, data.keep_vectors)
-        moved = _steps([keep, keep_test]) if wanted.vectors is not None else None
+        moved = _steps([keep, keep_test]) if isinstance(wanted, ToVector) else None
         efficacy = self._share(wanted, edit.before, edit.after, own)[1]
         by_softmax = self._share(wanted, edit.shown_before, edit.shown, own)[1]
         before, after = self._share(held, test.before, test.after, other) if held else (None, None)
@@ -181,6 +179,10 @@ class MeasureTensors:
         if errors is not None:
             return 0.0, float((errors[1] <= REACHED * errors[0]).mean())
         return float(reached(wanted, before).mean()), float(reached(wanted, after).mean())
+
+
+def _vectors(wanted: Wanted | None) -> FloatArray | None:
+    return wanted.vectors if isinstance(wanted, ToVector) else None
 
 
 def _steps(kept: Sequence[_Outputs]) -> int | None:

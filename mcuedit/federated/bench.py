@@ -18,8 +18,8 @@ from mcuedit.evaluation.metrics import Metrics
 from mcuedit.federated.devices import Devices
 from mcuedit.federated.simulate import Outcome, Rounds, clients, simulate
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.gates import whitening
-from mcuedit.training.methods.frozen_a import shared_delta
+from mcuedit.training.core.gate_trainer import whitening
+from mcuedit.training.methods.frozen_a import FrozenA, shared_delta
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def bench(
     tapped = values(keep.prompts)[0]
     white = whitening(np.array(keep.lines), tapped.astype(np.float32))
     rows = {c for pair_of in zip(old, wanted, strict=True) if len({*pair_of}) == 2 for c in pair_of}
-    start = shared_delta(base.model, pair, rank, sorted(rows), rounds.seed, tapped, white)
+    start = shared_delta(base.model, pair, sorted(rows), FrozenA(rank, rounds.seed), tapped, white)
     boards = Devices(base, start, devices, device_rounds) if devices else nullcontext()
     with boards as running:
         watch = {"watch": running.watch} if running else {}

@@ -13,7 +13,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, is_tie, logits_tensor, trace, with_deltas
-from mcuedit.edits import Edit, TensorSet
+from mcuedit.edits import Avoid, Edit, TensorSet, ToClass, ToVector
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.package.self_test import CHANGED, UNCHANGED, SelfTest, sparse
@@ -114,15 +114,15 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
     Raises:
         McueditError: there are no such inputs, or what is wanted is no class.
     """
-    if data.wanted.vectors is not None:
+    if isinstance(data.wanted, ToVector):
         raise McueditError(f"{data.source}: vectors have no class to self-test", "leave --self-test away")
     if base.model.stateful:
         raise McueditError(f"base {base.name} keeps a state, a self-test is one input", "leave --self-test away")
     asked = _ask(base, oracle, adapter, data.x[:_MOST])
     good = asked.clear & (asked.before != asked.after)
-    if data.wanted.avoided is not None:
-        good &= asked.after != data.wanted.avoided[:_MOST]
-    elif data.wanted.against is None and data.wanted.classes is not None:
+    if isinstance(data.wanted, Avoid):
+        good &= asked.after != data.wanted.classes[:_MOST]
+    elif isinstance(data.wanted, ToClass):
         good &= asked.after == data.wanted.classes[:_MOST]
     if not len(data.keep):
         raise McueditError(f"{data.source}: no array 'keep'", "give inputs whose answers must stay")

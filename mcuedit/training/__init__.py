@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains deltas beside a frozen base."""
+"""Trains deltas beside a frozen base, or other weights: `fit(method, problem, config)`."""
 
 from mcuedit.training.beside import InForce, still_wanted, train_beside
-from mcuedit.training.methods.merged import Merged, train_merged, train_merged_tensors
+from mcuedit.training.edited import Edited, NewWeights
+from mcuedit.training.methods import fit, register
+from mcuedit.training.methods.tensors import place_tensors
+from mcuedit.training.methods.text import every_tensor, place
 from mcuedit.training.options import Options
-from mcuedit.training.tensors import place_tensors, train_tensors
-from mcuedit.training.train import Trained, every_tensor, place, train
+from mcuedit.training.problem import Problem, TextEdits
 
 __all__ = [
+    "Edited",
     "InForce",
-    "Merged",
+    "NewWeights",
     "Options",
-    "Trained",
+    "Problem",
+    "TextEdits",
     "every_tensor",
+    "fit",
     "place",
     "place_tensors",
+    "register",
     "still_wanted",
-    "train",
     "train_beside",
-    "train_merged",
-    "train_merged_tensors",
-    "train_tensors",
 ]

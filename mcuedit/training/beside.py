@@ -7,16 +7,17 @@ up tie. Gates trained together are told from each other, so such adapters become
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcuedit.adapter.delta import Adapter
-from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
+from mcuedit.edits import Edit, EditSet, bag_of_words
 from mcuedit.evaluation.metrics import Measure
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.text_method import Progress
+from mcuedit.training.edited import Edited
+from mcuedit.training.methods import fit
 from mcuedit.training.options import Options
-from mcuedit.training.train import Trained, train
+from mcuedit.training.problem import Problem, TextEdits
 
 
 @dataclass(frozen=True)
@@ -27,33 +28,27 @@ class InForce:
     edits: tuple[Edit, ...] = ()
 
 
-def train_beside(
-    reader: Reader,
-    edits: EditSet,
-    keep: KeepSet,
-    options: Options,
-    beside: Sequence[InForce],
-    *,
-    names: Mapping[int, str] | None = None,
-    progress: Progress = lambda step: None,
-) -> tuple[Trained, tuple[Adapter, ...]]:
-    """Trains beside adapters in force. Where an edit does not act, those in its way are trained again with it.
+def train_beside(problem: Problem, options: Options, beside: Sequence[InForce]) -> tuple[Edited, tuple[Adapter, ...]]:
+    """Trains text beside adapters in force. Where an edit does not act, those in its way are trained again with it.
 
     Args:
-        names: of spare classes, as `train` takes them.
+        problem: without adapters in force, which `beside` names.
 
     Returns:
         (the adapter, which replaces those that its notes name; the adapters that stay in force beside it)
 
     Raises:
-        McueditError: as `train`.
+        McueditError: as `fit`.
     """
-    left, names, replaced = list(beside), dict(names or {}), list[InForce]()
+    edits = problem.text.edits
+    left, names, replaced = list(beside), dict(problem.names or {}), list[InForce]()
     while True:
         active = tuple(one.adapter for one in left)
         earlier = [edit for one in left for edit in one.edits]
-        trained = train(reader, edits, keep, options, active=active, earlier=earlier, names=names, progress=progress)
-        rivals = [] if trained.acting.holds else _rivals(reader, left, trained)
+        data = TextEdits(edits, problem.text.keep)
+        asked = replace(problem, data=data, active=active, earlier=earlier, names=names)
+        trained = fit("text", asked, options)
+        rivals = [] if trained.acting.holds else _rivals(problem.reader, left, trained)
         if not rivals:
             notes = tuple(_note(one.adapter.name, options.name) for one in replaced)
             away = tuple(one.adapter.name for one in replaced)
@@ -76,7 +71,7 @@ def _fact(edit: Edit) -> tuple[str, str]:
     return edit.subject.strip().casefold(), edit.relation.strip().casefold()
 
 
-def _rivals(reader: Reader, left: Sequence[InForce], trained: Trained) -> list[InForce]:
+def _rivals(reader: Reader, left: Sequence[InForce], trained: Edited) -> list[InForce]:
     """Those in the way of the new adapter that can be trained again: without them its inputs are answered otherwise."""
     acting, measure, able = trained.acting, Measure(reader), [one for one in left if one.edits]
     missed = [*acting.missed, *acting.disturbed]

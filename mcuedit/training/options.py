@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How to train."""
+"""How to train: what all methods share."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from mcuedit._util.errors import McueditError
 from mcuedit.training.core.placement import AUTO
@@ -54,6 +55,11 @@ class Options:
         ):
             if not holds:
                 raise McueditError(f"{what} is out of range", way)
+
+    def remembered(self) -> dict[str, Any]:
+        """What an adapter keeps of them."""
+        names = (field.name for field in fields(Options) if field.name not in ("name", "version", "new_labels"))
+        return {name: getattr(self, name) for name in names}
 
     @property
     def factors(self) -> int:

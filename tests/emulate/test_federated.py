@@ -22,7 +22,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, bench
 from mcuedit.model import bundle as bases
-from mcuedit.training.methods.frozen_a import gradient, listen, shared_delta
+from mcuedit.training.methods.frozen_a import FrozenA, gradient, listen, shared_delta
 from mcuedit.zoo import facts_data
 
 ROUNDS = Rounds(12, examples=8, secure=1)
@@ -68,7 +68,7 @@ def test_a_board_hides_its_sum(tmp_path: Path) -> None:
     read = benchmark.reader(base, best_oracle(base.model))
     seen, white = read(ASKED), np.eye(128, dtype=np.float32)
     tap, logits = (seen[t].reshape(len(ASKED), -1) for t in (base.model.ops[3].inputs[0], logits_tensor(base.model)))
-    start = shared_delta(base.model, (3, 4), 8, WANTED, 0, tap, white, share=0.9)
+    start = shared_delta(base.model, (3, 4), WANTED, FrozenA(8, active=0.9), tap, white)
     h = start.project(tap)
     exact = gradient(start, h, listen(start, h, logits, np.array(WANTED))).ravel()
     assert np.linalg.norm(exact) > CLIP

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mcuedit.edits import Edit, EditSet, KeepSet
 from mcuedit.training.examples.text import from_text
-from mcuedit.training.train import _joined
+from mcuedit.training.methods.text import _joined
 
 
 def test_earlier_edits_are_questions_of_their_own():

@@ -14,14 +14,14 @@ from mcuedit.cli._shared.files import metrics_table, placement_table, tensor_tab
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model.oracle import Reader
-from mcuedit.training import Trained
+from mcuedit.training import Edited
 
 FLOOR = 0.9  # share of what is to be kept that must stay
 _WAYS = "give more inputs to keep, another --tap and --target, or a lower --floor if this will do"
 
 
 def report(
-    trained: Trained,
+    trained: Edited,
     head: Mapping[str, Any],
     measured: Metrics | TensorMetrics,
     read: Reader,
@@ -44,7 +44,7 @@ def report(
     return 0 if trained.acting.holds and not short else 1
 
 
-def nothing_left(trained: Trained, output: Path, metrics: Mapping[str, Any], *, as_json: bool) -> int:
+def nothing_left(trained: Edited, output: Path, metrics: Mapping[str, Any], *, as_json: bool) -> int:
     """Says that no adapter is needed, and how to take back one that is; the exit code."""
     stale = (output / folder.CONFIG).exists()
     notes(
@@ -62,7 +62,7 @@ def nothing_left(trained: Trained, output: Path, metrics: Mapping[str, Any], *, 
     return 0 if trained.acting.holds and not stale else 1
 
 
-def _idle(trained: Trained) -> list[tuple[str, str]]:
+def _idle(trained: Edited) -> list[tuple[str, str]]:
     """What does not act as asked in the active set, and the way out."""
     acting, others = trained.acting, trained.acting.together[:-1]
     where = f" beside {', '.join(others)}" if others else ""
@@ -82,7 +82,7 @@ def _idle(trained: Trained) -> list[tuple[str, str]]:
     return found
 
 
-def _certificate(trained: Trained) -> dict[str, Any]:
+def _certificate(trained: Edited) -> dict[str, Any]:
     c = trained.certificate
     return {
         "certified": trained.certified,
@@ -97,12 +97,12 @@ def _certificate(trained: Trained) -> dict[str, Any]:
     }
 
 
-def _placement(trained: Trained) -> dict[str, Any]:
+def _placement(trained: Edited) -> dict[str, Any]:
     taken = trained.placement[0]
     return {"tap": taken.tap, "target": taken.target, "separable": taken.separable}
 
 
-def _show(trained: Trained, values: Mapping[str, Any], metrics: Metrics | TensorMetrics, read: Reader) -> None:
+def _show(trained: Edited, values: Mapping[str, Any], metrics: Metrics | TensorMetrics, read: Reader) -> None:
     out = stdout()
     out.print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
     out.print()

@@ -131,7 +131,7 @@ def placement_table(candidates: Sequence[Candidate]) -> object:
     rows = [
         (
             f"op {c.tap} -> op {c.target}",
-            *(_share(value if c.recall is not None else None) for value in (c.recall, c.shut, c.close)),
+            *(_share(getattr(c.seen, name, None)) for name in ("recall", "shut", "close")),
             c.separable,
             f"{c.factor_bytes / (1 if tensors else c.edits):.0f}",
             *([f"{c.instructions:,}"] if tensors else []),
@@ -146,7 +146,7 @@ def placement_table(candidates: Sequence[Candidate]) -> object:
 
 def _looked(candidate: Candidate) -> str:
     """How far the look at a pair went, if it was not tried."""
-    if candidate.recall is not None or candidate.instructions is None:
+    if candidate.score > float("-inf") or candidate.instructions is None:
         return ""
     return "not looked at" if candidate.screen is None else "only screened"
 

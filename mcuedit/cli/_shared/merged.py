@@ -19,7 +19,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.model.bundle import Base
-from mcuedit.training import Merged, Options, train_merged, train_merged_tensors
+from mcuedit.training import Edited, Options, Problem, TextEdits, fit
 
 SUFFIX = ".tflite"
 
@@ -44,36 +44,38 @@ def run(
         read = edits.reader(base, best_oracle(base.model))
         if edit_paths[0].suffix == ".npz":
             data = tensor_set(edit_paths, base.model)
-            made = train_merged_tensors(read, data, options)
+            made = fit("merged", Problem(read, data), options)
             measured = MeasureTensors(read, repaired=edits.repaired(base, made, best_oracle))(data)
         else:
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
-            made = train_merged(read, edit_set(edit_paths), load_keep(keep_path), options)
-            measured = edits.evaluate_merged(read, edits.repaired(base, made, best_oracle), made, facts_of(base))
-    atomic.write_file(output, made.data)
+            made = fit("merged", Problem(read, TextEdits(edit_set(edit_paths), load_keep(keep_path))), options)
+            measured = edits.measure_merged(read, edits.repaired(base, made, best_oracle), made, facts_of(base))
+    atomic.write_file(output, made.merged.data)
     notes(made.notes)
     figures = replace(measured, seconds=round(made.seconds, 3)).flat()
     if as_json:
-        print_json({"model": str(output), "target": made.op, **figures, **_patch(made), "labels": made.labels})
+        print_json(
+            {"model": str(output), "target": made.merged.op, **figures, **_patch(made), "labels": made.adapter.labels}
+        )
     else:
         _show(output, made, measured)
     return 0 if measured.efficacy == 1.0 else 1
 
 
-def _patch(made: Merged) -> dict[str, Any]:
-    return {f"patch_{name}": value for name, value in asdict(made.patch).items()}
+def _patch(made: Edited) -> dict[str, Any]:
+    return {f"patch_{name}": value for name, value in asdict(made.merged.patch).items()}
 
 
-def _show(output: Path, made: Merged, measured: Metrics | TensorMetrics) -> None:
-    out, patch = stdout(), made.patch
+def _show(output: Path, made: Edited, measured: Metrics | TensorMetrics) -> None:
+    out, weights, patch = stdout(), made.merged, made.merged.patch
     out.print(metrics_table(measured) if isinstance(measured, Metrics) else tensor_table(measured))
     out.print()
-    if made.tried:
-        rows = [(op, f"{100 * edited:.1f} %", f"{100 * kept:.2f} %") for op, edited, kept in made.tried]
+    if weights.tried:
+        rows = [(op, f"{100 * edited:.1f} %", f"{100 * kept:.2f} %") for op, edited, kept in weights.tried]
         out.print(table("", ("op", "edits", "kept, held back"), rows))
         out.print()
     out.print(
-        f"{output}: {len(made.data):,} bytes as before; {patch.changed:,} of {patch.weights:,} weights of op {made.op} "
-        f"differ, {patch.clipped} of them clipped; a patch takes about {patch.packed:,} bytes"
+        f"{output}: {len(weights.data):,} bytes as before; {patch.changed:,} of {patch.weights:,} weights of op "
+        f"{weights.op} differ, {patch.clipped} of them clipped; a patch takes about {patch.packed:,} bytes"
     )

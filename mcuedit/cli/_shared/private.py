@@ -20,9 +20,9 @@ from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model.bundle import Base
-from mcuedit.training import Options
+from mcuedit.training import Edited, Options, Problem, TextEdits, fit
 from mcuedit.training.core import placement
-from mcuedit.training.methods.private import RANK, Private, private_prompts, train_private
+from mcuedit.training.methods.private import Config, private_prompts
 
 WHAT = (
     "private: whether any one prompt is among those of the edits; "
@@ -55,17 +55,9 @@ def run(
     began = time.perf_counter()
     with working("training"):
         read = benchmark.reader(base, best_oracle(base.model))
-        made = train_private(
-            read,
-            edits,
-            keep,
-            plan,
-            pair=_pair(base, options),
-            rank=rank or RANK,
-            seed=options.seed,
-            name=options.name,
-            version=options.version,
-        )
+        _check_pair(base, options)
+        config = Config(plan=plan, **{**vars(options), "rank": rank or Config.rank})
+        made = fit("private", Problem(read, TextEdits(edits, keep)), config)
         seconds = time.perf_counter() - began
         measured, _ = benchmark.evaluate(read, [made.adapter], edits, keep, facts_of(base))
     metrics = replace(measured, seconds=round(seconds, 3))
@@ -79,16 +71,15 @@ def run(
     return 0 if metrics.efficacy == 1.0 else 1
 
 
-def _pair(base: Base, options: Options) -> tuple[int, int] | None:
-    """The pair that was asked for; None: the default one."""
+def _check_pair(base: Base, options: Options) -> None:
+    """Refuses a tap or target alone, and a target that does not make the logits."""
     if placement.AUTO in (options.tap, options.target):
         if options.tap != options.target:
             raise McueditError("--dp with --tap or --target alone", "give both, or neither")
-        return None
-    pair = placement.pairs(base.model, options.tap, options.target)[0]
-    if pair[1] != placement.logits_op(base.model):
-        raise McueditError(f"target op {pair[1]}", "private training changes the op that makes the logits")
-    return pair
+        return
+    _, target = placement.pairs(base.model, options.tap, options.target)[0]
+    if target != placement.logits_op(base.model):
+        raise McueditError(f"target op {target}", "private training changes the op that makes the logits")
 
 
 def _overlap(edits: EditSet, keep: KeepSet) -> list[str]:
@@ -99,7 +90,7 @@ def _overlap(edits: EditSet, keep: KeepSet) -> list[str]:
     return [f"{keep.source}: {both} of its prompts are edited; as the keep set is public, they pull both ways"]
 
 
-def _place(made: Private) -> dict[str, Any]:
+def _place(made: Edited) -> dict[str, Any]:
     delta = made.adapter.deltas[0]
     return {"tap": delta.tap, "target": delta.target, "rank": delta.rank}
 

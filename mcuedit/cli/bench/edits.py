@@ -78,7 +78,7 @@ def command(
     if merged:
         return _merged(read, edits, keep, how, options, as_json)
     with progress("editing", len(edits.edits)) as advance:
-        bench = benchmark.bench(read, edits, keep, facts_of(found), how, options, advance)
+        bench = benchmark.bench(read, benchmark.EditTask(edits, keep, facts_of(found)), how, options, advance)
     if dump is not None:
         with working("writing raw outputs"):
             atomic.write_file(dump, raw(read, bench.cases, keep.prompts))
@@ -99,14 +99,13 @@ def command(
 
 def _merged(read: Reader, edits: EditSet, keep: KeepSet, how: str, options: Options, as_json: bool) -> int:
     with progress("editing", len(edits.edits)) as advance:
-        metrics, made = benchmark.bench_merged(
-            read, best_oracle, edits, keep, facts_of(read.base), how, options, advance
-        )
+        task = benchmark.EditTask(edits, keep, facts_of(read.base))
+        metrics, made = benchmark.bench_merged(read, best_oracle, task, how, options, advance)
     notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for m in made for n in m.notes)]))
     changed, clipped, packed = (
-        sum(getattr(m.patch, name) for m in made) / len(made) for name in ("changed", "clipped", "packed")
+        sum(getattr(m.merged.patch, name) for m in made) / len(made) for name in ("changed", "clipped", "packed")
     )
-    placed = {f"placed_{op}": count for op, count in sorted(Counter(m.op for m in made).items())}
+    placed = {f"placed_{op}": count for op, count in sorted(Counter(m.merged.op for m in made).items())}
     if as_json:
         print_json({**metrics.flat(), "changed": changed, "clipped": clipped, "patch_bytes": packed, **placed})
     else:

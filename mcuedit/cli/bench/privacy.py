@@ -19,7 +19,8 @@ from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model import bundle
-from mcuedit.training.methods.private import RANK, private_prompts, train_private
+from mcuedit.training import Problem, TextEdits, fit
+from mcuedit.training.methods.private import Config, private_prompts
 
 _KINDS = (".svg", ".pdf", ".png")
 _SHOWN = ("efficacy", "paraphrase", "neighbourhood")
@@ -61,7 +62,11 @@ class _Point:
 @click.option("--steps", type=int, default=30, show_default=True)
 @click.option("--rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step.")
 @click.option(
-    "--rank", type=click.IntRange(1, 255), default=RANK, show_default=True, help="Number of gates of the frozen A."
+    "--rank",
+    type=click.IntRange(1, 255),
+    default=Config.rank,
+    show_default=True,
+    help="Number of gates of the frozen A.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of A; the noise is never the same.")
 @click.option("-o", "--output", type=PATH, metavar="PLOT.svg", help="Draw it there, by file type; needs matplotlib.")
@@ -93,7 +98,11 @@ def command(
     read, facts, points = benchmark.reader(found, best_oracle(found.model)), facts_of(found), []
     with progress("runs", len(plans)) as advance:
         for plan in plans:
-            made = train_private(read, edits, keep, plan, rank=rank, seed=seed)
+            made = fit(
+                "private",
+                Problem(read, TextEdits(edits, keep)),
+                Config(plan=plan, rank=rank, seed=seed, name="private"),
+            )
             points.append(_Point(plan, benchmark.evaluate(read, [made.adapter], edits, keep, facts)[0]))
             advance(1)
     if as_json:

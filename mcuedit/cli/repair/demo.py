@@ -18,7 +18,7 @@ from rich.padding import Padding
 from mcuedit import zoo
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
-from mcuedit.benchmark.edits import SINGLE, bench, reader
+from mcuedit.benchmark.edits import SINGLE, EditTask, bench, reader
 from mcuedit.build.driver import BuildResult
 from mcuedit.cli._shared import learning_demo
 from mcuedit.cli._shared.common import example, json_option, print_json, stderr, stdout, table, working
@@ -151,7 +151,7 @@ def _train(base: Base, case: Case) -> tuple[Adapter, dict[str, Any]]:
     options = Options(name=case.edit.target_new, version="1.0.0")
     with working("training"):
         read = reader(base, best_oracle(base.model))
-        made = bench(read, case.edits, case.keep, case.facts, SINGLE, options)
+        made = bench(read, EditTask(case.edits, case.keep, case.facts), SINGLE, options)
     return made.trained[0].adapter, made.metrics.flat()
 
 

@@ -29,7 +29,7 @@ from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import bundle
 from mcuedit.model.oracle import Reader
-from mcuedit.training import InForce, Options, Trained, train_beside, train_tensors
+from mcuedit.training import Edited, InForce, Options, Problem, TextEdits, fit, train_beside
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -237,20 +237,20 @@ def _from_text(
     options: Options,
     in_force: Sequence[InForce],
     onto: Path | None,
-) -> tuple[Trained, tuple[Adapter, ...]]:
+) -> tuple[Edited, tuple[Adapter, ...]]:
     if keep_path is None:
         raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
     edits, names = edit_set(edit_paths), None
     if onto is not None:
         names = read_adapter(onto, read.base).labels
         edits = joined(edits, Onto(str(onto), edits_of(onto), names))
-    return train_beside(read, edits, load_keep(keep_path), options, in_force, names=names)
+    return train_beside(Problem(read, TextEdits(edits, load_keep(keep_path)), names=names), options, in_force)
 
 
 def _from_tensors(
     read: Reader, paths: Sequence[Path], options: Options, active: Sequence[Adapter]
-) -> tuple[Trained, TensorMetrics]:
+) -> tuple[Edited, TensorMetrics]:
     data = tensor_set(paths, read.base.model)
     with searching(options.effort) as (say, advance):
-        trained = train_tensors(read, data, options, active=active, progress=say, advance=advance)
+        trained = fit("tensors", Problem(read, data, active, progress=say, advance=advance), options)
     return trained, benchmark.evaluate_tensors(read, [*active, trained.adapter], data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.tflite import Tensor
 from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
-from mcuedit.training import Options, place_tensors, train
-from mcuedit.training.core.placement import Candidate
-
-_CANDIDATE = [field.name for field in fields(Candidate)]
+from mcuedit.training import Options, Problem, TextEdits, fit, place_tensors
 
 
 @click.command(
@@ -163,17 +159,20 @@ def _ranking(
     if edit_paths[0].suffix == ".npz":
         read, options = edits.reader(found, best_oracle(found.model)), Options(effort=effort)
         with searching(effort) as (say, advance):
-            ranking = place_tensors(read, tensor_set(edit_paths, found.model), options, progress=say, advance=advance)
+            ranking = place_tensors(
+                Problem(read, tensor_set(edit_paths, found.model), progress=say, advance=advance), options
+            )
     else:
         if keep_path is None:
             raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
         with working("trying places"):
             read = edits.reader(found, best_oracle(found.model))
-            ranking = train(read, edit_set(edit_paths), load_keep(keep_path)).placement
+            ranking = fit("text", Problem(read, TextEdits(edit_set(edit_paths), load_keep(keep_path)))).placement
     if not ranking:
         raise McueditError("the base answers every edit as wanted already", "there is nothing to place")
     if as_json:
-        print_json({name: [getattr(c, name) for c in ranking] for name in (*_CANDIDATE, "score")})
+        known = [candidate.flat() for candidate in ranking]
+        print_json({name: [values[name] for values in known] for name in known[0]})
     else:
         stdout().print(placement_table(ranking))
 

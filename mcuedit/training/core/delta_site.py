@@ -16,7 +16,7 @@ from mcuedit.adapter.forward import Trace
 from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.ops.common import unclamped
 from mcuedit.model.tflite import Model
-from mcuedit.training.core.detectors import Tapped
+from mcuedit.training.core.gates import Tapped
 from mcuedit.training.core.objective import Judged, Objective
 from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.work import Work
@@ -47,6 +47,26 @@ class Table:
     def part(self, edit: IntArray, keep: IntArray) -> Table:
         """The same table with fewer rows in use."""
         return Table(self.model, self.now, self.objective, edit, keep, self.work)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Integer factors before they have a place.
+
+    Attributes:
+        a: int8[r, n_in], or of the window. offset: int64[r], as the device adds it to A.x.
+        requantization: m and s of every h.
+        b: int8[n_out, r]. output: M and S.
+        gated: whether h is clamped at 0 below. bits: of an element of A.
+    """
+
+    a: Int8Array
+    offset: IntArray
+    requantization: tuple[int, int]
+    b: Int8Array
+    output: tuple[int, int]
+    gated: bool
+    bits: int
 
 
 class DeltaSite:
@@ -120,23 +140,9 @@ class DeltaSite:
 
         return edited, kept, pull
 
-    def delta(
-        self,
-        a: Int8Array,
-        offset: IntArray,
-        requantization: tuple[int, int],
-        b: Int8Array,
-        output: tuple[int, int],
-        *,
-        gated: bool,
-        bits: int,
-    ) -> Delta:
-        """A delta; rows of B that are 0 are left out where that saves bytes.
-
-        Args:
-            a: int8[r, n_in], or of the window. offset: int64[r], as the device adds it to A.x.
-            requantization: m and s of every h. b: int8[n_out, r]. output: M and S.
-        """
+    def delta(self, factors: Factors) -> Delta:
+        """A delta; rows of B that are 0 are left out where that saves bytes."""
+        a, b = factors.a, factors.b
         rows = np.flatnonzero(b.any(axis=1))
         dense = not len(rows) or len(rows) * (2 + b.shape[1]) >= b.size
         one, first, width = np.ones(len(a), np.int64), None, 0
@@ -146,15 +152,15 @@ class DeltaSite:
         return Delta(
             *self.pair,
             a=a,
-            c=offset.astype(np.int64),
-            m=requantization[0] * one,
-            s=requantization[1] * one,
+            c=factors.offset.astype(np.int64),
+            m=factors.requantization[0] * one,
+            s=factors.requantization[1] * one,
             b=b if dense else b[rows],
             rows=None if dense else rows.astype(np.int64),
-            M=output[0],
-            S=output[1],
-            gated=gated,
-            bits=bits,
+            M=factors.output[0],
+            S=factors.output[1],
+            gated=factors.gated,
+            bits=factors.bits,
             zx=self.tap.zx,
             act_lo=self.target.act_lo,
             act_hi=self.target.act_hi,

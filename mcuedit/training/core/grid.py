@@ -18,18 +18,48 @@ from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.weight_patch import shifted, weights_of
 from mcuedit.model.ops import operator
 from mcuedit.training.core.delta_site import DeltaSite, Table
+from mcuedit.training.core.optimizer import Best, cosine, normalized
 from mcuedit.training.methods.low_rank import directions
 
-STEPS, TRIAL_STEPS, LOOK = 300, 60, 20
-_LOW = 30  # steps of low rank
-_SETTLED = 3  # perfect looks in a row that end the training
-_HARDEST = 768  # kept inputs that take part in a step
-_RATE_A, _RATE_B = 0.1, 0.5  # of a weight step, at the largest element of the other factor
-_RATE, _USUAL = 0.15, 96  # of a weight step for a typical gradient where an output has so many weights
-_MOMENTUM, _MEMORY = 0.9, 0.98  # what means keep in each step
 _BATCH = 1024
 _SAMPLE = 1 << 22  # elements of rows that the start is taken from
 _BLOCK = 64  # kept inputs that stay together when a trial holds some back: wordings of one question stand together
+
+
+@dataclass(frozen=True)
+class GridConfig:
+    """How the weights of an op are trained.
+
+    Attributes:
+        steps, trial_steps: of the op taken, and of each that is tried; low: how many of them are of low rank.
+        look: steps between two looks at all that must stay.
+        settled: perfect looks in a row that end the training.
+        hardest: kept inputs that take part in a step.
+        rate_a, rate_b: of a weight step, at the largest element of the other factor.
+        rate, usual: of a weight step for a typical gradient where an output has `usual` weights.
+        momentum, memory: what means keep in each step.
+    """
+
+    steps: int = 300
+    trial_steps: int = 60
+    low: int = 30
+    look: int = 20
+    settled: int = 3
+    hardest: int = 768
+    rate_a: float = 0.1
+    rate_b: float = 0.5
+    rate: float = 0.15
+    usual: int = 96
+    momentum: float = 0.9
+    memory: float = 0.98
+
+
+@dataclass(frozen=True)
+class Start:
+    """The rank that a change starts with, and the seed of every random choice."""
+
+    rank: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +84,7 @@ class Merging:
 
 
 def train(
-    table: Table, own: IntArray, ops: Sequence[int], rank: int, seed: int, progress: Callable[[str], None]
+    table: Table, own: IntArray, ops: Sequence[int], start: Start, config: GridConfig, progress: Callable[[str], None]
 ) -> tuple[Merging, tuple[Merging, ...]]:
     """Tries each op briefly, and trains the best one.
 
@@ -67,21 +97,21 @@ def train(
     tried = []
     for op in ops if len(ops) > 1 else ():
         progress(f"trying op {op}")
-        tried.append(_trial(table, own, op, rank, seed))
+        tried.append(_trial(table, own, op, start, config))
     tried.sort(key=lambda t: (t.score, t.op), reverse=True)  # of equal ones the last: the least depends on it
     best = tried[0].op if tried else ops[0]
     progress(f"training the weights of op {best}")
-    return _Fit(DeltaSite(table, (best, best)), own, rank, seed).run(STEPS), tuple(tried)
+    return _Fit(DeltaSite(table, (best, best)), own, start, config).run(config.steps), tuple(tried)
 
 
-def _trial(table: Table, own: IntArray, op: int, rank: int, seed: int) -> Merging:
+def _trial(table: Table, own: IntArray, op: int, start: Start, config: GridConfig) -> Merging:
     """Trains on two thirds of what must stay, and judges by the rest."""
     held = (np.arange(len(table.keep)) // _BLOCK) % 3 == 0
     if held.all():
         held[:] = np.arange(len(held)) % 3 == 0
     part = table.part(table.edit, table.keep[~held])
-    made = _Fit(DeltaSite(part, (op, op)), own, rank, seed).run(TRIAL_STEPS)
-    rest = _Fit(DeltaSite(table.part(table.edit, table.keep[held]), (op, op)), own, rank, seed)
+    made = _Fit(DeltaSite(part, (op, op)), own, start, config).run(config.trial_steps)
+    rest = _Fit(DeltaSite(table.part(table.edit, table.keep[held]), (op, op)), own, start, config)
     return replace(made, kept=rest.judged(made.weights, rest.keep).share)
 
 
@@ -100,55 +130,53 @@ class _Judged:
 class _Fit:
     """Float masters of B and A, and later of the change itself, in steps of the weights."""
 
-    def __init__(self, site: DeltaSite, own: IntArray, rank: int, seed: int) -> None:
-        self._site = site
+    def __init__(self, site: DeltaSite, own: IntArray, start: Start, config: GridConfig) -> None:
+        self._site, self._how = site, config
         self._own = np.isin(site.table.edit, own)
         model, index = site.table.model, site.pair[1]
         self._op = model.ops[index]
         self._weights = weights_of(model, index)
         self._batch = site.at_once(_BATCH)
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(start.seed)
         self.edit, self.keep = site.table.edit, site.table.keep
         x, w, y = (model.tensors[i] for i in (self._op.inputs[0], self._op.inputs[1], self._op.outputs[0]))
         real = float(x.scale[0]) * w.scale.astype(np.float64) / float(y.scale[0])
         self._real = np.broadcast_to(real, site.target.n_out).astype(np.float32)
         self._input = site.table.now.values[self._op.inputs[0]]
-        self._a = self._start(rank)
-        self._b = np.zeros((site.target.n_out, rank), np.float32)
+        self._a = self._directions(start.rank)
+        self._b = np.zeros((site.target.n_out, start.rank), np.float32)
         self._change = np.zeros(self._weights.shape, np.float32)
         self._mean, self._square = np.zeros_like(self._change), 0.0
 
-    def _start(self, rank: int) -> FloatArray:
+    def _directions(self, rank: int) -> FloatArray:
         edit, keep = (self._centred(self._some(rows)) for rows in (self.edit, self.keep))
         return directions(keep if len(keep) else edit, edit, rank)
 
     def run(self, steps: int) -> Merging:
         """Trains, and returns the best of the weights looked at: where the edits hold, the rest loses least."""
-        found, best, perfect = None, (False, -np.inf), 0
+        best, perfect = Best[Merging | None](None), 0
         hard = self.keep[:0]
         for step in range(steps + 1):
             weights, clipped = shifted(self._weights, self._change)
-            if step % LOOK == 0:
+            if step % self._how.look == 0:
                 kept, edited = self.judged(weights, self.keep), self.judged(weights, self.edit)
-                order = np.argsort(-kept.loss, kind="stable")[:_HARDEST]
+                order = np.argsort(-kept.loss, kind="stable")[: self._how.hardest]
                 hard = self.keep[order]
                 hurt = float(kept.loss[order].mean()) if len(order) else 0.0
-                score = bool(edited.good[self._own].all()), edited.share + kept.share - hurt
-                if found is None or score > best:
-                    best = score
-                    found = Merging(self._op.index, weights, clipped, edited.share, kept.share)
+                made = Merging(self._op.index, weights, clipped, edited.share, kept.share)
+                best.offer(made, float(edited.good[self._own].all()), edited.share + kept.share - hurt)
                 perfect = perfect + 1 if edited.share == kept.share == 1 else 0
-            if perfect == _SETTLED:
+            if perfect == self._how.settled:
                 break
             if step < steps:
-                rate = 0.5 * (1 + np.cos(np.pi * step / steps))
+                rate = cosine(step, steps)
                 grad = self._gradient(weights, hard)
-                if step < _LOW:
+                if step < self._how.low:
                     self._step_low(grad, rate)
                 else:
-                    self._step(grad, rate, step - _LOW + 1)
-        assert found is not None
-        return found
+                    self._step(grad, rate, step - self._how.low + 1)
+        assert best.value is not None
+        return best.value
 
     def _gradient(self, weights: Int8Array, hard: IntArray) -> FloatArray:
         """By the weights: float32[n_out, n_in]."""
@@ -162,17 +190,19 @@ class _Fit:
         by_b: FloatArray = grad @ self._a.T
         by_a: FloatArray = self._b.T @ grad
         reach = float(np.abs(self._a).max())
-        self._b -= _normed(by_b, _RATE_B * rate / reach)
-        self._a -= _normed(by_a, _RATE_A * rate * reach)
+        self._b -= normalized(by_b, self._how.rate_b * rate / reach)
+        self._a -= normalized(by_a, self._how.rate_a * rate * reach)
         self._change = self._b @ self._a
 
     def _step(self, grad: FloatArray, rate: float, count: int) -> None:
         """A step of any rank, the `count`-th: the mean gradient against the typical size of an element of it."""
-        self._mean += (1 - _MOMENTUM) * (grad - self._mean)
-        self._square += (1 - _MEMORY) * (float(np.square(grad).mean()) - self._square)
-        typical = np.sqrt(self._square / (1 - _MEMORY**count)) * (1 - _MOMENTUM**count)
+        self._mean += (1 - self._how.momentum) * (grad - self._mean)
+        self._square += (1 - self._how.memory) * (float(np.square(grad).mean()) - self._square)
+        typical = np.sqrt(self._square / (1 - self._how.memory**count)) * (1 - self._how.momentum**count)
         if typical:
-            rate *= _RATE * np.sqrt(_USUAL / grad.shape[1])  # fewer weights go further for the same output
+            rate *= self._how.rate * np.sqrt(
+                self._how.usual / grad.shape[1]
+            )  # fewer weights go further for the same output
             self._change -= np.float32(rate / typical) * self._mean
 
     def judged(self, weights: Int8Array, rows: IntArray) -> _Judged:
@@ -203,9 +233,3 @@ class _Fit:
     def _some(self, rows: IntArray, most: int | None = None) -> IntArray:
         most = most or max(1, _SAMPLE // (self._site.tap.rows * self._site.tap.n_in))
         return rows if len(rows) <= most else self._rng.choice(rows, most, replace=False)
-
-
-def _normed(grad: FloatArray, rate: float) -> FloatArray:
-    """Gradient scaled to a largest element of `rate`."""
-    peak = float(np.abs(grad).max())
-    return grad * np.float32(rate / peak if peak else 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import Wanted
-from mcuedit.edits.wanted import ALL
+from mcuedit.edits.wanted import ALL, Avoid, Over, ToClass, ToVector
 from mcuedit.evaluation.tensors import REACHED, reached
 from mcuedit.model.tflite import Model
 
@@ -53,16 +53,15 @@ class Objective:
         self.edit = edit
         self._place[edit] = np.arange(len(edit))
         self._vectors: FloatArray | None = None
-        if wanted.vectors is not None:
+        if isinstance(wanted, ToVector):
             flat = wanted.vectors.reshape(len(wanted), -1)
             self._vectors = (flat / self._scale + tensor.zero).astype(np.float32)  # in int8 steps, beyond them too
             self._errors = np.square(before[edit] - self._vectors).mean(axis=1) + 1e-6
-        elif wanted.avoided is not None:
-            self._classes, self._against = _runner_up(before[edit], wanted.avoided), wanted.avoided
+        elif isinstance(wanted, Avoid):
+            self._classes, self._against = _runner_up(before[edit], wanted.classes), wanted.classes
         else:
-            assert wanted.classes is not None
-            self._classes = wanted.classes
-            self._against = np.full(len(wanted), ALL) if wanted.against is None else wanted.against
+            assert isinstance(wanted, ToClass | Over)
+            self._classes, self._against = wanted.classes, wanted.against
 
     def residual(self, rows: IntArray) -> FloatArray:
         """What vectors lack today, float32[m, size], in int8 steps."""
@@ -80,7 +79,7 @@ class Objective:
             share = np.square(away).mean(axis=1) / self._errors[at]
             grad = away * (2 * MARGIN / (self._errors[at, None] * values.shape[1] * len(values)))
             return Judged((MARGIN * share).astype(np.float32), grad.astype(np.float32), share <= REACHED)
-        loss, grad = _hinge(values, self._classes[at], self._against[at])
+        loss, grad = hinge(values, self._classes[at], self._against[at])
         p = softmax(values, self._scale)
         p[np.arange(len(p)), self._classes[at]] -= 1
         p[self._against[at] != ALL] = 0  # the other classes are of no concern there
@@ -106,7 +105,7 @@ class Objective:
 
 def end_tensor(model: Model, wanted: Wanted) -> int:
     """Where objective are read from: the output for vectors, else the logits."""
-    return model.outputs[0] if wanted.vectors is not None else logits_tensor(model)
+    return model.outputs[0] if isinstance(wanted, ToVector) else logits_tensor(model)
 
 
 def _nothing(values: Int8Array) -> Judged:
@@ -120,7 +119,7 @@ def _runner_up(before: Int8Array, avoided: IntArray) -> IntArray:
     return best
 
 
-def _hinge(values: Int8Array, classes: IntArray, against: IntArray) -> tuple[FloatArray, FloatArray]:
+def hinge(values: Int8Array, classes: IntArray, against: IntArray) -> tuple[FloatArray, FloatArray]:
     """Loss and gradient for "the class leads by MARGIN" over `against`, or over all: float32[n], float32[n, size]."""
     rows = np.arange(len(values))
     scores = values.astype(np.float32)

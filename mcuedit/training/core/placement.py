@@ -20,50 +20,111 @@ _SAME_BYTES, _SAME_ANSWER, _PER_INSTRUCTION = 0.5, 4.0, 1e-7
 
 
 @dataclass(frozen=True)
+class Untried:
+    """Nothing is known of a pair."""
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What was seen without training a delta.
+
+    Attributes:
+        share: how well gates at the tap tell edits from what must stay, 1 at best.
+    """
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a trial gave. Of tensors, shares of inputs that it held back.
+
+    Attributes:
+        recall: share of wordings unseen in training that open their gate; of tensors that get what is wanted.
+        shut: share of unseen inputs of other matter that open no gate; of tensors that keep their bytes.
+        close: share of unseen wordings of other questions about the edits' subjects that open no gate; of tensors that
+            keep their answer.
+        before: what was known before the trial.
+    """
+
+    recall: float
+    shut: float
+    close: float = 1.0
+    before: Untried | Screened = Untried()
+
+    def does_as(self, other: Tried) -> bool:
+        """Whether no share is lower than that of another trial."""
+        return self.recall >= other.recall and self.shut >= other.shut and self.close >= other.close
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """One pair of tap and target, with what a trial gave.
+    """One pair of tap and target, with what is known of it.
 
     Attributes:
         edits, factor_bytes: how many edits share how many bytes.
-        recall: share of wordings unseen in training that open their gate; None if it was not tried.
-        shut: share of unseen inputs of other matter that open no gate.
-        close: share of unseen wordings of other questions about the edits' subjects that open no gate.
-        separable: edits whose gate can be shut on every clean input that must stay.
-        instructions: what the delta costs an inference at most, roughly: a multiplication each of A and two of B. Given
-            for tensors, where the shares are those of inputs that a trial held back: `recall` get what is wanted,
-            `shut` keep their bytes and `close` their answer.
-        screen: for tensors, how well gates at the tap tell edits from what must stay, 1 at best.
+        seen: what was found out.
+        separable: edits whose gate can be shut on every clean input that must stay; None before there are gates.
+        instructions: given for tensors, what the delta costs an inference at most, roughly: a multiplication each of A
+            and two of B.
     """
 
     tap: int
     target: int
     edits: int
     factor_bytes: int
-    recall: float | None = None
-    shut: float | None = None
+    seen: Untried | Screened | Tried = Untried()
     separable: int | None = None
-    close: float = 1.0
     instructions: int | None = None
-    screen: float | None = None
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        """Tap and target."""
+        return self.tap, self.target
+
+    @property
+    def screen(self) -> float | None:
+        """What a screen gave, if there was one."""
+        before = self.seen.before if isinstance(self.seen, Tried) else self.seen
+        return before.share if isinstance(before, Screened) else None
 
     @property
     def score(self) -> float:
         """Larger is better."""
-        if self.recall is None or self.shut is None:
+        seen = self.seen
+        if not isinstance(seen, Tried):
             return float("-inf")
         if self.instructions is not None:
-            return self.recall + _SAME_ANSWER * self.close + _SAME_BYTES * self.shut - self._cost
-        return self.recall + _CLOSE * self.close + _SHUT * self.shut - _PER_BYTE * self.factor_bytes / self.edits
+            return seen.recall + _SAME_ANSWER * seen.close + _SAME_BYTES * seen.shut - self._cost
+        return seen.recall + _CLOSE * seen.close + _SHUT * seen.shut - _PER_BYTE * self.factor_bytes / self.edits
 
     @property
     def faultless(self) -> bool:
         """Whether nothing went wrong in the trial, so that only size and instructions could be better."""
-        return self.recall == self.shut == self.close == 1
+        seen = self.seen
+        return isinstance(seen, Tried) and seen.recall == seen.shut == seen.close == 1
 
     def does_as(self, other: Candidate) -> bool:
         """Whether no share of a trial is lower than that of another one."""
-        shares = ((c.recall or 0.0, c.shut or 0.0, c.close) for c in (self, other))
-        return all(mine >= theirs for mine, theirs in zip(*shares, strict=True))
+        mine, theirs = self.seen, other.seen
+        return isinstance(mine, Tried) and isinstance(theirs, Tried) and mine.does_as(theirs)
+
+    def flat(self) -> dict[str, float | int | None]:
+        """All that is known, by name, as --json prints it; None where it is not."""
+        tried = self.seen if isinstance(self.seen, Tried) else None
+        return {
+            "tap": self.tap,
+            "target": self.target,
+            "edits": self.edits,
+            "factor_bytes": self.factor_bytes,
+            "recall": tried.recall if tried else None,
+            "shut": tried.shut if tried else None,
+            "separable": self.separable,
+            "close": tried.close if tried else 1.0,
+            "instructions": self.instructions,
+            "screen": self.screen,
+            "score": self.score,
+        }
 
     @property
     def promise(self) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.placement import Candidate, Tried
 from mcuedit.training.examples import text
 from mcuedit.training.examples.noise import reworded
 from mcuedit.training.methods import gated
@@ -57,16 +57,15 @@ def rank_by_simulated_edits(
         def rows(inputs: Sequence[str], tensor: int = tensor) -> np.ndarray:
             return reader(inputs)[tensor].reshape(len(inputs), -1)
 
-        gates = gated.train(table, rows(list(table.inputs)), bits)
-        offsets = gates.offsets(place)
+        gates = gated.train(table, rows(list(table.inputs)), bits, place)
+        offsets = gates.offset
         opened = [(dot(rows(p), a[None])[:, 0] + c > 0).mean() for p, a, c in zip(tests, gates.a, offsets, strict=True)]
         shut = 1 - (dot(rows(strangers), gates.a) + offsets > 0).any(axis=1).mean()
         close = 1 - (dot(rows(near), gates.a) + offsets > 0).any(axis=1).mean() if near else 1.0
         size = PLAYERS * gated.factor_bytes(gates.a.shape[1], bits)
         separable = int(gates.separate.sum())
-        found.append(
-            Candidate(tap, target, PLAYERS, size, float(np.mean(opened)), float(shut), separable, float(close))
-        )
+        seen = Tried(float(np.mean(opened)), float(shut), float(close))
+        found.append(Candidate(tap, target, PLAYERS, size, seen, separable))
     return tuple(sorted(found, key=lambda c: c.score, reverse=True))
 
 

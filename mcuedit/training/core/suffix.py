@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to add to a target's output so that the ops after it give another answer."""
+"""The ops between a target's output and what edits are about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from mcuedit._util.errors import McueditError
-from mcuedit._util.typing import FloatArray, Int8Array, IntArray
+from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model import ops
-from mcuedit.model.adaptable import OpGeometry
 from mcuedit.model.tflite import Model, Op
 
-MARGIN = 8.0  # logit steps by which the new class is to lead
-_STEPS = 200
 _QUICK, _RESCALE = 16, 20
 
 
@@ -97,62 +92,3 @@ def _between(model: Model, target: int, end: int) -> list[Op]:
             leads.update(t for t in model.sources(op) if t in depends)
             path.append(op)
     return path[::-1]
-
-
-def hinge(logits: Int8Array, wanted: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Loss and its gradient for "the wanted class leads by MARGIN", per input.
-
-    Args:
-        logits: int8[n, classes]. wanted: int64[n].
-
-    Returns:
-        (float32[n], float32[n, classes])
-    """
-    rows = np.arange(len(logits))
-    scores = logits.astype(np.float32)
-    others = scores.copy()
-    others[rows, wanted] = -np.inf
-    rival = others.argmax(axis=1)
-    loss = np.maximum(MARGIN + others[rows, rival] - scores[rows, wanted], 0)
-    grad = np.zeros_like(scores)
-    grad[rows, rival] += loss > 0
-    grad[rows, wanted] -= loss > 0
-    return loss, grad
-
-
-def push(
-    suffix: Suffix,
-    target: OpGeometry,
-    y: Int8Array,
-    wanted: int,
-    rng: np.random.Generator,
-    side: Mapping[int, Int8Array],
-) -> Int8Array:
-    """A column of B: twice its values, added to the target's output, make `wanted` the answer.
-
-    Args:
-        y: int8[n, ..., n_out], the target's output on the inputs to be changed.
-        side: what the suffix wants beside it, for the same inputs.
-
-    Returns:
-        int8[n_out]
-    """
-    amount = np.zeros(target.n_out, np.float32)
-    classes = np.full(len(y), wanted, np.int64)
-    best, fewest = amount, np.inf
-    for step in range(_STEPS):
-        whole = 2 * np.clip(np.round(amount / 2), -127, 127)
-        moved = np.clip(y + whole, target.act_lo, target.act_hi).astype(np.int8)
-        values = suffix.forward(moved, side)
-        logits = values[suffix.end].reshape(len(y), -1)
-        loss, grad = hinge(logits, classes)
-        if loss.mean() < fewest:
-            best, fewest = amount.copy(), float(loss.mean())
-        if fewest == 0:
-            break
-        pull = suffix.backward(grad, values).reshape(-1, target.n_out).sum(axis=0)
-        peak = np.abs(pull).max()
-        if peak == 0:  # every way is saturated: leave the corner
-            pull, peak = rng.normal(size=target.n_out).astype(np.float32), 3.0
-        amount = amount - 8 * (1 - step / _STEPS) * pull / peak
-    return np.clip(np.round(best / 2), -127, 127).astype(np.int8)

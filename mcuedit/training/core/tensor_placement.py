@@ -21,23 +21,42 @@ from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.training.core import solver
 from mcuedit.training.core.delta_site import FEW, DeltaSite, Table
-from mcuedit.training.core.detectors import FALSE, PLACES, Detectors, Task, detect
-from mcuedit.training.core.placement import Candidate, every_pair
-from mcuedit.training.core.text_method import Progress
+from mcuedit.training.core.gates import FALSE, PLACES, Gates, Task, find_gates
+from mcuedit.training.core.placement import Candidate, Screened, Tried, Untried, every_pair
 from mcuedit.training.examples.tensors import TensorTable
-from mcuedit.training.methods.low_rank import Fit
+from mcuedit.training.methods.low_rank import Fit, LowRank
 from mcuedit.training.options import Options
+from mcuedit.training.problem import Progress
 from mcuedit.training.work import UNIT
 
-TRIED = 4  # pairs that are trained for a trial
-TRIAL_STEPS, STEPS = 16, 60  # for a column of B
-FIT_TRIAL_STEPS, FIT_STEPS = 30, 60  # for A and B together
-GOOD = 0.97  # share of edits, and of kept answers, that need no second way
-_RANK, _MOST = 4, 16  # where the user leaves it open: gates of a group, and factors that many groups share
 _CHUNK, _LOOKED_AT = 64, 512  # rows looked at together, and of either kind for how much they vary
 _PATCHES, _TRIAL, _LEAST = 1 << 24, 1 << 29, 96  # elements at a tap, multiplications, and inputs of a screen or trial
-_SCREENS = 0.5  # share of what may be computed
-_NEAR = 0.02  # promises that are no different
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """How a place is chosen, and a delta trained there.
+
+    Attributes:
+        tried: pairs that are trained for a trial.
+        trial_steps, steps: for a column of B, in a trial and at the place taken.
+        fit_trial_steps, fit_steps: the same for A and B together.
+        good: share of edits, and of kept answers, that need no second way.
+        rank, most: where the user leaves it open: gates of a group, and factors that many groups share.
+        screens: share of what may be computed that screens take.
+        near: promises that differ by less are no different.
+    """
+
+    tried: int = 4
+    trial_steps: int = 16
+    steps: int = 60
+    fit_trial_steps: int = 30
+    fit_steps: int = 60
+    good: float = 0.97
+    rank: int = 4
+    most: int = 16
+    screens: float = 0.5
+    near: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -76,13 +95,18 @@ class Trials:
     Attributes:
         bits: of an element of A, None if that was left open.
         form: of A, in what is trained now.
+        good: share of edits, and of kept answers, that need no second way.
     """
 
-    def __init__(self, table: TensorTable, options: Options, progress: Progress) -> None:
+    def __init__(
+        self, table: TensorTable, options: Options, how: tuple[TrialConfig, LowRank], progress: Progress
+    ) -> None:
         self._table, self._options, self._progress = table, options, progress
+        self._how, self._shared = how
+        self.good = self._how.good
         self._places = PLACES if options.gate_place is None else (options.gate_place,)
         self._placed: dict[int, float] = {}  # by tap
-        self._rank = options.rank or _RANK
+        self._rank = options.rank or self._how.rank
         self.bits, self.form = options.bits, Form(options.width)
 
     def ranking(self) -> list[Candidate]:
@@ -96,20 +120,21 @@ class Trials:
             return [self._untried(pairs[0])]
         told = dict[int, float]()
         for tap in sorted({tap for tap, _ in pairs}, reverse=True):  # the last ones are the cheapest
-            if not told or work.has(_SCREENS):
+            if not told or work.has(self._how.screens):
                 self._progress(f"looking at op {tap}")
                 pair = next(pair for pair in pairs if pair[0] == tap)
                 told[tap] = self._screen(DeltaSite(self._few(fit, pair), pair), self._few(test, pair))
-        screened = [replace(self._untried(pair), screen=told.get(pair[0])) for pair in pairs]
+        known = {tap: Screened(share) for tap, share in told.items()}
+        screened = [replace(self._untried(pair), seen=known.get(pair[0], Untried())) for pair in pairs]
         screened.sort(key=lambda c: c.promise, reverse=True)
         direct = next((c for c in screened if DeltaSite(fit, (c.tap, c.target)).at_end), screened[0])
-        chosen = list(dict.fromkeys([*screened[: TRIED - 1], direct, *screened]))[:TRIED]
-        if direct.promise > screened[0].promise - _NEAR:
+        chosen = list(dict.fromkeys([*screened[: self._how.tried - 1], direct, *screened]))[: self._how.tried]
+        if direct.promise > screened[0].promise - self._how.near:
             chosen = list(dict.fromkeys([direct, *chosen]))
         tried: list[Candidate] = []
         for candidate in chosen:
             site = DeltaSite(fit, (candidate.tap, candidate.target))
-            if any(c.faultless for c in tried) or site.step_cost * FIT_TRIAL_STEPS > work.left:
+            if any(c.faultless for c in tried) or site.step_cost * self._how.fit_trial_steps > work.left:
                 break  # nothing could be better, or a trial would leave nothing to compare it with
             tried.append(self.trial(candidate))
         seen = {(c.tap, c.target) for c in tried}
@@ -140,15 +165,15 @@ class Trials:
         self._progress(f"training tap {pair[0]}, target {pair[1]}")
         table = self._table.all
         site = DeltaSite(table, pair, self.form.seen)
-        enough = table.work.left > site.step_cost * (STEPS + FIT_STEPS)
+        enough = table.work.left > site.step_cost * (self._how.steps + self._how.fit_steps)
         site = site if enough else DeltaSite(table, pair, self.form.seen, FEW)
-        delta, detectors = self._train(site, STEPS if enough else TRIAL_STEPS, FIT_STEPS)
+        delta, gates = self._train(site, self._how.steps if enough else self._how.trial_steps, self._how.fit_steps)
         good = self._good(site, delta, self._table.own, edited=True)
         stays = self._good(site, delta, table.keep, edited=False)
         groups, separate = range(len(self._table.names)), set[int]()
-        if detectors is not None:
-            separate = {g for g in groups if detectors.separate[detectors.group == g].all()}
-        named = [self._table.names[g] for g in groups if g not in separate] if detectors is not None else []
+        if gates is not None:
+            separate = {g for g in groups if gates.separate[gates.group == g].all()}
+        named = [self._table.names[g] for g in groups if g not in separate] if gates is not None else []
         own = self._table.groups[self._table.own]
         return Made(
             delta,
@@ -162,11 +187,11 @@ class Trials:
     def affords(self, pair: tuple[int, int], share: float) -> bool:
         """Whether two more trials of a pair stay within that share of what may be computed."""
         work, site = self._table.all.work, DeltaSite(self._table.all, pair)
-        return work.has(share - 2 * FIT_TRIAL_STEPS * site.step_cost / UNIT / work.bound)
+        return work.has(share - 2 * self._how.fit_trial_steps * site.step_cost / UNIT / work.bound)
 
     def tried(self, candidate: Candidate) -> Candidate:
         """A candidate with what a trial gave."""
-        return candidate if candidate.recall is not None else self.trial(candidate)
+        return candidate if isinstance(candidate.seen, Tried) else self.trial(candidate)
 
     def spread(self, pair: tuple[int, int]) -> FloatArray | None:
         """How much elements at the tap vary, float32[n_in]; None where an input has several rows there."""
@@ -177,23 +202,24 @@ class Trials:
         varies: FloatArray = site.whole.of(some).astype(np.float32).std(axis=(0, 1))
         return varies
 
-    def _train(self, site: DeltaSite, steps: int, fit_steps: int) -> tuple[Delta, Detectors | None]:
+    def _train(self, site: DeltaSite, steps: int, fit_steps: int) -> tuple[Delta, Gates | None]:
         """A delta for the rows that the site's table has in use.
 
         Gates that are shut on all that must stay come first. Where there are none, or too little comes of them, A is
         trained together with B.
         """
         options, table = self._options, site.table
-        first: tuple[Delta, Detectors] | None = None
+        first: tuple[Delta, Gates] | None = None
         if options.gated:
-            detectors = self._detect(site, self._rank)
-            if site.tap.rows == 1 or detectors.separate.all():
+            gates = self._gates(site, self._rank)
+            if site.tap.rows == 1 or gates.separate.all():
                 seed = options.seed
-                first = solver.gated(site, detectors, self._table.groups, self.form.bits, steps, seed), detectors
-                if self._share_of_good(site, first[0], table.edit, table.keep) >= GOOD or self.form.seen:
+                first = solver.gated(site, gates, self._table.groups, self.form.bits, steps, seed), gates
+                if self._share_of_good(site, first[0], table.edit, table.keep) >= self.good or self.form.seen:
                     return first
-        rank = options.rank or min(max(_RANK, len(self._table.names)), _MOST)
-        fitted = Fit(site, replace(options, rank=rank, bits=self.form.bits), len(table.edit)).run(fit_steps)
+        rank = options.rank or min(max(self._how.rank, len(self._table.names)), self._how.most)
+        asked = replace(options, rank=rank, bits=self.form.bits)
+        fitted = Fit(site, asked, self._shared, len(table.edit)).run(fit_steps)
         if first is not None:
             one, other = (self._share_of_good(site, d, table.edit, table.keep) for d in (first[0], fitted))
             if one >= other:
@@ -205,25 +231,25 @@ class Trials:
         good = self._good(site, delta, edit, edited=True), self._good(site, delta, keep, edited=False)
         return min(map(_share, good))
 
-    def _detect(self, site: DeltaSite, rank: int) -> Detectors:
+    def _gates(self, site: DeltaSite, rank: int) -> Gates:
         edit, groups = site.table.edit, self._table.groups
         fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
         task = Task(fire, site.table.keep, self._table.kinds)
         place = self._placed.get(site.pair[0], self._places[0])
-        return detect(site.tapped, task, self.form.bits, place, rank, self._options.seed)
+        return find_gates(site.tapped, task, self.form.bits, place, rank, self._options.seed)
 
     def _screen(self, site: DeltaSite, test: Table) -> float:
         """How well gates at a tap tell what they have not seen: share of edits that open, less that of others.
 
         Where the gates are to stand follows from it too.
         """
-        detectors = self._detect(site, 1)
-        own = self._table.groups[test.edit][:, None] == detectors.group[None]
+        gates = self._gates(site, 1)
+        own = self._table.groups[test.edit][:, None] == gates.group[None]
         best = -np.inf
         for place in self._places:
-            gates = replace(detectors, place=place)
-            opened = gates.opened(site.tapped, test.edit) > 0
-            false = (gates.opened(site.tapped, test.keep) > 0).any(axis=1) if len(test.keep) else np.zeros(1)
+            placed = replace(gates, place=place)
+            opened = placed.opened(site.tapped, test.edit) > 0
+            false = (placed.opened(site.tapped, test.keep) > 0).any(axis=1) if len(test.keep) else np.zeros(1)
             share = float((opened & own).any(axis=1).mean() - FALSE * false.mean())
             if share > best:
                 best, self._placed[site.pair[0]] = share, place
@@ -231,19 +257,21 @@ class Trials:
 
     def trial(self, candidate: Candidate) -> Candidate:
         """What a short training gives on inputs held back from it."""
-        pair = candidate.tap, candidate.target
+        pair = candidate.pair
         fit, test = (self._few(table, pair, _TRIAL) for table in self._table.split())
         self._progress(f"trying tap {pair[0]}, target {pair[1]}")
-        delta, detectors = self._train(DeltaSite(fit, pair, self.form.seen), TRIAL_STEPS, FIT_TRIAL_STEPS)
+        delta, gates = self._train(
+            DeltaSite(fit, pair, self.form.seen), self._how.trial_steps, self._how.fit_trial_steps
+        )
         site = DeltaSite(test, pair)
-        return replace(
-            candidate,
-            factor_bytes=delta.factor_bytes,
+        seen = Tried(
             recall=_share(self._good(site, delta, test.edit, edited=True)),
             close=_share(self._good(site, delta, test.keep, edited=False)),
             shut=_share(self._identical(site, delta, test.keep)),
-            separable=None if detectors is None else int(detectors.separate.sum()),
+            before=candidate.seen.before if isinstance(candidate.seen, Tried) else candidate.seen,
         )
+        separable = None if gates is None else int(gates.separate.sum())
+        return replace(candidate, factor_bytes=delta.factor_bytes, seen=seen, separable=separable)
 
     def _good(self, site: DeltaSite, delta: Delta, rows: IntArray, *, edited: bool) -> BoolArray:
         """Which rows are as they should be: bool[m]."""

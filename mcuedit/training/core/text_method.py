@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.adapter.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
-from mcuedit.edits import Wanted
+from mcuedit.edits import ToClass
 from mcuedit.evaluation.certificate import Certificate, certify
-from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import placement
 from mcuedit.training.core.delta_site import Table
@@ -23,8 +22,7 @@ from mcuedit.training.core.placement import Candidate
 from mcuedit.training.examples.text import Examples
 from mcuedit.training.methods import gated, low_rank
 from mcuedit.training.options import Options
-
-Progress = Callable[[str], None]
+from mcuedit.training.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,14 @@ class Made:
 class TextMethod:
     """Trains on one table of examples."""
 
-    def __init__(
-        self, reader: Reader, options: Options, active: Sequence[Adapter], names: Sequence[str], progress: Progress
-    ) -> None:
-        self._reader = reader
-        self._model: Model = reader.base.model
-        self._options = options
-        for adapter in active:
-            check_adapter(adapter, self._model)
-        self._context = [d for adapter in active for d in adapter.deltas]
+    def __init__(self, problem: Problem, options: Options, shared: low_rank.LowRank, names: Sequence[str]) -> None:
+        """`shared` is how one delta for all edits is trained; `names` are those of the edits."""
+        self._reader = problem.reader
+        self._model: Model = problem.reader.base.model
+        self._options, self._low_rank = options, shared
+        self._context = problem.context()
         self._names = names
-        self._progress = progress
+        self._progress = problem.progress
 
     def make(
         self,
@@ -75,7 +70,7 @@ class TextMethod:
         else:
             deltas, overlapping, candidates = self._shared(table, now, tried)
         if placed:
-            taken = replace(candidates[0], recall=placed[0].recall, shut=placed[0].shut, close=placed[0].close)
+            taken = replace(candidates[0], seen=placed[0].seen)
             candidates = (taken, *placed[1:])
         self._progress("checking every byte")
         stay = np.flatnonzero(table.clean & (table.owner < 0))
@@ -95,13 +90,13 @@ class TextMethod:
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
-            gates = gated.train(table, self._rows(now, pair[0]), options.width)
+            place = options.place_for(len(table.classes))
+            gates = gated.train(table, self._rows(now, pair[0]), options.width, place)
             if pair[1] == placement.logits_op(model):
                 columns = gated.logit_columns(table, logits)
             else:
                 columns = gated.solved_columns(model, table, now, pair[1], options.seed)
-            place = options.place_for(len(gates.a))
-            made = gated.deltas(model, gates, place, options.width, columns, pair)
+            made = gated.deltas(model, gates, options.width, columns, pair)
             size = sum(d.factor_bytes for d in made)
             candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
             if trial and unseen:
@@ -117,10 +112,12 @@ class TextMethod:
     ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
         edit = np.flatnonzero(table.owner >= 0)
         keep = np.flatnonzero((table.owner < 0) & table.stay)
-        wanted = Wanted(table.classes[table.owner[edit]])
+        wanted = ToClass(table.classes[table.owner[edit]])
         before = now.values[logits_tensor(self._model)].reshape(len(now), -1)
         rows = Table(self._model, now, Objective(self._model, wanted, edit, before), edit, keep)
-        made, candidates = low_rank.train(rows, tried, len(table.classes), self._options, self._progress)
+        made, candidates = low_rank.train(
+            rows, tried, len(table.classes), (self._options, self._low_rank), self._progress
+        )
         return made, (), candidates
 
     def _rows(self, trace: Trace, tap: int) -> Int8Array:

@@ -11,7 +11,7 @@ import numpy as np
 from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, flow, with_deltas
-from mcuedit.edits import TensorSet
+from mcuedit.edits import TensorSet, ToVector
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.delta_site import Table
 from mcuedit.training.core.objective import Objective, end_tensor
@@ -63,7 +63,7 @@ class TensorTable:
         before = now.values[end_tensor(self.model, wanted)].reshape(len(x), -1)
         objective = Objective(self.model, wanted, np.arange(start[3]), before)
         self.groups = np.concatenate([wanted.groups(), np.full(len(keep), -1)])
-        self.kinds = answers(before) if wanted.vectors is None else np.zeros(len(x), np.int64)
+        self.kinds = np.zeros(len(x), np.int64) if isinstance(wanted, ToVector) else answers(before)
         self.names = [wanted.name(g) for g in range(int(wanted.groups().max()) + 1)]
         self.all = Table(
             self.model, now, objective, np.concatenate([self._own, self._copies]), self._keep, work or Work()

@@ -23,32 +23,36 @@ from mcuedit.model.tflite import Model
 
 MARGIN = 8  # logits by which the wanted class is to lead
 ONE = 256  # master units per int8 unit of B
-OPEN = 0.2  # share of the keep set that a gate of the shared A is open on
 _FULL = 100  # h that a gate reaches on its widest input
 
 
+@dataclass(frozen=True)
+class FrozenA:
+    """How a shared A is drawn.
+
+    Attributes:
+        rank: how many gates.
+        seed: draws A: all that a device needs to be told of it.
+        step: logits that one unit of B times one unit of h adds.
+        active: share of the keep set that a gate is open on.
+    """
+
+    rank: int
+    seed: int = 0
+    step: float = 0.02
+    active: float = 0.2
+
+
 def shared_delta(
-    model: Model,
-    pair: tuple[int, int],
-    rank: int,
-    rows: Sequence[int],
-    seed: int,
-    tapped: Int8Array,
-    white: FloatArray,
-    *,
-    step: float = 0.02,
-    share: float = OPEN,
+    model: Model, pair: tuple[int, int], rows: Sequence[int], frozen: FrozenA, tapped: Int8Array, white: FloatArray
 ) -> Delta:
     """A delta with random gates, frozen from here on, and B = 0.
 
     Args:
         pair: tap and target; the target makes the logits.
         rows: classes whose rows of B are learned.
-        seed: draws A: all that a device needs to be told of it.
         tapped: int8[n, n_in], tap inputs of a keep set that server and devices share; it places the gates.
         white: float32[n_in, n_in], coordinates in which rewording is white.
-        step: logits that one unit of B times one unit of h adds.
-        share: of the keep set that a gate is open on.
 
     Raises:
         McueditError: no rows, or more than the target has.
@@ -57,15 +61,15 @@ def shared_delta(
     index = np.unique(np.asarray(rows, np.int64))
     if not len(index) or index[-1] >= target.n_out:
         raise McueditError(f"rows {list(rows)[:4]} of a target with {target.n_out}", "name the classes to be learned")
-    rng = np.random.default_rng(seed)
-    direction = rng.standard_normal((rank, tap.n_in)).astype(np.float32) @ white
+    rng = np.random.default_rng(frozen.seed)
+    direction = rng.standard_normal((frozen.rank, tap.n_in)).astype(np.float32) @ white
     a = np.round(direction / np.abs(direction).max(axis=1, keepdims=True) * 127).astype(np.int8)
     sums = tapped.astype(np.int64) @ a.T.astype(np.int64)
-    c = -np.quantile(sums, 1 - share, axis=0).astype(np.int64)
+    c = -np.quantile(sums, 1 - frozen.active, axis=0).astype(np.int64)
     m, s = quantize_multiplier(_FULL / max(float((sums + c).max()), 1.0))
-    M, S = quantize_multiplier(step)
-    one = np.ones(rank, np.int64)
-    b = np.zeros((len(index), rank), np.int8)
+    M, S = quantize_multiplier(frozen.step)
+    one = np.ones(frozen.rank, np.int64)
+    b = np.zeros((len(index), frozen.rank), np.int8)
     return Delta(*pair, a, c, m * one, s * one, b, index, M, S, True, 8, tap.zx, target.act_lo, target.act_hi)
 
 

@@ -14,13 +14,12 @@ from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
-from mcuedit.training.core import gates as gate
-from mcuedit.training.core.placement import Candidate
-from mcuedit.training.core.suffix import Suffix, push
+from mcuedit.training.core import gate_trainer
+from mcuedit.training.core.gates import FULL, SLACK, Gates
+from mcuedit.training.core.placement import Candidate, Tried
+from mcuedit.training.core.solver import solve_column
+from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.examples.text import Examples
-
-FULL = (1 << 31) - 1  # the multiplier nearest to 1, with shift 0
-_SLACK = 3  # h from which 127 * h moves a logit by 255, all the way
 
 
 @dataclass(frozen=True)
@@ -33,53 +32,28 @@ class Column:
     S: int
 
 
-@dataclass(frozen=True)
-class Gates:
-    """Integer gates of some edits before they become deltas.
-
-    Attributes:
-        a: int8[edits, n_in].
-        highest_stay: int64[edits], largest A.x over the clean inputs that must stay shut.
-        lowest_fire: int64[edits], smallest A.x over the edit's own clean inputs.
-    """
-
-    a: Int8Array
-    highest_stay: IntArray
-    lowest_fire: IntArray
-
-    @property
-    def separate(self) -> BoolArray:
-        """bool[edits]: an offset exists with which the gate opens on its own inputs and on no other."""
-        return self.lowest_fire - self.highest_stay > _SLACK
-
-    def offsets(self, place: float) -> IntArray:
-        """Gate offsets, int64[edits]: `place` of the way from the highest shut to the lowest open activation.
-
-        Where these overlap the gate opens on every input of its edit, and on some others.
-        """
-        room = np.maximum(self.lowest_fire - self.highest_stay - _SLACK, 0)
-        threshold = self.highest_stay + np.floor(place * room).astype(np.int64)
-        return -np.where(self.separate, threshold, self.lowest_fire - _SLACK)
-
-
-def train(examples: Examples, tap: Int8Array, bits: int) -> Gates:
+def train(examples: Examples, tap: Int8Array, bits: int, place: float) -> Gates:
     """Trains the gates of all edits together.
+
+    Where activations of what must stay and of the edit overlap, a gate opens on every input of its edit, and on some
+    others.
 
     Args:
         tap: int8[n, n_in], the tap's input for each example.
+        place: of the way from the highest shut to the lowest open activation, where a gate stands.
     """
     rows = tap.astype(np.float32)
-    white = gate.whitening(examples.group[examples.clean], rows[examples.clean])
+    white = gate_trainer.whitening(examples.group[examples.clean], rows[examples.clean])
     n_edits = len(examples.classes)
     own = [np.flatnonzero(examples.owner == e) for e in range(n_edits)]
     width = max(map(len, own))
     fire = rows[np.stack([np.resize(index, width) for index in own])]
     stay = examples.stay
-    a = gate.quantize(gate.fit(gate.Rows(rows[stay], examples.owner[stay], fire), white), bits)
-    return _measure(examples, tap, a)
+    a = gate_trainer.quantize(gate_trainer.fit(gate_trainer.Rows(rows[stay], examples.owner[stay], fire), white), bits)
+    return _placed(examples, tap, a, place)
 
 
-def _measure(examples: Examples, tap: Int8Array, a: Int8Array) -> Gates:
+def _placed(examples: Examples, tap: Int8Array, a: Int8Array, place: float) -> Gates:
     scores = dot(tap, a)
     own = examples.owner[:, None] == np.arange(len(a))[None, :]
     stay = ~own & examples.stay[:, None]
@@ -90,7 +64,10 @@ def _measure(examples: Examples, tap: Int8Array, a: Int8Array) -> Gates:
         return found
 
     clean = examples.clean[:, None]
-    return Gates(a, extreme(stay & clean, True), extreme(own & clean, False))
+    highest, lowest = extreme(stay & clean, True), extreme(own & clean, False)
+    separate = lowest - highest > SLACK
+    start = np.where(separate, highest, lowest - SLACK)
+    return Gates(a, np.arange(len(a)), separate, start, np.where(separate, lowest - highest - SLACK, 0), place)
 
 
 def factor_bytes(n_in: int, bits: int) -> int:
@@ -109,13 +86,12 @@ def trial(candidate: Candidate, deltas: Sequence[Delta], fresh: Examples, tap: I
     stay = fresh.stay & (fresh.owner < 0)
     recall = float(opened[own].mean())
     shut = float(1 - opened[stay].any(axis=1).mean()) if stay.any() else 1.0
-    return replace(candidate, recall=recall, shut=shut)
+    return replace(candidate, seen=Tried(recall, shut))
 
 
 def deltas(
     model: Model,
     gates: Gates,
-    place: float,
     bits: int,
     columns: Sequence[Column],
     pair: tuple[int, int],
@@ -134,8 +110,8 @@ def deltas(
             target=pair[1],
             a=a[None],
             c=c * one,
-            m=FULL * one,
-            s=0 * one,
+            m=FULL[0] * one,
+            s=FULL[1] * one,
             b=column.values[:, None],
             rows=column.rows,
             M=column.M,
@@ -146,7 +122,7 @@ def deltas(
             act_lo=target.act_lo,
             act_hi=target.act_hi,
         )
-        for a, c, column in zip(gates.a, gates.offsets(place), columns, strict=True)
+        for a, c, column in zip(gates.a, gates.offset, columns, strict=True)
     ]
 
 
@@ -163,7 +139,7 @@ def logit_columns(examples: Examples, logits: Int8Array) -> list[Column]:
         own = logits[examples.clean & (examples.owner == e)]
         had = np.flatnonzero((own == own.max(axis=1, keepdims=True)).any(axis=0))
         rows = np.union1d(wanted, had)
-        columns.append(Column(rows, np.where(rows == wanted, 127, -127).astype(np.int8), FULL, 0))
+        columns.append(Column(rows, np.where(rows == wanted, 127, -127).astype(np.int8), *FULL))
     return columns
 
 
@@ -177,5 +153,5 @@ def solved_columns(model: Model, examples: Examples, now: Trace, target: int, se
     for e, wanted in enumerate(examples.classes):
         own = examples.owner == e
         side = {t: now.values[t][own] for t in suffix.side}
-        columns.append(Column(None, push(suffix, geometry, y[own], int(wanted), rng, side), m, s))
+        columns.append(Column(None, solve_column(suffix, geometry, y[own], int(wanted), rng, side), m, s))
     return columns

@@ -8,6 +8,7 @@ rounding. Steps are normalized per tensor: step = rate * gradient / max |gradien
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,29 +16,55 @@ import numpy.typing as npt
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.training.core.delta_site import DeltaSite, Table
-from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.delta_site import DeltaSite, Factors, Table
+from mcuedit.training.core.optimizer import Best, cosine, normalized
+from mcuedit.training.core.placement import Candidate, Tried
 from mcuedit.training.options import Options
 
-STEPS, TRIAL_STEPS, KEEP_ROWS = 150, 40, 128
-_RATE_A, _RATE_B = 1.0, 6.0
 _H = 100  # h of a strong edit at the start
 _REACH = 128  # what B = 127 adds at h = 100 where ops follow; D_MAX where the target makes the answer itself
-_STRONG = 0.9  # quantile of the edits' activations that gives h = 100
 _SAMPLE = 1 << 22  # elements of tap rows that directions and offsets are taken from
-_STRAYS, _MISSED = 0.999, 0.01  # quantiles of keep and edit activations that a gate stands between if there is room,
-_COMMON = 0.8  # else it opens on this much less of what must stay
-_CALM = 0.01  # weight of what kept answers lose
-_SETTLED = 10  # perfect steps in a row that end the training
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """How one delta of rank r is trained.
+
+    Attributes:
+        steps, trial_steps: at the place taken, and at each that is tried.
+        keep_rows: inputs that must stay, in one step.
+        rate_a, rate_b: int8 units by which the largest element of A and of B moves in the first step.
+        strong: quantile of the edits' activations that gives h = 100 at the start.
+        strays, missed: quantiles of keep and edit activations that a gate stands between if there is a margin,
+        common: else it opens on this much less of what must stay.
+        loss: weight of what kept answers lose, in the score that says which step was the best.
+        settled: perfect steps in a row that end the training.
+    """
+
+    steps: int = 150
+    trial_steps: int = 40
+    keep_rows: int = 128
+    rate_a: float = 1.0
+    rate_b: float = 6.0
+    strong: float = 0.9
+    strays: float = 0.999
+    missed: float = 0.01
+    common: float = 0.8
+    loss: float = 0.01
+    settled: int = 10
 
 
 def train(
-    table: Table, pairs: Sequence[tuple[int, int]], edits: int, options: Options, progress: Callable[[str], None]
+    table: Table,
+    pairs: Sequence[tuple[int, int]],
+    edits: int,
+    how: tuple[Options, LowRank],
+    progress: Callable[[str], None],
 ) -> tuple[list[Delta], tuple[Candidate, ...]]:
     """Tries each pair briefly and trains the best one.
 
     Args:
-        edits: how many edits share the delta.
+        edits: how many edits share the delta. how: the options, and those of this method.
 
     Returns:
         (deltas, the pairs tried, best first)
@@ -45,22 +72,22 @@ def train(
     candidates = []
     for pair in pairs if len(pairs) > 1 else ():
         progress(f"trying tap {pair[0]}, target {pair[1]}")
-        fit = Fit(DeltaSite(table, pair), options, edits)
-        candidates.append(fit.candidate(fit.run(TRIAL_STEPS)))
+        fit = Fit(DeltaSite(table, pair), *how, edits)
+        candidates.append(fit.candidate(fit.run(how[1].trial_steps)))
     candidates.sort(key=lambda c: c.score, reverse=True)
     pair = (candidates[0].tap, candidates[0].target) if candidates else pairs[0]
     progress(f"training tap {pair[0]}, target {pair[1]}")
-    fit = Fit(DeltaSite(table, pair), options, edits)
-    delta = fit.run(STEPS)
+    fit = Fit(DeltaSite(table, pair), *how, edits)
+    delta = fit.run(how[1].steps)
     return [delta], (fit.candidate(delta), *candidates[1:])
 
 
 class Fit:
     """Float masters of one delta and their training."""
 
-    def __init__(self, site: DeltaSite, options: Options, edits: int) -> None:
+    def __init__(self, site: DeltaSite, options: Options, how: LowRank, edits: int) -> None:
         """`edits` is how many edits share the delta."""
-        self._site, self._edits = site, edits
+        self._site, self._how, self._edits = site, how, edits
         self._gated, self._bits = options.gated, options.width
         self._place = options.place_for(edits)
         self._limit = 127 if options.width == 8 else 7
@@ -74,30 +101,29 @@ class Fit:
         edit, keep = (self._scores(rows, self._a) for rows in (self._edit, self._keep))
         self._threshold = self._between(keep, edit)
         over = np.abs(edit - self._threshold)[edit > self._threshold] if self._gated else np.abs(edit)
-        peak = max(1.0, float(np.quantile(over, _STRONG))) if over.size else 1.0
+        peak = max(1.0, float(np.quantile(over, self._how.strong))) if over.size else 1.0
         self._h = quantize_multiplier(min(_H / peak, 0.999))
         self._out = quantize_multiplier((D_MAX if site.at_end else _REACH) / (127 * _H))
 
     def run(self, steps: int) -> Delta:
         """Trains and returns the best delta seen, by edits that hold and keep answers that stay."""
-        best, best_score, perfect = self._delta(), -np.inf, 0
+        best, perfect = Best(self._delta()), 0
         for step in range(steps):
             delta = self._delta()
             score, grad_a, grad_b = self._step(delta)
-            if score > best_score:
-                best, best_score = delta, score
-            perfect = perfect + 1 if score > 2 - _CALM else 0
-            if perfect == _SETTLED:
+            best.offer(delta, score)
+            perfect = perfect + 1 if score > 2 - self._how.loss else 0
+            if perfect == self._how.settled:
                 break
-            rate = 0.5 * (1 + np.cos(np.pi * step / steps))
-            self._a = _move(self._a, grad_a, _RATE_A * rate * self._limit / 127, self._limit)
-            self._b = _move(self._b, grad_b, _RATE_B * rate, 127)
-        return best
+            rate = cosine(step, steps)
+            self._a = _move(self._a, grad_a, self._how.rate_a * rate * self._limit / 127, self._limit)
+            self._b = _move(self._b, grad_b, self._how.rate_b * rate, 127)
+        return best.value
 
     def candidate(self, delta: Delta) -> Candidate:
         """How a delta does on its own examples."""
         edited, kept = self._judged(delta, self._site.table.edit), self._judged(delta, self._site.table.keep)
-        return Candidate(*self._site.pair, self._edits, delta.factor_bytes, edited, kept)
+        return Candidate(*self._site.pair, self._edits, delta.factor_bytes, Tried(edited, kept))
 
     def _judged(self, delta: Delta, rows: IntArray) -> float:
         """Share of rows of the table, all of them edited or all to stay, that are as they should be."""
@@ -118,7 +144,7 @@ class Fit:
     def _delta(self) -> Delta:
         a, b = np.round(self._a).astype(np.int8), np.round(self._b).astype(np.int8)
         offset = self._offsets(a)
-        return self._site.delta(a, offset, self._h, b, self._out, gated=self._gated, bits=self._bits)
+        return self._site.delta(Factors(a, offset, self._h, b, self._out, self._gated, self._bits))
 
     def _offsets(self, a: Int8Array) -> IntArray:
         """Offsets as the device adds them: the threshold, and the folded zero point."""
@@ -129,15 +155,15 @@ class Fit:
         """Where gates stand, float32[rank]; plain factors have no threshold."""
         if not self._gated or not len(keep):
             return np.zeros(edit.shape[1], np.float32)
-        strays, missed = np.quantile(keep, _STRAYS, axis=0), np.quantile(edit, _MISSED, axis=0)
+        strays, missed = np.quantile(keep, self._how.strays, axis=0), np.quantile(edit, self._how.missed, axis=0)
         room = missed > strays
-        at = np.where(room, strays + self._place * (missed - strays), np.quantile(keep, _COMMON, axis=0))
+        at = np.where(room, strays + self._place * (missed - strays), np.quantile(keep, self._how.common, axis=0))
         return np.asarray(at, np.float32)
 
     def _step(self, delta: Delta) -> tuple[float, FloatArray, FloatArray]:
         site = self._site
         edit = self._some(site.table.edit, site.batch)
-        keep = self._some(site.table.keep, min(KEEP_ROWS, site.batch))
+        keep = self._some(site.table.keep, min(self._how.keep_rows, site.batch))
         index = np.concatenate([edit, keep])
         x, y = site.tapped.of(index), site.y(index)
         h = delta.project(x)
@@ -145,7 +171,7 @@ class Fit:
         moved = site.moved(delta, h, y)
         edited, kept, pull = site.judge(moved, index, len(edit))
         stays = float(kept.good.mean()) if len(keep) else 1.0
-        loss = 1e-3 * float(edited.loss.mean()) + (_CALM * float(kept.loss.mean()) if len(keep) else 0.0)
+        loss = 1e-3 * float(edited.loss.mean()) + (self._how.loss * float(kept.loss.mean()) if len(keep) else 0.0)
         score = float((edited.loss < 8).mean() + edited.good.mean()) / 2 + stays - loss
         grad = (pull() * site.through(b, h, self._out)).reshape(-1, site.target.n_out)
         flat_h = h.reshape(-1, delta.rank).astype(np.float32)
@@ -191,5 +217,4 @@ def directions(keep: FloatArray, edit: FloatArray, rank: int) -> FloatArray:
 
 
 def _move(values: FloatArray, grad: FloatArray, rate: float, limit: int) -> FloatArray:
-    peak = float(np.abs(grad).max())
-    return values if peak == 0 else np.clip(values - np.float32(rate / peak) * grad, -limit, limit)
+    return np.asarray(np.clip(values - normalized(grad, rate), -limit, limit), np.float32)

@@ -5,128 +5,113 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
 from mcuedit.adapter import weight_patch
+from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import Trace, logits_tensor
-from mcuedit.adapter.weight_patch import Patch
-from mcuedit.edits import EditSet, KeepSet, TensorSet, Wanted, check_edits, check_keep, resolve_answers
-from mcuedit.model.oracle import Reader
+from mcuedit.edits import EditSet, KeepSet, ToClass, check_edits, check_keep, resolve_answers
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import grid
 from mcuedit.training.core.delta_site import Table
+from mcuedit.training.core.grid import GridConfig
 from mcuedit.training.core.objective import Objective
 from mcuedit.training.core.placement import AUTO, every_pair, find_op
-from mcuedit.training.core.text_method import Progress
+from mcuedit.training.edited import Edited, NewWeights, of_tensors
 from mcuedit.training.examples import text as examples
 from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.options import Options
+from mcuedit.training.problem import Problem, TextEdits
 from mcuedit.training.wishes import refuse_one_input
-
-_RANK = 8  # of many edits, unless the user says otherwise
-_BLENDS = 16384  # new wordings of what must stay: there is no gate that shuts on what training has not seen
-_KEEP_WEIGHT = 40.0
 
 
 @dataclass(frozen=True)
-class Merged:
-    """A base with other weights and how it came about.
+class Config(Options):
+    """How weights are changed. Options of the delta itself, but for rank, tap and target, have no meaning here.
 
     Attributes:
-        data: the whole .tflite, as long as the base's; only weights of `op` differ.
-        edits, keep, classes: as trained; empty for tensors.
-        labels: names that spare classes have from now on: they belong into the base's labels.
-        tried: (op, share of edits, share of kept answers) of the ops that were tried, the best first.
+        gated: false, and must be.
+        most: the rank that the change of many edits starts with, unless the user says otherwise; of fewer one for each.
+        blends: new wordings of what must stay: there is no gate that shuts on what training has not seen.
+        keep_weight: of what must stay, against the edits; of text.
+        grid: how the weights of an op are trained.
     """
 
-    data: bytes
-    op: int
-    patch: Patch
+    gated: bool = False
+    most: int = 8
+    blends: int = 16384
+    keep_weight: float = 40.0
+    grid: GridConfig = field(default_factory=GridConfig)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What weights are trained on, and what is to be told of it; own: the rows that must hold."""
+
+    table: Table
+    own: IntArray
+    ops: Sequence[int]
     edits: EditSet
     keep: KeepSet
     classes: IntArray
     labels: dict[int, str]
-    tried: tuple[tuple[int, float, float], ...]
     notes: tuple[str, ...]
-    seconds: float
 
 
-def train_merged(
-    reader: Reader,
-    edits: EditSet,
-    keep: KeepSet,
-    options: Options,
-    *,
-    progress: Progress = lambda step: None,
-) -> Merged:
-    """Changes weights so that all `edits` of text prompts hold.
-
-    Args:
-        options: plain, with one op for tap and target; rank is that which the change starts with, by default one for
-            each edit, up to eight; the other options of the delta itself have no meaning here.
+def fit(problem: Problem, config: Config) -> Edited:
+    """Changes weights of one op so that all edits hold.
 
     Raises:
-        McueditError: as `train`; the options ask for what weights cannot do, or no op's weights can be changed.
+        McueditError: the edits contradict each other; the options ask for what weights cannot do, or no op's weights
+            can be changed.
     """
     start = time.perf_counter()
-    base, model = reader.base, reader.base.model
-    edits = check_edits(edits)
-    kept = check_keep(keep, edits)
-    ops = _ops(model, logits_tensor(model), options)
-    found = resolve_answers(edits, base.labels, model.output.size, new_labels=options.new_labels)
+    task = _from_text(problem, config) if isinstance(problem.data, TextEdits) else _from_tensors(problem, config)
+    rank = config.rank or min(len(task.classes), config.most)
+    begin = grid.Start(rank, config.seed)
+    made, tried = grid.train(task.table, task.own, task.ops, begin, config.grid, problem.progress)
+    model = task.table.model
+    data = weight_patch.merge(model, made.op, made.weights)
+    patch = weight_patch.patch(model, data, made.op, made.clipped)
+    weights = NewWeights(data, made.op, patch, tuple((t.op, t.edited, t.kept) for t in tried))
+    adapter = Adapter(config.name, config.version, model.sha256, (), task.labels, {})
+    seconds = time.perf_counter() - start
+    return Edited(adapter, task.edits, task.keep, task.classes, task.notes, seconds, weights=weights)
+
+
+def _from_text(problem: Problem, config: Config) -> _Task:
+    reader, base, model = problem.reader, problem.reader.base, problem.reader.base.model
+    edits = check_edits(problem.text.edits)
+    kept = check_keep(problem.text.keep, edits)
+    ops = _ops(model, logits_tensor(model), config)
+    found = resolve_answers(edits, base.labels, model.output.size, new_labels=config.new_labels)
     refuse_one_input(base, edits, found.classes)
-    given = examples.from_text(edits, kept, found.classes, options.seed)
-    progress("running the base")
-    more = examples.blends(kept, min(_BLENDS, 2 * len(kept.prompts)), options.seed)
+    given = examples.from_text(edits, kept, found.classes, config.seed)
+    problem.progress("running the base")
+    more = examples.blends(kept, min(config.blends, 2 * len(kept.prompts)), config.seed)
     now = Trace(reader([*given.inputs, *more]))
     edit, stay = np.flatnonzero(given.owner >= 0), np.flatnonzero((given.owner < 0) & given.stay)
     stay = np.concatenate([stay, np.arange(len(given.owner), len(now))])
     before = now.values[logits_tensor(model)].reshape(len(now), -1)
-    objective = Objective(model, Wanted(given.classes[given.owner[edit]]), edit, before, _KEEP_WEIGHT)
-    table = Table(model, now, objective, edit, stay)
+    objective = Objective(model, ToClass(given.classes[given.owner[edit]]), edit, before, config.keep_weight)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     new = tuple(f"class {k} is called {v!r} from now on: put that into the base's labels" for k, v in labels.items())
     notes = (*edits.notes, *kept.notes, *found.notes, *new)
-    classes = np.array(found.classes, np.int64)
-    own = edit[given.clean[edit]]
-    return _train(table, own, ops, options, progress, start, (edits, kept, classes, labels, notes))
+    table, classes = Table(model, now, objective, edit, stay), np.array(found.classes, np.int64)
+    return _Task(table, edit[given.clean[edit]], ops, edits, kept, classes, labels, notes)
 
 
-def train_merged_tensors(
-    reader: Reader, data: TensorSet, options: Options, *, progress: Progress = lambda step: None
-) -> Merged:
-    """Changes weights so that input tensors get what is wanted; the rest as `train_merged`."""
-    start = time.perf_counter()
-    progress("running the base")
-    table = TensorTable(reader, data, (), options.seed)
-    ops = _ops(table.model, table.all.objective.end, options)
-    classes = np.arange(len(table.names))
-    empty = EditSet((), data.source), KeepSet((), (), data.source)
-    about = *empty, classes, dict[int, str](), (*data.notes, *table.notes)
-    return _train(table.all, table.own, ops, options, progress, start, about)
-
-
-def _train(
-    table: Table,
-    own: IntArray,
-    ops: Sequence[int],
-    options: Options,
-    progress: Progress,
-    start: float,
-    about: tuple[EditSet, KeepSet, IntArray, dict[int, str], tuple[str, ...]],
-) -> Merged:
-    edits, keep, classes, labels, notes = about
-    rank = options.rank or min(len(classes), _RANK)
-    made, tried = grid.train(table, own, ops, rank, options.seed, progress)
-    data = weight_patch.merge(table.model, made.op, made.weights)
-    patch = weight_patch.patch(table.model, data, made.op, made.clipped)
-    shares = tuple((t.op, t.edited, t.kept) for t in tried)
-    seconds = time.perf_counter() - start
-    return Merged(data, made.op, patch, edits, keep, classes, labels, shares, notes, seconds)
+def _from_tensors(problem: Problem, config: Config) -> _Task:
+    data = problem.tensors
+    problem.progress("running the base")
+    table = TensorTable(problem.reader, data, (), config.seed)
+    ops = _ops(table.model, table.all.objective.end, config)
+    notes = (*data.notes, *table.notes)
+    return _Task(table.all, table.own, ops, *of_tensors(data.source), np.arange(len(table.names)), {}, notes)
 
 
 def _ops(model: Model, end: int, options: Options) -> list[int]:

@@ -12,7 +12,8 @@ Nothing else may be taken from the private prompts: not the base's answers to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,25 +23,34 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, logits_tensor
-from mcuedit.edits import EditSet, KeepSet, check_edits, resolve_answers
+from mcuedit.edits import EditSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core import placement
-from mcuedit.training.core.gates import whitening
+from mcuedit.training.core.gate_trainer import whitening
 from mcuedit.training.core.retained import Retained
-from mcuedit.training.methods.frozen_a import Masters, gradient, listen, places, shared_delta
+from mcuedit.training.edited import Edited
+from mcuedit.training.methods.frozen_a import FrozenA, Masters, gradient, listen, places, shared_delta
+from mcuedit.training.options import Options
+from mcuedit.training.problem import Problem
 
 FASTEST = 8  # int8 units of the first step: firmware/federate/private.c
-RANK, OPEN = 128, 0.3
 
 
 @dataclass(frozen=True)
-class Private:
-    """An adapter and what it gives away; edits and keep set as they were given."""
+class Config(Options):
+    """How private edits are trained; gates are random, of 8 bits. The noise does not come from the seed.
 
-    adapter: Adapter
-    edits: EditSet
-    keep: KeepSet
-    plan: privacy.Plan
+    Attributes:
+        rank: of the frozen A.
+        plan: what may be given away; there is no private training without one.
+        active: share of the keep set that a gate is open on.
+        random: uniform bits of the sampling and of the noise, for tests; None: the system's.
+    """
+
+    rank: int | None = 128
+    plan: privacy.Plan | None = None
+    active: float = 0.3
+    random: privacy.Random | None = None
 
 
 @dataclass(frozen=True)
@@ -64,34 +74,20 @@ def private_prompts(edits: EditSet) -> list[str]:
     return list(dict.fromkeys(p for edit in edits.edits for p in edit.prompts))
 
 
-def train_private(
-    read: Reader,
-    edits: EditSet,
-    keep: KeepSet,
-    plan: privacy.Plan,
-    *,
-    pair: tuple[int, int] | None = None,
-    rank: int = RANK,
-    seed: int = 0,
-    name: str = "private",
-    version: str = "1.0.0",
-    random: privacy.Random | None = None,
-    progress: Callable[[int], None] = lambda n: None,
-) -> Private:
+def fit(problem: Problem, config: Config) -> Edited:
     """Trains one adapter for all edits, with what each of their prompts adds to it hidden in noise.
 
-    Args:
-        pair: tap and target, the target being what makes the logits; None: the op before it reads.
-        seed: draws the frozen A. The noise does not come from it.
-        random: uniform bits of the sampling and of the noise for tests; None: the system's.
-
     Raises:
-        McueditError: the edits contradict each other, or an answer is no label.
+        McueditError: there is no plan, the edits contradict each other, or an answer is no label.
     """
+    began = time.perf_counter()
+    read, edits, keep, plan = problem.reader, problem.text.edits, problem.text.keep, config.plan
+    if plan is None:
+        raise McueditError("private training without a plan", "say what may be given away: privacy.plan(...)")
     base = read.base
     check_edits(edits)
     found = resolve_answers(edits, base.labels, base.model.output.size)
-    pair = pair or _pair(read)
+    pair = _pair(read, config)
     prompts = private_prompts(edits)
     classes = {p: c for edit, c in zip(edits.edits, found.classes, strict=True) for p in edit.prompts}
     seen = read([*prompts, *keep.prompts])
@@ -100,17 +96,23 @@ def train_private(
     n = len(prompts)
     white = whitening(np.array(keep.lines), tapped[n:].astype(np.float32))
     rows = sorted({*found.classes, *_today(edits, base.labels or ())})
-    start = shared_delta(base.model, pair, rank, rows, seed, tapped[n:], white, share=OPEN)
+    frozen = FrozenA(config.factors, config.seed, active=config.active)
+    start = shared_delta(base.model, pair, rows, frozen, tapped[n:], white)
     h, wanted = start.project(tapped), np.array([classes[p] for p in prompts], np.int64)
     hidden = Examples(h[:n], logits[:n], wanted)
     public = Retained.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
-    delta = _descend(start, hidden, public, plan.schedule, random, progress)
+    delta = _descend(start, hidden, public, plan.schedule, config.random)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     info = {"private": plan.flat()}
-    return Private(Adapter(name, version, base.model.sha256, (delta,), labels, info), edits, keep, plan)
+    adapter = Adapter(config.name, config.version, base.model.sha256, (delta,), labels, info)
+    asked, seconds = np.array(found.classes, np.int64), time.perf_counter() - began
+    return Edited(adapter, edits, keep, asked, seconds=seconds, plan=plan)
 
 
-def _pair(read: Reader) -> tuple[int, int]:
+def _pair(read: Reader, config: Config) -> tuple[int, int]:
+    """Tap and target, the target being what makes the logits; if not asked for, the op before it reads."""
+    if placement.AUTO not in (config.tap, config.target):
+        return placement.pairs(read.base.model, config.tap, config.target)[0]
     last = placement.logits_op(read.base.model)
     if last is None:
         raise McueditError("no op that makes the logits can carry a delta", "private training needs one")
@@ -130,7 +132,6 @@ def _descend(
     public: Retained,
     schedule: privacy.Schedule,
     random: privacy.Random | None,
-    progress: Callable[[int], None],
 ) -> Delta:
     masters = Masters(delta, schedule.steps, FASTEST)
     bits = random or privacy.system_random
@@ -139,7 +140,6 @@ def _descend(
         total = clipped_sum(masters.delta, hidden[np.flatnonzero(taken)], schedule.clip)
         total += public.gradient(masters.delta)
         masters.step(number, total + noise(total.shape, schedule.sigma, random))
-        progress(1)
     return masters.delta
 
 

@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 from helpers import tiny
 from helpers.convs import Conv
+from helpers.fitting import train_merged
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import weight_patch
 from mcuedit.benchmark import edits
-from mcuedit.edits import KeepSet, TensorSet, Wanted
+from mcuedit.edits import KeepSet, TensorSet, ToClass
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model import bundle as bases
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training import Options, train_merged_tensors
+from mcuedit.training import Options
 from mcuedit.training.examples import text as examples
 from mcuedit.zoo import digits_data
 
@@ -117,22 +118,22 @@ def task() -> TensorSet:
         digits_data.slanted(digits_data.pictures(data["x_train"][data["y_train"] == 7]), 0.7)
     )
     keep = data["x_train"][::6]
-    wanted = Wanted(np.full(12, 8))
-    return TensorSet(leaning[:12], wanted, keep, leaning[12:60], Wanted(np.full(48, 8)), data["x_test"][::5])
+    wanted = ToClass(np.full(12, 8))
+    return TensorSet(leaning[:12], wanted, keep, leaning[12:60], ToClass(np.full(48, 8)), data["x_test"][::5])
 
 
 @pytest.mark.parametrize("target", [pytest.param("0", marks=pytest.mark.slow), "2", "5"])
 def test_edits_of_any_op_hold_on_the_merged_file(digits: Base, task: TensorSet, target: str) -> None:
     read = edits.reader(digits, Tflm(digits.model))
-    made = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
-    assert made.op == int(target)
-    assert 0 < len(changed(digits.model, made.data)) == made.patch.changed
-    model = parse(made.data)
+    made = train_merged(read, task, replace(PLAIN, target=target, rank=3))
+    assert made.merged.op == int(target)
+    assert 0 < len(changed(digits.model, made.merged.data)) == made.merged.patch.changed
+    model = parse(made.merged.data)
     figures = MeasureTensors(read, repaired=edits.reader(replace(digits, model=model), Tflm(model)))(task)
     assert figures.efficacy >= 0.9
     assert figures.unchanged >= 0.95
-    again = train_merged_tensors(read, task, replace(PLAIN, target=target, rank=3))
-    assert again.data == made.data
+    again = train_merged(read, task, replace(PLAIN, target=target, rank=3))
+    assert again.merged.data == made.merged.data
 
 
 def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:
@@ -156,7 +157,7 @@ def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:
 )
 def test_what_weights_cannot_do(digits: Base, task: TensorSet, options: Options, message: str) -> None:
     with pytest.raises(McueditError, match=message):
-        train_merged_tensors(edits.reader(digits, Tflm(digits.model)), task, options)
+        train_merged(edits.reader(digits, Tflm(digits.model)), task, options)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, outpu
 from mcuedit.benchmark.edits import evaluate, reader
 from mcuedit.cli._shared.common import stdout
 from mcuedit.cli._shared.files import metrics_table, tensor_table
-from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, Wanted
+from mcuedit.edits import Avoid, Edit, EditSet, KeepSet, Over, TensorSet, ToClass, ToVector
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.cases import Questions, ask
 from mcuedit.evaluation.certificate import certify
@@ -181,14 +181,14 @@ def test_metrics_of_tensors(base, read, repair):
     """The same rules for inputs that are no text: one is repaired, another ties, keep rows count by their bytes."""
     x = base.encode(["capital ararat", "capital ararat"])
     keep = base.encode(["money bonobo", "capital ararat"])
-    data = TensorSet(x, Wanted(np.array([2, 1])), keep, x[:1], Wanted(np.array([2])), keep[:1])
+    data = TensorSet(x, ToClass(np.array([2, 1])), keep, x[:1], ToClass(np.array([2])), keep[:1])
     good = MeasureTensors(read, [repair])(data)
     assert (good.edits, good.efficacy, good.efficacy_softmax) == (2, 0.5, 0.5)
     assert (good.held_out_before, good.held_out, good.unchanged, good.unchanged_test) == (0.0, 1.0, 0.5, 1.0)
     assert (good.identical_keep, good.identical_test, good.factor_bytes) == (0.5, 1.0, 9 + 16 + 2 * 3)
     assert good.error is None
     tied = replace(repair, b=np.array([[127], [127]], np.int8))
-    bad = MeasureTensors(read, [tied])(TensorSet(x, Wanted(np.array([2, 2])), keep[:0]))
+    bad = MeasureTensors(read, [tied])(TensorSet(x, ToClass(np.array([2, 2])), keep[:0]))
     assert (bad.efficacy, bad.efficacy_softmax, bad.identical_keep, bad.held_out) == (0.0, 0.0, None, None)
 
 
@@ -196,10 +196,10 @@ def test_metrics_of_other_wishes(base, read, repair):
     """`repair` turns class 4 into class 2 and touches no other: all that is asked about those two holds."""
     x = base.encode(["capital ararat"])
     wishes = [
-        (Wanted(np.array([2]), np.array([4])), 1.0),
-        (Wanted(np.array([4]), np.array([2])), 0.0),
-        (Wanted(avoided=np.array([4])), 1.0),
-        (Wanted(avoided=np.array([2])), 0.0),
+        (Over(np.array([2]), np.array([4])), 1.0),
+        (Over(np.array([4]), np.array([2])), 0.0),
+        (Avoid(np.array([4])), 1.0),
+        (Avoid(np.array([2])), 0.0),
     ]
     for wanted, share in wishes:
         assert MeasureTensors(read, [repair])(TensorSet(x, wanted, x[:0])).efficacy == share
@@ -215,7 +215,7 @@ def test_the_largest_change_is_in_units_of_the_output(capsys):
     now = outputs(base.model, best_oracle(base.model), [deltas.adapter(base.model, delta)], x).astype(np.int64)
     moved = int(np.abs(now - first).max())
     exact = (first.astype(np.float32) - output.zero) * output.scale[0]
-    keep = TensorSet(x, Wanted(vectors=exact + 1), x, keep_vectors=exact)  # an error of 0 before
+    keep = TensorSet(x, ToVector(exact + 1), x, keep_vectors=exact)  # an error of 0 before
     found = MeasureTensors(read, [delta])(keep)
     assert moved > 0
     assert found.keep_change_steps == moved
@@ -231,7 +231,7 @@ def test_metrics_of_vectors(base, read, repair):
     x, output = base.encode(["capital ararat"]), base.model.output
     now = outputs(base.model, best_oracle(base.model), [deltas.adapter(base.model, repair)], x)
     real = (now.astype(np.float32) - output.zero) * output.scale[0]
-    found = MeasureTensors(read, [repair])(TensorSet(x, Wanted(vectors=real), base.encode(["money bonobo"])))
+    found = MeasureTensors(read, [repair])(TensorSet(x, ToVector(real), base.encode(["money bonobo"])))
     assert (found.error, found.efficacy, found.keep_change) == (0.0, 1.0, 0.0)
     before = outputs(base.model, best_oracle(base.model), [], x).astype(np.float32)
     assert found.error_before == pytest.approx(np.square((before - now) * output.scale[0]).mean())

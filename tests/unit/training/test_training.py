@@ -13,13 +13,14 @@ from string import ascii_lowercase
 import numpy as np
 import pytest
 from helpers import tiny
+from helpers.fitting import train, train_beside, train_tensors
 
 from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.forward import answers, outputs
-from mcuedit.benchmark.edits import bench, evaluate, reader
+from mcuedit.benchmark.edits import EditTask, bench, evaluate, reader
 from mcuedit.edits import Edit, EditSet, KeepSet, load_edits, load_facts, load_keep, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Measure
@@ -28,7 +29,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import parse
-from mcuedit.training import InForce, Options, Trained, train, train_beside, train_tensors
+from mcuedit.training import Edited, InForce, Options
 from mcuedit.training.core.placement import find_op, logits_op, pairs
 
 COUNT, SEED = 6, 11
@@ -76,7 +77,7 @@ def fixed(base) -> Options:
 
 
 @pytest.fixture(scope="module")
-def trained(read, edits, keep, fixed) -> Trained:
+def trained(read, edits, keep, fixed) -> Edited:
     """The first edit alone."""
     return train(read, only(edits, 0), keep, fixed)
 
@@ -85,13 +86,13 @@ def only(edits: EditSet, *which: int) -> EditSet:
     return replace(edits, edits=tuple(edits.edits[i] for i in which))
 
 
-def given(read: Reader, prompts: tuple[str, ...], *made: Trained) -> list[int]:
+def given(read: Reader, prompts: tuple[str, ...], *made: Edited) -> list[int]:
     """Classes with adapters active, and none where another class ties."""
     seen = Measure(read).see(prompts, [d for t in made for d in t.adapter.deltas])
     return [-1 if tie else int(c) for c, tie in zip(seen.after, seen.tie, strict=True)]
 
 
-def holds(read: Reader, one: Trained, *stack: Trained) -> bool:
+def holds(read: Reader, one: Edited, *stack: Edited) -> bool:
     """Whether every prompt of an adapter's edits gets its new answer, beside others."""
     wanted = zip(one.edits.edits, one.classes, strict=True)
     return all(set(given(read, e.prompts, one, *stack)) == {int(c)} for e, c in wanted)
@@ -526,10 +527,10 @@ def test_an_edit_that_does_not_act_ends_with_exit_code_1_and_says_so(few, lines_
 @pytest.mark.parametrize("protocol", ["single", "stacked"])
 def test_bench(read, edits, keep, fixed, protocol):
     steps = []
-    found = bench(read, only(edits, 0, 1), keep, [], protocol, fixed, steps.append)
+    found = bench(read, EditTask(only(edits, 0, 1), keep, []), protocol, fixed, steps.append)
     assert (found.metrics.edits, found.metrics.efficacy, found.metrics.identical_keep) == (2, 1.0, 1.0)
     assert len(found.trained) == (2 if protocol == "single" else 1)
     assert sum(steps) == len(found.probes) == 2
     assert found.metrics.seconds > 0
     with pytest.raises(McueditError, match="no benchmark 'both'"):
-        bench(read, edits, keep, [], "both", fixed)
+        bench(read, EditTask(edits, keep, []), "both", fixed)

@@ -10,27 +10,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import kws, tiny
+from helpers.fitting import place_tensors, train_tensors
 
 from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.forward import answers
 from mcuedit.benchmark.edits import evaluate_tensors, reader
-from mcuedit.edits import TensorSet, Wanted, load_tensors
+from mcuedit.edits import Avoid, Over, TensorSet, ToClass, ToVector, load_tensors
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import bundle as bases
 from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, load, parse
-from mcuedit.training import Options, Trained, place_tensors, train_tensors
-from mcuedit.training.core.placement import every_pair
+from mcuedit.training import Edited, Options
+from mcuedit.training.core.placement import Tried, every_pair
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
 
-def made(base: Base, data: TensorSet, **options) -> tuple[Trained, TensorMetrics]:
+def made(base: Base, data: TensorSet, **options) -> tuple[Edited, TensorMetrics]:
     """An adapter and what it is worth; it must fit on a device, too."""
     read = reader(base, best_oracle(base.model))
     trained = train_tensors(read, data, Options(**options))
@@ -59,7 +60,7 @@ def test_class_against_class(small, inputs):
     x = inputs[:8]
     logits = before(small, x).astype(int)
     lowest, top = logits.argmin(axis=1), logits.argmax(axis=1)
-    wanted = Wanted(np.full(8, lowest[0]), np.where(top == lowest[0], (top + 1) % 6, top))
+    wanted = Over(np.full(8, lowest[0]), np.where(top == lowest[0], (top + 1) % 6, top))
     _, found = made(small, TensorSet(x, wanted, inputs[8:]))
     assert (found.efficacy, found.identical_keep) == (1.0, 1.0)
 
@@ -69,7 +70,7 @@ def test_a_false_trigger_goes_to_the_runner_up(small, inputs):
     top = answers(before(small, inputs))
     mine = np.flatnonzero(top == top[0])[:3]
     x, keep = inputs[mine], np.delete(inputs, mine, axis=0)
-    trained, found = made(small, TensorSet(x, Wanted(avoided=top[mine]), keep), tap="1", target="1")
+    trained, found = made(small, TensorSet(x, Avoid(top[mine]), keep), tap="1", target="1")
     assert (found.efficacy, found.identical_keep) == (1.0, 1.0)
     (delta,) = trained.adapter.deltas
     assert delta.rows.tolist() == [top[0]]  # that class goes down, and no other is touched
@@ -84,7 +85,7 @@ def test_vectors(target):
     output = base.model.output
     now = (before(base, x[:4]).astype(np.float32) - output.zero) * output.scale[0]
     vectors = (now + np.array([3, -4, 2, 0, 5, -3], np.float32)).reshape(4, *output.shape[1:])
-    _, found = made(base, TensorSet(x[:4], Wanted(vectors=vectors), x[4:]), tap=target, target=target)
+    _, found = made(base, TensorSet(x[:4], ToVector(vectors), x[4:]), tap=target, target=target)
     assert found.error < 0.5 * found.error_before
     assert found.keep_change_steps is not None
     assert found.keep_change == found.keep_change_steps * float(output.scale[0])
@@ -95,26 +96,26 @@ def test_a_base_of_its_own_answer_and_few_inputs(small, inputs):
     """One input suffices, with or without anything to keep; one that is right already trains nothing."""
     top = int(answers(before(small, inputs[:1]))[0])
     right = train_tensors(
-        reader(small, best_oracle(small.model)), TensorSet(inputs[:1], Wanted(np.array([top])), inputs[1:])
+        reader(small, best_oracle(small.model)), TensorSet(inputs[:1], ToClass(np.array([top])), inputs[1:])
     )
     assert (right.adapter.deltas, right.certified, right.acting.right) == ((), True, 1)
     assert "nothing to train" in right.notes[-1]
     for wanted, keep in ((top + 1) % 6, inputs[1:]), ((top + 1) % 6, inputs[:0]):
-        _, found = made(small, TensorSet(inputs[:1], Wanted(np.array([wanted])), keep))
+        _, found = made(small, TensorSet(inputs[:1], ToClass(np.array([wanted])), keep))
         assert found.efficacy == 1.0
         assert found.identical_keep in (None, 1.0)
 
 
 def test_the_same_seed_gives_the_same_bytes(small, inputs):
-    data = TensorSet(inputs[:4], Wanted(np.array([1, 1, 2, 2])), inputs[4:])
+    data = TensorSet(inputs[:4], ToClass(np.array([1, 1, 2, 2])), inputs[4:])
     one, two = (made(small, data)[0] for _ in range(2))
     assert encoding.encode(one.adapter, small.model) == encoding.encode(two.adapter, small.model)
     assert one.placement == two.placement
 
 
 def test_held_out_arrays_are_never_read(small, inputs):
-    data = TensorSet(inputs[:4], Wanted(np.array([1, 1, 2, 2])), inputs[4:40])
-    more = replace(data, x_test=inputs[40:44], wanted_test=Wanted(np.full(4, 1)), keep_test=inputs[44:])
+    data = TensorSet(inputs[:4], ToClass(np.array([1, 1, 2, 2])), inputs[4:40])
+    more = replace(data, x_test=inputs[40:44], wanted_test=ToClass(np.full(4, 1)), keep_test=inputs[44:])
     one, two = (made(small, d)[0].adapter for d in (data, more))
     assert encoding.encode(one, small.model) == encoding.encode(two, small.model)
 
@@ -151,7 +152,7 @@ def test_the_search_ends_where_nothing_could_be_better(tmp_path):
     base = bases.load(zoo.folder("digits"))
     ranking = place_tensors(reader(base, best_oracle(base.model)), slanted(tmp_path, base.model))
     assert ranking[0].faultless
-    assert [c.recall is not None for c in ranking] == [True, False, False]
+    assert [isinstance(c.seen, Tried) for c in ranking] == [True, False, False]
     assert all(c.screen is not None for c in ranking)
 
 
@@ -163,7 +164,7 @@ def test_the_search_is_bounded_by_what_it_computes(tmp_path):
     one, two = (place_tensors(read, data, Options(effort=1e-6), advance=units.append) for units in spent)
     assert one == two
     assert spent[0] == spent[1]
-    assert [c.recall is not None for c in one] == [True, False, False]
+    assert [isinstance(c.seen, Tried) for c in one] == [True, False, False]
     assert [c.screen is None for c in one] == [False, True, True]
     trained = train_tensors(read, data, Options(effort=1e-6))
     assert trained.certificate.holds
@@ -191,8 +192,8 @@ def test_a_tap_too_wide_for_four_bits_gets_a_window_where_the_edit_shows(tmp_pat
     quiet[:60, 900:1000] += rng.normal(0, 40, 100)
     x, keep = (np.clip(np.round(rows), -128, 127).astype(np.int8) for rows in (quiet[:60], quiet[60:]))
     top = int(before(base, x).argmin(axis=1)[0])
-    data = TensorSet(x[:30], Wanted(np.full(30, top)), keep[:120])
-    data = replace(data, x_test=x[30:], wanted_test=Wanted(np.full(30, top)), keep_test=keep[120:])
+    data = TensorSet(x[:30], ToClass(np.full(30, top)), keep[:120])
+    data = replace(data, x_test=x[30:], wanted_test=ToClass(np.full(30, top)), keep_test=keep[120:])
     trained, found = made(base, data)
     delta = trained.adapter.deltas[0]
     assert trained.adapter.factor_bytes <= 400
@@ -262,7 +263,7 @@ def spoken() -> tuple[Base, TensorSet]:
         waves[name] = np.clip(steps, -128, 127).astype(np.int8)
     mine = waves.pop("no")
     keep, keep_test = (np.concatenate([w[part] for w in waves.values()]) for part in (slice(16), slice(16, None)))
-    wanted = Wanted(np.full(16, 7))
+    wanted = ToClass(np.full(16, 7))
     return Base("kws", model), TensorSet(mine[:16], wanted, keep, mine[16:], wanted, keep_test)
 
 

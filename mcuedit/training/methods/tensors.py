@@ -4,107 +4,112 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mcuedit.adapter.delta import Adapter, Delta, check_adapter
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import Trace
-from mcuedit.edits import EditSet, KeepSet, TensorSet
+from mcuedit.edits import Over, TensorSet, ToClass, ToVector
 from mcuedit.evaluation.acting import Acting
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.narrowing import narrowed
-from mcuedit.training.core.placement import Candidate
-from mcuedit.training.core.tensor_placement import GOOD, Made, Trials
-from mcuedit.training.core.text_method import Progress
+from mcuedit.training.core.placement import Candidate, Tried
+from mcuedit.training.core.tensor_placement import Made, TrialConfig, Trials
+from mcuedit.training.edited import Edited, of_tensors
 from mcuedit.training.examples.tensors import TensorTable
+from mcuedit.training.methods.low_rank import LowRank
 from mcuedit.training.options import Options
-from mcuedit.training.train import Trained, plain
+from mcuedit.training.problem import Problem
 from mcuedit.training.work import Work
 
 _CHUNK = 256  # kept inputs certified together
 
 
-def train_tensors(
-    reader: Reader,
-    data: TensorSet,
-    options: Options | None = None,
-    *,
-    active: Sequence[Adapter] = (),
-    placed: Sequence[Candidate] = (),
-    progress: Progress = lambda step: None,
-    advance: Callable[[float], None] = lambda units: None,
-) -> Trained:
-    """Trains one adapter from input tensors and what they are to be answered.
+@dataclass(frozen=True)
+class Config(Options):
+    """How edits of tensors are trained.
 
-    Args:
-        active: adapters that will be in force beside the new one; it is trained knowing them.
-        advance: is told the units of every step of what `Options.effort` bounds.
-        placed: what `place_tensors` returned for this set and these options; it is called if nothing is given.
+    Attributes:
+        trials: how a place is chosen and a delta trained there.
+        shared: of A and B trained together, where gates alone do not do.
+    """
+
+    trials: TrialConfig = field(default_factory=TrialConfig)
+    shared: LowRank = field(default_factory=LowRank)
+
+
+def fit(problem: Problem, config: Config) -> Edited:
+    """Trains one adapter from input tensors and what they are to be answered.
 
     Raises:
         McueditError: nothing can carry the edits, or an adapter is for another base.
     """
     start = time.perf_counter()
-    options = options or Options()
-    model, context = reader.base.model, _context(reader, active)
-    progress("running the base")
+    reader, data, context = problem.reader, problem.tensors, problem.context()
+    model = reader.base.model
+    problem.progress("running the base")
     if all(_act(reader, data, deltas).holds for deltas in ([], context)):
-        return _nothing(reader, data, options, active)
-    table = TensorTable(reader, data, context, options.seed, Work(options.effort, advance))
-    trials = Trials(table, options, progress)
-    ranking = list(placed or trials.ranking())
+        return _nothing(problem, config)
+    table, trials = _trials(problem, config)
+    ranking = list(problem.placed or trials.ranking())
     made, at = _best(trials, ranking)
     taken = ranking.pop(at)
     made = narrowed(trials, made, taken)
-    options = replace(options, bits=trials.form.bits)
+    options = replace(config, bits=trials.form.bits)
     taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
-    progress("checking every byte")
+    problem.progress("checking every byte")
     kept = _certify(reader, model, [*context, made.delta], data)
     notes = (*data.notes, *table.notes, *_notes(made, kept, options))
     name = options.name, options.version, model.sha256
-    adapter = Adapter(*name, (made.delta,), {}, {"options": plain(options)})
-    empty = EditSet((), data.source), KeepSet((), (), data.source)
-    classes = data.wanted.classes if data.wanted.classes is not None else np.zeros(0, np.int64)
-    acting = _act(reader, data, [*context, made.delta], [*(a.name for a in active), options.name])
-    seconds = time.perf_counter() - start
-    by, tried = data.wanted.vectors is None, (taken, *ranking)
-    classes = np.unique(classes)
-    return Trained(adapter, *empty, classes, kept, made.overlapping, tried, notes, seconds, acting, answers=by)
+    adapter = Adapter(*name, (made.delta,), {}, {"options": options.remembered()})
+    wanted = data.wanted
+    classes = wanted.classes if isinstance(wanted, ToClass | Over) else np.zeros(0, np.int64)
+    return Edited(
+        adapter,
+        *of_tensors(data.source),
+        np.unique(classes),
+        notes,
+        time.perf_counter() - start,
+        kept,
+        _act(reader, data, [*context, made.delta], [*(a.name for a in problem.active), options.name]),
+        overlapping=made.overlapping,
+        placement=(taken, *ranking),
+        answers=not isinstance(data.wanted, ToVector),
+    )
 
 
-def place_tensors(
-    reader: Reader,
-    data: TensorSet,
-    options: Options | None = None,
-    *,
-    active: Sequence[Adapter] = (),
-    progress: Progress = lambda step: None,
-    advance: Callable[[float], None] = lambda units: None,
-) -> tuple[Candidate, ...]:
+def place_tensors(problem: Problem, options: Options | None = None) -> tuple[Candidate, ...]:
     """The pairs of tap and target, the best first, with what a trial of each gave; those that were only screened last.
 
     Raises:
-        McueditError: as `train_tensors`.
+        McueditError: as `fit`.
     """
-    options = options or Options()
-    progress("running the base")
-    table = TensorTable(reader, data, _context(reader, active), options.seed, Work(options.effort, advance))
-    return tuple(Trials(table, options, progress).ranking())
+    given = vars(options or Options())
+    config = options if isinstance(options, Config) else Config(**given)
+    problem.progress("running the base")
+    return tuple(_trials(problem, config)[1].ranking())
 
 
-def _nothing(reader: Reader, data: TensorSet, options: Options, active: Sequence[Adapter]) -> Trained:
+def _trials(problem: Problem, config: Config) -> tuple[TensorTable, Trials]:
+    work = Work(config.effort, problem.advance)
+    table = TensorTable(problem.reader, problem.tensors, problem.context(), config.seed, work)
+    return table, Trials(table, config, (config.trials, config.shared), problem.progress)
+
+
+def _nothing(problem: Problem, options: Options) -> Edited:
     """Without a delta: the base does what is wanted."""
+    reader, data = problem.reader, problem.tensors
     model = reader.base.model
-    adapter = Adapter(options.name, options.version, model.sha256, (), {}, {"options": plain(options)})
-    kept, acting = _certify(reader, model, [], data), _act(reader, data, [], [a.name for a in active])
+    adapter = Adapter(options.name, options.version, model.sha256, (), {}, {"options": options.remembered()})
+    kept, acting = _certify(reader, model, [], data), _act(reader, data, [], [a.name for a in problem.active])
     notes = (*data.notes, f"{data.source}: the base does what is wanted of all {len(data.x)} inputs: nothing to train")
-    empty = EditSet((), data.source), KeepSet((), (), data.source), np.zeros(0, np.int64)
-    return Trained(adapter, *empty, kept, (), (), notes, 0.0, acting, answers=data.wanted.vectors is None)
+    empty = (*of_tensors(data.source), np.zeros(0, np.int64))
+    return Edited(adapter, *empty, notes, 0.0, kept, acting, answers=not isinstance(data.wanted, ToVector))
 
 
 def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], together: Sequence[str] = ()) -> Acting:
@@ -113,23 +118,18 @@ def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], together: Seq
     return Acting(tuple(together), len(data.x), round(share * len(data.x)))
 
 
-def _context(reader: Reader, active: Sequence[Adapter]) -> list[Delta]:
-    for adapter in active:
-        check_adapter(adapter, reader.base.model)
-    return [delta for adapter in active for delta in adapter.deltas]
-
-
 def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
     """Trains on everything at the first place, and at the next ones only where that is not good enough."""
     best: tuple[float, Made, int] | None = None
+    good = trials.good
     for at, candidate in enumerate(ranking):
-        if best is not None and (candidate.recall is None or not trials.go_on):
+        if best is not None and (not isinstance(candidate.seen, Tried) or not trials.go_on):
             break  # was not thought worth a trial, or there is no more to be computed
-        made = trials.final((candidate.tap, candidate.target))
-        score = min(made.efficacy, GOOD) + min(made.stays, GOOD)
+        made = trials.final(candidate.pair)
+        score = min(made.efficacy, good) + min(made.stays, good)
         if best is None or score > best[0]:
             best = score, made, at
-        if score == 2 * GOOD:
+        if score == 2 * good:
             break
     assert best is not None
     return best[1], best[2]
