@@ -530,7 +530,7 @@ def test_bench(read, edits, keep, fixed, protocol):
     found = bench(read, EditTask(only(edits, 0, 1), keep, []), protocol, fixed, steps.append)
     assert (found.metrics.edits, found.metrics.efficacy, found.metrics.identical_keep) == (2, 1.0, 1.0)
     assert len(found.trained) == (2 if protocol == "single" else 1)
-    assert sum(steps) == len(found.probes) == 2
+    assert sum(steps) == len(found.cases) == 2
     assert found.metrics.seconds > 0
     with pytest.raises(McueditError, match="no benchmark 'both'"):
         bench(read, EditTask(edits, keep, []), "both", fixed)
