@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from mcuedit.build.apps import APPS
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import load
 
@@ -146,3 +147,9 @@ def test_the_layout_in_the_design_has_the_rooms_of_the_import_contract_in_its_ro
     for row, layer in zip(rows, contract["layers"], strict=True):
         rooms = {room.strip() for room in re.split(r"[|:]", layer)}
         assert rooms <= set(re.findall(r"(?:^| \. )`(\w+)/`", row)), layer
+
+
+def test_the_apps_that_the_specification_names_are_built() -> None:
+    for page in (ROOT / "docs" / "spec").glob("*.md"):
+        named = re.findall(r"\b[Aa]pp `(\w+)`", page.read_text(encoding="utf-8"))
+        assert set(named) <= {app for app in APPS if app}, page.name
