@@ -9,7 +9,7 @@ from typing import Literal
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.codegen.memory import Block, allocate, hole
+from mcuedit.codegen.allocation import Block, allocate, hole
 from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.tflite import Model, Op

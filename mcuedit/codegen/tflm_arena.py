@@ -8,7 +8,7 @@ those of CMSIS-NN with DSP and MVE. On the device `arena_used_bytes()` says what
 
 from __future__ import annotations
 
-from mcuedit.codegen.memory import Block, allocate
+from mcuedit.codegen.allocation import Block, allocate
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.tflite import Model, Op
 

@@ -6,7 +6,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcuedit.codegen.memory import Block, allocate, hole
+from mcuedit.codegen.allocation import Block, allocate, hole
 
 OPS = 12
 spans = st.tuples(st.integers(-1, OPS), st.integers(-1, OPS)).map(sorted)
