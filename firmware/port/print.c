@@ -18,7 +18,7 @@ void port_print_unsigned(uint32_t value)
         for (uint32_t i = 0; i < below; i++) {
             power *= 10u;
         }
-        uint8_t digit = 0;
+        uint32_t digit = 0;
         while (value >= power) {
             value -= power;
             digit++;

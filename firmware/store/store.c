@@ -8,6 +8,10 @@
 
 #include "journal.h"
 
+/* A set points to the adapters of views, and to sets of stores: both are cast back. */
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_store_view, adapter) == 0, a_view_begins_with_its_adapter);
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_store_set, set) == 0, a_set_of_a_store_begins_with_the_set);
+
 uint32_t mcuedit_slots_in_use(const mcuedit_store *store)
 {
     const mcuedit_store_set *picked = store->picked;

@@ -149,8 +149,10 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "ops": ops,
         "constants": constants,
         "blobs_crc": f"0x{zlib.crc32(literals.little_endian(c['values'] for c in constants)):08x}",
+        "constant_bytes": sum(constant["values"].nbytes for constant in constants),
         "input_size": model.input.size,
         "output_size": model.output.size,
+        **quantization(model),
         "input_offset": made.input_offset,
         "output_offset": made.output_offset,
         "arena_size": made.arena_size,
@@ -159,6 +161,14 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "logits": _logits(made),
         "features": base.features or 0,
         **label_context(base),
+    }
+
+
+def quantization(model: Model) -> dict[str, Any]:
+    """Scales as C's floats, and zero points, of input and output."""
+    ends = {"input": model.input, "output": model.output}
+    return {f"{end}_scale": f"{np.float32(t.scale[0])!s}f" for end, t in ends.items()} | {
+        f"{end}_zero_point": t.zero for end, t in ends.items()
     }
 
 
@@ -190,7 +200,7 @@ def _parameters(model: Model, op: Op, lowered: Lowered) -> dict[str, Any]:
                 "type": literals.C_TYPES[values.dtype.name],
                 "values": values,
                 "count": values.size,
-                "attribute": " __attribute__((aligned(4)))" if values.itemsize == 1 and values.size >= 4 else "",
+                "attribute": "MCUEDIT_ALIGNED(4) " if values.itemsize == 1 and values.size >= 4 else "",
                 "text": literals.array(values),
             }
             for name, values in lowered.constants.items()

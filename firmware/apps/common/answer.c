@@ -11,13 +11,16 @@ uint16_t app_answer(void)
 const char *app_label(uint16_t answer, uint8_t *length)
 {
     const char *label = mcuedit_context_label(&app_context, answer, length);
-    if (!label) {
-        uint8_t n = 0;
-        label = MODEL_LABEL(answer);
-        while (label && n < UINT8_MAX && label[n] != '\0') {
+    if (label) {
+        return label;
+    }
+    uint32_t n = 0;
+    label = MODEL_LABEL(answer);
+    if (label) {
+        while (label[n] != '\0' && n != UINT8_MAX) {
             n++;
         }
-        *length = n;
     }
+    *length = (uint8_t)n;
     return label;
 }

@@ -105,7 +105,7 @@ int line_ask(void)
     port_print("answer ");
     port_print_unsigned(answer);
     port_uart_write(' ');
-    for (uint8_t i = 0; i < label_length; i++) {
+    for (uint32_t i = 0; i < label_length; i++) {
         port_uart_write((uint8_t)label[i]);
     }
     port_uart_write('\n');

@@ -6,7 +6,7 @@
 #include "mcuedit/kernels.h"
 
 /* Op 0, FULLY_CONNECTED: hidden0 */
-static const int8_t op0_weights[128] __attribute__((aligned(4))) = {
+static MCUEDIT_ALIGNED(4) const int8_t op0_weights[128] = {
     7, -7, 35, 6, -29, 20, 71, 52, -38, -69, -34, 2, -127, -12, -68, -40, -30, -17,
     22, 57, -7, 75, -36, 19, 49, 5, -41, -50, -25, 12, -55, -11, -9, 30, 12, 19,
     -36, -7, 43, 82, -69, 83, 74, 43, 14, -17, 80, 107, 98, 72, 20, -66, 0, 36,
@@ -22,7 +22,7 @@ static const int32_t op0_bias[8] = {
 static const int32_t op0_multipliers[4] = {
     1258070016, 1258070016, 1258070016, 1258070016,
 };
-static const int8_t op0_shifts[4] __attribute__((aligned(4))) = {
+static MCUEDIT_ALIGNED(4) const int8_t op0_shifts[4] = {
     -6, -6, -6, -6,
 };
 static const mcuedit_fully_connected op0 = {
@@ -41,7 +41,7 @@ static const mcuedit_fully_connected op0 = {
 };
 
 /* Op 1, FULLY_CONNECTED: logits */
-static const int8_t op1_weights[48] __attribute__((aligned(4))) = {
+static MCUEDIT_ALIGNED(4) const int8_t op1_weights[48] = {
     74, 61, -125, 65, 18, 22, 20, 20, 17, -19, -101, -6, -43, 57, -15, 4, -45, -27,
     -1, -79, 16, -6, -63, -127, 27, -16, -28, -13, 96, -3, 5, -79, 87, 49, 57, 3,
     49, 20, 32, -8, -78, 54, -102, -13, -11, -55, 32, -11,
@@ -52,7 +52,7 @@ static const int32_t op1_bias[6] = {
 static const int32_t op1_multipliers[4] = {
     1297679616, 1297679616, 1297679616, 1297679616,
 };
-static const int8_t op1_shifts[4] __attribute__((aligned(4))) = {
+static MCUEDIT_ALIGNED(4) const int8_t op1_shifts[4] = {
     -6, -6, -6, -6,
 };
 static const mcuedit_fully_connected op1 = {
@@ -115,6 +115,7 @@ void tiny_infer(mcuedit_context *context, const int8_t *input, int8_t *output, i
     mcuedit_context_latch(context);
     MCUEDIT_STAGE();
 
+    /* 0 FULLY_CONNECTED: hidden0 */
     mcuedit_context_project(context, 0, input);
     MCUEDIT_STAGE();
     mcuedit_fully_connected_s8(&op0, input, at_16);
@@ -122,6 +123,7 @@ void tiny_infer(mcuedit_context *context, const int8_t *input, int8_t *output, i
     mcuedit_context_add(context, 0, input, at_16);
     MCUEDIT_STAGE();
 
+    /* 1 FULLY_CONNECTED: logits */
     mcuedit_context_project(context, 1, at_16);
     MCUEDIT_STAGE();
     mcuedit_fully_connected_s8(&op1, at_16, at_0);
@@ -129,6 +131,7 @@ void tiny_infer(mcuedit_context *context, const int8_t *input, int8_t *output, i
     mcuedit_context_add(context, 1, at_16, at_0);
     MCUEDIT_STAGE();
 
+    /* 2 SOFTMAX: probabilities */
     mcuedit_softmax_s8(&op2, at_0, output);
     MCUEDIT_STAGE();
 }
@@ -147,5 +150,5 @@ static const uint16_t label_offsets[6] = {
 
 const char *tiny_label(uint16_t index)
 {
-    return labels + label_offsets[index];
+    return index < TINY_LABEL_COUNT ? labels + label_offsets[index] : 0;
 }

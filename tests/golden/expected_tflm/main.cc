@@ -5,6 +5,7 @@
 #include "tiny_resolver.h"
 #include "a_fact_adapter.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_log.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
 using namespace mcuedit::tflm;
@@ -28,6 +29,7 @@ int main()
     mcuedit_tflm_init(&deltas, &tiny_tflm, &context, tiny_model, TINY_MODEL_SIZE);
     if (!tiny_add_ops(&resolver) || interpreter.SetMicroExternalContext(&deltas) != kTfLiteOk ||
         interpreter.AllocateTensors() != kTfLiteOk) {
+        MicroPrintf("mcuedit: the interpreter cannot be set up");
         return 1;
     }
     int err = mcuedit_tflm_status(&deltas); /* not MCUEDIT_OK: the base runs as it is, whatever is active */
@@ -37,10 +39,14 @@ int main()
     if (!err) {
         err = mcuedit_context_set(&context, &set); /* from the next Invoke on; NULL instead of &set: the base as it was */
     }
-    (void)err; /* tell somebody */
+    if (err) { /* the base would run as it is, without what was to be repaired */
+        MicroPrintf("mcuedit: %s, %s", mcuedit_error_name(err), mcuedit_error_text(err));
+        return 1;
+    }
     for (;;) {
         /* Fill in interpreter.input(0)->data.int8, 16 bytes. */
         if (interpreter.Invoke() != kTfLiteOk) {
+            MicroPrintf("mcuedit: an inference failed");
             return 1;
         }
         /* Use interpreter.output(0)->data.int8, 6 bytes. */

@@ -40,5 +40,5 @@ static const uint16_t label_offsets[6] = {
 
 const char *tiny_label(uint16_t index)
 {
-    return labels + label_offsets[index];
+    return index < TINY_LABEL_COUNT ? labels + label_offsets[index] : 0;
 }

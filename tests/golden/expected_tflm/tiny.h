@@ -30,11 +30,37 @@ extern "C" {
 #define TINY_MODEL_SIZE 1416
 extern const unsigned char tiny_model[TINY_MODEL_SIZE];
 
+/* How numbers stand in the input and the output: value = (element - zero point) * scale. */
+#define TINY_INPUT_SCALE 0.0625f
+#define TINY_INPUT_ZERO_POINT (0)
+#define TINY_OUTPUT_SCALE 0.00390625f
+#define TINY_OUTPUT_ZERO_POINT (-128)
+
+/* An element of the input: the nearest one, the first or last beyond the range and for what is no number. */
+static inline int8_t tiny_quantize(float value)
+{
+    float steps = value / TINY_INPUT_SCALE;
+    if (!(steps > (float)(-128 - TINY_INPUT_ZERO_POINT))) {
+        return -128;
+    }
+    if (!(steps < (float)(127 - TINY_INPUT_ZERO_POINT))) {
+        return 127;
+    }
+    return (int8_t)(TINY_INPUT_ZERO_POINT + (int32_t)(steps < 0.0f ? steps - 0.5f : steps + 0.5f));
+}
+
+/* What an element of the output means. */
+static inline float tiny_dequantize(int8_t element)
+{
+    return (float)(element - TINY_OUTPUT_ZERO_POINT) * TINY_OUTPUT_SCALE;
+}
+
+
 /* mcuedit_tflm_init proves the identity of this base by the model's bytes; mcuedit_base_check does not. */
 extern const mcuedit_base tiny_base;
 extern const mcuedit_tflm_model tiny_tflm;
 
-/* Name of class `index` in the base, UTF-8, 6 of them. */
+/* Name of class `index` in the base, UTF-8, 6 of them; NULL beyond. */
 #define TINY_LABEL_COUNT 6
 const char *tiny_label(uint16_t index);
 
