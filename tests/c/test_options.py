@@ -58,16 +58,16 @@ def test_other_options_do_not_link(library: str, application: str, option: str, 
 
 
 def test_a_header_of_the_user_can_set_options(tmp_path: Path) -> None:
-    (tmp_path / "mine.h").write_text("#define MCUEDIT_STORE_SLOTS 12\n", encoding="utf-8")
+    (tmp_path / "mcuedit_user_config.h").write_text("#define MCUEDIT_STORE_SLOTS 12\n", encoding="utf-8")
     with pytest.raises(McueditError, match="mcuedit_store_open"):
-        link(tmp_path, STORE, USES_STORE, "-I.", '-DMCUEDIT_CONFIG_FILE="mine.h"')
+        link(tmp_path, STORE, USES_STORE, "-I.", "-DMCUEDIT_USER_CONFIG")
 
 
 def test_every_option_that_the_library_reads_has_its_default_in_config() -> None:
     firmware = resources.path("firmware")
     known = set(re.findall(r"#ifndef (MCUEDIT_\w+)\n#", (firmware / "include/mcuedit/config.h").read_text()))
     own = re.compile(
-        r"MCUEDIT_(DOT_(MVE|DSP)|UNPACKED|PACKAGE_OVERHEAD|FORMAT|CONFIG_FILE|KEY_COUNT|TFLM_NEWER|\w+_H)$"
+        r"MCUEDIT_(DOT_(MVE|DSP)|UNPACKED|PACKAGE_OVERHEAD|FORMAT|USER_CONFIG|KEY_COUNT|TFLM_NEWER|\w+_H)$"
     )
     for path in [p for p in firmware.rglob("*.[ch]*") if p.suffix in (".c", ".h", ".cc")]:
         asked = re.findall(r"#\s*(?:if|ifdef|ifndef|elif)\b[^\n]*", path.read_text(encoding="utf-8"))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every option of the library, with its default. Set them alike for the library and for all that includes its headers,
- * by -D or in a header of your own named by MCUEDIT_CONFIG_FILE. Values are plain numbers. Options that change a
+ * by -D or with -DMCUEDIT_USER_CONFIG in your mcuedit_user_config.h. Values are plain numbers. Options that change a
  * structure are part of the names of the functions that set it up: what was built with others does not link.
  */
 #ifndef MCUEDIT_CONFIG_H
 #define MCUEDIT_CONFIG_H
 
-#ifdef MCUEDIT_CONFIG_FILE
-#include MCUEDIT_CONFIG_FILE
+#ifdef MCUEDIT_USER_CONFIG
+#include "mcuedit_user_config.h"
 #endif
 
 /* -- Of structures: library and application must agree. -- */
