@@ -17,7 +17,7 @@ from mcuedit._util import tables
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet.transport import Address, parse
 
-EXAMPLE = "fleet.toml in README.md"
+EXAMPLE = "docs/guides/fleet.md"
 
 
 @dataclass(frozen=True)
