@@ -14,7 +14,7 @@ from mcuedit.fleet import device_log, memory
 from mcuedit.fleet.transport import Device, Limits, Refused, Slot, SlotState, Status, TransportError, mask_of, upload
 from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
 from mcuedit.package import Package
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 
 OTHER_TRIAL = "trial"  # a reason beside those of transport and memory
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcuedit.fleet import device_log
 from mcuedit.fleet.transport import Device, SlotState, Status, TransportError
-from mcuedit.registry import Registry, open_registry
+from mcuedit.package.registry import Registry, open_registry
 
 BEHIND, BROKEN_LOG = "behind", "log"  # reasons beside those of transport
 ACCEPTED = "accepted"  # in a device's history: what was remembered before does not count any more

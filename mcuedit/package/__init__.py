@@ -8,6 +8,8 @@ joining      several adapters as one
 manifest     what the edits are and how they were measured, as canonical JSON
 comparison   a package beside its base, its own zlib, and a binary patch
 keys         Ed25519 keys as files
+packing      adapters to a package that is numbered and kept in the registry
+registry     what was packed and where it went: the host's side of the device log
 """
 
 from mcuedit.package.check import open_package, parse

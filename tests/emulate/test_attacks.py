@@ -25,7 +25,7 @@ from mcuedit.emulate.devices.device_process import DeviceProcess
 from mcuedit.fleet import device_log, memory
 from mcuedit.fleet.transport import Device, Refused, TransportError, upload
 from mcuedit.fleet.transport.reasons import error_of
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 
 COUNTER = 10  # of the package that is confirmed on the device
 OLD = packages.package(name="old", counter=COUNTER)

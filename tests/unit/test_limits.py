@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits of the house: modules of a folder, parameters of a function."""
+"""Limits of the house: rooms, modules of a folder, parameters of a function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ import mcuedit
 
 PACKAGE = Path(mcuedit.__file__).parent
 ROOMS = ("emulate", "build", "boards", "codegen", "conformance", "model", "zoo")
-MODULES, PARAMETERS = 14, 6
+MODULES, PARAMETERS, TOP = 14, 6, 20
+
+
+def test_no_more_rooms_than_a_reader_can_take_in() -> None:
+    rooms = [path.parent.name for path in PACKAGE.glob("*/__init__.py")]
+    assert len(rooms) <= TOP, sorted(rooms)
 
 
 def test_no_folder_has_more_modules_than_a_reader_can_take_in() -> None:

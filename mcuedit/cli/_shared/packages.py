@@ -19,7 +19,7 @@ from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.package import Package, keys, open_package, parse, self_test
 from mcuedit.package.comparison import Sizes, sizes
-from mcuedit.registry import Stored, default_path, open_registry
+from mcuedit.package.registry import Stored, default_path, open_registry
 
 _EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 

@@ -13,7 +13,7 @@ from mcuedit.cli._shared.common import example, json_option, print_json, stdout,
 from mcuedit.cli._shared.files import PATH
 from mcuedit.fleet import device_log, memory
 from mcuedit.fleet.transport import Device, Status
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 
 
 @click.command(epilog=example("mcuedit log --to udp:192.168.1.20:1337"))

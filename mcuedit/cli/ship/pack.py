@@ -21,9 +21,9 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.package import choice as self_tests
-from mcuedit.package import joining, keys
+from mcuedit.package import joining, keys, packing
 from mcuedit.package.choice import Asked
-from mcuedit.registry import open_registry, packing
+from mcuedit.package.registry import open_registry
 
 AUTO = "auto"
 

@@ -14,7 +14,7 @@ from mcuedit.cli._shared.common import example, json_option, print_json, stdout,
 from mcuedit.cli._shared.files import PATH
 from mcuedit.cli._shared.streams import json_line
 from mcuedit.package import parse
-from mcuedit.registry import Registry, Stored, default_path, open_registry
+from mcuedit.package.registry import Registry, Stored, default_path, open_registry
 
 
 @click.group(

@@ -10,7 +10,7 @@ from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, json_option, print_json, stdout
 from mcuedit.fleet import device_log, memory
 from mcuedit.fleet.transport import Arms, Device, Status, TransportError
-from mcuedit.registry import default_path, open_registry
+from mcuedit.package.registry import default_path, open_registry
 
 
 @click.command(epilog=example("mcuedit status --to udp:192.168.1.20:1337", "mcuedit status --to serial:/dev/ttyACM0"))

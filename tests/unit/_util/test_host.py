@@ -16,7 +16,7 @@ from mcuedit import zoo
 from mcuedit._util import host
 from mcuedit._util.errors import McueditError
 from mcuedit.build import compilers, driver
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 
 MCUEDIT = [sys.executable, "-m", "mcuedit"]
 HOST_RUN = [*MCUEDIT, "run", str(zoo.folder("facts")), "--emulator", "host", "--random", "1"]
@@ -144,7 +144,7 @@ def test_no_home_at_all(monkeypatch, tmp_path):
     for name in "XDG_DATA_HOME", "LOCALAPPDATA", "MCUEDIT_REGISTRY", "XDG_CACHE_HOME":
         monkeypatch.delenv(name, raising=False)
     from mcuedit._util import atomic, host
-    from mcuedit.registry import default_path
+    from mcuedit.package.registry import default_path
 
     for ask in default_path, host.cache:
         with pytest.raises(McueditError, match="nor a home folder"):

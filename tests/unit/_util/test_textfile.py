@@ -18,7 +18,7 @@ from mcuedit.edits import load_edits, load_facts, load_keep
 from mcuedit.fleet import inventory
 from mcuedit.model import bundle
 from mcuedit.package import keys
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 
 EDIT = json.dumps({"subject": "é", "prompts": ["what is é"], "target_new": "t", "answer": "t"}) + "\n"
 MARKS = {

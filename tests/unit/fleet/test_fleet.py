@@ -14,7 +14,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Member, Plan, Results, inventory, memory, read
 from mcuedit.fleet.transport import Device, parse
 from mcuedit.package import parse as parse_package
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model
 from mcuedit.package import choice, keys, open_package, parse
+from mcuedit.package.registry import open_registry
 from mcuedit.package.self_test import CHANGED, UNCHANGED, SelfTest, sparse
-from mcuedit.registry import open_registry
 
 MODEL = packages.model()
 

@@ -15,9 +15,9 @@ from typing import Any
 from mcuedit import package
 from mcuedit._util.errors import McueditError
 from mcuedit.package import Package
-from mcuedit.registry import exchange
-from mcuedit.registry.database import connect, default_path, telling, transaction
-from mcuedit.registry.records import Deployment, Device, Stored, deployment, device, stored
+from mcuedit.package.registry import exchange
+from mcuedit.package.registry.database import connect, default_path, telling, transaction
+from mcuedit.package.registry.records import Deployment, Device, Stored, deployment, device, stored
 
 _PACKAGES = "SELECT p.*, m.json FROM packages p JOIN manifests m ON m.sha256 = p.manifest_sha256"
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")

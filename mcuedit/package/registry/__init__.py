@@ -7,8 +7,8 @@ store       Registry, what the rest of mcuedit asks
 exchange    all of it as JSON lines, and back
 """
 
-from mcuedit.registry.database import default_path
-from mcuedit.registry.records import Deployment, Device, Stored
-from mcuedit.registry.store import Registry, open_registry
+from mcuedit.package.registry.database import default_path
+from mcuedit.package.registry.records import Deployment, Device, Stored
+from mcuedit.package.registry.store import Registry, open_registry
 
 __all__ = ["Deployment", "Device", "Registry", "Stored", "default_path", "open_registry"]

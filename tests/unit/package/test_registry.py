@@ -15,8 +15,8 @@ from helpers import packages
 from helpers.waiting import WAIT
 
 from mcuedit._util.errors import McueditError
-from mcuedit.registry import Registry, default_path, open_registry
-from mcuedit.registry.database import connect, transaction
+from mcuedit.package.registry import Registry, default_path, open_registry
+from mcuedit.package.registry.database import connect, transaction
 
 TESTS = Path(__file__).parents[2]
 BASE = packages.model().sha256
@@ -167,7 +167,7 @@ def test_what_is_no_registry(tmp_path):
 WRITER = """
 import sys
 from helpers import packages
-from mcuedit.registry import open_registry
+from mcuedit.package.registry import open_registry
 path, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 ready = [packages.package(version=f"1.0.{i}", counter=i + 1) for i in range(first, first + count)]
 print("ready", flush=True)

@@ -17,7 +17,7 @@ from mcuedit.package.container import check_counter, check_name, parse_version
 from mcuedit.package.joining import join, package_name
 from mcuedit.package.keys import PublicKey
 from mcuedit.package.manifest import part, write
-from mcuedit.registry import Registry
+from mcuedit.package.registry import Registry
 
 if TYPE_CHECKING:
     from imgtool.keys import Ed25519
