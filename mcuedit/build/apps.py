@@ -45,7 +45,7 @@ APPS: Mapping[str | None, App] = {
     "device": App(_DEVICE, ("store",), updatable=True),
     "device_process": App(
         ("common/updatable.c", "common/answer.c", "device_process/device_process.c", "device_process/udp_flash.c"),
-        ("store",),
+        ("store", "testing"),
         updatable=True,
     ),
 }

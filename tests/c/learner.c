@@ -13,7 +13,7 @@ const uint32_t learner_workspace = NET_TRAIN_WORKSPACE;
 
 static struct {
     flash_model flash;
-    mcuedit_flash part;
+    uint8_t bytes[2u * PLACE], units[2u * PLACE];
     mcuedit_checkpoint checkpoint;
     uint32_t workspace[(NET_TRAIN_WORKSPACE + 3u) / 4u];
     uint32_t adapter[(NET_TRAIN_ADAPTER(8) + 3u) / 4u];
@@ -24,16 +24,14 @@ static struct {
 /* A new flash for two checkpoints. */
 flash_model *learner_flash(uint32_t unit, uint32_t page)
 {
-    flash_new(&it.flash, unit, page, 2u * PLACE);
-    it.part = (mcuedit_flash){.context = &it.flash,
-                              .mapped = it.flash.bytes,
-                              .program_unit = unit,
-                              .erase_page = page,
-                              .read = flash_read,
-                              .program = flash_program,
-                              .erase = flash_erase,
-                              .sync = flash_sync};
-    it.checkpoint = (mcuedit_checkpoint){&it.part, 0, PLACE};
+    it.flash = (flash_model){
+        .part = {.program_unit = unit, .erase_page = page, .slot_size = PLACE, .slot_count = 2},
+        .bytes = it.bytes,
+        .units = it.units,
+    };
+    flash_model_init(&it.flash);
+    flash_model_blank(&it.flash);
+    it.checkpoint = (mcuedit_checkpoint){&it.flash.part, 0, PLACE};
     return &it.flash;
 }
 
@@ -44,7 +42,7 @@ const mcuedit_checkpoint *learner_checkpoint(void)
 
 void learner_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed)
 {
-    it.flash.cut_at = it.flash.operations + at;
+    it.flash.cut_at = it.flash.operations + at + 1;
     it.flash.cut_kind = kind;
     it.flash.cut_amount = amount;
     it.flash.cut_seed = seed;
@@ -54,7 +52,7 @@ void learner_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed)
 int learner_power(void)
 {
     int dead = (int)it.flash.dead;
-    flash_no_cut(&it.flash);
+    flash_model_power_on(&it.flash);
     return dead;
 }
 
@@ -71,8 +69,8 @@ uint32_t learner_violations(void)
 uint32_t learner_blank(void)
 {
     uint32_t blank = 1;
-    for (uint32_t i = 0; i < it.flash.size; i++) {
-        blank &= it.flash.bytes[i] == UINT8_MAX;
+    for (uint32_t i = 0; i < sizeof(it.bytes); i++) {
+        blank &= it.bytes[i] == UINT8_MAX;
     }
     return blank;
 }

@@ -57,7 +57,7 @@ def test_a_package_from_upload_to_confirmation_outlives_reboots(device: Device) 
     for _ in range(5):
         assert device.boot() == "OK"
         sight = device.look()
-        assert (sight.confirmed, list(sight.masks), sight.floor) == (1 << a, [1 << a, 1 << a], 1)
+        assert (sight.confirmed, list(sight.masks), sight.minimum_counter) == (1 << a, [1 << a, 1 << a], 1)
 
 
 @pytest.mark.parametrize("boots", [0, 1, 3])
@@ -266,6 +266,16 @@ def test_slots_are_taken_in_turn_and_never_what_is_needed(device: Device) -> Non
         assert got != a
     erases = [device.look().erases[i] for i in range(6) if i != a]
     assert max(erases) - min(erases) <= 1
+
+
+def test_erases_are_counted_as_the_flash_counts_them(device: Device) -> None:
+    for i in range(30):
+        assert isinstance(device.install(packages.package(packages.model(), name=f"n{i}", counter=100 + i)), int)
+    device.boot()
+    sight = device.look()
+    assert list(sight.erases) == list(sight.flash_slot_erases)
+    assert min(sight.erases[:6]) > 0
+    assert sight.pages == sight.flash_erases > 0
 
 
 def test_adapters_made_here_need_permission(device: Device) -> None:

@@ -6,34 +6,14 @@
 #include "model.h"
 
 _Alignas(8) uint8_t flash_memory[FLASH_SIZE];
+static flash_model flash = {.part = {.program_unit = UNIT,
+                                     .erase_page = PAGE,
+                                     .slot_size = SLOT_SIZE,
+                                     .slot_count = SLOTS,
+                                     .journal_pages = JOURNAL_PAGES},
+                            .bytes = flash_memory};
 static mcuedit_context context;
 static int8_t input[MODEL_INPUT_SIZE], output[MODEL_OUTPUT_SIZE], arena[MODEL_ARENA_SIZE], h[64];
-
-static int read_flash(void *context, uint32_t offset, void *bytes, uint32_t size)
-{
-    (void)context;
-    REQUIRE(offset <= FLASH_SIZE && size <= FLASH_SIZE - offset);
-    memcpy(bytes, flash_memory + offset, size);
-    return 0;
-}
-
-static int program(void *context, uint32_t offset, const void *bytes, uint32_t size)
-{
-    (void)context;
-    REQUIRE(offset % UNIT == 0 && size % UNIT == 0 && offset <= FLASH_SIZE && size <= FLASH_SIZE - offset);
-    for (uint32_t i = 0; i < size; i++) {
-        flash_memory[offset + i] &= ((const uint8_t *)bytes)[i];
-    }
-    return 0;
-}
-
-static int erase(void *context, uint32_t offset, uint32_t size)
-{
-    (void)context;
-    REQUIRE(offset % PAGE == 0 && size % PAGE == 0 && offset <= FLASH_SIZE && size <= FLASH_SIZE - offset);
-    memset(flash_memory + offset, 0xFF, size);
-    return 0;
-}
 
 static int verify(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message, uint32_t size)
 {
@@ -62,23 +42,15 @@ static int ask(void *context, const mcuedit_self_test_case *test)
     return infer(test);
 }
 
-static const mcuedit_flash flash = {.mapped = flash_memory,
-                                    .program_unit = UNIT,
-                                    .erase_page = PAGE,
-                                    .slot_size = SLOT_SIZE,
-                                    .slot_count = SLOTS,
-                                    .journal_pages = JOURNAL_PAGES,
-                                    .read = read_flash,
-                                    .program = program,
-                                    .erase = erase};
 static const uint8_t keys[][32] = {FUZZ_KEY};
 static const mcuedit_trust trust = {.keys = keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = verify};
 const mcuedit_store_config flash_config = {
-    .flash = &flash, .trust = &trust, .active = &context, .allow_local = 1, .ask = ask};
+    .flash = &flash.part, .trust = &trust, .active = &context, .allow_local = 1, .ask = ask};
 
 void flash_reset(void)
 {
-    memset(flash_memory, 0xFF, sizeof(flash_memory));
+    flash_model_init(&flash);
+    flash_model_blank(&flash);
     mcuedit_context_init(&context, &MODEL_BASE, h, sizeof(h));
 }
 
@@ -90,4 +62,5 @@ void check_store(mcuedit_store *store)
         infer(NULL);
     }
     mcuedit_store_idle(store);
+    REQUIRE(flash.violations == 0);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store in memory that keeps a flash's rules: 1 to 0 only, whole units, whole pages. Signatures always fit. */
+/* A store on the model of a flash, none of whose rules may be broken. Signatures always fit. */
 #ifndef FLASH_H
 #define FLASH_H
 
 #include "fuzz.h"
-#include "mcuedit/store.h"
+#include "testing/flash_model.h"
 
 enum { PAGE = 1024, JOURNAL_PAGES = 2, SLOTS = 4, SLOT_SIZE = 1024, UNIT = 8 };
 enum { FLASH_SIZE = JOURNAL_PAGES * PAGE + SLOTS * SLOT_SIZE };

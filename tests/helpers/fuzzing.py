@@ -85,7 +85,7 @@ class Fuzzers:
             if target not in _ALONE:
                 more += self._objects(source(name) for name in ("store", "slots"))
                 more += [] if target == "journal" else self._objects([source("journal")])  # it includes it
-                more += self._objects([HERE / "flash.c"], _UNSEEN)
+                more += self._objects([HERE / "flash.c", firmware / "testing" / "flash_model.c"], _UNSEEN)
                 more += self._objects(crypto_sources(signatures=False), _UNSEEN)
             if target == "smp":
                 more += self._objects(firmware.glob("smp/*.c"), *found.flags)

@@ -19,8 +19,10 @@ from mcuedit.package.keys import PublicKey
 DECLARATIONS = """
 typedef struct { void *context; const uint8_t *mapped; uint32_t program_unit, erase_page, slot_size;
     uint8_t slot_count, journal_pages; void *read, *program, *erase, *sync; } mcuedit_flash;
-typedef struct { mcuedit_flash geometry; uint8_t *bytes; uint32_t operations, cut; int cut_mode; } udp_flash;
-int udp_flash_open(udp_flash *flash, const char *path);
+typedef struct { mcuedit_flash part; uint8_t *bytes, *units; uint32_t *erases; void *log;
+    uint32_t log_size, by_unit, exit_code, cut_at, cut_kind, cut_amount, cut_seed, operations, dead, smeared;
+    uint32_t violations; char violation[80]; } flash_model;
+int udp_flash_open(flash_model *flash, const char *path);
 int updatable_start(const char *id, const mcuedit_flash *flash);
 uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
 int updatable_wants_reset(void);
@@ -55,8 +57,8 @@ class Node:
 
     def start(self, flash: Path, *, slots: int = 8, name: bytes = b"device") -> str:
         """The error at start, "OK" for none."""
-        self.flash = self.ffi.new("udp_flash *")
-        geometry = self.flash.geometry
+        self.flash = self.ffi.new("flash_model *")
+        geometry = self.flash.part
         geometry.program_unit, geometry.erase_page, geometry.slot_size = 8, 4096, 4096
         geometry.slot_count, geometry.journal_pages = slots, 2
         self.id = self.ffi.new("char[]", name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store of this machine's build of the firmware, over a strict model of a flash (tests/powerloss)."""
+"""The store of this machine's build of the firmware, over a strict model of a flash (firmware/testing)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from helpers import packages
 from helpers.checked import base_in_c
 from helpers.crypto import crypto_sources
 from helpers.native import WARNINGS, includes, link, source
+from mcuedit._util import resources
 
 POWERLOSS = Path(__file__).resolve().parents[1] / "powerloss"
 _CORE = (
@@ -45,7 +46,13 @@ def sources() -> list[Path]:
     """The C of store, flash model and device."""
     core = [source(name) for name in _CORE]
     store = [source(name) for name in ("store", "slots")]
-    return [*core, *store, *crypto_sources(signatures=False), POWERLOSS / "flash.c", POWERLOSS / "device.c"]
+    return [
+        *core,
+        *store,
+        *crypto_sources(signatures=False),
+        resources.path("firmware") / "testing" / "flash_model.c",
+        POWERLOSS / "device.c",
+    ]
 
 
 def _array(name: str, data: bytes) -> str:

@@ -11,7 +11,7 @@ from helpers import storage
 
 SLOTS = 8
 EMPTY, REVOKED, STAGED, PROVEN = range(4)  # MCUEDIT_KEPT_
-BEFORE, AFTER, PREFIX, MIX, UNREADABLE, SUFFIX = range(6)  # CUT_
+BEFORE, AFTER, PREFIX, MIX, UNREADABLE, SUFFIX = range(6)  # FLASH_CUT_
 
 _U32 = ctypes.c_uint32
 
@@ -22,12 +22,14 @@ class Sight(ctypes.Structure):
     _fields_ = [
         *(
             (name, _U32)
-            for name in ("confirmed", "previous", "trial", "in_trial", "boots", "floor", "sequence", "pages")
+            for name in ("confirmed", "previous", "trial", "in_trial", "boots", "minimum_counter", "sequence", "pages")
         ),
         ("masks", _U32 * 2),
         *((name, _U32) for name in ("damage", "operations", "violations")),
         ("kept", _U32 * SLOTS),
         ("erases", _U32 * SLOTS),
+        ("flash_erases", _U32),
+        ("flash_slot_erases", _U32 * SLOTS),
         ("package", ctypes.c_int32 * SLOTS),
     ]
 

@@ -29,7 +29,7 @@ class Model:
     previous: int = 0
     trial: int | None = None
     boots: int = 0
-    floor: int = 0
+    minimum_counter: int = 0
     last: int = 0
     lies: bool = False
     arms: list[list[int]] = field(default_factory=lambda: [[0], [0]])
@@ -72,7 +72,7 @@ class Model:
             self.previous = 0
 
     def _counter_fits(self, package: int) -> bool:
-        return self.floor < PACKAGES[package][1] <= self.floor + STEP
+        return self.minimum_counter < PACKAGES[package][1] <= self.minimum_counter + STEP
 
     def install(self, package: int, *, stop: bool = False) -> int | str:
         """`stop`: only what happens until the slot is erased."""
@@ -95,11 +95,11 @@ class Model:
     def _prepare(self, mask: int) -> tuple[str, int, list[int]]:
         """Error, highest counter, the set."""
         if mask == 0:
-            return "OK", self.floor, [0]
+            return "OK", self.minimum_counter, [0]
         held = {id(one) for one in (*self.arms, self.picked) if one[0]}
         if len(held) == 3:
             return "E_BUSY", 0, []
-        highest, names = self.floor, set()
+        highest, names = self.minimum_counter, set()
         full = (self.in_use | mask).bit_count() > VIEWS
         for i in range(16):
             if not mask >> i & 1:
@@ -126,7 +126,7 @@ class Model:
         if error != "OK":
             return error
         new = [i for i in self._of(mask) if self.slots[i].kept == STAGED]
-        self.floor = highest
+        self.minimum_counter = highest
         if self.lies and any(self.slots[i].package == SELF_TESTED for i in new):
             self._become(mask & ~(self.trial or 0), REVOKED)
             return "E_SELF_TEST"
@@ -199,10 +199,11 @@ class Model:
 
     def fits(self, sight: Sight) -> bool:
         """Is this what is seen?"""
-        mine = (self.confirmed, self.previous, self.trial or 0, int(self.trial is not None), self.boots, self.floor)
-        seen = (sight.confirmed, sight.previous, sight.trial, sight.in_trial, sight.boots, sight.floor)
+        mine = (self.confirmed, self.previous, self.trial or 0, int(self.trial is not None), self.boots)
+        seen = (sight.confirmed, sight.previous, sight.trial, sight.in_trial, sight.boots)
         return (
             mine == seen
+            and self.minimum_counter == sight.minimum_counter
             and [self.arms[0][0], self.arms[1][0]] == list(sight.masks)
             and all(
                 (slot.kept, slot.erases) == (sight.kept[i], sight.erases[i])

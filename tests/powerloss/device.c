@@ -13,7 +13,6 @@ const uint32_t device_store_size = sizeof(mcuedit_store);
 
 static struct {
     flash_model *flash;
-    mcuedit_flash part;
     mcuedit_trust trust;
     mcuedit_context context;
     mcuedit_store_config config;
@@ -39,33 +38,22 @@ static int ask(void *context, const mcuedit_self_test_case *test)
     return test->answer + device.lies;
 }
 
-uint32_t device_region(const device_geometry *geometry)
-{
-    uint32_t page = geometry->page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : geometry->page;
-    return page * geometry->journal_pages + geometry->slot_size * geometry->slots;
-}
-
 void device_init(flash_model *flash, const device_geometry *geometry)
 {
     int lies = device.lies;
     memset(&device, 0, sizeof(device));
     device.lies = lies;
     device.flash = flash;
-    device.part = (mcuedit_flash){.context = flash,
-                                  .mapped = flash->bytes,
-                                  .program_unit = geometry->unit,
+    flash->part = (mcuedit_flash){.program_unit = geometry->unit,
                                   .erase_page = geometry->page,
                                   .slot_size = geometry->slot_size,
                                   .slot_count = (uint8_t)geometry->slots,
-                                  .journal_pages = (uint8_t)geometry->journal_pages,
-                                  .read = flash_read,
-                                  .program = flash_program,
-                                  .erase = flash_erase,
-                                  .sync = flash_sync};
+                                  .journal_pages = (uint8_t)geometry->journal_pages};
+    flash_model_init(flash);
     device.trust =
         (mcuedit_trust){.keys = device_keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = check_signature};
     device.config =
-        (mcuedit_store_config){.flash = &device.part, .trust = &device.trust, .active = &device.context, .ask = ask};
+        (mcuedit_store_config){.flash = &flash->part, .trust = &device.trust, .active = &device.context, .ask = ask};
 }
 
 void device_set(int lies, int allow_local, int keys)
@@ -122,7 +110,7 @@ int device_package_in(uint32_t slot)
 int device_slot_of(uint32_t package)
 {
     int found = -1;
-    for (uint32_t slot = 0; slot < device.part.slot_count; slot++) {
+    for (uint32_t slot = 0; slot < device.flash->part.slot_count; slot++) {
         uint32_t kept = device.store.state.slots[slot].bits >> MCUEDIT_SLOT_KEPT & 3u;
         if (device_package_in(slot) == (int)package && (found < 0 || kept != MCUEDIT_KEPT_REVOKED)) {
             found = (int)slot;
@@ -134,7 +122,8 @@ int device_slot_of(uint32_t package)
 const char *device_check_log(void)
 {
     const mcuedit_store_state *state = mcuedit_store_status(&device.store);
-    uint32_t page = device.part.erase_page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : device.part.erase_page;
+    uint32_t page =
+        device.flash->part.erase_page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : device.flash->part.erase_page;
     uint32_t places = page / (MCUEDIT_RECORD_SIZE + (uint32_t)sizeof(*state)), count = 0;
     uint32_t next = state->sequence > 16 ? state->sequence - 16 : 0, first = next; /* all is read for every record */
     uint8_t bytes[MCUEDIT_RECORD_SIZE], before[8], chain[8] = {0}, digest[32], link[28];
@@ -166,17 +155,21 @@ const char *device_check_log(void)
 
 flash_model *device_new(uint32_t unit, uint32_t page, uint32_t slot_size, uint32_t slots, uint32_t journal_pages)
 {
+    static _Alignas(4) uint8_t bytes[FLASH_SIZE];
+    static uint8_t units[FLASH_SIZE];
+    static uint32_t erases[FLASH_SIZE / 256];
     static flash_model flash;
     device_geometry geometry = {unit, page, slot_size, slots, journal_pages};
-    flash_new(&flash, unit, page, device_region(&geometry));
+    flash = (flash_model){.bytes = bytes, .units = units, .erases = erases};
     device_init(&flash, &geometry);
+    flash_model_blank(&flash);
     return &flash;
 }
 
 void device_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed)
 {
     flash_model *flash = device.flash;
-    flash->cut_at = flash->operations + at;
+    flash->cut_at = flash->operations + at + 1;
     flash->cut_kind = kind;
     flash->cut_amount = amount;
     flash->cut_seed = seed;
@@ -185,8 +178,13 @@ void device_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed)
 int device_power(void)
 {
     int dead = (int)device.flash->dead;
-    flash_no_cut(device.flash);
+    flash_model_power_on(device.flash);
     return dead;
+}
+
+static uint32_t flash_erases(uint32_t offset)
+{
+    return device.flash->erases ? device.flash->erases[offset / device.flash->part.erase_page] : 0;
 }
 
 void device_look(device_sight *sight)
@@ -204,9 +202,13 @@ void device_look(device_sight *sight)
                             .damage = (uint32_t)-device.store.damage,
                             .operations = device.flash->operations,
                             .violations = device.flash->violations};
-    for (uint32_t slot = 0; slot < device.part.slot_count; slot++) {
+    for (uint32_t at = 0; at < device.store.end; at += device.store.page) {
+        sight->flash_erases += flash_erases(at);
+    }
+    for (uint32_t slot = 0; slot < device.flash->part.slot_count; slot++) {
         sight->kept[slot] = state->slots[slot].bits >> MCUEDIT_SLOT_KEPT & 3u;
         sight->erases[slot] = state->slots[slot].erases;
+        sight->flash_slot_erases[slot] = flash_erases(device.store.end + slot * device.flash->part.slot_size);
         sight->package[slot] = device_package_in(slot);
     }
 }
@@ -218,11 +220,11 @@ void device_idle(void)
 
 void device_damage(uint32_t slot, uint32_t offset)
 {
-    device.flash->bytes[device.store.end + slot * device.part.slot_size + offset] ^= 0x10;
+    device.flash->bytes[device.store.end + slot * device.flash->part.slot_size + offset] ^= 0x10;
 }
 
 void device_fill(const void *bytes, uint32_t size)
 {
     memcpy(device.flash->bytes, bytes, size);
-    memset(device.flash->spent, 1, size / device.flash->unit);
+    memset(device.flash->units, FLASH_UNIT_PROGRAMMED, size / device.flash->part.program_unit);
 }

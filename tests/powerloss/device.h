@@ -3,8 +3,7 @@
 #ifndef DEVICE_H
 #define DEVICE_H
 
-#include "flash.h"
-#include "mcuedit/store.h"
+#include "testing/flash_model.h"
 
 typedef struct {
     uint32_t unit, page, slot_size, slots, journal_pages;
@@ -19,10 +18,13 @@ extern const device_package device_packages[];
 extern const uint32_t device_package_count;
 extern const uint32_t device_store_size; /* bytes of a mcuedit_store here */
 
-/* A device of this geometry around this flash, powered off. `flash` must be a new or an earlier one of that geometry.
+#define FLASH_SIZE (8u * 131072u) /* bytes of the largest region */
+
+/*
+ * A device of this geometry around this flash, powered off. `flash` has its memory: bytes and units, at least; what is
+ * in there stays.
  */
 void device_init(flash_model *flash, const device_geometry *geometry);
-uint32_t device_region(const device_geometry *geometry);
 
 /* Power on: a store that knows nothing but the flash. */
 int device_boot(void);
@@ -46,9 +48,10 @@ void device_cut(uint32_t at, uint32_t kind, uint32_t amount, uint32_t seed);
 int device_power(void);
 void device_idle(void); /* mcuedit_store_idle, which has no symbol */
 typedef struct {
-    uint32_t confirmed, previous, trial, in_trial, boots, minimum_counter, sequence, pages, masks[2], damage, operations,
-        violations;
+    uint32_t confirmed, previous, trial, in_trial, boots, minimum_counter, sequence, pages, masks[2], damage,
+        operations, violations;
     uint32_t kept[MCUEDIT_STORE_SLOTS], erases[MCUEDIT_STORE_SLOTS];
+    uint32_t flash_erases, flash_slot_erases[MCUEDIT_STORE_SLOTS]; /* as the flash counts: of the journal, of slots */
     int32_t package[MCUEDIT_STORE_SLOTS];
 } device_sight;
 void device_look(device_sight *sight);

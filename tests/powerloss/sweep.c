@@ -6,7 +6,6 @@
  * usage: sweep GEOMETRY EFFORT      GEOMETRY: a number from 0; EFFORT: 0 a sample, 1 a dense one, 2 all first cuts
  * Prints a line of figures; ends with 1 after the first failure, which it describes.
  */
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #define STEPS     40
 #define BOOTS_MAX 3
 #define EXTRA     7u /* a package that no scenario uses */
+#define CUT       99 /* exit status of a process whose power failed */
 #define BAD       98 /* exit status: something is wrong, `shared->why` says what */
 
 typedef struct {
@@ -66,8 +66,17 @@ typedef struct {
     uint8_t kept[PACKAGES];
 } view;
 
+/* What is in a flash. */
+typedef struct {
+    uint32_t smeared;
+    uint8_t units[FLASH_SIZE];
+    _Alignas(4) uint8_t bytes[FLASH_SIZE];
+} picture;
+
 typedef struct {
     flash_model flash;
+    flash_model_operation log[256];
+    picture memory;
     uint32_t step; /* under way */
     uint32_t operations;
     char why[200];
@@ -77,7 +86,7 @@ typedef struct {
 
 static shared_memory *shared;
 static const part *here;
-static flash_model start, after_cut;
+static picture start, after_cut;
 
 static _Noreturn void bad(const char *why)
 {
@@ -245,7 +254,7 @@ static void watch(const void *boots)
 static void act(const void *steps)
 {
     uint32_t cut_at = shared->flash.cut_at;
-    flash_no_cut(&shared->flash);
+    flash_model_power_on(&shared->flash);
     boot();
     shared->flash.operations = 0; /* counted from here: a boot is cut as part of the recovery */
     shared->flash.cut_at = cut_at;
@@ -315,29 +324,32 @@ static int child(void (*task)(const void *), const void *argument)
 }
 
 /* What can differ from a blank part: the journal, and of each slot what a package takes, or all after a torn erase. */
-static void copy(flash_model *to, const flash_model *from)
+static void copy(picture *to, const picture *from)
 {
     const device_geometry *g = &here->geometry;
-    uint32_t slots = device_region(g) - g->slot_size * g->slots;
+    uint32_t slots = flash_model_region(&shared->flash.part) - g->slot_size * g->slots;
     uint32_t most = to->smeared || from->smeared ? g->slot_size : 1024;
-    memcpy(to, from, offsetof(flash_model, log));
+    to->smeared = from->smeared;
     for (uint32_t i = 0; i <= g->slots; i++) {
         uint32_t at = i == 0 ? 0 : slots + (i - 1) * g->slot_size, size = i == 0 ? slots : g->slot_size;
-        memcpy(to->spent + at / g->unit, from->spent + at / g->unit, size / g->unit);
+        memcpy(to->units + at / g->unit, from->units + at / g->unit, size / g->unit);
         memcpy(to->bytes + at, from->bytes + at, i == 0 || size < most ? size : most);
     }
 }
 
-static void restore(const flash_model *from)
+static void restore(const picture *from)
 {
-    copy(&shared->flash, from);
-    flash_no_cut(&shared->flash);
-    shared->flash.exits = 1;
+    shared->memory.smeared = shared->flash.smeared;
+    copy(&shared->memory, from);
+    shared->flash.smeared = shared->memory.smeared;
+    flash_model_power_on(&shared->flash);
+    shared->flash.exit_code = CUT;
 }
 
-static void save(flash_model *to)
+static void save(picture *to)
 {
-    copy(to, &shared->flash);
+    shared->memory.smeared = shared->flash.smeared;
+    copy(to, &shared->memory);
 }
 
 #define WAYS_MAX 2048 /* of a package programmed at once, byte by byte: three for each byte */
@@ -347,7 +359,7 @@ typedef struct {
     uint32_t kind, amount, seed;
 } cut;
 
-static uint32_t ways(const flash_operation *operation, uint32_t unit, int depth, uint32_t seed, cut *into)
+static uint32_t ways(const flash_model_operation *operation, uint32_t unit, int depth, uint32_t seed, cut *into)
 {
     static const uint32_t dense[] = {1, 4, 27, 28, 31, 32, 60, 64, 95};
     uint32_t count = 0, size = operation->size;
@@ -356,37 +368,38 @@ static uint32_t ways(const flash_operation *operation, uint32_t unit, int depth,
         printf("%u bytes programmed at once have too many ways\n", (unsigned)size);
         exit(1);
     }
-    into[count++] = (cut){CUT_BEFORE, 0, 0};
-    into[count++] = (cut){CUT_AFTER, 0, 0};
+    into[count++] = (cut){FLASH_CUT_BEFORE, 0, 0};
+    into[count++] = (cut){FLASH_CUT_AFTER, 0, 0};
     if (program && depth == 2) {
         for (uint32_t i = 0; i < size; i++) {
-            into[count++] = (cut){CUT_PREFIX, i, seed + i};
+            into[count++] = (cut){FLASH_CUT_PREFIX, i, seed + i};
         }
         for (uint32_t i = 0; i < size; i += unit) {
-            into[count++] = (cut){CUT_MIX, i, seed + i};
-            into[count++] = (cut){CUT_UNREADABLE, i, seed + i};
+            into[count++] = (cut){FLASH_CUT_MIX, i, seed + i};
+            into[count++] = (cut){FLASH_CUT_UNREADABLE, i, seed + i};
         }
     } else if (program) {
         for (uint32_t i = seed % 3; depth && i < sizeof(dense) / sizeof(dense[0]); i += 3) {
-            into[count++] = (cut){CUT_PREFIX, dense[i] < size ? dense[i] : size - 1, seed + i};
+            into[count++] = (cut){FLASH_CUT_PREFIX, dense[i] < size ? dense[i] : size - 1, seed + i};
         }
-        into[count++] = (cut){CUT_PREFIX, seed % size, seed};
-        into[count++] = (cut){CUT_MIX, seed / 7 % size, seed};
-        into[count++] = (cut){CUT_UNREADABLE, seed / 5 % size, seed};
+        into[count++] = (cut){FLASH_CUT_PREFIX, seed % size, seed};
+        into[count++] = (cut){FLASH_CUT_MIX, seed / 7 % size, seed};
+        into[count++] = (cut){FLASH_CUT_UNREADABLE, seed / 5 % size, seed};
     } else {
         for (uint32_t i = 0; i < (depth ? 8u : 2u); i++) {
             uint32_t at = (uint32_t)((uint64_t)size * (depth ? i : seed % 4 + 4 * i) / 8) + (i & 1u ? 40 : 0);
-            into[count++] = (cut){i % 3 == 2 ? CUT_SUFFIX : CUT_PREFIX, at < size ? at : size - 1, seed + i};
+            into[count++] =
+                (cut){i % 3 == 2 ? FLASH_CUT_SUFFIX : FLASH_CUT_PREFIX, at < size ? at : size - 1, seed + i};
         }
-        into[count++] = (cut){CUT_MIX, seed % size, seed};
-        into[count++] = (cut){CUT_UNREADABLE, seed % size, seed};
+        into[count++] = (cut){FLASH_CUT_MIX, seed % size, seed};
+        into[count++] = (cut){FLASH_CUT_UNREADABLE, seed % size, seed};
     }
     return count;
 }
 
 static void set_cut(uint32_t at, const cut *how)
 {
-    shared->flash.cut_at = at;
+    shared->flash.cut_at = at + 1;
     shared->flash.cut_kind = how->kind;
     shared->flash.cut_amount = how->amount;
     shared->flash.cut_seed = how->seed;
@@ -406,7 +419,7 @@ static _Noreturn void fail(const char *scenario, const char *phase, uint32_t k, 
 /* Every operation of the recovery is cut, but each time in only some of the ways, in turn. */
 static void cut_recovery(const char *scenario, uint32_t k, const cut *one, uint32_t effort)
 {
-    static flash_operation log[64];
+    static flash_model_operation log[64];
     static cut two[WAYS_MAX];
     cut none = {0, 0, 0};
     save(&after_cut);
@@ -416,19 +429,19 @@ static void cut_recovery(const char *scenario, uint32_t k, const cut *one, uint3
         fail(scenario, "recovery", k, one, 0, &none);
     }
     uint32_t count = shared->flash.operations < 64 ? shared->flash.operations : 64;
-    memcpy(log, shared->flash.log, sizeof(log));
+    memcpy(log, shared->log, sizeof(log));
     for (uint32_t r = 0; r < count; r++) {
         uint32_t seed = one->seed * 31 + one->amount * 7 + one->kind + k + r, each = effort ? 4 : 10;
-        uint32_t n = ways(&log[r], shared->flash.unit, effort == 2, seed, two);
+        uint32_t n = ways(&log[r], here->geometry.unit, effort == 2, seed, two);
         for (uint32_t w = seed % each; w < n; w += each) {
             restore(&after_cut);
             set_cut(r, &two[w]);
             shared->step = step;
             int status = child(recover, NULL);
-            if (status != FLASH_CUT) {
+            if (status != CUT) {
                 fail(scenario, "second cut did not happen", k, one, r, &two[w]);
             }
-            flash_no_cut(&shared->flash);
+            flash_model_power_on(&shared->flash);
             shared->again = 1;
             if (child(recover, NULL)) {
                 fail(scenario, "recovery from the second cut", k, one, r, &two[w]);
@@ -441,7 +454,7 @@ static void cut_recovery(const char *scenario, uint32_t k, const cut *one, uint3
 
 static void sweep(const char *scenario, const char *filled, uint32_t effort)
 {
-    static flash_operation log[256];
+    static flash_model_operation log[256];
     static cut one[WAYS_MAX];
     cut none = {0, 0, 0};
     const char *bar = strchr(scenario, '|');
@@ -452,7 +465,9 @@ static void sweep(const char *scenario, const char *filled, uint32_t effort)
     }
     read_script(&steps, bar + 1, bar + strlen(bar));
     watched = &steps;
-    flash_new(&shared->flash, here->geometry.unit, here->geometry.page, device_region(&here->geometry));
+    flash_model_blank(&shared->flash);
+    flash_model_power_on(&shared->flash);
+    shared->flash.exit_code = 0;
     if (child(prepare, &before)) {
         fail(scenario, "preparation", 0, &none, 0, &none);
     }
@@ -472,14 +487,14 @@ static void sweep(const char *scenario, const char *filled, uint32_t effort)
         fail(scenario, "clean run", 0, &none, 0, &none);
     }
     uint32_t count = shared->flash.operations;
-    memcpy(log, shared->flash.log, sizeof(log));
+    memcpy(log, shared->log, sizeof(log));
     operations += count;
     for (uint32_t k = 0; k < count && k < 256; k++) {
-        uint32_t n = ways(&log[k], shared->flash.unit, effort == 2 ? 2 : 1, k * 97 + 13, one);
+        uint32_t n = ways(&log[k], here->geometry.unit, effort == 2 ? 2 : 1, k * 97 + 13, one);
         for (uint32_t v = 0; v < n; v++) {
             restore(&start);
             set_cut(k, &one[v]);
-            if (child(act, &steps) != FLASH_CUT) {
+            if (child(act, &steps) != CUT) {
                 fail(scenario, "cut did not happen", k, &one[v], 0, &none);
             }
             first_cuts++;
@@ -496,7 +511,13 @@ int main(int count, char **arguments)
     uint32_t effort = (uint32_t)atoi(arguments[2]);
     here = &parts[atoi(arguments[1])];
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared->flash.bytes = shared->memory.bytes;
+    shared->flash.units = shared->memory.units;
+    shared->flash.log = shared->log;
+    shared->flash.log_size = sizeof(shared->log) / sizeof(shared->log[0]);
     device_init(&shared->flash, &here->geometry);
+    memset(start.bytes, 0xFF, sizeof(start.bytes));
+    memset(after_cut.bytes, 0xFF, sizeof(after_cut.bytes));
     unsigned long scenario_count = 0;
     static const char *const fills[] = {"", "f0", "f1", "f2"};
     for (uint32_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {

@@ -28,7 +28,7 @@ typedef struct {
     uint16_t port;
     uint32_t lose_after;
     uint32_t lose_count; /* 0: none */
-    udp_flash flash;
+    flash_model flash;
 } options;
 
 static void fail(const char *what, const char *value)
@@ -70,20 +70,22 @@ static void read_geometry(mcuedit_flash *flash, const char *text)
     flash->journal_pages = (uint8_t)values[4];
 }
 
-static void read_cut(udp_flash *flash, const char *text)
+static void read_cut(flash_model *flash, const char *text)
 {
     static const char *const modes[] = {"before", "torn", "after"};
+    static const uint8_t kinds[] = {FLASH_CUT_BEFORE, FLASH_CUT_PREFIX, FLASH_CUT_AFTER};
     const char *mode = text;
-    if (numbers(&mode, &flash->cut, 1) != 1) {
+    if (numbers(&mode, &flash->cut_at, 1) != 1) {
         fail("no operation:", text);
     }
-    flash->cut_mode = UDP_CUT_BEFORE;
+    flash->cut_kind = FLASH_CUT_BEFORE;
+    flash->cut_amount = FLASH_MODEL_HALF;
     for (int i = 0; *mode != '\0'; i++) {
         if (i == 3) {
             fail("no mode of a cut:", text);
         }
         if (strcmp(mode, modes[i]) == 0) {
-            flash->cut_mode = i;
+            flash->cut_kind = kinds[i];
             break;
         }
     }
@@ -103,7 +105,7 @@ static void read_option(options *given, const char *name, const char *value)
         given->lose_after = pair[0];
         given->lose_count = pair[1];
     } else if (strcmp(name, "--geometry") == 0) {
-        read_geometry(&given->flash.geometry, value);
+        read_geometry(&given->flash.part, value);
     } else if (strcmp(name, "--cut") == 0) {
         read_cut(&given->flash, value);
     } else {
@@ -194,11 +196,11 @@ int main(int argc, char **argv)
 {
     static options given = {
         .id = "device",
-        .flash.geometry = {.program_unit = 8,
-                           .erase_page = 4096,
-                           .slot_size = 4096,
-                           .slot_count = MCUEDIT_STORE_SLOTS,
-                           .journal_pages = 2},
+        .flash.part = {.program_unit = 8,
+                       .erase_page = 4096,
+                       .slot_size = 4096,
+                       .slot_count = MCUEDIT_STORE_SLOTS,
+                       .journal_pages = 2},
     };
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) {
@@ -214,6 +216,6 @@ int main(int argc, char **argv)
         return 1;
     }
     int link = open_socket(given.port);
-    say_hello(link, updatable_start(given.id, &given.flash.geometry));
+    say_hello(link, updatable_start(given.id, &given.flash.part));
     serve(&given, link, argv);
 }
