@@ -37,7 +37,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def top_level(name: str) -> str:
     """A document of the top level, with links as seen from docs/."""
     text = re.sub(r"\]\(docs/", "](", (ROOT / name).read_text(encoding="utf-8"))
-    return re.sub(r"\[([^\]]+)\]\((examples/[^)]*)/[^/)]*\)", r"\1: `\2`", text)  # these are no pages
+    return re.sub(r"\[([^\]]+)\]\((examples(?:/[^)]*)?)/[^/)]*\)", r"\1: `\2`", text)  # these are no pages
 
 
 def cli() -> str:

@@ -2,7 +2,8 @@
 """Blocks of code in documents, and what a comment before one says of it.
 
 `<!-- not run: REASON -->` stands before a block that a test cannot run, `<!-- slow: REASON -->` before one that takes
-long. A console block has commands behind `$ ` and, after each, lines that its output has, in this order.
+long, `<!-- needs NAME: REASON -->` before one that runs where the test has a NAME. A console block has commands behind
+`$ ` and, after each, lines that its output has, in this order.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ class Block:
     @property
     def runs(self) -> bool:
         return not self.mark.startswith("not run: ")
+
+    @property
+    def needs(self) -> str:
+        """What must be there that a test may lack, or ""."""
+        found = re.match(r"needs (\w+): ", self.mark)
+        return found[1] if found else ""
 
     @property
     def slow(self) -> bool:

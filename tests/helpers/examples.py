@@ -19,6 +19,7 @@ def run(name: str, place: Path, **variables: str) -> Path:
 
     Args:
         place: an empty folder.
+        variables: for the commands. Blocks that need one which is not among them are left out.
 
     Returns:
         The copy of the example, with what the commands wrote.
@@ -29,9 +30,10 @@ def run(name: str, place: Path, **variables: str) -> Path:
     for program, words in ("mcuedit", "-m mcuedit"), ("python", ""):
         (programs / program).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (programs / program).chmod(0o755)
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(programs), os.environ["PATH"], str(Path(sys.executable).parent)])
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, **variables}
-    commands = [c for b in blocks(folder / "README.md") if b.language == "console" and b.runs for c in b.commands()]
+    runnable = [b for b in blocks(folder / "README.md") if b.language == "console" and b.runs]
+    commands = [c for b in runnable if not b.needs or b.needs in variables for c in b.commands()]
     assert commands, "a README without a command to run"
     for command, shown in commands:
         done = subprocess.run(["bash", "-c", command], cwd=folder, env=env, capture_output=True, text=True, check=False)

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +19,17 @@ from mcuedit.build.external import tflm
 from mcuedit.model.bundle import Base
 
 
-def _reason(*, runtime: bool) -> str:
+def _no_tree() -> str:
     try:
         tflm.root()
     except McueditError as error:
         return error.message
+    return ""
+
+
+def _reason(*, runtime: bool) -> str:
+    if why := _no_tree():
+        return why
     if runtime and find_spec("tflite_micro") is None:
         return "tflite-micro is not installed"
     compiler = "c++" if runtime else "arm-none-eabi-g++"
@@ -36,6 +45,7 @@ def _missing(name: str) -> str:
     return "qemu-system-arm is not installed" if needs_qemu else _reason(runtime=False)
 
 
+needs_tree = pytest.mark.skipif(bool(_no_tree()), reason=_no_tree() or "it is here")
 needs_runtime = pytest.mark.skipif(bool(_reason(runtime=True)), reason=_reason(runtime=True) or "it is here")
 
 
@@ -43,6 +53,12 @@ def on_board(name: str, emulator: str) -> object:
     """(board, emulator) as a parameter of a test, skipped where something is missing."""
     why = _missing(name)
     return pytest.param(name, emulator, marks=pytest.mark.skipif(bool(why), reason=why or "it is here"))
+
+
+def host_library() -> Path | None:
+    """A library for this machine, where TFLM's Makefile puts it."""
+    here = f"{sys.platform}_{platform.machine()}"
+    return next((path for path in tflm.libraries() if here in str(path)), None)
 
 
 QEMU_NAMES = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
