@@ -17,7 +17,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Reader
 from mcuedit.model.tflite import Model, parse
 from mcuedit.training import Edited, Options, Problem, TextEdits, every_tensor, fit, place
-from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.candidate import Candidate
 
 SINGLE, STACKED = "single", "stacked"
 

@@ -16,7 +16,7 @@ from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, Op, Tensor
-from mcuedit.training.core import places
+from mcuedit.training.placement import places
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mcuedit.federated.devices import Devices
 from mcuedit.federated.simulate import Outcome, Rounds, clients, simulate
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.gate_trainer import whitening
-from mcuedit.training.methods.frozen_a import FrozenA, shared_delta
+from mcuedit.training.factors.frozen_a import FrozenA, shared_delta
 
 
 @dataclass(frozen=True)

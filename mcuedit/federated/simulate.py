@@ -18,7 +18,7 @@ from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.edits import Edit
 from mcuedit.federated import secure
-from mcuedit.training.methods.frozen_a import Masters, Says, gradient, listen
+from mcuedit.training.factors.frozen_a import Masters, Says, gradient, listen
 
 BY_SUBJECT, BY_RELATION = "subject", "relation"
 

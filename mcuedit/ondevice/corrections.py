@@ -23,7 +23,7 @@ from mcuedit.model.oracle import Reader
 from mcuedit.ondevice.gate import GateTrainer
 from mcuedit.ondevice.statistics import GateStatistics, gate_statistics
 from mcuedit.training import Options, place
-from mcuedit.training.core.placement import pairs
+from mcuedit.training.placement.pairs import pairs
 
 WIDEST = 512  # MCUEDIT_TRAIN_WIDTH
 FULL = (1 << 31) - 1

@@ -15,7 +15,7 @@ from mcuedit.adapter.weight_patch import Patch
 from mcuedit.edits import Edit, EditSet, KeepSet
 from mcuedit.evaluation.acting import Acting
 from mcuedit.evaluation.certificate import Certificate
-from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.candidate import Candidate
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mcuedit._util.errors import McueditError
-from mcuedit.training.core.placement import AUTO
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)

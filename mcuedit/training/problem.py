@@ -10,7 +10,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.candidate import Candidate
 
 Progress = Callable[[str], None]
 

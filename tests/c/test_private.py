@@ -19,7 +19,7 @@ from mcuedit import privacy
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.encoding import encode
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training.methods.frozen_a import Masters
+from mcuedit.training.factors.frozen_a import Masters
 from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum
 
 STATE = -20

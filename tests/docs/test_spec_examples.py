@@ -42,7 +42,7 @@ from mcuedit.package import open_package
 from mcuedit.package.check import parse
 from mcuedit.package.keys import PublicKey
 from mcuedit.privacy import noise
-from mcuedit.training.methods.frozen_a import Masters
+from mcuedit.training.factors.frozen_a import Masters
 
 SPEC = ROOT / "docs" / "spec"
 RECORD, PAGE, SLOT, SLOTS = 128, 4096, 4096, 8  # of the store's example

@@ -22,7 +22,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, bench
 from mcuedit.model import bundle as bases
-from mcuedit.training.methods.frozen_a import FrozenA, gradient, listen, shared_delta
+from mcuedit.training.factors.frozen_a import FrozenA, gradient, listen, shared_delta
 from mcuedit.zoo import facts_data
 
 ROUNDS = Rounds(12, examples=8, secure=1)

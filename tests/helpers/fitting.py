@@ -10,7 +10,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.edits import EditSet, KeepSet, TensorSet
 from mcuedit.model.oracle import Reader
 from mcuedit.training import Edited, InForce, Options, Problem, TextEdits
-from mcuedit.training.core.placement import Candidate
+from mcuedit.training.core.candidate import Candidate
 
 
 def train(reader: Reader, edits: EditSet, keep: KeepSet, options: Options | None = None, **more: Any) -> Edited:

@@ -12,8 +12,8 @@ from mcuedit import privacy
 from mcuedit.adapter.delta import Delta, add
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
-from mcuedit.training.core.retained import Retained
-from mcuedit.training.methods.frozen_a import Masters
+from mcuedit.training.factors.frozen_a import Masters
+from mcuedit.training.factors.retained import Retained
 from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum, noise
 
 from .deltas import delta

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcuedit.training.examples.text import Examples
-from mcuedit.training.methods.gated import logit_columns
+from mcuedit.training.factors.gated import logit_columns
 
 
 def test_every_class_at_the_top_goes_down():

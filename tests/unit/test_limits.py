@@ -11,7 +11,10 @@ import pytest
 import mcuedit
 
 PACKAGE = Path(mcuedit.__file__).parent
-ROOMS = ("emulate", "build", "boards", "codegen", "conformance", "model", "zoo")
+ROOMS = (
+    "emulate", "build", "boards", "codegen", "conformance", "model", "zoo",
+    "training", "privacy", "evaluation", "benchmark", "adapter",
+)  # fmt: skip
 MODULES, PARAMETERS, TOP = 14, 6, 20
 
 

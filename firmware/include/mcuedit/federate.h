@@ -3,7 +3,7 @@
  * A device's part of federated training: A is frozen and the same everywhere, B is learned (SPEC.md, section 12).
  *
  * In a round the device adds up the gradient of its own examples and sends the integers, masked or noisy; no example
- * leaves it. The same arithmetic as mcuedit/training/methods/frozen_a.py, to the byte.
+ * leaves it. The same arithmetic as mcuedit/training/factors/frozen_a.py, to the byte.
  */
 #ifndef MCUEDIT_FEDERATE_H
 #define MCUEDIT_FEDERATE_H

@@ -18,7 +18,7 @@ from mcuedit.model.bundle import Base, load
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
     from mcuedit.evaluation.tensors import TensorMetrics
-    from mcuedit.training.core.placement import Candidate
+    from mcuedit.training.core.candidate import Candidate
 
 PATH = click.Path(path_type=Path)
 scales_option = click.option(

@@ -21,8 +21,9 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model.bundle import Base
 from mcuedit.training import Edited, Options, Problem, TextEdits, fit
-from mcuedit.training.core import placement
 from mcuedit.training.methods.private import Config, private_prompts
+from mcuedit.training.options import AUTO
+from mcuedit.training.placement.pairs import logits_op, pairs
 
 WHAT = (
     "private: whether any one prompt is among those of the edits; "
@@ -73,12 +74,12 @@ def run(
 
 def _check_pair(base: Base, options: Options) -> None:
     """Refuses a tap or target alone, and a target that does not make the logits."""
-    if placement.AUTO in (options.tap, options.target):
+    if AUTO in (options.tap, options.target):
         if options.tap != options.target:
             raise McueditError("--dp with --tap or --target alone", "give both, or neither")
         return
-    _, target = placement.pairs(base.model, options.tap, options.target)[0]
-    if target != placement.logits_op(base.model):
+    _, target = pairs(base.model, options.tap, options.target)[0]
+    if target != logits_op(base.model):
         raise McueditError(f"target op {target}", "private training changes the op that makes the logits")
 
 

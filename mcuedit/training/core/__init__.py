@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the training methods share: examples, gates, objectives, solvers, placement."""
+"""What all factors share: gates, the objective, the optimizer, the B solver, the ops behind a target."""

@@ -16,15 +16,15 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.edits import EditSet, KeepSet, ToClass, check_edits, check_keep, resolve_answers
 from mcuedit.model.tflite import Model
-from mcuedit.training.core import grid
 from mcuedit.training.core.delta_site import Table
-from mcuedit.training.core.grid import GridConfig
 from mcuedit.training.core.objective import Objective
-from mcuedit.training.core.placement import AUTO, every_pair, find_op
 from mcuedit.training.edited import Edited, NewWeights, of_tensors
 from mcuedit.training.examples import text as examples
 from mcuedit.training.examples.tensors import TensorTable
-from mcuedit.training.options import Options
+from mcuedit.training.factors import grid
+from mcuedit.training.factors.grid import GridConfig
+from mcuedit.training.options import AUTO, Options
+from mcuedit.training.placement.pairs import every_pair, find_op
 from mcuedit.training.problem import Problem, TextEdits
 from mcuedit.training.wishes import refuse_one_input
 

@@ -25,12 +25,12 @@ from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import EditSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core import placement
 from mcuedit.training.core.gate_trainer import whitening
-from mcuedit.training.core.retained import Retained
 from mcuedit.training.edited import Edited
-from mcuedit.training.methods.frozen_a import FrozenA, Masters, gradient, listen, places, shared_delta
-from mcuedit.training.options import Options
+from mcuedit.training.factors.frozen_a import FrozenA, Masters, gradient, listen, places, shared_delta
+from mcuedit.training.factors.retained import Retained
+from mcuedit.training.options import AUTO, Options
+from mcuedit.training.placement.pairs import logits_op, pairs
 from mcuedit.training.problem import Problem
 
 FASTEST = 8  # int8 units of the first step: firmware/federate/private.c
@@ -111,12 +111,12 @@ def fit(problem: Problem, config: Config) -> Edited:
 
 def _pair(read: Reader, config: Config) -> tuple[int, int]:
     """Tap and target, the target being what makes the logits; if not asked for, the op before it reads."""
-    if placement.AUTO not in (config.tap, config.target):
-        return placement.pairs(read.base.model, config.tap, config.target)[0]
-    last = placement.logits_op(read.base.model)
+    if AUTO not in (config.tap, config.target):
+        return pairs(read.base.model, config.tap, config.target)[0]
+    last = logits_op(read.base.model)
     if last is None:
         raise McueditError("no op that makes the logits can carry a delta", "private training needs one")
-    able = {i for i, _ in placement.pairs(read.base.model, placement.AUTO, str(last))}
+    able = {i for i, _ in pairs(read.base.model, AUTO, str(last))}
     return max((i for i in able if i < last), default=last), last
 
 

@@ -17,13 +17,13 @@ from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
-from mcuedit.training.core.narrowing import narrowed
-from mcuedit.training.core.placement import Candidate, Tried
-from mcuedit.training.core.tensor_placement import Made, TrialConfig, Trials
+from mcuedit.training.core.candidate import Candidate, Tried
 from mcuedit.training.edited import Edited, of_tensors
 from mcuedit.training.examples.tensors import TensorTable
-from mcuedit.training.methods.low_rank import LowRank
+from mcuedit.training.factors.tensor_factors import FactorConfig, Made, TensorFactors
 from mcuedit.training.options import Options
+from mcuedit.training.placement.narrowing import narrowed
+from mcuedit.training.placement.trials import TrialConfig, Trials
 from mcuedit.training.problem import Problem
 from mcuedit.training.work import Work
 
@@ -35,12 +35,11 @@ class Config(Options):
     """How edits of tensors are trained.
 
     Attributes:
-        trials: how a place is chosen and a delta trained there.
-        shared: of A and B trained together, where gates alone do not do.
+        trials: how a place is chosen. delta: how one is trained there.
     """
 
     trials: TrialConfig = field(default_factory=TrialConfig)
-    shared: LowRank = field(default_factory=LowRank)
+    delta: FactorConfig = field(default_factory=FactorConfig)
 
 
 def fit(problem: Problem, config: Config) -> Edited:
@@ -60,7 +59,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     made, at = _best(trials, ranking)
     taken = ranking.pop(at)
     made = narrowed(trials, made, taken)
-    options = replace(config, bits=trials.form.bits)
+    options = replace(config, bits=trials.factors.form.bits)
     taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
     problem.progress("checking every byte")
     kept = _certify(reader, model, [*context, made.delta], data)
@@ -98,7 +97,8 @@ def place_tensors(problem: Problem, options: Options | None = None) -> tuple[Can
 def _trials(problem: Problem, config: Config) -> tuple[TensorTable, Trials]:
     work = Work(config.effort, problem.advance)
     table = TensorTable(problem.reader, problem.tensors, problem.context(), config.seed, work)
-    return table, Trials(table, config, (config.trials, config.shared), problem.progress)
+    factors = TensorFactors(table, config, config.delta)
+    return table, Trials(table, factors, config, config.trials, problem.progress)
 
 
 def _nothing(problem: Problem, options: Options) -> Edited:
@@ -121,7 +121,7 @@ def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], together: Seq
 def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
     """Trains on everything at the first place, and at the next ones only where that is not good enough."""
     best: tuple[float, Made, int] | None = None
-    good = trials.good
+    good = trials.factors.config.good
     for at, candidate in enumerate(ranking):
         if best is not None and (not isinstance(candidate.seen, Tried) or not trials.go_on):
             break  # was not thought worth a trial, or there is no more to be computed

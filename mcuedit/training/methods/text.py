@@ -16,14 +16,14 @@ from mcuedit.evaluation.acting import Acting, Beside, act, given
 from mcuedit.evaluation.certificate import certify
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
-from mcuedit.training.core import placement
-from mcuedit.training.core.placement import Candidate
-from mcuedit.training.core.simulated_edits import PLAYERS, rank_by_simulated_edits
-from mcuedit.training.core.text_method import Made, TextMethod
+from mcuedit.training.core.candidate import Candidate
 from mcuedit.training.edited import Edited
 from mcuedit.training.examples import text
-from mcuedit.training.methods.low_rank import LowRank
+from mcuedit.training.factors.low_rank import LowRank
+from mcuedit.training.methods.text_method import Made, TextMethod
 from mcuedit.training.options import Options
+from mcuedit.training.placement.pairs import pairs
+from mcuedit.training.placement.simulated_edits import PLAYERS, rank_by_simulated_edits
 from mcuedit.training.problem import Problem
 from mcuedit.training.wishes import refuse_one_input
 
@@ -128,7 +128,7 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     Returns:
         Nothing when there is nothing to choose, or the keep set is too small or too plain to simulate edits on.
     """
-    tried = placement.pairs(reader.base.model, options.tap, options.target)
+    tried = pairs(reader.base.model, options.tap, options.target)
     if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
     return rank_by_simulated_edits(reader, keep, tried, options.width, options.place_for(PLAYERS), options.seed)

@@ -25,10 +25,11 @@ from mcuedit.model.adaptable import is_adaptable
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, load, parse
 from mcuedit.training import Edited, Options
-from mcuedit.training.core.placement import Tried, every_pair
+from mcuedit.training.core.candidate import Tried
+from mcuedit.training.placement.pairs import every_pair
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-SHARED = Path(__file__).resolve().parents[4] / "shared"
+SHARED = Path(__file__).resolve().parents[5] / "shared"
 
 
 def made(base: Base, data: TensorSet, **options) -> tuple[Edited, TensorMetrics]:

@@ -15,13 +15,13 @@ from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
 from mcuedit.edits import ToClass
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.model.tflite import Model
-from mcuedit.training.core import placement
+from mcuedit.training.core.candidate import Candidate
 from mcuedit.training.core.delta_site import Table
 from mcuedit.training.core.objective import Objective
-from mcuedit.training.core.placement import Candidate
 from mcuedit.training.examples.text import Examples
-from mcuedit.training.methods import gated, low_rank
+from mcuedit.training.factors import gated, low_rank
 from mcuedit.training.options import Options
+from mcuedit.training.placement.pairs import logits_op, pairs
 from mcuedit.training.problem import Problem
 
 
@@ -61,7 +61,7 @@ class TextMethod:
         if placed:
             tried = [(placed[0].tap, placed[0].target)]
         else:
-            tried = placement.pairs(self._model, self._options.tap, self._options.target)
+            tried = pairs(self._model, self._options.tap, self._options.target)
         self._progress("running the base")
         base = Trace(self._reader(table.inputs))
         now = with_deltas(self._model, self._context, base)
@@ -92,7 +92,7 @@ class TextMethod:
             self._progress(f"training gates at op {pair[0]}")
             place = options.place_for(len(table.classes))
             gates = gated.train(table, self._rows(now, pair[0]), options.width, place)
-            if pair[1] == placement.logits_op(model):
+            if pair[1] == logits_op(model):
                 columns = gated.logit_columns(table, logits)
             else:
                 columns = gated.solved_columns(model, table, now, pair[1], options.seed)

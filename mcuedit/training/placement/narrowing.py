@@ -13,8 +13,9 @@ import numpy as np
 
 from mcuedit._util.typing import FloatArray
 from mcuedit.adapter.delta import WINDOW_BYTES, Delta
-from mcuedit.training.core.placement import Candidate
-from mcuedit.training.core.tensor_placement import Form, Made, Trials
+from mcuedit.training.core.candidate import Candidate
+from mcuedit.training.factors.tensor_factors import Form, Made
+from mcuedit.training.placement.trials import Trials
 
 PROMISED = 400  # bytes of factors
 _BOUND = 2.0  # times what may be computed, the first training included
@@ -23,23 +24,23 @@ _PLACES, _GRID, _LEAST = 3, 8, 32  # windows that are tried; elements between th
 
 def narrowed(trials: Trials, made: Made, candidate: Candidate) -> Made:
     """What was made, or the same in a form that is smaller and does as well on inputs held back and on all."""
-    pair, whole = (candidate.tap, candidate.target), trials.form
+    pair, whole = candidate.pair, trials.factors.form
     if trials.bits is not None or made.delta.factor_bytes <= PROMISED or not trials.affords(pair, _BOUND):
         return made
     wide = trials.tried(candidate)
     for forms in _forms(made.delta, trials.spread(pair)):
         tried = []
         for form in forms:
-            trials.form = form
+            trials.factors.form = form
             tried.append((trials.trial(candidate), form))
         for narrow, form in sorted(tried, key=lambda t: t[0].score, reverse=True)[:1]:
             if not narrow.does_as(wide) or not trials.affords(pair, _BOUND):
                 continue
-            trials.form = form
+            trials.factors.form = form
             other = trials.final(pair)
             if other.does_as(made) and other.delta.factor_bytes < made.delta.factor_bytes:
                 return other
-    trials.form = whole
+    trials.factors.form = whole
     return made
 
 

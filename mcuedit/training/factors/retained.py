@@ -10,7 +10,7 @@ import numpy as np
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import mbqm
-from mcuedit.training.methods.frozen_a import MARGIN, places
+from mcuedit.training.factors.frozen_a import MARGIN, places
 
 
 @dataclass(frozen=True)

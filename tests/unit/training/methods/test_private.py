@@ -21,7 +21,7 @@ from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Delta
 from mcuedit.cli.repair.edit import command
 from mcuedit.model.tflite import parse
-from mcuedit.training.methods.frozen_a import gradient, listen
+from mcuedit.training.factors.frozen_a import gradient, listen
 from mcuedit.training.methods.private import Examples, clipped_sum
 
 

@@ -30,7 +30,7 @@ from mcuedit.model.oracle import Reader
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import parse
 from mcuedit.training import Edited, InForce, Options
-from mcuedit.training.core.placement import find_op, logits_op, pairs
+from mcuedit.training.placement.pairs import find_op, logits_op, pairs
 
 COUNT, SEED = 6, 11
 

@@ -19,7 +19,7 @@ from mcuedit.adapter.weight_patch import shifted, weights_of
 from mcuedit.model.ops import operator
 from mcuedit.training.core.delta_site import DeltaSite, Table
 from mcuedit.training.core.optimizer import Best, cosine, normalized
-from mcuedit.training.methods.low_rank import directions
+from mcuedit.training.factors.low_rank import directions
 
 _BATCH = 1024
 _SAMPLE = 1 << 22  # elements of rows that the start is taken from

@@ -16,9 +16,9 @@ from mcuedit.codegen import inspection
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import tflite as models
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training.core.placement import every_pair, pairs
+from mcuedit.training.placement.pairs import every_pair, pairs
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "models"
+SHARED = Path(__file__).resolve().parents[5] / "shared" / "models"
 
 
 def branches() -> Model:

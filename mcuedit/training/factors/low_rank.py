@@ -16,9 +16,9 @@ import numpy.typing as npt
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.training.core.candidate import Candidate, Tried
 from mcuedit.training.core.delta_site import DeltaSite, Factors, Table
 from mcuedit.training.core.optimizer import Best, cosine, normalized
-from mcuedit.training.core.placement import Candidate, Tried
 from mcuedit.training.options import Options
 
 _H = 100  # h of a strong edit at the start

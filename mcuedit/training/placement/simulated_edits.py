@@ -15,10 +15,10 @@ import numpy as np
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.placement import Candidate, Tried
+from mcuedit.training.core.candidate import Candidate, Tried
 from mcuedit.training.examples import text
 from mcuedit.training.examples.noise import reworded
-from mcuedit.training.methods import gated
+from mcuedit.training.factors import gated
 
 PLAYERS, OTHERS, UNSEEN = 32, 200, 120  # questions that play edits, that they are told from, that take no part
 GARBLED = 0.5  # share of the words of a test wording that are dropped or unheard of

@@ -15,8 +15,8 @@ from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import gate_trainer
+from mcuedit.training.core.candidate import Candidate, Tried
 from mcuedit.training.core.gates import FULL, SLACK, Gates
-from mcuedit.training.core.placement import Candidate, Tried
 from mcuedit.training.core.solver import solve_column
 from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.examples.text import Examples
