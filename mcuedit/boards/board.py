@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit._util import resources, tables
+from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
-from mcuedit._util.tables import Table
-from mcuedit.boards.memory import Flashing, Geometry, Region, read_flashing, read_geometry, read_region
+from mcuedit.boards.memory import Flashing, Geometry, Region
 
-FPUS = ("none", "fpv4-sp-d16", "fpv5-sp-d16", "fpv5-d16", "mve")  # as gcc calls them; mve comes with a core
 _ZIG = {("cortex-m7", "fpv5-sp-d16"): "-fp64", ("cortex-m55", "mve"): "+mve"}  # where clang takes the core for another
 
 
@@ -53,7 +51,7 @@ class Board:
     """One board.toml.
 
     Attributes:
-        fpu: one of FPUS.
+        fpu: as gcc calls it, or none; mve comes with a core.
         flash, ram: where the firmware lives; `stack` bytes of RAM are the stack's.
         selftest: memory for nothing but the vectors of the self-test app, which whoever loads the ELF file fills; None:
             they go to flash.
@@ -171,96 +169,8 @@ def parse(path: Path) -> Board:
     """Reads a board.toml; the board is called as its folder.
 
     Raises:
-        McueditError: naming the file, the key and what is expected there.
+        McueditError: naming the file, and every key with what is expected there.
     """
-    root = tables.read(path, "boards/virt-m4/board.toml")
-    memory, uart = root.table("memory"), root.table("uart")
-    board = Board(
-        name=path.parent.name,
-        description=root.text("description"),
-        cpu=root.text("cpu"),
-        fpu=root.text("fpu"),
-        flash=read_region(memory.table("flash")),
-        ram=read_region(memory.table("ram")),
-        selftest=read_region(memory.table("selftest")) if memory.has("selftest") else None,
-        stack=memory.integer("stack"),
-        uart_driver=uart.text("driver"),
-        uart_base=uart.integer("base"),
-        uart_clock=uart.integer("clock") if uart.has("clock") else None,
-        init=tuple(_write(table) for table in root.records("init")) if root.has("init") else (),
-        emulators={key: _emulation(table, root.text("cpu")) for key, table in root.table("emulator").tables().items()},
-        geometry=read_geometry(root.table("flash")) if root.has("flash") else None,
-        flashing=read_flashing(root.table("flashing")) if root.has("flashing") else None,
-    )
-    _check_core(board, root)
-    _check_values(board, memory, uart)
-    _check_flash(board, root)
-    for table in (root, memory, uart):
-        table.refuse_unknown()
-    return board
+    from mcuedit.boards import form  # takes pydantic's time
 
-
-def _emulation(table: Table, cpu: str) -> Emulation:
-    emulation = Emulation(
-        machine=table.text("machine"),
-        ticks_per_instruction=table.number("ticks_per_instruction"),
-        cpu=table.text("cpu") if table.has("cpu") else cpu,
-        uart=table.text("uart") if table.has("uart") else None,
-        extends=table.text("extends") if table.has("extends") else None,
-        clock=table.integer("clock") if table.has("clock") else None,
-        note=table.texts("note") if table.has("note") else (),
-    )
-    if emulation.ticks_per_instruction <= 0:
-        table.fail("ticks_per_instruction", "a number > 0")
-    table.refuse_unknown()
-    return emulation
-
-
-def _write(table: Table) -> Write:
-    write = Write(table.integer("address"), table.integer("clear") if table.has("clear") else 0, table.integer("set"))
-    if write.address % 4:
-        table.fail("address", "a multiple of 4: registers have 32 bits")
-    table.refuse_unknown()
-    return write
-
-
-def _check_core(board: Board, root: Table) -> None:
-    if board.fpu not in FPUS:
-        root.fail("fpu", f"one of {', '.join(FPUS)}, found {board.fpu!r}")
-    if not board.cpu.startswith("cortex-m"):
-        root.fail("cpu", f"a core as gcc calls it, such as cortex-m4, found {board.cpu!r}")
-
-
-def _check_values(board: Board, memory: Table, uart: Table) -> None:
-    if board.stack % 8 or not 0 < board.stack <= board.ram.length:
-        memory.fail("stack", "a multiple of 8 bytes that fits in ram")
-    if board.flash.overlaps(board.ram):
-        memory.fail("ram", "a range apart from flash")
-    if board.selftest and (board.selftest.overlaps(board.flash) or board.selftest.overlaps(board.ram)):
-        memory.fail("selftest", "a range apart from flash and ram")
-    _check_driver("uart", board.uart_driver, uart)
-
-
-def _check_driver(kind: str, name: str, table: Table) -> None:
-    driver = resources.path("firmware") / "port" / f"{kind}_{name}.c"
-    if not driver.is_file():
-        known = sorted(p.stem.removeprefix(f"{kind}_") for p in driver.parent.glob(f"{kind}_*.c"))
-        table.fail("driver", f"one of {', '.join(known)}")
-
-
-def _check_flash(board: Board, root: Table) -> None:
-    if board.flashing and board.geometry is None:
-        root.fail("flash", "[flash] beside [flashing]: what is written is checked against it")
-    if board.geometry is None:
-        return
-    if board.geometry.driver:
-        _check_driver("flash", board.geometry.driver, root.table("flash"))
-    slots, region = board.geometry.slots, board.geometry.region
-    if slots is None or region is None:
-        return
-    if not board.flash.origin < region.origin < slots.region.end <= board.flash.end:
-        root.fail("flash.slots", "a range inside memory.flash, as the journal before it")
-    if slots.region.end != board.flash.end:
-        root.fail("flash.slots", "a range that ends with memory.flash: firmware takes what is before it")
-    if (region.origin - board.flash.origin) % board.geometry.erase_page:
-        root.fail("flash.slots", "an origin whole erase pages from the start of memory.flash")
+    return form.read(path)

@@ -6,13 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcuedit._util.tables import Table
-
-RUNNERS = ("pyocd", "openocd", "west", "esptool")
-_JOURNAL_PAGES = 2  # the least: one is written while the other is still whole
-_JOURNAL_PAGE = 1024  # bytes, the least: MCUEDIT_JOURNAL_PAGE
-_STORE_SLOT = 1 << 20  # bytes that a slot of the store has less than
-
 
 @dataclass(frozen=True)
 class Region:
@@ -96,71 +89,3 @@ class Flashing:
     def runners(self) -> list[str]:
         """All that can flash it, the default one first."""
         return sorted(self.targets, key=lambda name: name != self.runner)
-
-
-def read_region(table: Table) -> Region:
-    """A range of addresses, in bytes: origin, length."""
-    region = Region(table.integer("origin"), table.integer("length"))
-    if region.length == 0 or region.end > 1 << 32:
-        table.fail("length", "a length > 0 that ends within 32 bits of address")
-    table.refuse_unknown()
-    return region
-
-
-def read_geometry(table: Table) -> Geometry:
-    """The table [flash]."""
-    slots = table.table("slots") if table.has("slots") else None
-    journal = table.table("journal") if table.has("journal") else None
-    geometry = Geometry(
-        program_unit=table.integer("program_unit"),
-        erase_page=table.integer("erase_page"),
-        slots=Slots(*(slots.integer(key) for key in ("origin", "size", "count"))) if slots else None,
-        journal_pages=journal.integer("pages") if journal else 0,
-        driver=table.text("driver") if table.has("driver") else None,
-        controller=table.integer("controller") if table.has("controller") else 0,
-    )
-    if geometry.program_unit.bit_count() != 1:
-        table.fail("program_unit", "a power of two")
-    if geometry.erase_page == 0 or geometry.erase_page % geometry.program_unit:
-        table.fail("erase_page", "a multiple of program_unit > 0")
-    if slots and geometry.slots:
-        for key in ("origin", "size"):
-            if getattr(geometry.slots, key) % geometry.erase_page:
-                slots.fail(key, "a multiple of erase_page: a slot is erased as a whole, and nothing beside it")
-        for key in ("size", "count"):
-            if getattr(geometry.slots, key) == 0:
-                slots.fail(key, "more than 0")
-        slots.refuse_unknown()
-    if journal:
-        _check_journal(table, journal, geometry)
-    table.refuse_unknown()
-    return geometry
-
-
-def _check_journal(table: Table, journal: Table, geometry: Geometry) -> None:
-    region = geometry.region
-    if region is None:
-        table.fail("journal", "[flash] slots beside it: it says what is in them")
-    if geometry.driver is None:
-        table.fail("driver", "the driver that writes the journal: firmware/port/flash_<driver>.c")
-    if geometry.erase_page < _JOURNAL_PAGE:
-        table.fail("erase_page", f"{_JOURNAL_PAGE} or more where there is a journal: a page of it is an erase page")
-    if geometry.slots and geometry.slots.size >= _STORE_SLOT:
-        table.fail("slots", f"a size below {_STORE_SLOT} where there is a journal")
-    if geometry.journal_pages < _JOURNAL_PAGES:
-        journal.fail("pages", f"{_JOURNAL_PAGES} or more: one is written while the other is still whole")
-    if journal.integer("origin") != region.origin:
-        journal.fail("origin", f"{region.origin:#x}: its pages end where the slots begin")
-    journal.refuse_unknown()
-
-
-def read_flashing(table: Table) -> Flashing:
-    """The table [flashing]."""
-    targets = table.table("targets")
-    flashing = Flashing(table.text("runner"), {key: targets.text(key) for key in targets.keys})
-    for key in flashing.targets.keys() - set(RUNNERS):
-        targets.fail(key, f"one of {', '.join(RUNNERS)}")
-    if flashing.runner not in flashing.targets:
-        table.fail("runner", f"one that [flashing.targets] has: {', '.join(flashing.targets)}")
-    table.refuse_unknown()
-    return flashing

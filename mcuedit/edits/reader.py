@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mcuedit._util import textfile
 from mcuedit._util.errors import McueditError
-from mcuedit.edits import fields, records
+from mcuedit.edits import form, records
 from mcuedit.edits.records import Report
 from mcuedit.edits.sets import Edit, EditSet, KeepSet
 from mcuedit.edits.shapes import to_ours
 
-_KNOWN = ("subject", "relation", "prompts", "target_new", "ground_truth", "rephrase_prompts", "locality")
+_KEPT = form.KNOWN | {"answer"}
 _HINT = 'one JSON object per line: {"subject": "...", "prompts": ["..."], "target_new": "...", "locality": ["..."]}'
 _HINT_KEEP = "a keep file has a prompt per line, or lines of an edit set or of facts.jsonl"
 
@@ -27,12 +27,12 @@ def load_edits(path: str | Path) -> EditSet:
     Raises:
         McueditError: the file cannot be read, has no edit, or has malformed lines (the first 20 are named).
     """
-    return _load(Path(path), "target_new", _KNOWN)
+    return _edits(textfile.read(Path(path)), str(path), form.Line)
 
 
 def load_facts(path: str | Path) -> EditSet:
     """Reads facts.jsonl as `mcuedit zoo export` writes it: an edit set whose new answer is the field `answer`."""
-    return _load(Path(path), "answer", (*_KNOWN, "answer"))
+    return _edits(textfile.read(Path(path)), str(path), form.Fact)
 
 
 def load_keep(path: str | Path) -> KeepSet:
@@ -44,18 +44,18 @@ def load_keep(path: str | Path) -> KeepSet:
     path = Path(path)
     text = textfile.read(path)
     is_json = text.lstrip()[:1] in ("[", "{") and (path.suffix != ".txt" or text.lstrip()[0] == "[")
-    report = Report(str(path))
+    report = Report(str(path), _HINT_KEEP)
     return _keep(records.values(text, report) if is_json else textfile.lines(text, str(path)), report)
 
 
 def parse_edits(edits: str | Sequence[Mapping[str, Any]], source: str = "edits") -> EditSet:
     """The same of text, or of records that a program has; messages call it `source`."""
-    return _edits(edits if isinstance(edits, str) else json.dumps(list(edits)), source, "target_new", _KNOWN)
+    return _edits(edits if isinstance(edits, str) else json.dumps(list(edits)), source, form.Line)
 
 
 def parse_keep(prompts: Sequence[str], source: str = "keep") -> KeepSet:
     """A keep set of prompts that a program has."""
-    return _keep(enumerate(prompts, 1), Report(source))
+    return _keep(enumerate(prompts, 1), Report(source, _HINT_KEEP))
 
 
 def _keep(lines: Iterable[tuple[int, Any]], report: Report) -> KeepSet:
@@ -65,60 +65,41 @@ def _keep(lines: Iterable[tuple[int, Any]], report: Report) -> KeepSet:
         question = max(question + 1, number)  # an array may have several on a line
         for prompt in report.attempt(number, partial(_kept, value, number, report)) or ():
             line_of.setdefault(prompt, question)
-    report.raise_problems(_HINT_KEEP)
+    report.raise_any()
     if not line_of:
         raise McueditError(f"{report.source}: an empty keep set", "list prompts whose answers must not change")
     return KeepSet(tuple(line_of), tuple(line_of.values()), report.source, report.notes())
 
 
-def _load(path: Path, answer: str, known: tuple[str, ...]) -> EditSet:
-    return _edits(textfile.read(path), str(path), answer, known)
-
-
-def _edits(text: str, source: str, answer: str, known: tuple[str, ...]) -> EditSet:
-    report = Report(source)
+def _edits(text: str, source: str, line: type[form.Line]) -> EditSet:
+    report = Report(source, _HINT)
     edits = []
     for number, value in records.values(text, report):
-        edit = report.attempt(number, partial(_edit, value, number, answer, known, report))
+        edit = report.attempt(number, partial(_edit, value, number, line, report))
         if edit is not None:
             edits.append(edit)
-    report.raise_problems(_HINT)
+    report.raise_any()
     if not edits:
         raise McueditError(f"{source}: no edit in it", _HINT)
     return EditSet(tuple(edits), source, report.notes())
 
 
-def _object(value: Any, line: int, known: tuple[str, ...], report: Report) -> dict[str, Any]:
+def _object(value: Any, number: int, known: Collection[str], report: Report) -> dict[str, Any]:
+    """The fields that are given, under our names."""
     if not isinstance(value, dict):
         raise ValueError(f"a JSON {type(value).__name__}, not an object")
     values = to_ours(value)
     for name in values:
         if name not in known:
-            report.see(line, name)
-    return values
+            report.see(number, name)
+    return form.filled(values)
 
 
-def _kept(value: Any, line: int, report: Report) -> tuple[str, ...]:
-    values = {"prompts": value} if isinstance(value, str) else _object(value, line, (*_KNOWN, "answer"), report)
-    return fields.texts(values, "prompts", needed=True)
+def _kept(value: Any, number: int, report: Report) -> list[str]:
+    values = {"prompts": value} if isinstance(value, str) else _object(value, number, _KEPT, report)
+    return form.Kept.model_validate(values).prompts
 
 
-def _edit(value: Any, line: int, answer: str, known: tuple[str, ...], report: Report) -> Edit:
-    values = _object(value, line, known, report)
-    name, number = fields.answer(answer, values.get(answer))
-    return Edit(
-        subject=fields.text("subject", values.get("subject")),
-        prompts=fields.texts(values, "prompts", needed=True),
-        target_new=name,
-        relation=fields.text("relation", values["relation"]) if values.get("relation") else "",
-        ground_truth=_truth(values.get("ground_truth")),
-        rephrase_prompts=fields.texts(values, "rephrase_prompts"),
-        locality=fields.texts(values, "locality"),
-        line=line,
-        target_class=number,
-    )
-
-
-def _truth(value: Any) -> str:
-    """The answer that is wrong today; a class number is one, too."""
-    return fields.answer("ground_truth", value)[0] if value not in (None, "", []) else ""
+def _edit(value: Any, number: int, line: type[form.Line], report: Report) -> Edit:
+    known = _KEPT if line is form.Fact else form.KNOWN
+    return line.model_validate(_object(value, number, known, report)).edit(number)

@@ -7,49 +7,45 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from mcuedit._util import textfile
+from mcuedit._util import schema, textfile
 from mcuedit._util.errors import McueditError
-from mcuedit.edits.fields import FieldError
 
 _T = TypeVar("_T")
-_SHOWN = 20  # malformed lines in one message
 _MAX_ARRAY = 64 << 20  # characters: CounterFact has 45 MB
 _BETWEEN = re.compile(r"[ \t\n\r]*")
 
 
-@dataclass
 class Report:
-    """What is wrong and what is worth a note in one file."""
+    """What is wrong and what is worth a note in one file.
 
-    source: str
-    problems: list[str] = field(default_factory=list)
-    count: int = 0
-    unknown: dict[str, tuple[int, int]] = field(default_factory=dict)  # the first line, and how many
+    Args:
+        hint: how to mend what is wrong.
+    """
+
+    def __init__(self, source: str, hint: str) -> None:
+        self.source = source
+        self._faults = schema.Faults(hint)
+        self._unknown: dict[str, tuple[int, int]] = {}  # the first line, and how many
 
     def add(self, number: int, problem: object) -> None:
         """One more malformed line."""
-        self.count += 1
-        if self.count <= _SHOWN:
-            self.problems.append(f"{self.source}:{number}: {problem}")
+        self._faults.add(f"{self.source}:{number}", problem)
 
     def see(self, number: int, name: str) -> None:
         """An unknown field."""
-        first, count = self.unknown.get(name, (number, 0))
-        self.unknown[name] = first, count + 1
+        first, count = self._unknown.get(name, (number, 0))
+        self._unknown[name] = first, count + 1
 
-    def raise_problems(self, hint: str) -> None:
+    def raise_any(self) -> None:
         """Fails if a line was malformed."""
-        if self.count:
-            more = self.count - len(self.problems)
-            raise McueditError("\n".join([*self.problems, *([f"... and {more:,} more"] if more else [])]), hint)
+        self._faults.raise_any()
 
     def notes(self) -> tuple[str, ...]:
         """One for each unknown field."""
-        shown = list(self.unknown.items())[:_SHOWN]
+        shown = list(self._unknown.items())[: schema.SHOWN]
         return tuple(
             f"{self.source}: unknown field {name[:60]!r} is ignored"
             f" (line {first}{f' and {count - 1} more' if count > 1 else ''})"
@@ -117,7 +113,7 @@ class _Decoder:
         except RecursionError:
             raise ValueError("no JSON (nested too deeply)") from None
         if self._twice:
-            raise FieldError(self._twice, "is given twice")
+            raise schema.FieldError(self._twice, "it is given twice")
         return found
 
     def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcuedit.edits.fields import FieldError
+from mcuedit._util.schema import FieldError
 
 _ALIASES = {
     "prompt": "prompts",
@@ -40,7 +40,7 @@ def to_ours(values: dict[str, Any]) -> dict[str, Any]:
     for theirs, value in values.items():
         name = _ALIASES.get(theirs, theirs)
         if name in found:
-            raise FieldError(name, "is given twice")
+            raise FieldError(name, "it is given twice")
         if name not in _UNUSED:
             found[name] = value
     if "locality" in found:
@@ -54,30 +54,30 @@ def _rewritten(values: dict[str, Any]) -> dict[str, Any]:
     """CounterFact: the edit is nested, and its prompt has {} in the subject's place."""
     edit = values["requested_rewrite"]
     if not isinstance(edit, dict):
-        raise FieldError("requested_rewrite", f"is a {type(edit).__name__}, not an object")
+        raise FieldError("requested_rewrite", f"expected an object, found a {type(edit).__name__}")
     edit = dict(edit)
     prompt, subject = edit.get("prompt"), edit.get("subject")
     if isinstance(prompt, str) and isinstance(subject, str):
         if "{}" not in prompt:
-            raise FieldError("requested_rewrite", "has a prompt without {} for its subject")
+            raise FieldError("requested_rewrite", "expected a prompt with {} for its subject")
         edit["prompt"] = prompt.replace("{}", subject)
     if "target_true" in edit:
         edit["ground_truth"] = edit.pop("target_true")
     rest = {name: value for name, value in values.items() if name != "requested_rewrite"}
     if twice := sorted(edit.keys() & rest.keys()):
-        raise FieldError(twice[0], "is given twice")
+        raise FieldError(twice[0], "it is given twice")
     return edit | rest
 
 
 def _locality(value: Any, depth: int = 0) -> Any:
     """Its prompts: of a list, or of groups by name, of texts or of objects with prompt and ground_truth."""
     if depth > _DEPTH:
-        raise FieldError("locality", "is nested too deeply")
+        raise FieldError("locality", "it is nested too deeply")
     if isinstance(value, dict):
         if "prompt" in value:
             return _locality(value["prompt"], depth + 1)
         if "ground_truth" in value:
-            raise FieldError("locality", "has a ground_truth without its prompt")
+            raise FieldError("locality", "expected a prompt beside its ground_truth")
         value = list(value.values())
     if isinstance(value, list):
         parts = [_locality(item, depth + 1) for item in value]

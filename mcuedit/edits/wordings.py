@@ -7,10 +7,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from mcuedit._util.errors import McueditError
+from mcuedit._util.schema import Faults
 from mcuedit.edits.sets import Edit, EditSet, KeepSet
 
-_SHOWN = 20  # prompts in one message
 _HOLE = re.compile(
     r"\{\{?\s*\w*\s*\}?\}"  # {}, {0}, {subject}, {{subject}}
     r"|\$\w*(subject|entity)|%s|%\(\w+\)s"
@@ -25,8 +24,11 @@ def check_wordings(edits: EditSet) -> None:
     Raises:
         McueditError: names every such line.
     """
-    problems = [f"{edits.where(edit)}: {why}" for edit in edits.edits for why in _problems(edit)]
-    _raise(problems, "write the subject itself into the prompts, as it stands in 'subject'")
+    faults = Faults("write the subject itself into the prompts, as it stands in 'subject'")
+    for edit in edits.edits:
+        for why in _problems(edit):
+            faults.add(edits.where(edit), why)
+    faults.raise_any()
 
 
 def check_kept_wordings(keep: KeepSet) -> None:
@@ -35,12 +37,11 @@ def check_kept_wordings(keep: KeepSet) -> None:
     Raises:
         McueditError: names every such line.
     """
-    problems = [
-        f"{keep.source}:{line}: {_hole(prompt)} in {prompt!r} was not filled in"
-        for prompt, line in zip(keep.prompts, keep.lines, strict=True)
-        if _hole(prompt)
-    ]
-    _raise(problems, "write prompts as users ask them")
+    faults = Faults("write prompts as users ask them")
+    for prompt, line in zip(keep.prompts, keep.lines, strict=True):
+        if hole := _hole(prompt):
+            faults.add(f"{keep.source}:{line}", f"{hole} in {prompt!r} was not filled in")
+    faults.raise_any()
 
 
 def names(prompt: str, subject: str) -> bool:
@@ -66,9 +67,3 @@ def _hole(text: str) -> str:
 def _plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
-
-
-def _raise(problems: list[str], hint: str) -> None:
-    if problems:
-        more = len(problems) - _SHOWN
-        raise McueditError("\n".join([*problems[:_SHOWN], *([f"... and {more} more"] if more > 0 else [])]), hint)

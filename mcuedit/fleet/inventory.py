@@ -9,13 +9,18 @@ address = "udp:10.0.0.11:1337"
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Self
 
-from mcuedit._util import tables
+from pydantic import BeforeValidator, Field, InstanceOf, model_validator
+
+from mcuedit._util import schema
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet.transport import Address, parse
+from mcuedit.fleet.transport.address import FORMS
 
 EXAMPLE = "docs/guides/fleet.md"
 
@@ -28,29 +33,43 @@ class Member:
     address: Address
 
 
+def _address(text: Any) -> Any:
+    try:
+        return parse(text) if isinstance(text, str) else text
+    except McueditError as error:
+        raise ValueError(FORMS) from error
+
+
+class _Device(schema.Form):
+    name: Annotated[str, Field(min_length=1)]
+    address: Annotated[InstanceOf[Address], BeforeValidator(_address)]
+
+
+class _Fleet(schema.Form):
+    device: Annotated[list[_Device], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        schema.check(self._twice())
+        return self
+
+    def _twice(self) -> Iterator[tuple[str, str]]:
+        for what in "name", "address":
+            values = [str(getattr(device, what)) for device in self.device]
+            count = Counter(values)
+            for at, value in enumerate(values):
+                if count[value] > 1:
+                    yield f"device.{at}.{what}", f"each device once, {what} {value} stands there {count[value]} times"
+
+
 def read(path: Path) -> tuple[Member, ...]:
     """The devices of a file, in its order.
 
     Raises:
-        McueditError: a key, a name or an address that is none, or one that stands there twice.
+        McueditError: names every key, name and address that is none, or that stands there twice.
     """
-    root = tables.read(path, EXAMPLE)
-    members: list[Member] = []
-    for record in root.records("device"):
-        name, text = record.text("name"), record.text("address")
-        record.refuse_unknown()
-        try:
-            members.append(Member(name, parse(text)))
-        except McueditError as error:
-            raise McueditError(f"{path}: device {name}: {error.message}", error.hint) from error
-    root.refuse_unknown()
-    if not members:
-        raise McueditError(f"{path}: no device in it", f"see {EXAMPLE} for the form")
-    for what, values in ("name", [m.name for m in members]), ("address", [str(m.address) for m in members]):
-        for value in values:
-            if values.count(value) > 1:
-                raise McueditError(f"{path}: two devices of {what} {value}", "give each device once")
-    return tuple(members)
+    fleet = schema.read_toml(path, _Fleet, EXAMPLE)
+    return tuple(Member(device.name, device.address) for device in fleet.device)
 
 
 def canaries(members: Sequence[Member], count: int, digest: str) -> tuple[Member, ...]:

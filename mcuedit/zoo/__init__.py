@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from mcuedit._util import tables
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
-from mcuedit._util.tables import Table
 
 _DATA = Path(__file__).parent / "data"
 _FIRST = "facts"  # what a reader meets first
@@ -63,20 +61,9 @@ def entry(name: str) -> Entry:
     Raises:
         McueditError: there is no such base, or its zoo.toml is malformed.
     """
-    root = tables.read(folder(name) / "zoo.toml", "mcuedit/zoo/data/facts/zoo.toml")
-    edits = _edits(root.table("edits")) if root.has("edits") else None
-    made = Entry(name, root.text("description"), root.texts("files"), edits)
-    root.refuse_unknown()
-    return made
+    from mcuedit.zoo import form  # takes pydantic's time
 
-
-def _edits(table: Table) -> Edits:
-    kinds = table.texts("kinds") if table.has("kinds") else ()
-    made = Edits(table.text("draw"), table.integer("count"), kinds)
-    if ":" not in made.draw:
-        table.fail("draw", f"module:function, found {made.draw!r}")
-    table.refuse_unknown()
-    return made
+    return form.read(folder(name) / "zoo.toml")
 
 
 def folder(name: str) -> Path:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from helpers import tiny
@@ -20,12 +21,13 @@ from helpers.waiting import WAIT, until
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
-from mcuedit.boards import board, flashing, memory
+from mcuedit.boards import board, flashing, form, memory
 from mcuedit.boards.board import Board
 from mcuedit.boards.flashing.runners import RUNNERS
 
 __all__ = ["to"]
 OK = 'echo "** Verified OK **"'
+FLASH = BOARD[BOARD.index("[flash]") : BOARD.index("[flashing]")]
 BOTH = ("flash", "tester", "firmware.elf", "--adapter", "adapter.bin", "--slot", "1")
 
 
@@ -47,7 +49,7 @@ def refused(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 
 
 def test_every_runner_is_known_to_boards() -> None:
-    assert set(RUNNERS) == set(memory.RUNNERS)
+    assert set(RUNNERS) == set(get_args(form.Runner))
 
 
 @pytest.mark.parametrize(
@@ -311,10 +313,11 @@ def assert_gone(pid: int) -> None:
         ("origin = 0x0803f000", "origin = 0x0803f008", "flash.slots.origin: expected a multiple of erase_page"),
         ("count = 2", "count = 0", "flash.slots.count: expected more than 0"),
         ("count = 2", "count = 3", "flash.slots: expected a range inside memory.flash"),
-        ("count = 2", "number = 2", "flash.slots.count: expected an integer, it is missing"),
+        ("count = 2", "number = 2", "flash.slots.count: it is missing"),
         ('runner = "openocd"', 'runner = "jlink"', "flashing.runner: expected one that"),
-        ('pyocd = "', 'pyocd2 = "', "flashing.targets.pyocd2: expected one of pyocd, openocd, west, esptool"),
-        ("[flash]\n", "[flush]\n", r"flash: expected \[flash\] beside \[flashing\]"),
+        ('pyocd = "', 'pyocd2 = "', "flashing.targets.pyocd2: expected 'pyocd', 'openocd', 'west' or 'esptool'"),
+        ("[flash]\n", "[flush]\n", "key flush: expected no such key"),
+        (FLASH, "", r"flash: expected \[flash\] beside \[flashing\]"),
         ("erase_page", "more = 1\nerase_page", "flash.more: expected no such key"),
     ],
 )

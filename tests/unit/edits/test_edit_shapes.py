@@ -123,15 +123,15 @@ def test_benchmarks_are_keep_sets_too(tmp_path):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"locality": {"a": {"ground_truth": "x"}}}, "field 'locality' has a ground_truth without its prompt"),
-        ({"locality": {"a": {"prompt": 3}}}, "field 'locality' is a int"),
-        ({"target_new": {"id": "Q1"}}, "field 'target_new' is a dict"),
-        ({"target_new": -1}, "field 'target_new' is -1, no class"),
-        ({"src": "again"}, "field 'prompts' is given twice"),
-        ({"prompt": "word " * 20_000}, "field 'prompts' has 99,999 characters, at most 65,536"),
-        ({"requested_rewrite": 3}, "field 'requested_rewrite' is a int, not an object"),
-        ({"requested_rewrite": {"prompt": "a {}"}}, "field 'prompt' is given twice"),
-        ({"requested_rewrite": {"target_new": "b", "subject": "b"}}, "field 'subject' is given twice"),
+        ({"locality": {"a": {"ground_truth": "x"}}}, "field 'locality': expected a prompt beside its ground_truth"),
+        ({"locality": {"a": {"prompt": 3}}}, "field 'locality': expected a text, found 3"),
+        ({"target_new": {"id": "Q1"}}, "field 'target_new': expected a text, found {'id': 'Q1'}"),
+        ({"target_new": -1}, "field 'target_new': expected 0 or more, found -1"),
+        ({"src": "again"}, "field 'prompts': it is given twice"),
+        ({"prompt": "word " * 20_000}, "field 'prompts': expected a text of at most 65,536 characters"),
+        ({"requested_rewrite": 3}, "field 'requested_rewrite': expected an object, found a int"),
+        ({"requested_rewrite": {"prompt": "a {}"}}, "field 'prompt': it is given twice"),
+        ({"requested_rewrite": {"target_new": "b", "subject": "b"}}, "field 'subject': it is given twice"),
     ],
 )
 def test_what_has_not_the_shape_is_named(tmp_path, change, why):
@@ -145,7 +145,7 @@ def test_what_has_not_the_shape_is_named(tmp_path, change, why):
 
 def test_a_template_without_a_place_for_its_subject_is_refused(tmp_path):
     rewrite = {**COUNTERFACT["requested_rewrite"], "prompt": "The mother tongue is"}
-    with pytest.raises(McueditError, match=r"a prompt without \{\} for its subject"):
+    with pytest.raises(McueditError, match=r"a prompt with \{\} for its subject"):
         load_edits(dump(tmp_path / "e.json", [{**COUNTERFACT, "requested_rewrite": rewrite}]))
 
 

@@ -293,9 +293,9 @@ def test_a_fleet_is_a_file(tmp_path):
     ("text", "what"),
     [
         ("", "device"),
-        ("device = []", "no device"),
+        ("device = []", "not empty"),
         ('[[device]]\nname = "a"', "address"),
-        ('[[device]]\nname = "a"\naddress = "nowhere"', "device a: no address"),
+        ('[[device]]\nname = "a"\naddress = "nowhere"', r"device\[0\]\.address: expected udp"),
         ('[[device]]\nname = "a"\naddress = "udp:h:1"\nport = 7', "port"),
         ('[[device]]\nname = "a"\naddress = "udp:h:1"\n[[device]]\nname = "a"\naddress = "udp:h:2"', "name a"),
         ('[[device]]\nname = "a"\naddress = "udp:h:1"\n[[device]]\nname = "b"\naddress = "udp:h:1"', "udp:h:1"),

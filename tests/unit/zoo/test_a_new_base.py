@@ -54,7 +54,7 @@ def test_a_base_may_draw_no_edits(toy: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("files = [", "file = [", "key files: expected a list of texts"),
+        ("files = [", "file = [", "key files: it is missing"),
         ("count = 3", "count = 3\nseed = 1", "key edits.seed: expected no such key"),
         (":files", "", "key edits.draw: expected module:function, found 'mcuedit.zoo.draw'"),
     ],
