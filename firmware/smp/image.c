@@ -19,20 +19,20 @@ static bool put_slot(mcuedit_smp_exchange *exchange, const mcuedit_smp_slot *vie
     char version[MCUEDIT_SMP_VERSION_MAX];
     uint32_t length = mcuedit_smp_version(&view->package, '.', version);
     bool ok = zcbor_map_start_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
-    ok = ok && mcuedit_smp_put_uint(exchange, "slot", slot);
-    ok = ok && mcuedit_smp_put_text(exchange, "version", version, length);
-    ok = ok && mcuedit_smp_put_bytes(exchange, "hash", view->package.digest, DIGEST_SIZE);
-    ok = ok && put_flag(exchange, "bootable", view->info.state != MCUEDIT_SLOT_REVOKED);
-    ok = ok && put_flag(exchange, "pending", view->info.state == MCUEDIT_SLOT_TRIAL);
-    ok = ok && put_flag(exchange, "confirmed", view->info.state == MCUEDIT_SLOT_CONFIRMED);
-    ok = ok && put_flag(exchange, "active", (active >> slot & 1u) != 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SLOT, slot);
+    ok = ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_VERSION, version, length);
+    ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_HASH, view->package.digest, DIGEST_SIZE);
+    ok = ok && put_flag(exchange, MCUEDIT_SMP_KEY_BOOTABLE, view->info.state != MCUEDIT_SLOT_REVOKED);
+    ok = ok && put_flag(exchange, MCUEDIT_SMP_KEY_PENDING, view->info.state == MCUEDIT_SLOT_TRIAL);
+    ok = ok && put_flag(exchange, MCUEDIT_SMP_KEY_CONFIRMED, view->info.state == MCUEDIT_SLOT_CONFIRMED);
+    ok = ok && put_flag(exchange, MCUEDIT_SMP_KEY_ACTIVE, (active >> slot & 1u) != 0);
     return ok && zcbor_map_end_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
 }
 
 static int list(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_store *store = exchange->smp->config->store;
-    bool ok = mcuedit_smp_put_key(exchange, "images");
+    bool ok = mcuedit_smp_put_key(exchange, MCUEDIT_SMP_KEY_IMAGES);
     ok = ok && zcbor_list_start_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
     mcuedit_smp_slot view;
     for (uint32_t slot = 0; ok && !mcuedit_smp_read_slot(store, slot, &view); slot++) {
@@ -86,8 +86,8 @@ static int change(mcuedit_smp_exchange *exchange)
     struct zcbor_string hash;
     bool confirm = false;
     mcuedit_smp_field fields[] = {
-        {"hash", MCUEDIT_SMP_BYTES, &hash, false},
-        {"confirm", MCUEDIT_SMP_BOOL, &confirm, false},
+        {MCUEDIT_SMP_KEY_HASH, MCUEDIT_SMP_BYTES, &hash, false},
+        {MCUEDIT_SMP_KEY_CONFIRM, MCUEDIT_SMP_BOOL, &confirm, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     bool has_hash = fields[0].present;
@@ -111,7 +111,7 @@ static int change(mcuedit_smp_exchange *exchange)
 static int erase(mcuedit_smp_exchange *exchange)
 {
     uint32_t slot;
-    mcuedit_smp_field field = {"slot", MCUEDIT_SMP_UINT, &slot, false};
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_SLOT, MCUEDIT_SMP_UINT, &slot, false};
     int err = mcuedit_smp_fields(exchange, &field, 1);
     if (err || !field.present) {
         return MCUEDIT_SMP_INVALID;
@@ -122,8 +122,8 @@ static int erase(mcuedit_smp_exchange *exchange)
 }
 
 const mcuedit_smp_command mcuedit_smp_image[] = {
-    [0] = {.read = list, .write = change},
-    [1] = {.write = mcuedit_smp_upload},
-    [5] = {.write = erase},
+    [MCUEDIT_SMP_COMMAND_IMAGE_STATE] = {.read = list, .write = change},
+    [MCUEDIT_SMP_COMMAND_IMAGE_UPLOAD] = {.write = mcuedit_smp_upload},
+    [MCUEDIT_SMP_COMMAND_IMAGE_ERASE] = {.write = erase},
 };
 const uint8_t mcuedit_smp_image_count = sizeof(mcuedit_smp_image) / sizeof(mcuedit_smp_image[0]);

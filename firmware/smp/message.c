@@ -153,16 +153,16 @@ static void start(mcuedit_smp_exchange *exchange, uint8_t *body, uint32_t capaci
 static void put_error(mcuedit_smp_exchange *exchange, const header *head, int err)
 {
     if (err > 0) {
-        (void)mcuedit_smp_put_uint(exchange, "rc", (uint32_t)err);
+        (void)mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_CODE, (uint32_t)err);
     } else if (head->version == VERSION_2) {
-        bool ok = mcuedit_smp_put_key(exchange, "err") && zcbor_map_start_encode(exchange->out, 2);
-        ok = ok && mcuedit_smp_put_uint(exchange, "group", MCUEDIT_SMP_GROUP);
-        ok = ok && mcuedit_smp_put_uint(exchange, "rc", (uint32_t)-err);
+        bool ok = mcuedit_smp_put_key(exchange, MCUEDIT_SMP_KEY_ERROR) && zcbor_map_start_encode(exchange->out, 2);
+        ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_GROUP, MCUEDIT_SMP_GROUP);
+        ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_CODE, (uint32_t)-err);
         (void)(ok && zcbor_map_end_encode(exchange->out, 2));
     } else {
         const char *name = mcuedit_error_name(err);
-        (void)mcuedit_smp_put_uint(exchange, "rc", MCUEDIT_SMP_UNKNOWN);
-        (void)mcuedit_smp_put_text(exchange, "rsn", name, mcuedit_smp_length(name));
+        (void)mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_CODE, MCUEDIT_SMP_UNKNOWN);
+        (void)mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_REASON, name, mcuedit_smp_length(name));
     }
 }
 

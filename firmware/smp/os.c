@@ -5,12 +5,13 @@
 static int echo(mcuedit_smp_exchange *exchange)
 {
     struct zcbor_string text;
-    mcuedit_smp_field field = {"d", MCUEDIT_SMP_TEXT, &text, false};
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_ECHO, MCUEDIT_SMP_TEXT, &text, false};
     int err = mcuedit_smp_fields(exchange, &field, 1);
     if (err || !field.present) {
         return MCUEDIT_SMP_INVALID;
     }
-    return mcuedit_smp_done(mcuedit_smp_put_text(exchange, "r", (const char *)text.value, (uint32_t)text.len));
+    return mcuedit_smp_done(
+        mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ECHOED, (const char *)text.value, (uint32_t)text.len));
 }
 
 static int reset(mcuedit_smp_exchange *exchange)
@@ -26,13 +27,13 @@ static int reset(mcuedit_smp_exchange *exchange)
 static int parameters(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_smp_config *config = exchange->smp->config;
-    bool ok = mcuedit_smp_put_uint(exchange, "buf_size", config->buffer_size);
-    return mcuedit_smp_done(ok && mcuedit_smp_put_uint(exchange, "buf_count", config->buffer_count));
+    bool ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_BUFFER_SIZE, config->buffer_size);
+    return mcuedit_smp_done(ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_BUFFER_COUNT, config->buffer_count));
 }
 
 const mcuedit_smp_command mcuedit_smp_os[] = {
-    [0] = {.read = echo, .write = echo},
-    [5] = {.write = reset},
-    [6] = {.read = parameters},
+    [MCUEDIT_SMP_COMMAND_OS_ECHO] = {.read = echo, .write = echo},
+    [MCUEDIT_SMP_COMMAND_OS_RESET] = {.write = reset},
+    [MCUEDIT_SMP_COMMAND_OS_PARAMETERS] = {.read = parameters},
 };
 const uint8_t mcuedit_smp_os_count = sizeof(mcuedit_smp_os) / sizeof(mcuedit_smp_os[0]);

@@ -17,10 +17,10 @@ typedef struct {
 static int read_chunk(const mcuedit_smp_exchange *exchange, chunk *part)
 {
     mcuedit_smp_field fields[] = {
-        {"off", MCUEDIT_SMP_UINT, &part->offset, false},
-        {"data", MCUEDIT_SMP_BYTES, &part->data, false},
-        {"len", MCUEDIT_SMP_UINT, &part->size, false},
-        {"sha", MCUEDIT_SMP_BYTES, &part->sha, false},
+        {MCUEDIT_SMP_KEY_OFFSET, MCUEDIT_SMP_UINT, &part->offset, false},
+        {MCUEDIT_SMP_KEY_DATA, MCUEDIT_SMP_BYTES, &part->data, false},
+        {MCUEDIT_SMP_KEY_LENGTH, MCUEDIT_SMP_UINT, &part->size, false},
+        {MCUEDIT_SMP_KEY_SHA, MCUEDIT_SMP_BYTES, &part->sha, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     bool whole = fields[0].present && fields[1].present && (part->offset > 0 || fields[2].present);
@@ -33,8 +33,8 @@ static int read_chunk(const mcuedit_smp_exchange *exchange, chunk *part)
 
 static int answer(mcuedit_smp_exchange *exchange, uint32_t offset, bool complete)
 {
-    bool ok = mcuedit_smp_put_uint(exchange, "off", offset);
-    return mcuedit_smp_done(ok && (!complete || mcuedit_smp_put_bool(exchange, "match", true)));
+    bool ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_OFFSET, offset);
+    return mcuedit_smp_done(ok && (!complete || mcuedit_smp_put_bool(exchange, MCUEDIT_SMP_KEY_MATCH, true)));
 }
 
 /*

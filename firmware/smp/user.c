@@ -21,7 +21,10 @@ static uint32_t active_mask(const mcuedit_store *store)
 /* The answer of all that changes the active set. */
 static int answer_mask(mcuedit_smp_exchange *exchange, int err)
 {
-    return err ? err : mcuedit_smp_done(mcuedit_smp_put_uint(exchange, "mask", active_mask(store_of(exchange))));
+    if (err) {
+        return err;
+    }
+    return mcuedit_smp_done(mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_MASK, active_mask(store_of(exchange))));
 }
 
 /* A copy of a request that was carried out already, or one that knew another state: the log has grown since. */
@@ -37,7 +40,7 @@ static bool put_upload(mcuedit_smp_exchange *exchange)
     if (store->upload_size == 0) {
         return true;
     }
-    bool ok = mcuedit_smp_put_key(exchange, "up") && zcbor_list_start_encode(exchange->out, 2);
+    bool ok = mcuedit_smp_put_key(exchange, MCUEDIT_SMP_KEY_UPLOAD) && zcbor_list_start_encode(exchange->out, 2);
     ok = ok && zcbor_uint32_put(exchange->out, store->upload_offset);
     ok = ok && zcbor_uint32_put(exchange->out, store->upload_size);
     return ok && zcbor_list_end_encode(exchange->out, 2);
@@ -49,22 +52,22 @@ static int device_status(mcuedit_smp_exchange *exchange)
     const mcuedit_store *store = config->store;
     const mcuedit_store_state *state = mcuedit_store_status(store);
     const mcuedit_flash *flash = store->config->flash;
-    bool ok = mcuedit_smp_put_bytes(exchange, "base", config->base, config->base_size);
-    ok = ok && mcuedit_smp_put_text(exchange, "id", config->id, mcuedit_smp_length(config->id));
-    ok = ok && mcuedit_smp_put_uint(exchange, "floor", state->minimum_counter);
-    ok = ok && mcuedit_smp_put_uint(exchange, "slots", flash->slot_count);
-    ok = ok && mcuedit_smp_put_uint(exchange, "room", flash->slot_size);
-    ok = ok && mcuedit_smp_put_uint(exchange, "mask", active_mask(store));
-    ok = ok && mcuedit_smp_put_uint(exchange, "good", state->confirmed);
-    ok = ok && mcuedit_smp_put_uint(exchange, "trial", state->trial);
-    ok = ok && mcuedit_smp_put_bool(exchange, "test", state->in_trial != 0);
-    ok = ok && mcuedit_smp_put_uint(exchange, "boots", state->in_trial ? state->boots : 0);
-    ok = ok && mcuedit_smp_put_uint(exchange, "ab", state->in_trial ? state->share : 0);
-    ok = ok && mcuedit_smp_put_bool(exchange, "dev", mcuedit_store_development() != 0);
-    ok = ok && mcuedit_smp_put_uint(exchange, "log", state->sequence);
-    ok = ok && mcuedit_smp_put_bytes(exchange, "head", state->chain, CHAIN_SIZE);
-    ok = ok && mcuedit_smp_put_uint(exchange, "wear", state->pages);
-    ok = ok && (!store->damage || mcuedit_smp_put_uint(exchange, "damage", (uint32_t)-store->damage));
+    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, config->base, config->base_size);
+    ok = ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ID, config->id, mcuedit_smp_length(config->id));
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_MINIMUM_COUNTER, state->minimum_counter);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SLOTS, flash->slot_count);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SLOT_SIZE, flash->slot_size);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_MASK, active_mask(store));
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_GOOD, state->confirmed);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_TRIAL, state->trial);
+    ok = ok && mcuedit_smp_put_bool(exchange, MCUEDIT_SMP_KEY_IN_TRIAL, state->in_trial != 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_BOOTS, state->in_trial ? state->boots : 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SHARE, state->in_trial ? state->share : 0);
+    ok = ok && mcuedit_smp_put_bool(exchange, MCUEDIT_SMP_KEY_DEVELOPMENT, mcuedit_store_development() != 0);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_LOG, state->sequence);
+    ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_HEAD, state->chain, CHAIN_SIZE);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ERASES, state->pages);
+    ok = ok && (!store->damage || mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_DAMAGE, (uint32_t)-store->damage));
     return mcuedit_smp_done(ok && put_upload(exchange));
 }
 
@@ -75,20 +78,21 @@ static int slot_status(mcuedit_smp_exchange *exchange, uint32_t slot)
     if (err) {
         return err;
     }
-    bool ok = mcuedit_smp_put_uint(exchange, "slot", slot);
-    ok = ok && mcuedit_smp_put_uint(exchange, "state", (uint32_t)view.info.state);
-    ok = ok && mcuedit_smp_put_uint(exchange, "wear", view.info.erases);
+    bool ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SLOT, slot);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_STATE, (uint32_t)view.info.state);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ERASES, view.info.erases);
     if (ok && view.info.state != MCUEDIT_SLOT_EMPTY) {
-        ok = mcuedit_smp_put_uint(exchange, "size", view.info.size);
+        ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SIZE, view.info.size);
     }
     if (ok && view.is_package) {
         const mcuedit_package *package = &view.package;
         char version[MCUEDIT_SMP_VERSION_MAX];
-        ok = mcuedit_smp_put_text(exchange, "name", (const char *)package->name, package->name_length);
-        ok = ok && mcuedit_smp_put_text(exchange, "ver", version, mcuedit_smp_version(package, '+', version));
-        ok = ok && mcuedit_smp_put_uint(exchange, "ctr", package->counter);
-        ok = ok && mcuedit_smp_put_bytes(exchange, "hash", package->digest, HASH_SIZE);
-        ok = ok && mcuedit_smp_put_bytes(exchange, "key", package->key_hash, HASH_SIZE);
+        ok = mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_NAME, (const char *)package->name, package->name_length);
+        ok = ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_PACKAGE_VERSION, version,
+                                        mcuedit_smp_version(package, '+', version));
+        ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_COUNTER, package->counter);
+        ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_HASH, package->digest, HASH_SIZE);
+        ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_KEY, package->key_hash, HASH_SIZE);
     }
     return mcuedit_smp_done(ok);
 }
@@ -96,7 +100,7 @@ static int slot_status(mcuedit_smp_exchange *exchange, uint32_t slot)
 static int status(mcuedit_smp_exchange *exchange)
 {
     uint32_t slot;
-    mcuedit_smp_field field = {"slot", MCUEDIT_SMP_UINT, &slot, false};
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_SLOT, MCUEDIT_SMP_UINT, &slot, false};
     int err = mcuedit_smp_fields(exchange, &field, 1);
     if (err) {
         return err;
@@ -108,10 +112,10 @@ static int activate(mcuedit_smp_exchange *exchange)
 {
     uint32_t mask, log, boots = exchange->smp->config->boots, share = ALL;
     mcuedit_smp_field fields[] = {
-        {"mask", MCUEDIT_SMP_UINT, &mask, false},
-        {"boots", MCUEDIT_SMP_UINT, &boots, false},
-        {"ab", MCUEDIT_SMP_UINT, &share, false},
-        {"log", MCUEDIT_SMP_UINT, &log, false},
+        {MCUEDIT_SMP_KEY_MASK, MCUEDIT_SMP_UINT, &mask, false},
+        {MCUEDIT_SMP_KEY_BOOTS, MCUEDIT_SMP_UINT, &boots, false},
+        {MCUEDIT_SMP_KEY_SHARE, MCUEDIT_SMP_UINT, &share, false},
+        {MCUEDIT_SMP_KEY_LOG, MCUEDIT_SMP_UINT, &log, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     if (err || !fields[0].present) {
@@ -132,7 +136,7 @@ static int activate(mcuedit_smp_exchange *exchange)
 static int change(mcuedit_smp_exchange *exchange, int (*carry_out)(mcuedit_store *store))
 {
     uint32_t log;
-    mcuedit_smp_field field = {"log", MCUEDIT_SMP_UINT, &log, false};
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_LOG, MCUEDIT_SMP_UINT, &log, false};
     int err = mcuedit_smp_fields(exchange, &field, 1);
     err = err ? err : check_log(exchange, &field);
     return answer_mask(exchange, err ? err : carry_out(store_of(exchange)));
@@ -158,9 +162,9 @@ static bool put_pair(mcuedit_smp_exchange *exchange, const char *key, const uint
 static int arms(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_store *store = store_of(exchange);
-    bool ok = put_pair(exchange, "runs", store->counts.runs);
-    ok = ok && put_pair(exchange, "good", store->counts.good);
-    return mcuedit_smp_done(ok && put_pair(exchange, "bad", store->counts.bad));
+    bool ok = put_pair(exchange, MCUEDIT_SMP_KEY_RUNS, store->counts.runs);
+    ok = ok && put_pair(exchange, MCUEDIT_SMP_KEY_GOOD, store->counts.good);
+    return mcuedit_smp_done(ok && put_pair(exchange, MCUEDIT_SMP_KEY_BAD, store->counts.bad));
 }
 
 static int outcome(mcuedit_smp_exchange *exchange)
@@ -168,8 +172,8 @@ static int outcome(mcuedit_smp_exchange *exchange)
     uint32_t arm;
     bool good;
     mcuedit_smp_field fields[] = {
-        {"arm", MCUEDIT_SMP_UINT, &arm, false},
-        {"good", MCUEDIT_SMP_BOOL, &good, false},
+        {MCUEDIT_SMP_KEY_ARM, MCUEDIT_SMP_UINT, &arm, false},
+        {MCUEDIT_SMP_KEY_GOOD, MCUEDIT_SMP_BOOL, &good, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     if (err || !fields[0].present || !fields[1].present) {
@@ -193,7 +197,7 @@ static int log_records(mcuedit_smp_exchange *exchange)
     const mcuedit_store *store = store_of(exchange);
     uint8_t records[LOG_RECORDS * MCUEDIT_RECORD_SIZE], before[CHAIN_SIZE];
     uint32_t from = 0, next = mcuedit_store_status(store)->sequence, size = 0;
-    mcuedit_smp_field field = {"from", MCUEDIT_SMP_UINT, &from, false};
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_START, MCUEDIT_SMP_UINT, &from, false};
     int err = mcuedit_smp_fields(exchange, &field, 1);
     if (err) {
         return err;
@@ -205,11 +209,11 @@ static int log_records(mcuedit_smp_exchange *exchange)
         }
         at = sequence_of(records + size) + 1;
     }
-    bool ok = mcuedit_smp_put_uint(exchange, "first", first);
-    ok = ok && mcuedit_smp_put_uint(exchange, "next", next);
-    ok = ok && mcuedit_smp_put_uint(exchange, "at", size > 0 ? sequence_of(records) : next);
-    ok = ok && (size == 0 || mcuedit_smp_put_bytes(exchange, "before", before, CHAIN_SIZE));
-    return mcuedit_smp_done(ok && mcuedit_smp_put_bytes(exchange, "log", records, size));
+    bool ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_FIRST, first);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_NEXT, next);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_AT, size > 0 ? sequence_of(records) : next);
+    ok = ok && (size == 0 || mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BEFORE, before, CHAIN_SIZE));
+    return mcuedit_smp_done(ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_LOG, records, size));
 }
 
 static int change_slot(mcuedit_smp_exchange *exchange)
@@ -217,9 +221,9 @@ static int change_slot(mcuedit_smp_exchange *exchange)
     uint32_t slot, log;
     bool erase = false;
     mcuedit_smp_field fields[] = {
-        {"slot", MCUEDIT_SMP_UINT, &slot, false},
-        {"erase", MCUEDIT_SMP_BOOL, &erase, false},
-        {"log", MCUEDIT_SMP_UINT, &log, false},
+        {MCUEDIT_SMP_KEY_SLOT, MCUEDIT_SMP_UINT, &slot, false},
+        {MCUEDIT_SMP_KEY_ERASE, MCUEDIT_SMP_BOOL, &erase, false},
+        {MCUEDIT_SMP_KEY_LOG, MCUEDIT_SMP_UINT, &log, false},
     };
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
     if (err || !fields[0].present) {
@@ -242,10 +246,10 @@ static int run(mcuedit_smp_exchange *exchange)
     struct zcbor_string input, text, who;
     bool out = false;
     mcuedit_smp_field fields[] = {
-        {"in", MCUEDIT_SMP_BYTES, &input, false},
-        {"text", MCUEDIT_SMP_TEXT, &text, false},
-        {"who", MCUEDIT_SMP_TEXT, &who, false},
-        {"out", MCUEDIT_SMP_BOOL, &out, false},
+        {MCUEDIT_SMP_KEY_TENSOR, MCUEDIT_SMP_BYTES, &input, false},
+        {MCUEDIT_SMP_KEY_TEXT, MCUEDIT_SMP_TEXT, &text, false},
+        {MCUEDIT_SMP_KEY_WHO, MCUEDIT_SMP_TEXT, &who, false},
+        {MCUEDIT_SMP_KEY_OUTPUT, MCUEDIT_SMP_BOOL, &out, false},
     };
     if (config->infer == NULL) {
         return MCUEDIT_SMP_UNSUPPORTED;
@@ -267,13 +271,13 @@ static int run(mcuedit_smp_exchange *exchange)
     if (err) {
         return err;
     }
-    bool ok = mcuedit_smp_put_uint(exchange, "answer", inference.answer);
-    ok = ok && mcuedit_smp_put_uint(exchange, "arm", inference.arm);
+    bool ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ANSWER, inference.answer);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ARM, inference.arm);
     if (ok && inference.label != NULL) {
-        ok = mcuedit_smp_put_text(exchange, "label", inference.label, inference.label_length);
+        ok = mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_LABEL, inference.label, inference.label_length);
     }
-    return mcuedit_smp_done(ok &&
-                            (!out || mcuedit_smp_put_bytes(exchange, "out", inference.output, inference.output_size)));
+    return mcuedit_smp_done(ok && (!out || mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_OUTPUT, inference.output,
+                                                                 inference.output_size)));
 }
 
 static int tell(mcuedit_smp_exchange *exchange)
@@ -283,10 +287,10 @@ static int tell(mcuedit_smp_exchange *exchange)
     uint32_t wanted = 0;
     bool right = false;
     mcuedit_smp_field fields[] = {
-        {"in", MCUEDIT_SMP_BYTES, &input, false},
-        {"text", MCUEDIT_SMP_TEXT, &text, false},
-        {"class", MCUEDIT_SMP_UINT, &wanted, false},
-        {"right", MCUEDIT_SMP_BOOL, &right, false},
+        {MCUEDIT_SMP_KEY_TENSOR, MCUEDIT_SMP_BYTES, &input, false},
+        {MCUEDIT_SMP_KEY_TEXT, MCUEDIT_SMP_TEXT, &text, false},
+        {MCUEDIT_SMP_KEY_CLASS, MCUEDIT_SMP_UINT, &wanted, false},
+        {MCUEDIT_SMP_KEY_RIGHT, MCUEDIT_SMP_BOOL, &right, false},
     };
     if (config->tell == NULL) {
         return MCUEDIT_SMP_UNSUPPORTED;
@@ -306,14 +310,14 @@ static int tell(mcuedit_smp_exchange *exchange)
 }
 
 const mcuedit_smp_command mcuedit_smp_user[] = {
-    [0] = {.read = status},
-    [1] = {.write = activate},
-    [2] = {.write = confirm},
-    [3] = {.write = rollback},
-    [4] = {.read = arms, .write = outcome},
-    [5] = {.read = log_records},
-    [6] = {.write = change_slot},
-    [7] = {.write = tell},
-    [8] = {.write = run},
+    [MCUEDIT_SMP_COMMAND_STATUS] = {.read = status},
+    [MCUEDIT_SMP_COMMAND_ACTIVATE] = {.write = activate},
+    [MCUEDIT_SMP_COMMAND_CONFIRM] = {.write = confirm},
+    [MCUEDIT_SMP_COMMAND_ROLLBACK] = {.write = rollback},
+    [MCUEDIT_SMP_COMMAND_ARMS] = {.read = arms, .write = outcome},
+    [MCUEDIT_SMP_COMMAND_LOG] = {.read = log_records},
+    [MCUEDIT_SMP_COMMAND_SLOT] = {.write = change_slot},
+    [MCUEDIT_SMP_COMMAND_TELL] = {.write = tell},
+    [MCUEDIT_SMP_COMMAND_RUN] = {.write = run},
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);

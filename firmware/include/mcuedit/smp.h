@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "mcuedit/smp_protocol.h"
 #include "mcuedit/store.h"
 
 #ifdef __cplusplus
@@ -18,9 +19,6 @@ extern "C" {
 #endif
 
 #define MCUEDIT_SMP_HEADER_SIZE  8
-
-/* The group of the commands that are mcuedit's own, the first of the user groups. */
-#define MCUEDIT_SMP_GROUP        64
 
 /* Room that a response needs at least: any error fits into it. */
 #define MCUEDIT_SMP_RESPONSE_MIN 48

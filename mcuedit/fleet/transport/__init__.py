@@ -4,7 +4,8 @@
 address     udp:HOST:PORT and the like
 wire        one transport to a device, as smpclient's transports; frames: the messages in a UART's lines
 exchange    a request and its answer; roundtrip: how long that takes
-messages    of user group 64; refusals: errors as messages
+protocol    numbers and keys, from the header that the device is compiled with
+messages    of mcuedit's group; refusals: errors as messages
 state       what a device says about itself, as plain values
 device      what can be asked, and why it gave up
 upload      a package, resumable and bounded in time

@@ -91,7 +91,7 @@ class Device:
 
     def activate(self, mask: int, boots: int | None = None, ab: int | None = None) -> int:
         """Starts the trial of the stack of slots `mask`; returns the mask that is in force."""
-        more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("ab", ab)) if v is not None}
+        more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("share", ab)) if v is not None}
         return int(self._change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
 
     def confirm(self) -> int:
@@ -117,7 +117,7 @@ class Device:
 
     def infer(self, given: str | bytes, who: str | None = None) -> Answer:
         """One inference on a prompt, or on the bytes of the input tensor; `who` picks the arm of an A/B test."""
-        request: dict[str, Any] = {"text": given} if isinstance(given, str) else {"in": given}
+        request: dict[str, Any] = {"text": given} if isinstance(given, str) else {"tensor": given}
         if who is not None:
             request["who"] = who
         told = self.ask(lambda: m.RunWrite(**request))
@@ -137,8 +137,7 @@ class Device:
 
     def records(self, start: int) -> Records:
         """As much of the device log as one answer holds, from sequence `start` on, or from the oldest record kept."""
-        request: dict[str, Any] = {"from": start}
-        told = self.ask(lambda: m.LogRead(**request))
+        told = self.ask(lambda: m.LogRead(start=start))
         if len(told.log) % RECORD:
             raise self._garbage(f"{len(told.log)} bytes of log are no whole records")
         return Records(told.first, told.at, told.next, told.log, (told.before or b"").hex())

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The messages of user group 64, and those of other groups where a device may refuse with an error of group 64."""
+"""The messages of mcuedit's own group, and those of other groups where a device may refuse with an error of it.
+
+Numbers of commands and keys are those of firmware/include/mcuedit/smp_protocol.h: the field `minimum_counter` stands in
+a message by the key MCUEDIT_SMP_KEY_MINIMUM_COUNTER.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,28 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from smp import image_management, message, os_management
+from smp.header import GroupId
 
-from mcuedit.fleet.transport.refusals import GROUP, LOOSE, ImageV1, ImageV2, OsV1, OsV2, OwnV1, OwnV2
+from mcuedit.fleet.transport.protocol import command, fields
+from mcuedit.fleet.transport.refusals import GROUP, ImageV1, ImageV2, OsV1, OsV2, OwnV1, OwnV2
 
 U32 = Annotated[int, Field(ge=0, lt=1 << 32)]
 Name = Annotated[str, Field(max_length=32, pattern=r"^[ -~]*$")]  # it will stand on a terminal
-Arms = Annotated[list[U32], Field(min_length=2, max_length=2)]
+Pair = Annotated[list[U32], Field(min_length=2, max_length=2)]
+
+
+def _key(field: str) -> str:
+    """Of a field; those of the library's own classes, which are in no map, keep their names."""
+    return fields().get(field, field)
+
+
+_KEYED = ConfigDict(frozen=True, alias_generator=_key, validate_by_name=True, serialize_by_alias=True)
+REQUEST = ConfigDict(extra="forbid", **_KEYED)
+RESPONSE = ConfigDict(extra="ignore", **_KEYED)  # a newer device may say more
 
 
 class _Refusable:
+    model_config = REQUEST
     _ErrorV1 = OwnV1
     _ErrorV2 = OwnV2
 
@@ -29,44 +46,44 @@ class _Change(message.WriteRequest, _Refusable):
 class StatusResponse(message.ReadResponse):
     """The device as a whole; hashes and masks as SPEC.md gives them."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = GROUP, 0
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("STATUS")
     base: Annotated[bytes, Field(min_length=8, max_length=32)]
     id: Name
-    floor: U32
+    minimum_counter: U32
     slots: Annotated[int, Field(ge=1, le=16)]
-    room: U32
+    slot_size: U32
     mask: Annotated[int, Field(ge=0, lt=1 << 16)]
     good: Annotated[int, Field(ge=0, lt=1 << 16)]
     trial: Annotated[int, Field(ge=0, lt=1 << 16)]
     boots: U32
-    test: bool | None = None
-    ab: Annotated[int, Field(ge=0, le=100)] = 100
-    dev: bool
+    in_trial: bool | None = None
+    share: Annotated[int, Field(ge=0, le=100)] = 100
+    development: bool
     log: U32
     head: Annotated[bytes, Field(min_length=8, max_length=8)]
-    wear: U32
+    erases: U32
     damage: int = 0
-    up: Annotated[list[U32], Field(min_length=2, max_length=2)] | None = None
+    upload: Pair | None = None
 
 
 class StatusRead(message.ReadRequest, _Refusable):
     """Asks for it."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 0
+    _GROUP_ID, _COMMAND_ID = GROUP, command("STATUS")
     _Response = StatusResponse
 
 
 class SlotResponse(message.ReadResponse):
     """One slot; an empty one has no more than the first two."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = GROUP, 0
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("STATUS")
     slot: Annotated[int, Field(ge=0, le=15)]
     state: Annotated[int, Field(ge=0, le=4)]
     name: Name = ""
-    ver: Name = ""
-    ctr: U32 = 0
+    package_version: Name = ""
+    counter: U32 = 0
     hash: Annotated[bytes, Field(max_length=32)] = b""
     size: U32 = 0
     key: Annotated[bytes, Field(max_length=32)] = b""
@@ -75,7 +92,7 @@ class SlotResponse(message.ReadResponse):
 class SlotRead(message.ReadRequest, _Refusable):
     """Asks for it."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 0
+    _GROUP_ID, _COMMAND_ID = GROUP, command("STATUS")
     _Response = SlotResponse
     slot: int
 
@@ -83,7 +100,7 @@ class SlotRead(message.ReadRequest, _Refusable):
 class MaskResponse(message.WriteResponse):
     """The slots that are in force now."""
 
-    model_config = LOOSE
+    model_config = RESPONSE
     _GROUP_ID = GROUP
     mask: Annotated[int, Field(ge=0, lt=1 << 16)]
 
@@ -91,72 +108,72 @@ class MaskResponse(message.WriteResponse):
 class ActivateResponse(MaskResponse):
     """Of activate."""
 
-    _COMMAND_ID = 1
+    _COMMAND_ID = command("ACTIVATE")
 
 
 class ActivateWrite(_Change):
-    """Starts the trial of a stack; mask 0 is the factory state."""
+    """Starts the trial of a set; mask 0 is the factory state."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 1
+    _GROUP_ID, _COMMAND_ID = GROUP, command("ACTIVATE")
     _Response = ActivateResponse
     mask: int
     boots: int | None = None
-    ab: int | None = None
+    share: int | None = None
 
 
 class ConfirmResponse(MaskResponse):
     """Of confirm."""
 
-    _COMMAND_ID = 2
+    _COMMAND_ID = command("CONFIRM")
 
 
 class ConfirmWrite(_Change):
-    """Makes the trial's stack the confirmed one."""
+    """Makes the trial's set the confirmed one."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 2
+    _GROUP_ID, _COMMAND_ID = GROUP, command("CONFIRM")
     _Response = ConfirmResponse
 
 
 class RollbackResponse(MaskResponse):
     """Of rollback."""
 
-    _COMMAND_ID = 3
+    _COMMAND_ID = command("ROLLBACK")
 
 
 class RollbackWrite(_Change):
-    """Ends a trial, or returns to the stack confirmed before."""
+    """Ends a trial, or returns to the set confirmed before."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 3
+    _GROUP_ID, _COMMAND_ID = GROUP, command("ROLLBACK")
     _Response = RollbackResponse
 
 
 class ArmsResponse(message.ReadResponse):
-    """Counters of the two arms: [confirmed stack, trial stack]."""
+    """Counters of the two arms: [confirmed set, trial]."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = GROUP, 4
-    runs: Arms
-    good: Arms
-    bad: Arms
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
+    runs: Pair
+    good: Pair
+    bad: Pair
 
 
 class ArmsRead(message.ReadRequest, _Refusable):
     """Asks for them."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 4
+    _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
     _Response = ArmsResponse
 
 
 class ArmsWriteResponse(message.WriteResponse):
     """Of an outcome."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 4
+    _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
 
 
 class ArmsWrite(message.WriteRequest, _Refusable):
     """Reports an outcome of an arm, good or bad."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 4
+    _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
     _Response = ArmsWriteResponse
     arm: int
     good: bool
@@ -165,8 +182,8 @@ class ArmsWrite(message.WriteRequest, _Refusable):
 class LogResponse(message.ReadResponse):
     """Whole records of the device log, from sequence `at` on."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = GROUP, 5
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("LOG")
     first: U32
     next: U32
     at: U32
@@ -177,17 +194,16 @@ class LogResponse(message.ReadResponse):
 class LogRead(message.ReadRequest, _Refusable):
     """Asks for them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True)
-    _GROUP_ID, _COMMAND_ID = GROUP, 5
+    _GROUP_ID, _COMMAND_ID = GROUP, command("LOG")
     _Response = LogResponse
-    start: int = Field(alias="from")
+    start: int
 
 
 class SlotWriteResponse(message.WriteResponse):
     """The slot as it is now."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = GROUP, 6
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("SLOT")
     slot: int
     state: Annotated[int, Field(ge=0, le=4)]
 
@@ -195,7 +211,7 @@ class SlotWriteResponse(message.WriteResponse):
 class SlotWrite(_Change):
     """Revokes or erases a slot."""
 
-    _GROUP_ID, _COMMAND_ID = GROUP, 6
+    _GROUP_ID, _COMMAND_ID = GROUP, command("SLOT")
     _Response = SlotWriteResponse
     slot: int
     erase: bool
@@ -204,8 +220,8 @@ class SlotWrite(_Change):
 class RunResponse(message.WriteResponse):
     """What the device answers, and the arm that did."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = GROUP, 8
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("RUN")
     answer: U32
     label: Annotated[str, Field(max_length=255)] = ""
     arm: Annotated[int, Field(ge=0, le=1)] = 0
@@ -214,20 +230,19 @@ class RunResponse(message.WriteResponse):
 class RunWrite(message.WriteRequest, _Refusable):
     """One inference on a text or on the bytes of the input tensor."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True)
-    _GROUP_ID, _COMMAND_ID = GROUP, 8
+    _GROUP_ID, _COMMAND_ID = GROUP, command("RUN")
     _Response = RunResponse
     text: str | None = None
-    tensor: bytes | None = Field(default=None, alias="in")
+    tensor: bytes | None = None
     who: str | None = None
 
 
 class UploadResponse(message.WriteResponse):
     """The offset wanted next."""
 
-    model_config = LOOSE
-    _GROUP_ID, _COMMAND_ID = 1, 1
-    off: U32
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GroupId.IMAGE_MANAGEMENT, command("IMAGE_UPLOAD")
+    offset: U32
     match: bool | None = None
 
 

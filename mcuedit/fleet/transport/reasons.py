@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
-from mcuedit._util import resources
 from mcuedit._util.errors import McueditError
+from mcuedit.fleet.transport import protocol
 
 UNREACHABLE = "unreachable"  # nothing answers
 GARBAGE = "garbage"  # something answers, but it is no SMP, or breaks its rules
@@ -17,7 +16,6 @@ FULL = "full"  # no slot for another package
 REFUSED = "refused"  # the device says no, by the error in `Refused.name`
 OTHER_BASE = "other-base"  # the package is for another base than the device runs
 
-_ERROR = re.compile(r'X\(\s*(\w+)\s*,\s*(-?\d+)\s*,\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
 _SMP = {
     1: ("EUNKNOWN", "unknown error"),
     2: ("ENOMEM", "not enough memory"),
@@ -79,15 +77,11 @@ def error_of(group: int | None, code: int) -> tuple[str, str]:
         group: that of a version-2 error; None for a version-1 error, where the core's errors and SMP's share numbers
             and SMP's are meant.
     """
-    known = core_errors() if group is not None and group >= 64 else _SMP
+    known = core_errors() if group is not None and group >= protocol.group() else _SMP
     return known.get(code, (f"error {code}", f"of group {group}, which this mcuedit does not know"))
 
 
 @cache
 def core_errors() -> dict[int, tuple[str, str]]:
     """The core's errors as messages carry them: -value to name and meaning, from firmware/include/mcuedit/error.h."""
-    text = (resources.path("firmware") / "include" / "mcuedit" / "error.h").read_text("utf-8").replace("\\\n", " ")
-    return {
-        -int(value): (name, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', meaning)))
-        for name, value, meaning in _ERROR.findall(text)
-    }
+    return {-value: (name, meaning) for name, value, meaning in protocol.entries("error.h")}

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 from smp import error
+from smp.header import GroupId
 
-GROUP = 64
+from mcuedit.fleet.transport.protocol import group
+
+GROUP = group()
 LOOSE = ConfigDict(extra="ignore", frozen=True)  # a newer device may say more
 
 
@@ -33,13 +36,13 @@ class ErrorV2(error.ErrorV2[error.MGMT_ERR]):
 
 
 class OwnV1(ErrorV1):
-    """Of group 64."""
+    """Of mcuedit's group."""
 
     _GROUP_ID = GROUP
 
 
 class OwnV2(ErrorV2):
-    """Of group 64."""
+    """Of mcuedit's group."""
 
     _GROUP_ID = GROUP
 
@@ -47,22 +50,22 @@ class OwnV2(ErrorV2):
 class ImageV1(ErrorV1):
     """Of the image group."""
 
-    _GROUP_ID = 1
+    _GROUP_ID = GroupId.IMAGE_MANAGEMENT
 
 
 class ImageV2(ErrorV2):
     """Of the image group."""
 
-    _GROUP_ID = 1
+    _GROUP_ID = GroupId.IMAGE_MANAGEMENT
 
 
 class OsV1(ErrorV1):
     """Of the OS group."""
 
-    _GROUP_ID = 0
+    _GROUP_ID = GroupId.OS_MANAGEMENT
 
 
 class OsV2(ErrorV2):
     """Of the OS group."""
 
-    _GROUP_ID = 0
+    _GROUP_ID = GroupId.OS_MANAGEMENT

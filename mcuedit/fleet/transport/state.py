@@ -138,29 +138,31 @@ def slots_of(mask: int) -> tuple[int, ...]:
 def slot_of(told: m.SlotResponse) -> Slot:
     """As it stands in an answer."""
     state = STATES[told.state]
-    return Slot(told.slot, state, told.name, told.ver, told.ctr, told.hash.hex(), told.size, told.key.hex())
+    return Slot(
+        told.slot, state, told.name, told.package_version, told.counter, told.hash.hex(), told.size, told.key.hex()
+    )
 
 
 def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
     """As it stands in an answer."""
-    in_trial = told.test if told.test is not None else bool(told.trial or told.boots)
+    in_trial = told.in_trial if told.in_trial is not None else bool(told.trial or told.boots)
     mended = told.mask == told.good and not in_trial  # the device's word is of its last start
     return Status(
         base=told.base.hex(),
         device=told.id,
-        floor=told.floor,
-        room=told.room,
+        floor=told.minimum_counter,
+        room=told.slot_size,
         active=slots_of(told.mask),
         confirmed=slots_of(told.good),
         trial=slots_of(told.trial),
         in_trial=in_trial,
         boots=told.boots,
-        ab=told.ab,
-        development=told.dev,
+        ab=told.share,
+        development=told.development,
         records=told.log,
         head=told.head.hex(),
-        wear=told.wear,
+        wear=told.erases,
         damage=error_of(GROUP, abs(told.damage))[0] if told.damage and not mended else "",
-        upload=(told.up[0], told.up[1]) if told.up else None,
+        upload=(told.upload[0], told.upload[1]) if told.upload else None,
         slots=tuple(slots),
     )

@@ -61,7 +61,7 @@ def _offset(device: Device, package: bytes, at: int, first: bool, watch: _Watch)
         try:
             last = at + len(device.chunk(package, at, first).data) >= len(package)
             patience = watch.limits.patience if first or last else 1
-            return int(device.ask(lambda: device.chunk(package, at, first), patience).off)
+            return int(device.ask(lambda: device.chunk(package, at, first), patience).offset)
         except Refused as refused:
             if refused.reason != BUSY or tries + 1 == _BUSY_TRIES:
                 raise
