@@ -31,6 +31,8 @@ def test_every_example_is_listed_and_run_here():
     assert set(re.findall(r"\]\((\w+)/README\.md\)", index)) == folders
     run = re.findall(r'examples\.run\("(\w+)"', Path(__file__).read_text(encoding="utf-8"))
     assert set(run) == folders
+    notebooks = {path.name for path in (examples.ROOT / "examples" / "notebooks").glob("*.ipynb")}
+    assert set(re.findall(r"\]\(notebooks/(\w+\.ipynb)\)", index)) == notebooks
 
 
 def test_facts_are_repaired_in_python(tmp_path):

@@ -29,6 +29,7 @@ RUN = {  # never imported, and why they are declared
     "cmake": "tests configure emitted projects with it",
     "hatchling": "tests build the wheel with it",
     "import-linter": "make lint runs it",
+    "ipykernel": "nbclient starts it for notebooks",
     "mypy": "make lint runs it",
     "pytest-xdist": "pytest loads it: tests side by side",
     "ruff": "make lint runs it",
