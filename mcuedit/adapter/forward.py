@@ -22,7 +22,7 @@ _AT_ONCE = 1 << 24  # elements under windows that are spread out at a time: boun
 
 def logits_tensor(model: Model) -> int:
     """The tensor that classes are read from: what a final SOFTMAX reads, else the output, RESHAPEs apart."""
-    makers = {op.outputs[0]: op for op in model.ops if op.outputs}
+    makers = {y: op for op in model.ops for y in op.outputs}
 
     def before(tensor: int, kind: str) -> int:
         while tensor in makers and makers[tensor].kind == kind and makers[tensor].inputs:
@@ -72,7 +72,6 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     for op in model.ops[min(d.tap for d in deltas) :]:
         if model.computes_shape(op) or not op.outputs:
             continue
-        y = op.outputs[0]
         reached = [touched[t] for t in model.sources(op) if t in touched]
         if reached:
             _rerun(model, op, np.logical_or.reduce(reached), now)
@@ -80,18 +79,19 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
         kept |= _project(op_geometry(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
         aimed = [d for d in deltas if d.target == op.index]
         if aimed:
+            y = op.outputs[0]
             now[y] = _add(aimed, [kept[id(d)] for d in aimed], now[y])
         if reached or aimed:
-            touched[y] = (now[y] != base.values[y]).reshape(len(base), -1).any(axis=1)
+            touched |= {y: (now[y] != base.values[y]).reshape(len(base), -1).any(axis=1) for y in op.outputs}
     return Trace(now)
 
 
 def _rerun(model: Model, op: Op, rows: BoolArray, now: dict[int, Int8Array]) -> None:
-    """Puts the op's output for some rows into `now`, in a copy."""
+    """Puts the op's outputs for some rows into `now`, in copies."""
     if rows.any():
-        y = op.outputs[0]
-        now[y] = now[y].copy()
-        now[y][rows] = ops.operator(model, op).forward(*(now[t][rows] for t in model.sources(op)))
+        for k, y in enumerate(op.outputs):
+            now[y] = now[y].copy()
+            now[y][rows] = ops.operator(model, op, k).forward(*(now[t][rows] for t in model.sources(op)))
 
 
 def _project(tap: OpGeometry, deltas: Sequence[Delta], x: Int8Array) -> dict[int, IntArray]:

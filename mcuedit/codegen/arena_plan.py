@@ -127,7 +127,7 @@ def _check_graph(model: Model, ops: Sequence[Op]) -> None:
                     f"op {op.index} {op.kind} reads tensor {tensor} before an op wrote it",
                     "convert the model again: ops must stand in execution order",
                 )
-        known.add(op.outputs[0])
+        known.update(op.outputs)
     if model.outputs[0] not in known:
         raise McueditError("no op writes the model's output", "convert the model again")
 
@@ -136,15 +136,16 @@ def _owners(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered]) -> dict
     """Activations -> the first tensor with the same bytes."""
     owner = {model.inputs[0]: model.inputs[0]}
     for op in ops:
-        x, y = owner[model.sources(op)[0]], op.outputs[0]
-        must_move = y == model.outputs[0] and x == model.inputs[0]  # nothing but RESHAPE
-        owner[y] = y if lowered[op.index].function or must_move else x
+        x = owner[model.sources(op)[0]]
+        for y in op.outputs:
+            must_move = y == model.outputs[0] and x == model.inputs[0]  # nothing but RESHAPE
+            owner[y] = y if lowered[op.index].function or must_move else x
     return owner
 
 
 def _last_uses(model: Model, ops: Sequence[Op], owner: dict[int, int]) -> dict[int, int]:
     """The last op that touches each owner."""
-    return {owner[t]: op.index for op in ops for t in (*model.sources(op), op.outputs[0])}
+    return {owner[t]: op.index for op in ops for t in (*model.sources(op), *op.outputs)}
 
 
 def _blocks(
@@ -158,10 +159,10 @@ def _blocks(
     """Owners -> the first of those that lie in the same memory, one after the other in time."""
     block = {owner[model.inputs[0]]: owner[model.inputs[0]]}
     for op in ops:
+        block |= {y: y for y in op.outputs if owner[y] == y}
         y = op.outputs[0]
         if owner[y] != y:
             continue
-        block[y] = y
         for position in lowered[op.index].in_place if in_place else ():
             x = owner[model.sources(op)[position]]
             if last[x] == op.index and model.tensors[x].size == model.tensors[y].size:
@@ -173,7 +174,7 @@ def _blocks(
 def _measured(
     model: Model, ops: Sequence[Op], owner: dict[int, int], block: dict[int, int], last: dict[int, int]
 ) -> dict[int, Block]:
-    first = {op.outputs[0]: op.index for op in ops} | {model.inputs[0]: -1}
+    first = {y: op.index for op in ops for y in op.outputs} | {model.inputs[0]: -1}
     found: dict[int, Block] = {}
     for tensor, name in block.items():
         size = model.tensors[tensor].size

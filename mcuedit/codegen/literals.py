@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,14 @@ def array(values: npt.NDArray[Any]) -> str:
 def string(raw: bytes) -> str:
     """A string literal of any bytes, NUL-terminated within it."""
     return '"' + "".join(map(_escape, raw)) + '\\0"'
+
+
+def argument(operand: str | tuple[str, ...], named: Mapping[str, str]) -> str:
+    """An operand of a kernel (`Lowered.operands`), from the C expressions of all that it may name."""
+    if isinstance(operand, str):
+        return named[operand]
+    const = "" if operand[0].startswith("output") else "const "
+    return f"({const}int8_t *const[]){{{', '.join(named[name] for name in operand)}}}"
 
 
 def _escape(byte: int) -> str:

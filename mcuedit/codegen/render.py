@@ -221,7 +221,7 @@ def _op_context(made: ArenaPlan, op: Op) -> dict[str, Any]:
         "projects": projects(model, op),
         "windowed": getattr(geometry, "window", None) is not None,
         "called": called,
-        "arguments": [_argument(operand, symbols | pointers) for operand in lowered.operands] if called else [],
+        "arguments": [literals.argument(operand, symbols | pointers) for operand in lowered.operands] if called else [],
         "input": pointers.get("input", ""),
         "output": pointers.get("output", ""),
         "patch": pointers.get("scratch", "0"),
@@ -229,19 +229,12 @@ def _op_context(made: ArenaPlan, op: Op) -> dict[str, Any]:
     }
 
 
-def _argument(operand: str | tuple[str, ...], named: Mapping[str, str]) -> str:
-    if isinstance(operand, str):
-        return named[operand]
-    return f"(const int8_t *const[]){{{', '.join(named[name] for name in operand)}}}"
-
-
 def _operands(made: ArenaPlan, op: Op) -> dict[str, str]:
     """C expressions of what an op's function may be called with."""
     sources = [_pointer(made.places[tensor]) for tensor in made.model.sources(op)]
-    pointers = {f"input{i}": pointer for i, pointer in enumerate(sources)} | {
-        "input": sources[0],
-        "output": _pointer(made.places[op.outputs[0]]),
-    }
+    outputs = [_pointer(made.places[tensor]) for tensor in op.outputs]
+    pointers = {f"input{i}": pointer for i, pointer in enumerate(sources)} | {"input": sources[0]}
+    pointers |= {f"output{i}": pointer for i, pointer in enumerate(outputs)} | {"output": outputs[0]}
     if op.index in made.scratch:
         offset = made.scratch[op.index]
         pointers["scratch"] = "scratch" if offset is None else f"at_{offset}"

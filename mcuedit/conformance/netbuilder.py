@@ -76,12 +76,13 @@ class NetBuilder:
         self._graph.tensors.append(t)
         return len(self._graph.tensors) - 1
 
-    def op(self, kind: str, inputs: Sequence[int], output: int, **options: Any) -> None:
+    def op(self, kind: str, inputs: Sequence[int], output: int | Sequence[int], **options: Any) -> None:
         """Adds an op.
 
         Args:
             kind: TFLite's builtin name.
             inputs: tensor indices, -1 for an omitted one.
+            output: tensor index, or several.
             options: builtin options by their schema names; the others stay at the schema's defaults.
         """
         code = getattr(schema.BuiltinOperator, kind)
@@ -93,7 +94,11 @@ class NetBuilder:
             self._model.operatorCodes.append(entry)
             known.append(code)
         op = schema.OperatorT()
-        op.opcodeIndex, op.inputs, op.outputs = known.index(code), list(inputs), [output]
+        op.opcodeIndex, op.inputs, op.outputs = (
+            known.index(code),
+            list(inputs),
+            [output] if isinstance(output, int) else list(output),
+        )
         table = KINDS[kind].options if kind in KINDS else _OTHERS.get(kind)
         if table:
             op.builtinOptionsType = getattr(schema.BuiltinOptions, table)

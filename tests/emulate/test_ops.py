@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every kind of op as ahead-of-time C, on this machine and on cores with and without DSP."""
+"""Every kind of op as ahead-of-time C, on this machine and on cores without DSP, with it, and with MVE."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from mcuedit.model.tflite import Model
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
 
 
-@pytest.mark.parametrize(("emulator", "board"), [("host", None), ("unicorn", "virt-m4"), ("unicorn", "virt-m0")])
+@pytest.mark.parametrize(
+    ("emulator", "board"),
+    [("host", None), ("unicorn", "virt-m4"), ("unicorn", "virt-m0"), ("qemu", "mps3-an547")],
+)
 def test_same_bytes_as_tflm(emulator: str, board: str | None) -> None:
     from mcuedit.model.oracle import Tflm
 

@@ -29,6 +29,13 @@ def test_same_bytes(kind, number):
     assert differing == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", opsweep.ALL)
+def test_hundreds_of_models(kind):
+    (row,) = opsweep.sweep([kind], 500)
+    assert (row.models, row.differing_bytes) == (500, 0)
+
+
 @given(kind=st.sampled_from([*opsweep.ALL, opsweep.NETS, opsweep.GRAPHS]), number=numbers)
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_arena_is_no_larger_than_what_tflm_plans(kind, number):

@@ -29,7 +29,26 @@ LINEAR = (
     "MUL",
     "SUB",
 )
-COPIES = ("CONCATENATION", "PAD", "PADV2", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE")
+COPIES = (
+    "BATCH_TO_SPACE_ND",
+    "CONCATENATION",
+    "DEPTH_TO_SPACE",
+    "EXPAND_DIMS",
+    "GATHER",
+    "PACK",
+    "PAD",
+    "PADV2",
+    "RESHAPE",
+    "SLICE",
+    "SPACE_TO_BATCH_ND",
+    "SPACE_TO_DEPTH",
+    "SPLIT",
+    "SPLIT_V",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "TRANSPOSE",
+    "UNPACK",
+)
 TABLES = ("HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "QUANTIZE", "RELU", "RELU6", "TANH")
 ROUNDING = 1.1  # steps that a difference of two rounded outputs is off, at most
 seeds = st.integers(0, 1 << 30)
@@ -83,7 +102,7 @@ def test_backward_is_the_transpose_of_forward(kind, seed):
 def test_copies_are_exact(kind, seed):
     rng = np.random.default_rng(seed)
     model, op = drawn(kind, rng)
-    it = ops.operator(model, op)
+    it = ops.operator(model, op, int(rng.integers(len(op.outputs))))
     low, _, high = moved(model, op, rng)
     y = it.forward(*high)
     grad = rng.integers(-9, 10, y.shape).astype(np.float32)

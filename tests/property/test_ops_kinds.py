@@ -25,10 +25,11 @@ def agree(model: Model, x: np.ndarray) -> None:
     """Every op gives TFLM's bytes."""
     from mcuedit.model.oracle import Tflm
 
-    found = Tflm(model).activations(x, [model.inputs[0], *(op.outputs[0] for op in model.ops)])
+    found = Tflm(model).activations(x, [model.inputs[0], *(t for op in model.ops for t in op.outputs)])
     for op in model.ops:
-        y = ops.operator(model, op).forward(*(found[t] for t in model.sources(op)))
-        np.testing.assert_array_equal(y, found[op.outputs[0]], f"op {op.index} {op.kind}")
+        for k, made in enumerate(op.outputs):
+            y = ops.operator(model, op, k).forward(*(found[t] for t in model.sources(op)))
+            np.testing.assert_array_equal(y, found[made], f"op {op.index} {op.kind}, output {k}")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -38,6 +39,15 @@ def test_one_op(kind, seed):
     rng = np.random.default_rng(seed)
     model = parse(oneop.random_model(kind, rng), kind)
     agree(model, oneop.random_inputs(model, rng, 10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_hundreds_of_models(kind):
+    for seed in range(500):
+        rng = np.random.default_rng(seed)
+        model = parse(oneop.random_model(kind, rng), kind)
+        agree(model, oneop.random_inputs(model, rng, 10))
 
 
 @given(seed=seeds)

@@ -193,6 +193,26 @@ typedef struct {
 
 void mcuedit_concatenation_s8(const mcuedit_concatenation *op, const int8_t *const *inputs, int8_t *output);
 
+/* One position of the input to each output in turn: the reverse. */
+typedef struct {
+    const uint32_t *widths; /* [count]: of the outputs at a position */
+    uint32_t positions;
+    uint16_t count;
+} mcuedit_split;
+
+void mcuedit_split_s8(const mcuedit_split *op, const int8_t *input, int8_t *const *outputs);
+
+/* Of each row of the input, the elements at `positions`, each of them `width` bytes. */
+typedef struct {
+    const uint32_t *positions; /* [count] */
+    uint32_t rows;
+    uint32_t stride; /* bytes of a row */
+    uint32_t count;
+    uint32_t width;
+} mcuedit_gather;
+
+void mcuedit_gather_s8(const mcuedit_gather *op, const int8_t *input, int8_t *output);
+
 /* The first index of the largest of n >= 1 values: the answer of a classifier. */
 uint32_t mcuedit_argmax_s8(const int8_t *values, uint32_t n);
 

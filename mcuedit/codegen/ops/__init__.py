@@ -32,8 +32,9 @@ def lower(model: Model, op: Op) -> Lowered:
             f"it has {', '.join(sorted(KINDS))}; replace the op in the model or use another runtime",
         )
     sources = model.sources(op)
-    require(len(sources) > 0 and len(op.outputs) == 1, op, "its input or its output is missing")
-    for tensor in (model.tensors[i] for i in (*sources, op.outputs[0])):
+    require(len(sources) > 0 and len(op.outputs) > 0, op, "its input or its output is missing")
+    require(KINDS[op.kind].splits or len(op.outputs) == 1, op, f"{len(op.outputs)} outputs")
+    for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
         require(tensor.dtype == INT8, op, f"tensor {tensor.name!r} is {tensor.dtype}, not int8")
         quantized = tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
         require(quantized and -128 <= tensor.zero <= 127, op, f"tensor {tensor.name!r} is not quantized")

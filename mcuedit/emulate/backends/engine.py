@@ -104,14 +104,15 @@ class _Program:
     def _call(self, op: Op) -> tuple[Callable[..., None], list[Any]]:
         model, lowered = self._plan.model, self._plan.lowered[op.index]
         sources = [self._pointer(self._arena, self._bytes(t).start) for t in model.sources(op)]
-        output = self._pointer(self._arena, self._bytes(op.outputs[0]).start)
+        outputs = [self._pointer(self._arena, self._bytes(t).start) for t in op.outputs]
         if not lowered.function:
-            return self._ffi.memmove, [output, sources[0], model.tensors[op.outputs[0]].size]
+            return self._ffi.memmove, [outputs[0], sources[0], model.tensors[op.outputs[0]].size]
         named = {name: self._pointer(values) for name, values in lowered.constants.items()}
         if lowered.window:
             named["window"] = self._new("mcuedit_window *", asdict(lowered.window))
         params = self._params(lowered, named)
-        named |= {f"input{i}": source for i, source in enumerate(sources)} | {"input": sources[0], "output": output}
+        named |= {f"input{i}": source for i, source in enumerate(sources)} | {"input": sources[0]}
+        named |= {f"output{i}": output for i, output in enumerate(outputs)} | {"output": outputs[0]}
         if op.index in self._plan.scratch:
             offset = self._plan.scratch[op.index]
             named["scratch"] = self._pointer(self._scratch if offset is None else self._arena, offset or 0)

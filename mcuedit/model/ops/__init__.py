@@ -40,8 +40,11 @@ def kinds() -> list[str]:
     return sorted(KINDS)
 
 
-def operator(model: Model, op: Op) -> Operator:
+def operator(model: Model, op: Op, output: int = 0) -> Operator:
     """The simulation of one op of a model.
+
+    Args:
+        output: which of its outputs, of an op that has several.
 
     Raises:
         McueditError: the op's kind is not simulated, its tensors are not int8, or TFLM refuses it as well.
@@ -52,16 +55,19 @@ def operator(model: Model, op: Op) -> Operator:
             f"choose a later target; ops that can follow one: {', '.join(kinds())}",
         )
     _require_int8(model, op)
-    made: Operator = part(KINDS[op.kind].reference)(model, op)
+    reference = part(KINDS[op.kind].reference)
+    made: Operator = reference(model, op, output) if KINDS[op.kind].splits else reference(model, op)
     return made
 
 
 def _require_int8(model: Model, op: Op) -> None:
-    """Raises unless the op has an activation to read, one output, and all of them are int8 with one scale."""
-    sources = model.sources(op)
-    expected = len(sources) > 0 and (KINDS[op.kind].several or sources == op.inputs[:1])
-    if not expected or len(op.outputs) != 1:
-        raise McueditError(f"op {op.index} {op.kind}: its first input must be its only activation", "convert it again")
+    """Raises unless the op has an activation to read, its outputs, and all of them are int8 with one scale."""
+    sources, kind = model.sources(op), KINDS[op.kind]
+    place = kind.source
+    if not sources or not (kind.several or sources == op.inputs[place : place + 1]):
+        raise McueditError(f"op {op.index} {op.kind}: input {place} must be its only activation", "convert it again")
+    if not op.outputs or not (kind.splits or len(op.outputs) == 1):
+        raise McueditError(f"op {op.index} {op.kind}: {len(op.outputs)} outputs", "convert it again")
     for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
         int8 = tensor.dtype == INT8 and tensor.scale.size == tensor.zero_point.size == 1
         if not (int8 and 0 < float(tensor.scale[0]) < math.inf and -128 <= tensor.zero <= 127):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mcuedit.model.windows import Window
 
-_IMAGES, _ANY, _SOME = (4, 4), (1, 5), (1, 4)
+_IMAGES, _PLANES, _ANY, _SOME = (4, 4), (3, 4), (1, 5), (1, 4)
 _OPS, _LOWER, _GENERATE = "mcuedit.model.ops.", "mcuedit.codegen.ops.", "mcuedit.conformance."
 
 
@@ -33,6 +33,8 @@ class Kind:
         int8: TensorFlow Lite Micro has a registration for int8 alone, too, which takes less flash.
         weights: it multiplies its input by constants.
         several: more than its first input may be an activation.
+        source: position of the input that is the only activation, where it is not the first.
+        splits: it may have several outputs; `reference` is given (model, op, output), and simulates that one.
     """
 
     reference: str
@@ -44,6 +46,8 @@ class Kind:
     int8: bool = False
     weights: bool = False
     several: bool = False
+    source: int = 0
+    splits: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Lowered:
         params_type: its parameter struct.
         params: (field, C expression); `{name}` of `constants` stands for the array, `{window}` for a pointer to it.
         constants: arrays in flash, by name; covered by the base's CRC.
-        operands: "input" (the op's source 0), "input1", ..., "output", "scratch", or the name of a constant; a tuple of
-            these stands for an array of them.
+        operands: "input" (the op's source 0), "input1", ..., "output" (its output 0), "output1", ..., "scratch", or the
+            name of a constant; a tuple of these stands for an array of them.
         scratch: bytes that "scratch" points to, aligned to a word.
         window: of a windowed op.
         in_place: positions of sources whose place the output may take: the kernel reads an element before it writes it.
@@ -79,9 +83,19 @@ def _table(options: str = "", draw: str = "generators_plain:curve") -> Kind:
 
 def _copy(name: str, options: str, draw: str, axes: tuple[int, int] = _ANY, **more: Any) -> Kind:
     """A kind that moves bytes."""
-    return Kind(
-        f"{_OPS}copies:{name}", f"{_LOWER}copies:lower", f"{_GENERATE}generators_plain:{draw}", axes, options, **more
-    )
+    reference, lowering = f"{_OPS}moves.copies:{name}", f"{_LOWER}moves.copies:lower"
+    return Kind(reference, lowering, f"{_GENERATE}generators_plain:{draw}", axes, options, **more)
+
+
+def _reshape(name: str, options: str, draw: str, axes: tuple[int, int] = _ANY) -> Kind:
+    """A kind that leaves all bytes where they are."""
+    return Kind(_OPS + name, f"{_LOWER}moves.reshape:lower", _GENERATE + draw, axes, options)
+
+
+def _view(draw: str, axes: tuple[int, int], options: str, **more: Any) -> Kind:
+    """A kind whose output is a view of its input."""
+    lowering = f"{_LOWER}moves.views:{'lower_split' if more.get('splits') else 'lower'}"
+    return Kind(f"{_OPS}moves.views:Moved", lowering, f"{_GENERATE}generators_moves:{draw}", axes, options, **more)
 
 
 def _pool(name: str) -> Kind:
@@ -103,12 +117,16 @@ def _weights(module: str, name: str, draw: str, axes: tuple[int, int], options: 
 KINDS: dict[str, Kind] = {
     "ADD": _binary("Sum", "AddOptions", int8=True),
     "AVERAGE_POOL_2D": _pool("AveragePool"),
+    "BATCH_TO_SPACE_ND": _view("batch_to_space", _PLANES, "BatchToSpaceNDOptions"),
     "CONCATENATION": _copy("Concatenation", "ConcatenationOptions", "concatenation", several=True),
     "CONV_2D": _weights("conv", "Conv", "convolution", _IMAGES, "Conv2DOptions"),
+    "DEPTH_TO_SPACE": _view("depth_to_space", _IMAGES, "DepthToSpaceOptions"),
     "DEPTHWISE_CONV_2D": _weights("depthwise", "Depthwise", "depthwise", _IMAGES, "DepthwiseConv2DOptions"),
+    "EXPAND_DIMS": _reshape("moves.shapes:ExpandDims", "ExpandDimsOptions", "generators_moves:expand_dims", (1, 4)),
     "FULLY_CONNECTED": _weights(
         "fully_connected", "FullyConnected", "fully_connected", (2, 4), "FullyConnectedOptions"
     ),
+    "GATHER": _view("gather", _SOME, "GatherOptions"),
     "HARD_SWISH": _table("HardSwishOptions"),
     "LEAKY_RELU": _table("LeakyReluOptions"),
     "LOGISTIC": _table(),
@@ -117,17 +135,21 @@ KINDS: dict[str, Kind] = {
         f"{_OPS}mean:Mean", f"{_LOWER}mean:lower", f"{_GENERATE}generators_plain:mean", options="ReducerOptions"
     ),
     "MUL": _binary("Mul", "MulOptions", int8=True),
+    "PACK": Kind(
+        f"{_OPS}moves.copies:Pack",
+        f"{_LOWER}moves.copies:lower",
+        f"{_GENERATE}generators_moves:pack",
+        _SOME,
+        "PackOptions",
+        several=True,
+    ),
     "PAD": _copy("Pad", "PadOptions", "pad", int8=True),
     "PADV2": _copy("Pad", "PadV2Options", "pad", resolver="PadV2"),
     "QUANTIZE": _table("QuantizeOptions", "generators:quantize"),
     "RELU": _table(),
     "RELU6": _table(),
-    "RESHAPE": Kind(
-        f"{_OPS}copies:Reshape",
-        f"{_LOWER}reshape:lower",
-        f"{_GENERATE}generators_plain:reshape",
-        options="ReshapeOptions",
-    ),
+    "RESHAPE": _reshape("moves.copies:Reshape", "ReshapeOptions", "generators_plain:reshape"),
+    "SLICE": _view("cut", _ANY, "SliceOptions"),
     "SOFTMAX": Kind(
         f"{_OPS}softmax:Softmax",
         f"{_LOWER}softmax:lower",
@@ -136,10 +158,16 @@ KINDS: dict[str, Kind] = {
         "SoftmaxOptions",
         int8=True,
     ),
+    "SPACE_TO_BATCH_ND": _view("space_to_batch", _PLANES, "SpaceToBatchNDOptions"),
+    "SPACE_TO_DEPTH": _view("space_to_depth", _IMAGES, "SpaceToDepthOptions"),
+    "SPLIT": _view("split", _SOME, "SplitOptions", source=1, splits=True),
+    "SPLIT_V": _view("split", _SOME, "SplitVOptions", splits=True),
+    "SQUEEZE": _reshape("moves.shapes:Squeeze", "SqueezeOptions", "generators_moves:squeeze"),
     "STRIDED_SLICE": _copy("StridedSlice", "StridedSliceOptions", "strided_slice", _SOME),
     "SUB": _binary("Sum", "SubOptions", int8=False),
     "TANH": _table(),
     "TRANSPOSE": _copy("Transpose", "TransposeOptions", "transpose", int8=True),
+    "UNPACK": _view("split", _SOME, "UnpackOptions", splits=True),
 }
 
 

@@ -31,7 +31,13 @@ class Suffix:
     def __init__(self, model: Model, target: int, end: int) -> None:
         self._start, self.end = model.ops[target].outputs[0], end
         path = _between(model, target, end)
-        self._steps = [(ops.operator(model, op), model.sources(op), op.outputs[0]) for op in path]
+        wanted = {end, *(t for op in path for t in model.sources(op))}
+        self._steps = [
+            (ops.operator(model, op, k), model.sources(op), y)
+            for op in path
+            for k, y in enumerate(op.outputs)
+            if y in wanted
+        ]
         self._made = {self._start, *(y for _, _, y in self._steps)}
         self.side = tuple(dict.fromkeys(t for _, xs, _ in self._steps for t in xs if t not in self._made))
         self._shape = model.tensors[self._start].shape
@@ -59,6 +65,8 @@ class Suffix:
         """
         grads = {self.end: grad.reshape(values[self.end].shape)}
         for op, xs, made in reversed(self._steps):
+            if made not in grads:  # an output of a split that only leads elsewhere
+                continue
             back = op.backward(grads.pop(made), [values[t] for t in xs], values[made])
             for t, g in zip(xs, back, strict=True):
                 if t in self._made:

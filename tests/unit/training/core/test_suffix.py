@@ -160,3 +160,42 @@ def test_a_last_reshape_hides_no_logits_either():
     y = g.dense(g.input)
     assert logits_tensor(g.model(g.join("RESHAPE", y))) == y
     assert logits_tensor(residual()) == residual().outputs[0]
+
+
+def split() -> Model:
+    """Op 0 makes a; op 1 splits it in three; op 2 is made of the third part and the first one; the second is unused."""
+    g = Graph()
+    a = g.dense(g.input)
+    parts = [g.tensor(2) for _ in range(3)]
+    g.net.op("SPLIT", [g.net.constant("axis", np.array([1], np.int32)), a], parts, numSplits=3)
+    y = g.net.tensor("y", (1, 4), SCALE, -3)
+    g.net.op("CONCATENATION", [parts[2], parts[0]], y, axis=1)
+    return g.model(y)
+
+
+def test_an_op_of_several_outputs_is_gone_through_by_those_that_lead_on():
+    model = split()
+    x = inputs(model)
+    y = ops.operator(model, model.ops[0]).forward(x)
+    suffix = Suffix(model, 0, model.outputs[0])
+    values = suffix.forward(y, {})
+    np.testing.assert_array_equal(values[model.outputs[0]], y[..., [4, 5, 0, 1]])
+    grad = np.random.default_rng(1).normal(size=(40, 1, 4)).astype(np.float32)
+    back = suffix.backward(grad, values).reshape(40, 6)
+    np.testing.assert_array_equal(back, np.insert(grad[:, 0][:, [2, 3, 0, 1]], [2, 2], 0, axis=1))
+
+
+def test_a_delta_before_a_split_is_seen_behind_it():
+    model = split()
+    x = inputs(model)
+    values = {model.inputs[0]: x}
+    for op in model.ops:
+        made = [
+            ops.operator(model, op, k).forward(*(values[t] for t in model.sources(op))) for k in range(len(op.outputs))
+        ]
+        values |= dict(zip(op.outputs, made, strict=True))
+    d = delta(model, 0, 0, gated=False)
+    now = with_deltas(model, [d], Trace({t: values[t] for t in (*flow(model, 0), model.inputs[0])})).values
+    moved = now[model.ops[0].outputs[0]]
+    assert (moved != values[model.ops[0].outputs[0]]).any()
+    np.testing.assert_array_equal(now[model.outputs[0]], moved[..., [4, 5, 0, 1]])

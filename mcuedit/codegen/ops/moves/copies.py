@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PAD, PADV2, STRIDED_SLICE, TRANSPOSE and CONCATENATION: bytes that move."""
+"""PAD, PADV2, STRIDED_SLICE, TRANSPOSE, CONCATENATION and PACK: bytes that move."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import first, loops, whole
 from mcuedit.model.ops import operator
-from mcuedit.model.ops.copies import padding, permutation, slices
+from mcuedit.model.ops.moves.copies import padding, permutation, slices
 from mcuedit.model.tflite import Model, Op
 
 
 def lower(model: Model, op: Op) -> Lowered:
     """A call of mcuedit_copy_s8 or mcuedit_concatenation_s8; none where all bytes stay as they are."""
     operator(model, op)  # proves that types and shapes fit
-    if op.kind == "CONCATENATION":
+    if op.kind in ("CONCATENATION", "PACK"):
         return _concatenation(model, op)
     x, y = (whole(model.tensors[i].shape) for i in (op.inputs[0], op.outputs[0]))
     if op.kind == "TRANSPOSE":
-        return _copy(op, x, x.transpose(permutation(model, op)), y, y)
+        return copy(op, x, x.transpose(permutation(model, op)), y, y)
     if op.kind == "STRIDED_SLICE":
         taken = x[tuple(slice(r.start, r.stop if r.stop >= 0 else None, r.step) for r in slices(model, op))]
-        return _copy(op, x, taken, y, y.reshape(taken.shape))
+        return copy(op, x, taken, y, y.reshape(taken.shape))
     pairs, value = padding(model, op)
     inner = y[tuple(slice(before, n - after) for (before, after), n in zip(pairs, y.shape, strict=True))]
-    return _copy(op, x, x, y, inner, value)
+    return copy(op, x, x, y, inner, value)
 
 
-def _copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Array, fill: int = 0) -> Lowered:
+def copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Array, fill: int = 0) -> Lowered:
     """`source`, a view of x, to `target`, a view of y; the rest of y is filled."""
     nest = loops(op, source, target)
     count, input_step, output_step = nest.inner

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that move bytes: RESHAPE, PAD, PADV2, CONCATENATION, STRIDED_SLICE, TRANSPOSE."""
+"""Ops that move bytes: RESHAPE, PAD, PADV2, CONCATENATION, PACK, STRIDED_SLICE, TRANSPOSE."""
 
 from __future__ import annotations
 
@@ -99,6 +99,33 @@ class Concatenation:
         """float32[n, *output] -> float32[n, *shape] of each live input."""
         parts = np.split(grad, np.cumsum(self._sizes)[:-1], axis=self._axis + 1)
         return tuple(part for part, t in zip(parts, self._tensors, strict=True) if t.data is None)
+
+
+class Pack:
+    """Inputs of one shape, one after the other along a new axis. Bytes are not rescaled, whatever the scales say."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        y = model.tensors[op.outputs[0]]
+        self._tensors = [model.tensors[i] for i in op.inputs if i >= 0]
+        axis, count = int(op.options.get("axis", 0)), len(self._tensors)
+        self._axis = axis + len(y.shape) if axis < 0 else axis
+        fits = 0 < count == len(op.inputs) == int(op.options.get("valuesCount", 0))
+        fits = fits and 0 <= self._axis < len(y.shape) and y.shape[self._axis] == count
+        require(fits, op, f"{count} of {len(op.inputs)} inputs at axis {axis} of {list(y.shape)}")
+        shape = (*y.shape[: self._axis], *y.shape[self._axis + 1 :])
+        for t in self._tensors:
+            require(t.dtype == INT8 and t.shape == shape, op, f"input {t.dtype}{list(t.shape)} for {list(y.shape)}")
+
+    def forward(self, *xs: Int8Array) -> Int8Array:
+        """int8[n, *shape] of each live input -> int8[n, *output]."""
+        live, n = iter(xs), len(xs[0])
+        parts = [next(live) if t.data is None else np.broadcast_to(t.data, (n, *t.shape)) for t in self._tensors]
+        return np.stack(parts, axis=self._axis + 1)
+
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
+        """float32[n, *output] -> float32[n, *shape] of each live input."""
+        live = [i for i, t in enumerate(self._tensors) if t.data is None]
+        return tuple(np.asarray(grad.take(i, axis=self._axis + 1)) for i in live)
 
 
 def slices(model: Model, op: Op) -> list[range]:
