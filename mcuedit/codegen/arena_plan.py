@@ -12,6 +12,7 @@ from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen.allocation import Block, allocate, hole
 from mcuedit.codegen.ops import Lowered, lower
 from mcuedit.model.adaptable import is_adaptable, op_geometry
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.tflite import Model, Op
 
 
@@ -125,11 +126,11 @@ def _check_graph(model: Model, ops: Sequence[Op]) -> None:
             if tensor not in known:
                 raise McueditError(
                     f"op {op.index} {op.kind} reads tensor {tensor} before an op wrote it",
-                    "convert the model again: ops must stand in execution order",
+                    f"ops must stand in execution order; {AGAIN}",
                 )
         known.update(op.outputs)
     if model.outputs[0] not in known:
-        raise McueditError("no op writes the model's output", "convert the model again")
+        raise McueditError("no op writes the model's output", AGAIN)
 
 
 def _owners(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered]) -> dict[int, int]:

@@ -19,6 +19,7 @@ from mcuedit.codegen.render import banner, label_context, quantization, render_a
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
+from mcuedit.model.causes import QUANTIZE
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
@@ -136,7 +137,9 @@ def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     """How the resolver gets a kind of op: its Add* function, and the registration if it is not the default."""
     if kind not in (*KINDS, *_INT8, *_OTHERS):
         index = next(op.index for op in model.ops if op.kind == kind)
-        raise McueditError(f"op {index} {kind} is not in TensorFlow Lite Micro", "convert the model again without it")
+        raise McueditError(
+            f"op {index} {kind} is not in TensorFlow Lite Micro", f"build the network without it, then {QUANTIZE}"
+        )
     words = (word if word == "2D" else word.capitalize() for word in kind.split("_"))
     name = KINDS[kind].resolver if kind in KINDS else _NAMES.get(kind)
     function = f"Add{name or ''.join(words)}"

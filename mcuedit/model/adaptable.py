@@ -9,11 +9,9 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.tflite import INT8, Model, Op, Tensor
 from mcuedit.model.windows import Window, window
-
-_CONVERT = "convert the model again, with full integer quantization"
-
 
 _MAX_WIDTH = 0xFFFF  # u16 in an adapter, and in the op table of the device
 
@@ -92,18 +90,18 @@ def _operands(model: Model, op: Op) -> tuple[Tensor, Tensor, Tensor]:
     x, weights, y = (*inputs, None, None)[0], (*inputs, None, None)[1], outputs[0] if outputs else None
     rank, what = (4, "filter") if op.kind == "CONV_2D" else (2, "matrix")
     if x is None or weights is None or y is None or weights.data is None or len(weights.shape) != rank:
-        raise McueditError(f"op {op.index} {op.kind}: its weights are no constant {what}", _CONVERT)
+        raise McueditError(f"op {op.index} {op.kind}: its weights are no constant {what}", AGAIN)
     if weights.dtype != INT8:
-        raise McueditError(f"op {op.index} {op.kind}: its weights are {weights.dtype}, not INT8", _CONVERT)
+        raise McueditError(f"op {op.index} {op.kind}: its weights are {weights.dtype}, not INT8", AGAIN)
     n_out, n_in = weights.shape[0], weights.shape[-1]
     fits = n_in > 0 and n_out > 0 and x.size % n_in == 0 and y.size > 0
     if not (fits and (y.shape[-1:] == (n_out,) if rank == 4 else y.size == x.size // n_in * n_out)):
         shapes = ", ".join(str(list(t.shape)) for t in (x, weights, y))
-        raise McueditError(f"op {op.index} {op.kind}: shapes {shapes} do not fit", _CONVERT)
+        raise McueditError(f"op {op.index} {op.kind}: shapes {shapes} do not fit", AGAIN)
     for tensor in x, y:
         quantized = tensor.dtype == INT8 and tensor.scale.size == tensor.zero_point.size == 1
         if not (quantized and 0 < tensor.scale[0] < np.inf and -128 <= tensor.zero <= 127):
-            raise McueditError(f"op {op.index} {op.kind}: tensor {tensor.name!r} is not quantized int8", _CONVERT)
+            raise McueditError(f"op {op.index} {op.kind}: tensor {tensor.name!r} is not quantized int8", AGAIN)
     return x, weights, y
 
 

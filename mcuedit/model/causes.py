@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from mcuedit.model.tflite import Model, Op, Tensor
 
 _INT8 = "INT8"
-_AGAIN = "mcuedit quantize SOURCE --samples F.npz -o DIR"
-_FULL = f"make an int8 one of what it was converted from: {_AGAIN}"
-_ENDS = f"set the converter's inference_input_type and inference_output_type to tf.int8, or: {_AGAIN}"
+QUANTIZE = "mcuedit quantize SOURCE --samples F.npz -o DIR"
+AGAIN = f"convert the model again: {QUANTIZE}"  # the way out of what no converter of ours makes
+_FULL = f"make an int8 one of what it was converted from: {QUANTIZE}"
+_ENDS = f"set the converter's inference_input_type and inference_output_type to tf.int8, or: {QUANTIZE}"
 _RIM = ("QUANTIZE", "DEQUANTIZE", "CAST")  # what stands between a rim of another type and what is int8
 
 Cause = Callable[["Model"], str]
@@ -114,10 +115,10 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
         _custom("edgetpu-custom-op", "compiled for a Coral Edge TPU, its layers are an executable"),
         "give the int8 .tflite that edgetpu_compiler read: inspect, edit and run that one",
     ),
-    (_scale, "its calibration saw no finite values there: convert it again with representative data that reaches it"),
+    (_scale, f"its calibration saw no finite values there: with representative data that reaches it, {QUANTIZE}"),
     (_rims, _ENDS),
-    (_legacy, f"int8 has taken its place; of the float model: {_AGAIN}"),
-    (_wide, f"convert it with int8 activations (TFLITE_BUILTINS_INT8), or: {_AGAIN}"),
+    (_legacy, f"int8 has taken its place; of the float model: {QUANTIZE}"),
+    (_wide, f"convert it with int8 activations (TFLITE_BUILTINS_INT8), or: {QUANTIZE}"),
     (_float, _FULL),
 )
 

@@ -16,6 +16,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.tflite import INT8, INT32, Model, Op
 from mcuedit.model.windows import WINDOWED, window
 
@@ -73,7 +74,7 @@ class Tflm:
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
         if not model.input.shape:
-            raise McueditError(f"{_reader(model)}input {model.input.name!r} has no axes", "convert the model again")
+            raise McueditError(f"{_reader(model)}input {model.input.name!r} has no axes", AGAIN)
         _require_order(model)
         unproven = [op for op in model.ops if not _proven(model, op)]
         arena = _arena(model)
@@ -198,7 +199,7 @@ def _rehearse(model: Model, arena: int, op: Op) -> None:
     if done.returncode < 0:
         raise McueditError(
             f"TensorFlow Lite Micro does not survive the model, perhaps because of op {op.index} {op.kind}",
-            "the file is damaged, or the runtime has a bug: convert the model again",
+            f"the file is damaged, or the runtime has a bug; {AGAIN}",
         )
 
 

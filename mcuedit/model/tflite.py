@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, IntArray
+from mcuedit.model.causes import QUANTIZE, refusal
 
 INT8, INT32 = "INT8", "INT32"
 _SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known
@@ -225,11 +226,9 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
 
 
 def _require_int8(model: Model, name: str) -> None:
-    from mcuedit.model.causes import refusal
-
     if why := refusal(model):
         raise McueditError(f"{name}: {why[0]}", why[1])
-    hint = "make an int8 one of what it was converted from: mcuedit quantize SOURCE --samples F.npz -o DIR"
+    hint = f"make an int8 one of what it was converted from: {QUANTIZE}"
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         count = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
         raise McueditError(f"{name}: {count}", "one of each is needed")
@@ -250,5 +249,5 @@ def _require_fixed(tensor: Tensor, where: str) -> None:
     if tensor.open_axes not in ((), (0,)):
         raise McueditError(
             f"{where}: tensor {tensor.name!r} leaves axes {list(tensor.open_axes)} open, only the batch may be",
-            "convert the model again, with an input of fixed shape",
+            f"give the network an input of fixed shape, then {QUANTIZE}",
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.tflite import Model, Op
 
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
@@ -143,4 +144,4 @@ def window(model: Model, op: Op) -> Window:
 
 
 def _unfit(op: Op, what: str) -> McueditError:
-    return McueditError(f"op {op.index} {op.kind}: {what}", "convert the model again")
+    return McueditError(f"op {op.index} {op.kind}: {what}", AGAIN)

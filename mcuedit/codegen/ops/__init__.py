@@ -10,6 +10,7 @@ import math
 from dataclasses import astuple
 
 from mcuedit._util.errors import McueditError
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.ops.kinds import KINDS, Lowered, part
 from mcuedit.model.tflite import INT8, Model, Op
 
@@ -44,9 +45,7 @@ def lower(model: Model, op: Op) -> Lowered:
     return lowered
 
 
-def require(
-    holds: bool, op: Op, message: str, hint: str = "convert the model again with full integer quantization"
-) -> None:
+def require(holds: bool, op: Op, message: str, hint: str = AGAIN) -> None:
     """Raises McueditError that names the op unless `holds`."""
     if not holds:
         raise McueditError(f"op {op.index} {op.kind}: {message}", hint)

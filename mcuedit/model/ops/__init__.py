@@ -12,6 +12,7 @@ from typing import Protocol
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.ops.kinds import KINDS, part
 from mcuedit.model.tflite import INT8, Model, Op
 
@@ -65,13 +66,13 @@ def _require_int8(model: Model, op: Op) -> None:
     sources, kind = model.sources(op), KINDS[op.kind]
     place = kind.source
     if not sources or not (kind.several or sources == op.inputs[place : place + 1]):
-        raise McueditError(f"op {op.index} {op.kind}: input {place} must be its only activation", "convert it again")
+        raise McueditError(f"op {op.index} {op.kind}: input {place} must be its only activation", AGAIN)
     if not op.outputs or not (kind.splits or len(op.outputs) == 1):
-        raise McueditError(f"op {op.index} {op.kind}: {len(op.outputs)} outputs", "convert it again")
+        raise McueditError(f"op {op.index} {op.kind}: {len(op.outputs)} outputs", AGAIN)
     for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
         int8 = tensor.dtype == INT8 and tensor.scale.size == tensor.zero_point.size == 1
         if not (int8 and 0 < float(tensor.scale[0]) < math.inf and -128 <= tensor.zero <= 127):
             raise McueditError(
                 f"op {op.index} {op.kind}: tensor {tensor.name!r} is {tensor.dtype}, not quantized int8",
-                "convert the model again, with full integer quantization",
+                AGAIN,
             )

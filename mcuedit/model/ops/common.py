@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.adaptable import activation_range
+from mcuedit.model.causes import AGAIN
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import INT32, Model, Op, Tensor
 
@@ -18,7 +19,7 @@ _LEAST_SCALE = 2.0**-28  # below, TFLM's int32 cannot hold an activation's bound
 _LEAK = 0.1  # share of a gradient that leads a clamped value back into range
 
 
-def refusal(op: Op, what: str, hint: str = "convert the model again") -> McueditError:
+def refusal(op: Op, what: str, hint: str = AGAIN) -> McueditError:
     """The error about an op that TFLM refuses as well, or that no converter makes."""
     return McueditError(f"op {op.index} {op.kind}: {what}", hint)
 

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from helpers import tiny
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.conformance.netbuilder import NetBuilder
+from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import parse
 
 
@@ -110,3 +114,20 @@ def test_inspect_edit_and_run_say_the_same(name: str, tmp_path, capsys) -> None:
         assert "hint: " in said
         assert "Traceback" not in said
     assert not (tmp_path / "fix").exists()
+
+
+def test_who_is_to_convert_a_model_again_is_told_how() -> None:
+    """In one place: no other hint says it without the command."""
+    sources = [path for path in (ROOT / "mcuedit").rglob("*.py") if path.name != "causes.py"]
+    said = [path for path in sources if re.search(r"convert (the model|it) again", path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in said] == ["mcuedit/adapter/weight_patch.py"]  # of files above 2 GB
+
+
+def test_a_damaged_op_says_how_to_convert_again(tiny_bytes: bytes) -> None:
+    model = parse(tiny_bytes, "tiny")
+    weights = model.tensors[model.ops[0].inputs[1]]
+    other = replace(weights, dtype="FLOAT32")
+    tensors = tuple(other if tensor is weights else tensor for tensor in model.tensors)
+    with pytest.raises(McueditError, match="its weights are FLOAT32") as caught:
+        op_geometry(replace(model, tensors=tensors), 0)
+    assert "mcuedit quantize SOURCE" in caught.value.hint
