@@ -22,7 +22,7 @@ _JSON, _TOML = "field '{}'", "key {}"
 _WANTED = {  # by pydantic's name of the error; of any other its own words
     "bool_type": "true or false",
     "bytes_type": "bytes in base64",
-    "dict_type": "a table",
+    "dict_type": "{table}",
     "float_type": "a number",
     "int_type": "an integer",
     "greater_than": "more than {gt}",
@@ -30,7 +30,7 @@ _WANTED = {  # by pydantic's name of the error; of any other its own words
     "less_than": "less than {lt}",
     "list_type": "a list",
     "literal_error": "{expected}",
-    "model_type": "a table",
+    "model_type": "{table}",
     "multiple_of": "a multiple of {multiple_of}",
     "string_too_long": "a text of at most {max_length:,} characters",
     "string_too_short": "a text that is not empty",
@@ -125,7 +125,7 @@ def read_toml(path: Path, form: type[M], example: str) -> M:
         return form.model_validate(raw)
     except ValidationError as error:
         faults, lines = Faults(f"mend the {path.name}; {see}"), _lines(text)
-        for key, what in _each(error):
+        for key, what in _each(error, "a table"):
             known = next((lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in lines), 0)
             faults.add(f"{path}:{known}" if known else str(path), f"{_TOML.format(dotted(key))}: {what}")
         faults.raise_any()
@@ -150,7 +150,7 @@ def told(error: ValidationError, *, deep: bool = True) -> str:
     Args:
         deep: name the place within a field, too.
     """
-    found = ((key if deep else key[:1], what) for key, what in _each(error))
+    found = ((key if deep else key[:1], what) for key, what in _each(error, "an object"))
     each = [f"{_JSON.format(dotted(key))}: {what}" if key else what for key, what in found]
     return "; ".join(each[:SHOWN])
 
@@ -167,7 +167,7 @@ def dotted(key: Key) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
 
 
-def _each(error: ValidationError) -> Iterator[tuple[Key, str]]:
+def _each(error: ValidationError, table: str) -> Iterator[tuple[Key, str]]:
     for one in error.errors(include_url=False):
         context: dict[str, Any] = one.get("ctx", {})
         unfit = context.get("error")
@@ -184,7 +184,7 @@ def _each(error: ValidationError) -> Iterator[tuple[Key, str]]:
             case "json_invalid":
                 what = f"malformed JSON ({unfit})"
             case kind if kind in _WANTED:
-                what = f"expected {_WANTED[kind].format(**context)}, found {_short.repr(one['input'])}"
+                what = f"expected {_WANTED[kind].format(**context, table=table)}, found {_short.repr(one['input'])}"
             case _:
                 what = f"{one['msg']}, found {_short.repr(one['input'])}"
         yield tuple(part for part in one["loc"] if part != "[key]"), what  # pydantic's mark of a mapping's key

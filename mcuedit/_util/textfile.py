@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mcuedit._util.errors import McueditError
 
@@ -57,15 +55,3 @@ def lines(text: str, name: str) -> Iterator[tuple[int, str]]:
             raise McueditError(message, "is it the right file?")
         if stripped := line.strip():
             yield number, stripped
-
-
-def parse_json(text: str) -> Any:
-    """One JSON value.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None

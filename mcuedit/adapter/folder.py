@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,12 @@ from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
 
+if TYPE_CHECKING:
+    from mcuedit.adapter import form
+
 CONFIG, TENSORS, EDITS = "adapter_config.json", "adapter_model.safetensors", "edits.jsonl"
 _FORMAT = 1
+_RESTORE = "train it again, or restore the folder"
 _SCALARS = ("tap", "target", "M", "S", "gated", "bits", "zx", "act_lo", "act_hi")
 
 
@@ -73,23 +77,25 @@ def load(path: str | Path) -> Adapter:
         McueditError: a file is missing or damaged. Whether the adapter fits a base shows when it is encoded.
     """
     path = Path(path)
+    from pydantic import ValidationError
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_safetensors
 
+    from mcuedit._util import schema
+
     try:
         config = _config(path)
-        if config["format"] != _FORMAT:
-            raise McueditError(f"{path}: adapter format {config['format']} is unknown", "use the mcuedit that wrote it")
         tensors = from_safetensors((path / TENSORS).read_bytes())
-        deltas = tuple(_delta(scalars, tensors, f"delta.{i}.") for i, scalars in enumerate(config["deltas"]))
-        labels = {int(k): str(v) for k, v in config["labels"].items()}
+        deltas = tuple(_delta(scalars, tensors, f"delta.{i}.") for i, scalars in enumerate(config.deltas))
         files = {EDITS: textfile.read(path / EDITS)} if (path / EDITS).exists() else {}
-        return Adapter(config["name"], config["version"], config["base_sha256"], deltas, labels, config["info"], files)
+        return Adapter(config.name, config.version, config.base_sha256, deltas, config.labels, config.info, files)
     except OSError as error:
         hint = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
         raise McueditError(f"{path}: no adapter ({error.strerror or error})", hint) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError) as error:
-        raise McueditError(f"{path}: damaged adapter ({error})", "train it again, or restore the folder") from error
+    except ValidationError as error:
+        raise McueditError(f"{path}: damaged adapter ({CONFIG}: {schema.told(error)})", _RESTORE) from error
+    except (ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+        raise McueditError(f"{path}: damaged adapter ({error})", _RESTORE) from error
 
 
 def _scalars(delta: Delta) -> dict[str, Any]:
@@ -97,16 +103,22 @@ def _scalars(delta: Delta) -> dict[str, Any]:
     return whole if delta.first is None else whole | {"width": delta.width}
 
 
-def _config(path: Path) -> Any:
+def _config(path: Path) -> form.Ours:
     """Our part of the configuration."""
-    whole = textfile.parse_json(textfile.decode((path / CONFIG).read_bytes(), str(path / CONFIG)))
-    if "mcuedit" not in whole and "peft_type" in whole and not _has_our_tensors(path):
-        of = f" for {whole['base_model_name_or_path']}" if whole.get("base_model_name_or_path") else ""
+    from mcuedit.adapter import form
+
+    text = textfile.decode((path / CONFIG).read_bytes(), str(path / CONFIG))
+    whole = form.Config.model_validate_json(text)
+    if whole.mcuedit is None and whole.peft_type and not _has_our_tensors(path):
+        of = f" for {whole.base_model_name_or_path}" if whole.base_model_name_or_path else ""
         raise McueditError(
-            f"{path}: a {whole['peft_type']} adapter{of} of Hugging Face PEFT, not one of mcuedit",
+            f"{path}: a {whole.peft_type} adapter{of} of Hugging Face PEFT, not one of mcuedit",
             "train one for an int8 base: mcuedit edit BASE --edits F.jsonl --keep K.jsonl -o DIR",
         )
-    return whole["mcuedit"]
+    ours = whole.mcuedit or {}
+    if ours.get("format", _FORMAT) != _FORMAT:
+        raise McueditError(f"{path}: adapter format {ours['format']} is unknown", "use the mcuedit that wrote it")
+    return form.Ours.model_validate(ours)
 
 
 def _has_our_tensors(path: Path) -> bool:
@@ -120,7 +132,7 @@ def _has_our_tensors(path: Path) -> bool:
         return False
 
 
-def _delta(scalars: Mapping[str, Any], tensors: Mapping[str, np.ndarray], group: str) -> Delta:
+def _delta(scalars: form.Scalars, tensors: Mapping[str, np.ndarray], group: str) -> Delta:
     a, b = tensors[group + "lora_A.weight"], tensors[group + "lora_B.weight"]
     c, m, s = (tensors[group + name].astype(np.int64) for name in ("c", "m", "s"))
     rows, first = (tensors.get(group + name) for name in ("rows", "first"))
@@ -128,7 +140,7 @@ def _delta(scalars: Mapping[str, Any], tensors: Mapping[str, np.ndarray], group:
         raise ValueError(f"{group}lora_A and lora_B must be int8 matrices")
     if not len(a) == b.shape[1] == len(c) == len(m) == len(s):
         raise ValueError(f"the factors of {group[:-1]} differ in rank")
-    values = {name: scalars[name] for name in _SCALARS}
+    values = {name: getattr(scalars, name) for name in _SCALARS}
     if first is not None:
-        values |= {"first": first.astype(np.int64), "width": scalars["width"]}
+        values |= {"first": first.astype(np.int64), "width": scalars.width}
     return Delta(a=a, b=b, c=c, m=m, s=s, rows=None if rows is None else rows.astype(np.int64), **values)

@@ -11,10 +11,21 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
 
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet.deliver import Outcome, State
+
+
+class _Line(BaseModel):
+    """What of a line counts when a campaign goes on."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+    package: str
+    member: str
+    state: str
 
 
 class Results:
@@ -72,10 +83,10 @@ class Results:
         lines = data.split(b"\n")
         for number, line in enumerate(lines, 1):
             try:
-                told: dict[str, Any] = json.loads(line)
-                if told["package"] == self._digest:
-                    yield str(told["member"]), State(told["state"])
-            except (ValueError, KeyError, TypeError) as error:
+                told = _Line.model_validate_json(line)
+                if told.package == self._digest:
+                    yield told.member, State(told.state)
+            except ValueError as error:
                 if not line.strip() or line.startswith(b'{"member"'):  # nothing, or the start of a line
                     continue
                 raise McueditError(f"{self._path}: line {number} is no result", "choose another file") from error

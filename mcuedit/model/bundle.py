@@ -90,14 +90,14 @@ def _features(folder: Path, loaded: Model) -> int | None:
     file = folder / PREPROCESS
     if not file.exists():
         return None
-    text = textfile.read(file, _MEND)
-    try:
-        spec = textfile.parse_json(text)
-        kind, version, n = spec["kind"], spec["version"], spec["features"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise McueditError(f"{file}: malformed ({error})", "it needs kind, version and features") from error
-    if (kind, version) != ("text-hash", 1):
-        raise McueditError(f"{file}: front end {kind!r} version {version} is unknown", "text-hash version 1 is known")
+    from mcuedit._util import schema  # takes pydantic's time
+    from mcuedit.model.form import FrontEnd
+
+    spec = schema.read_json(file, FrontEnd, "it needs kind, version and features")
+    n = spec.features
+    if (spec.kind, spec.version) != ("text-hash", 1):
+        known = "text-hash version 1 is known"
+        raise McueditError(f"{file}: front end {spec.kind!r} version {spec.version} is unknown", known)
     if n != loaded.input.size:
         raise McueditError(f"{file}: {n!r} features, the model's input has {loaded.input.size}", "mend features")
     if n & (n - 1):
@@ -108,4 +108,4 @@ def _features(folder: Path, loaded: Model) -> int | None:
             f"{file}: text-hash needs scale 1/16 and zero point 0, the input has {quant}",
             f"{QUANTIZE} --text gives it these",
         )
-    return int(n)
+    return n

@@ -4,14 +4,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
-
-from mcuedit import package
-from mcuedit._util.errors import McueditError
 
 # By table: what makes two rows the same. In an order in which every row comes after those that it names.
 _KEYS = {
@@ -40,48 +36,26 @@ def read(db: sqlite3.Connection, given: Iterable[str]) -> int:
         How many were new.
 
     Raises:
-        McueditError: names the line.
+        McueditError: names every line that is no row, or the first one that goes with no other.
     """
-    new = 0
+    from pydantic import ValidationError
+
+    from mcuedit._util import schema
+    from mcuedit.package.registry.form import LINE
+
+    new, faults = 0, schema.Faults("import what 'mcuedit registry export' wrote")
     for number, line in enumerate(given, 1):
         if not line.strip():
             continue
         try:
-            kind, values = _row(db, line)
-            _check(kind, values)
-            new += _insert(db, kind, values)
-        except (ValueError, KeyError, TypeError, AttributeError, sqlite3.Error, McueditError) as error:
-            why = error.message if isinstance(error, McueditError) else str(error)
-            raise McueditError(
-                f"line {number}: no row of a registry ({why})", "import what 'mcuedit registry export' wrote"
-            ) from error
+            row = LINE.validate_json(line)
+            if not faults.count:
+                new += _insert(db, row.kind, row.values)
+        except (ValueError, sqlite3.Error) as error:
+            why = schema.told(error) if isinstance(error, ValidationError) else error
+            faults.add(f"line {number}", f"no row of a registry ({why})")
+    faults.raise_any()
     return new
-
-
-def _row(db: sqlite3.Connection, line: str) -> tuple[str, dict[str, Any]]:
-    values = json.loads(line)
-    kind = values.pop("kind")
-    columns = _columns(db, kind) if kind in _KEYS else []
-    if set(values) != set(columns) - {"id"}:
-        raise ValueError(f"kind {kind!r} with {', '.join(sorted(values)) or 'nothing'}")
-    for name in values.keys() & {"data", "json"}:
-        values[name] = base64.b64decode(values[name], validate=True)
-    return kind, values
-
-
-def _check(kind: str, values: dict[str, Any]) -> None:
-    """Content must be what its hash says, whoever wrote the line."""
-    content: bytes = values.get("json") or values.get("data") or b""
-    if kind in ("manifests", "adapters") and hashlib.sha256(content).hexdigest() != values["sha256"]:
-        raise ValueError(f"the content is not that of {values['sha256'][:16]}")
-    if kind == "manifests" and not isinstance(json.loads(content), dict):
-        raise ValueError("the manifest is no object")
-    if kind == "packages":
-        found = package.parse(content)
-        said = {name: values[name] for name in values.keys() & vars(found).keys()}
-        adapter = hashlib.sha256(found.adapter).hexdigest()
-        if said != {name: getattr(found, name) for name in said} or values["adapter_sha256"] != adapter:
-            raise ValueError(f"the package is not {values['name']} {values['version']}")
 
 
 def _insert(db: sqlite3.Connection, kind: str, values: dict[str, Any]) -> int:

@@ -75,13 +75,13 @@ def test_bad_labels(folder, content, message):
     ("content", "message"),
     [
         (b"{", "malformed"),
-        (b"[]", "malformed"),
-        (b"{}", "malformed"),
+        (b"[]", r"expected an object, found \[\]"),
+        (b"{}", "field 'kind': it is missing; field 'version': it is missing; field 'features': it is missing"),
         (b"\xff", "not UTF-8 \\(byte 0xff\\)"),
         (json.dumps({**PREPROCESS, "kind": "mfcc"}).encode(), "front end 'mfcc' version 1 is unknown"),
         (json.dumps({**PREPROCESS, "version": 2}).encode(), "version 2 is unknown"),
         (json.dumps({**PREPROCESS, "features": 32}).encode(), "32 features, the model's input has 16"),
-        (json.dumps({**PREPROCESS, "features": "16"}).encode(), "'16' features, the model's input has 16"),
+        (json.dumps({**PREPROCESS, "features": "16"}).encode(), "field 'features': expected an integer, found '16'"),
     ],
 )
 def test_bad_front_end(folder, content, message):

@@ -144,6 +144,22 @@ def test_a_spoilt_export_changes_nothing(registry, tmp_path, spoil):
         assert other.packages() == [] == list(other.export())
 
 
+def test_every_line_that_is_no_row_is_named(registry, tmp_path):
+    add(registry)
+    lines = [
+        line.replace('"counter": 1', '"counter": "1"').replace('"last": 1', '"last": 1.5') for line in registry.export()
+    ]
+    with open_registry(tmp_path / "other.sqlite") as other:
+        with pytest.raises(McueditError) as caught:
+            other.load(iter([*lines, "{"]))
+        assert list(other.export()) == []
+    assert caught.value.message.split("\n") == [
+        "line 3: no row of a registry (field 'packages.counter': expected an integer, found '1')",
+        "line 4: no row of a registry (field 'counters.last': expected an integer, found 1.5)",
+        "line 5: no row of a registry (malformed JSON (EOF while parsing an object at line 1 column 1))",
+    ]
+
+
 def test_what_is_no_registry(tmp_path):
     text = tmp_path / "text"
     text.write_text("no database at all, and longer than the header of one: " + "x" * 100)
