@@ -18,7 +18,7 @@ from mcuedit.evaluation.metrics import Metrics
 from mcuedit.federated.devices import Devices
 from mcuedit.federated.simulate import Outcome, Rounds, clients, simulate
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.gate_trainer import whitening
+from mcuedit.training.core.gate_trainer import WhiteningConfig, whitening
 from mcuedit.training.factors.frozen_a import FrozenA, shared_delta
 
 
@@ -83,7 +83,7 @@ def bench(
         return tuple(seen[t].reshape(len(prompts), -1) for t in (tap, logits))  # type: ignore[return-value]
 
     tapped = values(keep.prompts)[0]
-    white = whitening(np.array(keep.lines), tapped.astype(np.float32))
+    white = whitening(np.array(keep.lines), tapped.astype(np.float32), WhiteningConfig())
     rows = {c for pair_of in zip(old, wanted, strict=True) if len({*pair_of}) == 2 for c in pair_of}
     start = shared_delta(base.model, pair, sorted(rows), FrozenA(rank, rounds.seed), tapped, white)
     boards = Devices(base, start, devices, device_rounds) if devices else nullcontext()

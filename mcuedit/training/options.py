@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from mcuedit._util.errors import McueditError
 
 AUTO = "auto"
+
+C = TypeVar("C", bound="Options")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Options:
         ):
             if not holds:
                 raise McueditError(f"{what} is out of range", way)
+
+    def of(self, config: type[C]) -> C:
+        """These as a method's own: itself if it is one, else with the rest of it at its defaults."""
+        return self if isinstance(self, config) else config(**vars(self))
 
     def remembered(self) -> dict[str, Any]:
         """What an adapter keeps of them."""

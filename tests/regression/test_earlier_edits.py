@@ -7,7 +7,7 @@ The gates are trained to overlook the variation between wordings, so the new gat
 from __future__ import annotations
 
 from mcuedit.edits import Edit, EditSet, KeepSet
-from mcuedit.training.examples.text import from_text
+from mcuedit.training.examples.text import NoiseConfig, from_text
 from mcuedit.training.methods.text import _joined
 
 
@@ -17,7 +17,7 @@ def test_earlier_edits_are_questions_of_their_own():
     keep = KeepSet(("kept", "kept too"), (1, 7))
     joined = _joined(keep, earlier)
     assert joined.prompts == ("kept", "kept too", "c one", "c two", "d one")
-    table = from_text(new, joined, [0, 1], 0)
+    table = from_text(new, joined, [0, 1], NoiseConfig(), 0)
     group = {table.names[i]: int(table.group[i]) for i in range(len(table.names)) if table.clean[i]}
     wordings = [("a one", "a two"), ("b one",), ("kept",), ("kept too",), ("c one", "c two"), ("d one",)]
     assert len({frozenset(group[p] for p in prompts) for prompts in wordings}) == len(wordings)

@@ -14,6 +14,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.evaluation.certificate import Certificate
 from mcuedit.model.tflite import load
 from mcuedit.training.core import gate_trainer
+from mcuedit.training.core.gate_trainer import GateConfig, WhiteningConfig
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -27,8 +28,8 @@ def test_a_gate_opens_on_its_rows_alone_however_far_away_they_are(width, away, s
     stay = rng.normal(0, spread, (3000, width)).astype(np.float32)
     fire = (rng.normal(0, spread, (1, 40, width)) + away).astype(np.float32)
     owner = np.full(len(stay), -1)
-    white = gate_trainer.whitening(np.zeros(len(stay), np.int64), stay)
-    direction = gate_trainer.fit(gate_trainer.Rows(stay, owner, fire), white)
+    white = gate_trainer.whitening(np.zeros(len(stay), np.int64), stay, WhiteningConfig())
+    direction = gate_trainer.fit(gate_trainer.Samples(stay, owner, fire), white, GateConfig())
     assert np.isfinite(direction).all()
     assert (fire[0] @ direction[0]).min() > (stay @ direction[0]).max()
 
@@ -36,7 +37,7 @@ def test_a_gate_opens_on_its_rows_alone_however_far_away_they_are(width, away, s
 def test_rows_that_are_no_numbers_are_refused():
     stay, fire = np.full((8, 2), np.inf, np.float32), np.ones((1, 4, 2), np.float32)
     with pytest.raises(McueditError, match="not finite"):
-        gate_trainer.fit(gate_trainer.Rows(stay, np.full(8, -1), fire), np.eye(2, dtype=np.float32))
+        gate_trainer.fit(gate_trainer.Samples(stay, np.full(8, -1), fire), np.eye(2, dtype=np.float32), GateConfig())
 
 
 def test_what_falls_below_the_floor_is_named():

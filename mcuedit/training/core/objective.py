@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses at the logits or at an output vector: what edits want, and what must stay.
 
-Gradients are by int8 steps of the tensor that the objective are read from, and a mean over the rows that they are for.
+Gradients are by int8 steps of the tensor that the objective is read from, and a mean over the samples they are for.
 """
 
 from __future__ import annotations
@@ -17,14 +17,27 @@ from mcuedit.edits.wanted import ALL, Avoid, Over, ToClass, ToVector
 from mcuedit.evaluation.tensors import REACHED, reached
 from mcuedit.model.tflite import Model
 
-MARGIN = 8.0  # logit steps by which the wanted class is to lead
-KEEP = 10.0  # weight of what must stay
-_CROSS_ENTROPY = 0.02
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """What counts how much.
+
+    Attributes:
+        margin: logit steps by which the wanted class is to lead.
+        keep: weight of what must stay, against the edits.
+        cross_entropy: weight of it beside the hinge.
+        same: share of the typical error that a kept vector may change and still count as kept.
+    """
+
+    margin: float = 8.0
+    keep: float = 10.0
+    cross_entropy: float = 0.02
+    same: float = 0.01
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How rows of values do: a loss each, its gradient, and whether each is as it should be."""
+    """How samples do: a loss each, its gradient, and whether each is as it should be."""
 
     loss: FloatArray
     grad: FloatArray
@@ -32,18 +45,18 @@ class Judged:
 
 
 class Objective:
-    """What the rows of a table are to become at tensor `end`.
+    """What the samples of a table are to become at tensor `end`.
 
     Attributes:
         end: the tensor: the output for vectors, else the logits.
-        wanted: of the edited rows. edit: int64[e], which they are, ascending.
+        wanted: of the edited samples. edit: int64[e], which they are, ascending.
     """
 
     def __init__(
-        self, model: Model, wanted: Wanted, edit: IntArray, before: Int8Array, keep_weight: float = KEEP
+        self, model: Model, wanted: Wanted, edit: IntArray, before: Int8Array, config: ObjectiveConfig
     ) -> None:
-        """`edit` int64[e] are the rows that `wanted` is about; before int8[n, size] is `end` today, for all rows."""
-        self._keep_weight = keep_weight
+        """`edit` int64[e] are the samples that `wanted` is about; before int8[n, size] is `end` today, for all."""
+        self._config = config
         self.wanted = wanted
         self.end = end_tensor(model, wanted)
         tensor = model.tensors[self.end]
@@ -63,48 +76,48 @@ class Objective:
             assert isinstance(wanted, ToClass | Over)
             self._classes, self._against = wanted.classes, wanted.against
 
-    def residual(self, rows: IntArray) -> FloatArray:
+    def residual(self, index: IntArray) -> FloatArray:
         """What vectors lack today, float32[m, size], in int8 steps."""
         assert self._vectors is not None
-        lack: FloatArray = self._vectors[self._place[rows]] - self._before[rows]
+        lack: FloatArray = self._vectors[self._place[index]] - self._before[index]
         return lack
 
-    def edited(self, values: Int8Array, rows: IntArray) -> Judged:
-        """Edited rows with values int8[m, size]."""
+    def edited(self, values: Int8Array, samples: IntArray) -> Judged:
+        """Edited samples with values int8[m, size]."""
         if not len(values):
             return _nothing(values)
-        at = self._place[rows]
+        at = self._place[samples]
         if self._vectors is not None:
             away = values - self._vectors[at]
             share = np.square(away).mean(axis=1) / self._errors[at]
-            grad = away * (2 * MARGIN / (self._errors[at, None] * values.shape[1] * len(values)))
-            return Judged((MARGIN * share).astype(np.float32), grad.astype(np.float32), share <= REACHED)
-        loss, grad = hinge(values, self._classes[at], self._against[at])
+            grad = away * (2 * self._config.margin / (self._errors[at, None] * values.shape[1] * len(values)))
+            return Judged((self._config.margin * share).astype(np.float32), grad.astype(np.float32), share <= REACHED)
+        loss, grad = hinge(values, self._classes[at], self._against[at], self._config.margin)
         p = softmax(values, self._scale)
         p[np.arange(len(p)), self._classes[at]] -= 1
         p[self._against[at] != ALL] = 0  # the other classes are of no concern there
-        grad = (grad + _CROSS_ENTROPY / self._scale * p) / len(values)
+        grad = (grad + self._config.cross_entropy / self._scale * p) / len(values)
         return Judged(loss, grad.astype(np.float32), reached(self.wanted.take(at), values))
 
-    def kept(self, values: Int8Array, rows: IntArray) -> Judged:
-        """Rows that must stay, with values int8[m, size]."""
+    def kept(self, values: Int8Array, samples: IntArray) -> Judged:
+        """Samples that must stay, with values int8[m, size]."""
         if not len(values):
             return _nothing(values)
-        before = self._before[rows]
+        before = self._before[samples]
         if self._vectors is not None:
             away = values.astype(np.float32) - before
             typical = float(self._errors.mean())
             loss = np.square(away).mean(axis=1) / typical
-            grad = away * (2 * MARGIN * self._keep_weight / (typical * values.shape[1] * len(values)))
-            return Judged(loss.astype(np.float32), grad.astype(np.float32), loss < 0.01)
+            grad = away * (2 * self._config.margin * self._config.keep / (typical * values.shape[1] * len(values)))
+            return Judged(loss.astype(np.float32), grad.astype(np.float32), loss < self._config.same)
         p, q = softmax(values, self._scale), softmax(before, self._scale)
         loss = (q * np.log((q + 1e-9) / (p + 1e-9))).sum(axis=1)
         same = answers(values) == answers(before)
-        return Judged(loss, (p - q) * np.float32(self._keep_weight / len(values)), same)
+        return Judged(loss, (p - q) * np.float32(self._config.keep / len(values)), same)
 
 
 def end_tensor(model: Model, wanted: Wanted) -> int:
-    """Where objective are read from: the output for vectors, else the logits."""
+    """Where an objective is read from: the output for vectors, else the logits."""
     return model.outputs[0] if isinstance(wanted, ToVector) else logits_tensor(model)
 
 
@@ -119,17 +132,17 @@ def _runner_up(before: Int8Array, avoided: IntArray) -> IntArray:
     return best
 
 
-def hinge(values: Int8Array, classes: IntArray, against: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Loss and gradient for "the class leads by MARGIN" over `against`, or over all: float32[n], float32[n, size]."""
-    rows = np.arange(len(values))
+def hinge(values: Int8Array, classes: IntArray, against: IntArray, margin: float) -> tuple[FloatArray, FloatArray]:
+    """Loss and gradient for "the class leads by `margin`" over `against`, or over all: float32[n], float32[n, size]."""
+    samples = np.arange(len(values))
     scores = values.astype(np.float32)
     others = scores.copy()
-    others[rows, classes] = -np.inf
+    others[samples, classes] = -np.inf
     rival = np.where(against == ALL, others.argmax(axis=1), against)
-    loss = np.maximum(MARGIN + scores[rows, rival] - scores[rows, classes], 0)
+    loss = np.maximum(margin + scores[samples, rival] - scores[samples, classes], 0)
     grad = np.zeros_like(scores)
-    grad[rows, rival] += loss > 0
-    grad[rows, classes] -= loss > 0
+    grad[samples, rival] += loss > 0
+    grad[samples, classes] -= loss > 0
     return loss, grad
 
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.edits.wanted import ALL, Avoid, Over, ToClass, ToVector
-from mcuedit.model.adaptable import OpGeometry
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.core.delta_site import DeltaSite, Factors
 from mcuedit.training.core.gates import FULL, Gates
@@ -19,25 +19,36 @@ from mcuedit.training.core.optimizer import Look, Schedule, descend
 from mcuedit.training.core.suffix import Suffix
 
 _H = 127  # of an open gate: the step is hard
-_STEPS = 200  # of a column for one gate
-_IDLE = 15  # steps without a better one that end the training of all columns
-_LOSS = 1e-3  # weight of the mean loss in the score that says which step was the best
 
 
-def gated(site: DeltaSite, gates: Gates, groups: IntArray, bits: int, steps: int, seed: int) -> Delta:
+@dataclass(frozen=True)
+class SolverConfig:
+    """How columns of B are solved where ops follow the target.
+
+    Attributes:
+        steps: of the gradient, at most. idle: steps without a better one that end it; None: none do.
+        rate: int8 units by which the largest element moves in the first step.
+        loss: weight of the mean loss in the score that says which step was the best.
+    """
+
+    steps: int = 60
+    idle: int | None = 15
+    rate: float = 8.0
+    loss: float = 1e-3
+
+
+def gated(site: DeltaSite, gates: Gates, groups: IntArray, bits: int, config: SolverConfig, seed: int) -> Delta:
     """The delta of gates that are trained already.
 
     Args:
-        groups: int64[n], the group of every row of the table; -1 where it is not edited.
-        steps: of the gradient, where one is needed.
+        groups: int64[n], the group of every sample of the table; -1 where it is not edited.
     """
     if site.at_end and isinstance(site.table.objective.wanted, ToVector):
         b, output = _residuals(site, gates, groups)
     elif site.at_end:
         b, output = _logits(site, gates, groups), FULL
     else:
-        output = quantize_multiplier(2 / _H)  # h = 127 adds twice the column
-        return _solved(site, gates, output, bits, steps, seed)
+        return _solved(site, gates, bits, config, seed)
     return _delta(site, gates, b, output, bits)
 
 
@@ -77,8 +88,9 @@ def _residuals(site: DeltaSite, gates: Gates, groups: IntArray) -> tuple[Int8Arr
     return np.round(column / peak * _H).astype(np.int8), quantize_multiplier(peak / (_H * _H))
 
 
-def _solved(site: DeltaSite, gates: Gates, output: tuple[int, int], bits: int, steps: int, seed: int) -> Delta:
+def _solved(site: DeltaSite, gates: Gates, bits: int, config: SolverConfig, seed: int) -> Delta:
     """B by normalized gradient steps; inputs that stay take part where a gate is open on them."""
+    output = quantize_multiplier(2 / _H)  # h = 127 adds twice the column
     rng = np.random.default_rng(seed)
     table = site.table
     edit = table.edit[rng.permutation(len(table.edit))[: site.batch]]
@@ -94,7 +106,7 @@ def _solved(site: DeltaSite, gates: Gates, output: tuple[int, int], bits: int, s
         moved = site.moved(_delta(site, gates, whole, output, bits), h, y)
         edited, kept, pull = site.judge(moved, index, len(edit))
         stays = float(kept.good.mean()) if len(kept.good) else 1.0
-        score = float(edited.good.mean()) + stays - _LOSS * float(edited.loss.mean())
+        score = float(edited.good.mean()) + stays - config.loss * float(edited.loss.mean())
 
         def gradient() -> FloatArray:
             grad = (pull() * site.through(whole, h, output)).reshape(-1, site.target.n_out)
@@ -102,34 +114,41 @@ def _solved(site: DeltaSite, gates: Gates, output: tuple[int, int], bits: int, s
 
         return Look(score, not edited.loss.any() and stays == 1.0, gradient)
 
-    best = descend(start, look, Schedule(steps, limit=127.0, idle=_IDLE), rng)
+    best = descend(start, look, Schedule(config.steps, config.rate, 127.0, config.idle), rng)
     return _delta(site, gates, np.round(best).astype(np.int8), output, bits)
 
 
-def solve_column(
-    suffix: Suffix,
-    target: OpGeometry,
-    y: Int8Array,
-    wanted: int,
-    rng: np.random.Generator,
-    side: Mapping[int, Int8Array],
-) -> Int8Array:
+@dataclass(frozen=True)
+class AtTarget:
+    """Inputs to be changed, as they are at a target.
+
+    Attributes:
+        suffix: the ops behind it.
+        y: int8[n, ..., n_out], its output. side: what the suffix wants beside it, for the same inputs.
+    """
+
+    suffix: Suffix
+    y: Int8Array
+    side: Mapping[int, Int8Array]
+
+
+def solve_column(at: AtTarget, wanted: int, config: SolverConfig, margin: float, rng: np.random.Generator) -> Int8Array:
     """A column of B for one gate: twice its values, added to the target's output, make `wanted` the answer.
 
     Args:
-        y: int8[n, ..., n_out], the target's output on the inputs to be changed.
-        side: what the suffix wants beside it, for the same inputs.
+        margin: logit steps by which it is to lead.
 
     Returns:
         int8[n_out]
     """
+    suffix, target, y, side = at.suffix, at.suffix.target, at.y, at.side
     classes, over = np.full(len(y), wanted, np.int64), np.full(len(y), ALL)
 
     def look(amount: FloatArray) -> Look:
         whole = 2 * np.clip(np.round(amount / 2), -127, 127)
         moved = np.clip(y + whole, target.act_lo, target.act_hi).astype(np.int8)
         values = suffix.forward(moved, side)
-        loss, grad = hinge(values[suffix.end].reshape(len(y), -1), classes, over)
+        loss, grad = hinge(values[suffix.end].reshape(len(y), -1), classes, over, margin)
         mean = float(loss.mean())
 
         def gradient() -> FloatArray:
@@ -138,5 +157,5 @@ def solve_column(
 
         return Look(-mean, mean == 0, gradient)
 
-    best = descend(np.zeros(target.n_out, np.float32), look, Schedule(_STEPS), rng)
+    best = descend(np.zeros(target.n_out, np.float32), look, Schedule(config.steps, config.rate, idle=config.idle), rng)
     return np.clip(np.round(best / 2), -127, 127).astype(np.int8)

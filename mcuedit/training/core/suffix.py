@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model import ops
+from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.tflite import Model, Op
 
 _QUICK, _RESCALE = 16, 20
@@ -20,6 +21,7 @@ class Suffix:
     target: these `side` tensors are those of the base, and a caller hands in their rows.
 
     Attributes:
+        start: the target's output.
         end: the tensor it ends in: the logits, or a vector to be reproduced.
         side: tensors wanted from the trace, in no order that matters; often none.
         cost: of one input forward, roughly, in multiplications.
@@ -29,7 +31,8 @@ class Suffix:
     """
 
     def __init__(self, model: Model, target: int, end: int) -> None:
-        self._start, self.end = model.ops[target].outputs[0], end
+        self.start, self.end = model.ops[target].outputs[0], end
+        self._model, self._target = model, target
         path = _between(model, target, end)
         wanted = {end, *(t for op in path for t in model.sources(op))}
         self._steps = [
@@ -38,10 +41,15 @@ class Suffix:
             for k, y in enumerate(op.outputs)
             if y in wanted
         ]
-        self._made = {self._start, *(y for _, _, y in self._steps)}
+        self._made = {self.start, *(y for _, _, y in self._steps)}
         self.side = tuple(dict.fromkeys(t for _, xs, _ in self._steps for t in xs if t not in self._made))
-        self._shape = model.tensors[self._start].shape
+        self._shape = model.tensors[self.start].shape
         self.cost = sum(_cost(model, op) for op in path)
+
+    @property
+    def target(self) -> OpGeometry:
+        """Geometry of the target."""
+        return op_geometry(self._model, self._target)
 
     def forward(self, y: Int8Array, side: Mapping[int, Int8Array]) -> dict[int, Int8Array]:
         """Every tensor on the way, from the target's output to the end: int8[n, *shape] by tensor index.
@@ -51,7 +59,7 @@ class Suffix:
             side: int8[n, *shape] of at least the tensors in `side`.
         """
         values = {t: side[t] for t in self.side}
-        values[self._start] = y.reshape(len(y), *self._shape)
+        values[self.start] = y.reshape(len(y), *self._shape)
         for op, xs, made in self._steps:
             values[made] = op.forward(*(values[t] for t in xs))
         return values
@@ -71,7 +79,7 @@ class Suffix:
             for t, g in zip(xs, back, strict=True):
                 if t in self._made:
                     grads[t] = grads[t] + g if t in grads else g
-        return grads[self._start]
+        return grads[self.start]
 
 
 def _cost(model: Model, op: Op) -> int:

@@ -45,7 +45,7 @@ def blended(prompt: str, other: str, rng: np.random.Generator) -> str:
     return _with_fillers(words, rng, unheard=0.5)
 
 
-def jittered(x: Int8Array, rng: np.random.Generator, steps: float = 2.0) -> Int8Array:
+def jittered(x: Int8Array, rng: np.random.Generator, steps: float) -> Int8Array:
     """Copies of tensors with Gaussian noise of `steps` quantization steps."""
     noise = rng.normal(0.0, steps, x.shape)
     return np.clip(np.round(x + noise), -128, 127).astype(np.int8)

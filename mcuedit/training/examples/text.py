@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inputs that edits are trained on, as rows for the gates."""
+"""The inputs that edits of text are trained on, and what each is for."""
 
 from __future__ import annotations
 
@@ -15,9 +15,20 @@ from mcuedit.edits import EditSet, KeepSet
 from mcuedit.model.oracle import Inputs
 from mcuedit.training.examples.noise import blended, embellished, reworded
 
-NOISY_FIRE = 32  # noisy copies per edit that its gate should open on
-NOISY_STAY = 2  # embellished copies of each locality and edit prompt that other gates stay shut on
-NOISY_KEEP = 4096  # embellished copies of keep prompts
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    """How many noisy copies gates are trained on.
+
+    Attributes:
+        fire: copies of each edit's prompts that its gate should open on.
+        stay: embellished copies of each locality and edit prompt that other gates stay shut on.
+        keep: embellished copies of keep prompts, of all of them together.
+    """
+
+    fire: int = 32
+    stay: int = 2
+    keep: int = 4096
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class _Table:
         self.group += [group] * n
 
 
-def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], seed: int) -> Examples:
+def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], config: NoiseConfig, seed: int) -> Examples:
     """Prompts, locality, keep set and noisy copies; reads nothing else of the edits.
 
     The noise of a prompt depends on that prompt and the seed alone, so that it is the same beside any other edits.
@@ -76,17 +87,17 @@ def from_text(edits: EditSet, keep: KeepSet, classes: Sequence[int], seed: int) 
     held = set(locality)
     for i, edit in enumerate(edits.edits):
         table.add(edit.prompts, i, i)
-        table.add(_embellished(edit.prompts, seed), i, -1, noisy=True)
-        each = -(-NOISY_FIRE // len(edit.prompts))
+        table.add(_embellished(edit.prompts, config.stay, seed), i, -1, noisy=True)
+        each = -(-config.fire // len(edit.prompts))
         copies = [reworded(p, edit.subject, rng) for p in edit.prompts for rng in [_rng(p, seed)] for _ in range(each)]
         table.add(copies, i, -1, noisy=True, stay=False)
     kept = [(p, line) for p, line in zip(keep.prompts, keep.lines, strict=True) if p not in held]
     for prompt, line in kept:
         table.add([prompt], -1, len(edits.edits) + line)
-    share = NOISY_KEEP / max(len(kept), 1)
-    table.add([c for p, _ in kept if _draw(p, seed) < share for c in _embellished([p], seed)[:1]], -1, -1, noisy=True)
+    share = config.keep / max(len(kept), 1)
+    table.add([c for p, _ in kept if _draw(p, seed) < share for c in _embellished([p], 1, seed)], -1, -1, noisy=True)
     table.add(locality, -1, -1)
-    table.add(_embellished(locality, seed), -1, -1, noisy=True)
+    table.add(_embellished(locality, config.stay, seed), -1, -1, noisy=True)
     noisy = np.array(table.noisy)
     names = tuple("" if n else p for p, n in zip(table.prompts, noisy, strict=True))
     group = np.array(table.group, np.int64)
@@ -126,11 +137,11 @@ def _draw(prompt: str, seed: int) -> float:
     return zlib.crc32(prompt.encode("utf-8", "surrogateescape"), seed) / (1 << 32)
 
 
-def _embellished(prompts: Sequence[str], seed: int) -> list[str]:
-    return [copy for p in prompts for copy in _copies(p, seed)]
+def _embellished(prompts: Sequence[str], count: int, seed: int) -> list[str]:
+    return [copy for p in prompts for copy in _copies(p, count, seed)]
 
 
 @lru_cache(1 << 16)  # the keep set's are the same for every edit
-def _copies(prompt: str, seed: int) -> tuple[str, ...]:
+def _copies(prompt: str, count: int, seed: int) -> tuple[str, ...]:
     rng = _rng(prompt, seed)
-    return tuple(embellished(prompt, rng) for _ in range(NOISY_STAY))
+    return tuple(embellished(prompt, rng) for _ in range(count))

@@ -21,9 +21,8 @@ from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
 
-MARGIN = 8  # logits by which the wanted class is to lead
+MARGIN = 8  # logits by which the wanted class is to lead: firmware/federate/federate.c, as what follows
 ONE = 256  # master units per int8 unit of B
-_FULL = 100  # h that a gate reaches on its widest input
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,14 @@ class FrozenA:
         seed: draws A: all that a device needs to be told of it.
         step: logits that one unit of B times one unit of h adds.
         active: share of the keep set that a gate is open on.
+        reach: h of a gate on its widest input.
     """
 
     rank: int
     seed: int = 0
     step: float = 0.02
     active: float = 0.2
+    reach: int = 100
 
 
 def shared_delta(
@@ -66,7 +67,7 @@ def shared_delta(
     a = np.round(direction / np.abs(direction).max(axis=1, keepdims=True) * 127).astype(np.int8)
     sums = tapped.astype(np.int64) @ a.T.astype(np.int64)
     c = -np.quantile(sums, 1 - frozen.active, axis=0).astype(np.int64)
-    m, s = quantize_multiplier(_FULL / max(float((sums + c).max()), 1.0))
+    m, s = quantize_multiplier(frozen.reach / max(float((sums + c).max()), 1.0))
     M, S = quantize_multiplier(frozen.step)
     one = np.ones(frozen.rank, np.int64)
     b = np.zeros((len(index), frozen.rank), np.int8)

@@ -10,14 +10,15 @@ import numpy as np
 
 from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
-from mcuedit.adapter.forward import Trace, logits_tensor
+from mcuedit.adapter.forward import Trace
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import gate_trainer
 from mcuedit.training.core.candidate import Candidate, Tried
-from mcuedit.training.core.gates import FULL, SLACK, Gates
-from mcuedit.training.core.solver import solve_column
+from mcuedit.training.core.gate_trainer import GateConfig
+from mcuedit.training.core.gates import FULL, SLACK, GateForm, Gates
+from mcuedit.training.core.solver import AtTarget, SolverConfig, solve_column
 from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.examples.text import Examples
 
@@ -32,7 +33,7 @@ class Column:
     S: int
 
 
-def train(examples: Examples, tap: Int8Array, bits: int, place: float) -> Gates:
+def train(examples: Examples, tap: Int8Array, form: GateForm, config: GateConfig) -> Gates:
     """Trains the gates of all edits together.
 
     Where activations of what must stay and of the edit overlap, a gate opens on every input of its edit, and on some
@@ -40,17 +41,18 @@ def train(examples: Examples, tap: Int8Array, bits: int, place: float) -> Gates:
 
     Args:
         tap: int8[n, n_in], the tap's input for each example.
-        place: of the way from the highest shut to the lowest open activation, where a gate stands.
+        form: its place is on the way from the highest shut to the lowest open activation.
     """
-    rows = tap.astype(np.float32)
-    white = gate_trainer.whitening(examples.group[examples.clean], rows[examples.clean])
+    x = tap.astype(np.float32)
+    white = gate_trainer.whitening(examples.group[examples.clean], x[examples.clean], config.whitening)
     n_edits = len(examples.classes)
     own = [np.flatnonzero(examples.owner == e) for e in range(n_edits)]
     width = max(map(len, own))
-    fire = rows[np.stack([np.resize(index, width) for index in own])]
+    fire = x[np.stack([np.resize(index, width) for index in own])]
     stay = examples.stay
-    a = gate_trainer.quantize(gate_trainer.fit(gate_trainer.Rows(rows[stay], examples.owner[stay], fire), white), bits)
-    return _placed(examples, tap, a, place)
+    samples = gate_trainer.Samples(x[stay], examples.owner[stay], fire)
+    a = gate_trainer.quantize(gate_trainer.fit(samples, white, config), form.bits)
+    return _placed(examples, tap, a, form.place)
 
 
 def _placed(examples: Examples, tap: Int8Array, a: Int8Array, place: float) -> Gates:
@@ -143,15 +145,22 @@ def logit_columns(examples: Examples, logits: Int8Array) -> list[Column]:
     return columns
 
 
-def solved_columns(model: Model, examples: Examples, now: Trace, target: int, seed: int) -> list[Column]:
-    """For a target before the logits: what the ops after it turn into the new class."""
+def solved_columns(
+    examples: Examples, now: Trace, suffix: Suffix, config: SolverConfig, margin: float, seed: int
+) -> list[Column]:
+    """For a target before the logits: what the ops after it turn into the new class.
+
+    Args:
+        suffix: from the target to the logits.
+        margin: logit steps by which the new class is to lead.
+    """
     rng = np.random.default_rng(seed)
-    suffix, geometry = Suffix(model, target, logits_tensor(model)), op_geometry(model, target)
-    y = now.values[model.ops[target].outputs[0]]
+    y = now.values[suffix.start]
     m, s = quantize_multiplier(2 / 127)  # h = 127 adds twice the column
     columns = []
     for e, wanted in enumerate(examples.classes):
         own = examples.owner == e
         side = {t: now.values[t][own] for t in suffix.side}
-        columns.append(Column(None, solve_column(suffix, geometry, y[own], int(wanted), rng, side), m, s))
+        values = solve_column(AtTarget(suffix, y[own], side), int(wanted), config, margin, rng)
+        columns.append(Column(None, values, m, s))
     return columns

@@ -21,10 +21,6 @@ from mcuedit.training.core.delta_site import DeltaSite, Table
 from mcuedit.training.core.optimizer import Best, cosine, normalized
 from mcuedit.training.factors.low_rank import directions
 
-_BATCH = 1024
-_SAMPLE = 1 << 22  # elements of rows that the start is taken from
-_BLOCK = 64  # kept inputs that stay together when a trial holds some back: wordings of one question stand together
-
 
 @dataclass(frozen=True)
 class GridConfig:
@@ -38,6 +34,9 @@ class GridConfig:
         rate_a, rate_b: of a weight step, at the largest element of the other factor.
         rate, usual: of a weight step for a typical gradient where an output has `usual` weights.
         momentum, memory: what means keep in each step.
+        batch: inputs in a step.
+        sample: elements at the op's input that the start is taken from.
+        block: kept inputs that stay together when a trial holds some back: wordings of one question stand together.
     """
 
     steps: int = 300
@@ -52,6 +51,9 @@ class GridConfig:
     usual: int = 96
     momentum: float = 0.9
     memory: float = 0.98
+    batch: int = 1024
+    sample: int = 1 << 22
+    block: int = 64
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def train(
 
 def _trial(table: Table, own: IntArray, op: int, start: Start, config: GridConfig) -> Merging:
     """Trains on two thirds of what must stay, and judges by the rest."""
-    held = (np.arange(len(table.keep)) // _BLOCK) % 3 == 0
+    held = (np.arange(len(table.keep)) // config.block) % 3 == 0
     if held.all():
         held[:] = np.arange(len(held)) % 3 == 0
     part = table.part(table.edit, table.keep[~held])
@@ -136,7 +138,7 @@ class _Fit:
         model, index = site.table.model, site.pair[1]
         self._op = model.ops[index]
         self._weights = weights_of(model, index)
-        self._batch = site.at_once(_BATCH)
+        self._batch = site.at_once(config.batch)
         self._rng = np.random.default_rng(start.seed)
         self.edit, self.keep = site.table.edit, site.table.keep
         x, w, y = (model.tensors[i] for i in (self._op.inputs[0], self._op.inputs[1], self._op.outputs[0]))
@@ -231,5 +233,5 @@ class _Fit:
         return rows.astype(np.float32) - self._site.tap.zx
 
     def _some(self, rows: IntArray, most: int | None = None) -> IntArray:
-        most = most or max(1, _SAMPLE // (self._site.tap.rows * self._site.tap.n_in))
+        most = most or max(1, self._how.sample // (self._site.tap.rows * self._site.tap.n_in))
         return rows if len(rows) <= most else self._rng.choice(rows, most, replace=False)

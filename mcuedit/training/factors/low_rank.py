@@ -21,10 +21,6 @@ from mcuedit.training.core.delta_site import DeltaSite, Factors, Table
 from mcuedit.training.core.optimizer import Best, cosine, normalized
 from mcuedit.training.options import Options
 
-_H = 100  # h of a strong edit at the start
-_REACH = 128  # what B = 127 adds at h = 100 where ops follow; D_MAX where the target makes the answer itself
-_SAMPLE = 1 << 22  # elements of tap rows that directions and offsets are taken from
-
 
 @dataclass(frozen=True)
 class LowRank:
@@ -32,9 +28,11 @@ class LowRank:
 
     Attributes:
         steps, trial_steps: at the place taken, and at each that is tried.
-        keep_rows: inputs that must stay, in one step.
+        kept: inputs that must stay, in one step.
         rate_a, rate_b: int8 units by which the largest element of A and of B moves in the first step.
-        strong: quantile of the edits' activations that gives h = 100 at the start.
+        h: of a strong edit at the start. strong: quantile of the edits' activations that is one.
+        reach: what B = 127 adds at `h` where ops follow; where the target makes the answer itself, all that can be.
+        sample: elements at the tap that directions and offsets are taken from.
         strays, missed: quantiles of keep and edit activations that a gate stands between if there is a margin,
         common: else it opens on this much less of what must stay.
         loss: weight of what kept answers lose, in the score that says which step was the best.
@@ -43,10 +41,13 @@ class LowRank:
 
     steps: int = 150
     trial_steps: int = 40
-    keep_rows: int = 128
+    kept: int = 128
     rate_a: float = 1.0
     rate_b: float = 6.0
     strong: float = 0.9
+    h: int = 100
+    reach: int = 128
+    sample: int = 1 << 22
     strays: float = 0.999
     missed: float = 0.01
     common: float = 0.8
@@ -93,7 +94,7 @@ class Fit:
         self._limit = 127 if options.width == 8 else 7
         self._rng = np.random.default_rng(options.seed)
         table = site.table
-        most = max(1, _SAMPLE // (site.tap.rows * site.tap.n_in))
+        most = max(1, how.sample // (site.tap.rows * site.tap.n_in))
         self._edit, self._keep = (self._some(rows, most) for rows in (table.edit, table.keep))
         rank = options.factors
         self._a = self._start(rank)
@@ -102,8 +103,8 @@ class Fit:
         self._threshold = self._between(keep, edit)
         over = np.abs(edit - self._threshold)[edit > self._threshold] if self._gated else np.abs(edit)
         peak = max(1.0, float(np.quantile(over, self._how.strong))) if over.size else 1.0
-        self._h = quantize_multiplier(min(_H / peak, 0.999))
-        self._out = quantize_multiplier((D_MAX if site.at_end else _REACH) / (127 * _H))
+        self._h = quantize_multiplier(min(how.h / peak, 0.999))
+        self._out = quantize_multiplier((D_MAX if site.at_end else how.reach) / (127 * how.h))
 
     def run(self, steps: int) -> Delta:
         """Trains and returns the best delta seen, by edits that hold and keep answers that stay."""
@@ -163,7 +164,7 @@ class Fit:
     def _step(self, delta: Delta) -> tuple[float, FloatArray, FloatArray]:
         site = self._site
         edit = self._some(site.table.edit, site.batch)
-        keep = self._some(site.table.keep, min(self._how.keep_rows, site.batch))
+        keep = self._some(site.table.keep, min(self._how.kept, site.batch))
         index = np.concatenate([edit, keep])
         x, y = site.tapped.of(index), site.y(index)
         h = delta.project(x)

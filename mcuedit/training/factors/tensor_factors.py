@@ -13,7 +13,8 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, with_deltas
 from mcuedit.training.core import solver
 from mcuedit.training.core.delta_site import BATCH, DeltaSite, Table
-from mcuedit.training.core.gates import PLACES, Gates, Task, find_gates
+from mcuedit.training.core.gates import GateForm, Gates, SearchConfig, Task, find_gates
+from mcuedit.training.core.solver import SolverConfig
 from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.factors.low_rank import Fit, LowRank
 from mcuedit.training.options import Options
@@ -26,17 +27,19 @@ class FactorConfig:
     """How a delta is trained at a place.
 
     Attributes:
-        steps, fit_steps: for a column of B, and for A and B together.
+        fit_steps: for A and B together.
         good: share of edits, and of kept answers, that need no second way.
         rank, most: where the user leaves it open: gates of a group, and factors that many groups share.
+        search: how gates are found. solver: how their columns of B are.
         shared: of A and B trained together, where gates alone do not do.
     """
 
-    steps: int = 60
     fit_steps: int = 60
     good: float = 0.97
     rank: int = 4
     most: int = 16
+    search: SearchConfig = field(default_factory=SearchConfig)
+    solver: SolverConfig = field(default_factory=SolverConfig)
     shared: LowRank = field(default_factory=LowRank)
 
 
@@ -83,7 +86,7 @@ class TensorFactors:
 
     def __init__(self, table: TensorTable, options: Options, config: FactorConfig) -> None:
         self._table, self._options, self.config = table, options, config
-        self.places = PLACES if options.gate_place is None else (options.gate_place,)
+        self.places = config.search.places if options.gate_place is None else (options.gate_place,)
         self.placed: dict[int, float] = {}
         self.rank = options.rank or config.rank
         self.form = Form(options.width)
@@ -103,8 +106,8 @@ class TensorFactors:
         if options.gated:
             gates = self.gates(site, self.rank)
             if site.tap.rows == 1 or gates.separate.all():
-                seed = options.seed
-                first = solver.gated(site, gates, self._table.groups, self.form.bits, steps, seed), gates
+                how, seed = replace(config.solver, steps=steps), options.seed
+                first = solver.gated(site, gates, self._table.groups, self.form.bits, how, seed), gates
                 if self._worst(site, first[0]) >= config.good or self.form.seen:
                     return first
         rank = options.rank or min(max(config.rank, len(self._table.names)), config.most)
@@ -119,8 +122,8 @@ class TensorFactors:
         edit, groups = site.table.edit, self._table.groups
         fire = [edit[groups[edit] == g] for g in range(len(self._table.names))]
         task = Task(fire, site.table.keep, self._table.kinds)
-        place = self.placed.get(site.pair[0], self.places[0])
-        return find_gates(site.tapped, task, self.form.bits, place, rank, self._options.seed)
+        form = GateForm(self.form.bits, self.placed.get(site.pair[0], self.places[0]))
+        return find_gates(site.tapped, task, form, rank, self.config.search, self._options.seed)
 
     def judged(self, site: DeltaSite, delta: Delta, gates: Gates | None) -> Made:
         """What was trained, with how it does on the whole table."""

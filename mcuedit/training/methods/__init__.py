@@ -72,6 +72,4 @@ def fit(method: str, problem: Problem, config: Options | None = None) -> Edited:
         McueditError: there is no such method, or as its `fit`.
     """
     module = load(method)
-    given = vars(config or Options())
-    own = config if isinstance(config, module.Config) else module.Config(**given)
-    return module.fit(problem, own)
+    return module.fit(problem, (config or Options()).of(module.Config))

@@ -17,10 +17,10 @@ from mcuedit.adapter.forward import Trace, logits_tensor
 from mcuedit.edits import EditSet, KeepSet, ToClass, check_edits, check_keep, resolve_answers
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.delta_site import Table
-from mcuedit.training.core.objective import Objective
+from mcuedit.training.core.objective import Objective, ObjectiveConfig
 from mcuedit.training.edited import Edited, NewWeights, of_tensors
 from mcuedit.training.examples import text as examples
-from mcuedit.training.examples.tensors import TensorTable
+from mcuedit.training.examples.tensors import TableConfig, TensorTable
 from mcuedit.training.factors import grid
 from mcuedit.training.factors.grid import GridConfig
 from mcuedit.training.options import AUTO, Options
@@ -37,14 +37,16 @@ class Config(Options):
         gated: false, and must be.
         most: the rank that the change of many edits starts with, unless the user says otherwise; of fewer one for each.
         blends: new wordings of what must stay: there is no gate that shuts on what training has not seen.
-        keep_weight: of what must stay, against the edits; of text.
+        noise: copies of prompts. text_objective: of edits of text. table: which inputs are looked at; of tensors.
         grid: how the weights of an op are trained.
     """
 
     gated: bool = False
     most: int = 8
     blends: int = 16384
-    keep_weight: float = 40.0
+    noise: examples.NoiseConfig = field(default_factory=examples.NoiseConfig)
+    text_objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(keep=40.0))
+    table: TableConfig = field(default_factory=TableConfig)
     grid: GridConfig = field(default_factory=GridConfig)
 
 
@@ -90,14 +92,14 @@ def _from_text(problem: Problem, config: Config) -> _Task:
     ops = _ops(model, logits_tensor(model), config)
     found = resolve_answers(edits, base.labels, model.output.size, new_labels=config.new_labels)
     refuse_one_input(base, edits, found.classes)
-    given = examples.from_text(edits, kept, found.classes, config.seed)
+    given = examples.from_text(edits, kept, found.classes, config.noise, config.seed)
     problem.progress("running the base")
     more = examples.blends(kept, min(config.blends, 2 * len(kept.prompts)), config.seed)
     now = Trace(reader([*given.inputs, *more]))
     edit, stay = np.flatnonzero(given.owner >= 0), np.flatnonzero((given.owner < 0) & given.stay)
     stay = np.concatenate([stay, np.arange(len(given.owner), len(now))])
     before = now.values[logits_tensor(model)].reshape(len(now), -1)
-    objective = Objective(model, ToClass(given.classes[given.owner[edit]]), edit, before, config.keep_weight)
+    objective = Objective(model, ToClass(given.classes[given.owner[edit]]), edit, before, config.text_objective)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     new = tuple(f"class {k} is called {v!r} from now on: put that into the base's labels" for k, v in labels.items())
     notes = (*edits.notes, *kept.notes, *found.notes, *new)
@@ -108,7 +110,7 @@ def _from_text(problem: Problem, config: Config) -> _Task:
 def _from_tensors(problem: Problem, config: Config) -> _Task:
     data = problem.tensors
     problem.progress("running the base")
-    table = TensorTable(problem.reader, data, (), config.seed)
+    table = TensorTable(problem.reader, data, (), config.table, config.seed)
     ops = _ops(table.model, table.all.objective.end, config)
     notes = (*data.notes, *table.notes)
     return _Task(table.all, table.own, ops, *of_tensors(data.source), np.arange(len(table.names)), {}, notes)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, logits_tensor
 from mcuedit.edits import EditSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.gate_trainer import whitening
+from mcuedit.training.core.gate_trainer import WhiteningConfig, whitening
 from mcuedit.training.edited import Edited
 from mcuedit.training.factors.frozen_a import FrozenA, Masters, gradient, listen, places, shared_delta
 from mcuedit.training.factors.retained import Retained
@@ -43,13 +43,14 @@ class Config(Options):
     Attributes:
         rank: of the frozen A.
         plan: what may be given away; there is no private training without one.
-        active: share of the keep set that a gate is open on.
+        active: share of the keep set that a gate is open on. whitening: of what the keep set's wordings vary in.
         random: uniform bits of the sampling and of the noise, for tests; None: the system's.
     """
 
     rank: int | None = 128
     plan: privacy.Plan | None = None
     active: float = 0.3
+    whitening: WhiteningConfig = field(default_factory=WhiteningConfig)
     random: privacy.Random | None = None
 
 
@@ -94,7 +95,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     tensors = base.model.ops[pair[0]].inputs[0], logits_tensor(base.model)
     tapped, logits = (seen[t].reshape(len(prompts) + len(keep.prompts), -1) for t in tensors)
     n = len(prompts)
-    white = whitening(np.array(keep.lines), tapped[n:].astype(np.float32))
+    white = whitening(np.array(keep.lines), tapped[n:].astype(np.float32), config.whitening)
     rows = sorted({*found.classes, *_today(edits, base.labels or ())})
     frozen = FrozenA(config.factors, config.seed, active=config.active)
     start = shared_delta(base.model, pair, rows, frozen, tapped[n:], white)

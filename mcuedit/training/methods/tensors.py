@@ -19,10 +19,10 @@ from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate, Tried
 from mcuedit.training.edited import Edited, of_tensors
-from mcuedit.training.examples.tensors import TensorTable
+from mcuedit.training.examples.tensors import TableConfig, TensorTable
 from mcuedit.training.factors.tensor_factors import FactorConfig, Made, TensorFactors
 from mcuedit.training.options import Options
-from mcuedit.training.placement.narrowing import narrowed
+from mcuedit.training.placement.narrowing import NarrowingConfig, narrowed
 from mcuedit.training.placement.trials import TrialConfig, Trials
 from mcuedit.training.problem import Problem
 from mcuedit.training.work import Work
@@ -35,9 +35,12 @@ class Config(Options):
     """How edits of tensors are trained.
 
     Attributes:
-        trials: how a place is chosen. delta: how one is trained there.
+        table: which inputs are looked at. trials: how a place is chosen. delta: how one is trained there.
+        narrowing: when and how it is made smaller.
     """
 
+    table: TableConfig = field(default_factory=TableConfig)
+    narrowing: NarrowingConfig = field(default_factory=NarrowingConfig)
     trials: TrialConfig = field(default_factory=TrialConfig)
     delta: FactorConfig = field(default_factory=FactorConfig)
 
@@ -58,7 +61,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     ranking = list(problem.placed or trials.ranking())
     made, at = _best(trials, ranking)
     taken = ranking.pop(at)
-    made = narrowed(trials, made, taken)
+    made = narrowed(trials, made, taken, config.narrowing)
     options = replace(config, bits=trials.factors.form.bits)
     taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
     problem.progress("checking every byte")
@@ -88,15 +91,14 @@ def place_tensors(problem: Problem, options: Options | None = None) -> tuple[Can
     Raises:
         McueditError: as `fit`.
     """
-    given = vars(options or Options())
-    config = options if isinstance(options, Config) else Config(**given)
+    config = (options or Options()).of(Config)
     problem.progress("running the base")
     return tuple(_trials(problem, config)[1].ranking())
 
 
 def _trials(problem: Problem, config: Config) -> tuple[TensorTable, Trials]:
     work = Work(config.effort, problem.advance)
-    table = TensorTable(problem.reader, problem.tensors, problem.context(), config.seed, work)
+    table = TensorTable(problem.reader, problem.tensors, problem.context(), config.table, config.seed, work)
     factors = TensorFactors(table, config, config.delta)
     return table, Trials(table, factors, config, config.trials, problem.progress)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,26 +17,15 @@ from mcuedit.evaluation.certificate import certify
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate
+from mcuedit.training.core.gates import GateForm
 from mcuedit.training.edited import Edited
 from mcuedit.training.examples import text
-from mcuedit.training.factors.low_rank import LowRank
-from mcuedit.training.methods.text_method import Made, TextMethod
+from mcuedit.training.methods.text_method import Config, Made, TextMethod
 from mcuedit.training.options import Options
 from mcuedit.training.placement.pairs import pairs
-from mcuedit.training.placement.simulated_edits import PLAYERS, rank_by_simulated_edits
+from mcuedit.training.placement.simulated_edits import rank_by_simulated_edits
 from mcuedit.training.problem import Problem
 from mcuedit.training.wishes import refuse_one_input
-
-
-@dataclass(frozen=True)
-class Config(Options):
-    """How edits of text are trained.
-
-    Attributes:
-        shared: of one delta for all edits, which a rank above 1 and plain factors ask for.
-    """
-
-    shared: LowRank = field(default_factory=LowRank)
 
 
 def fit(problem: Problem, config: Config) -> Edited:
@@ -116,10 +105,11 @@ class _Work:
     ) -> Made:
         known = check_keep(_joined(keep, earlier), edits) if earlier else keep
         aside = frozenset(known.prompts) - frozenset(keep.prompts)
-        table = text.from_text(edits, known, classes, self.options.seed)
-        fresh = partial(text.from_text, edits, known, classes, self.options.seed + 1)
+        noise, seed = self.options.noise, self.options.seed
+        table = text.from_text(edits, known, classes, noise, seed)
+        fresh = partial(text.from_text, edits, known, classes, noise, seed + 1)
         called = tuple(edit.subject or edit.prompts[0] for edit in edits.edits)
-        return TextMethod(self.problem, self.options, self.options.shared, called).make(table, fresh, placed, aside)
+        return TextMethod(self.problem, self.options, called).make(table, fresh, placed, aside)
 
 
 def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, ...]:
@@ -128,10 +118,13 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     Returns:
         Nothing when there is nothing to choose, or the keep set is too small or too plain to simulate edits on.
     """
+    config = options.of(Config)
     tried = pairs(reader.base.model, options.tap, options.target)
     if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
-    return rank_by_simulated_edits(reader, keep, tried, options.width, options.place_for(PLAYERS), options.seed)
+    simulation = config.simulation
+    form = GateForm(options.width, options.place_for(simulation.players))
+    return rank_by_simulated_edits(reader, keep, tried, form, simulation, options.seed)
 
 
 def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:

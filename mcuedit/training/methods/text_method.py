@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,12 +17,37 @@ from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate
 from mcuedit.training.core.delta_site import Table
-from mcuedit.training.core.objective import Objective
-from mcuedit.training.examples.text import Examples
+from mcuedit.training.core.gate_trainer import GateConfig
+from mcuedit.training.core.gates import GateForm
+from mcuedit.training.core.objective import Objective, ObjectiveConfig
+from mcuedit.training.core.solver import SolverConfig
+from mcuedit.training.core.suffix import Suffix
+from mcuedit.training.examples.text import Examples, NoiseConfig
 from mcuedit.training.factors import gated, low_rank
+from mcuedit.training.factors.low_rank import LowRank
 from mcuedit.training.options import Options
 from mcuedit.training.placement.pairs import logits_op, pairs
+from mcuedit.training.placement.simulated_edits import SimulationConfig
 from mcuedit.training.problem import Problem
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """How edits of text are trained.
+
+    Attributes:
+        noise: copies that gates are trained on. gates: how they are trained.
+        solver: of a column of B, where ops follow the target.
+        shared: of one delta for all edits, which a rank above 1 and plain factors ask for. objective: of that.
+        simulation: of edits, by which a place is chosen.
+    """
+
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    gates: GateConfig = field(default_factory=GateConfig)
+    solver: SolverConfig = field(default_factory=lambda: SolverConfig(steps=200, idle=None))
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    shared: LowRank = field(default_factory=LowRank)
 
 
 @dataclass(frozen=True)
@@ -40,11 +65,11 @@ class Made:
 class TextMethod:
     """Trains on one table of examples."""
 
-    def __init__(self, problem: Problem, options: Options, shared: low_rank.LowRank, names: Sequence[str]) -> None:
-        """`shared` is how one delta for all edits is trained; `names` are those of the edits."""
+    def __init__(self, problem: Problem, config: Config, names: Sequence[str]) -> None:
+        """`names` are those of the edits."""
         self._reader = problem.reader
         self._model: Model = problem.reader.base.model
-        self._options, self._low_rank = options, shared
+        self._options = config
         self._context = problem.context()
         self._names = names
         self._progress = problem.progress
@@ -58,10 +83,7 @@ class TextMethod:
     ) -> Made:
         """Trains and certifies; inputs named `aside` have answers that are not the base's, by an earlier edit."""
         start = time.perf_counter()
-        if placed:
-            tried = [(placed[0].tap, placed[0].target)]
-        else:
-            tried = pairs(self._model, self._options.tap, self._options.target)
+        tried = [placed[0].pair] if placed else pairs(self._model, self._options.tap, self._options.target)
         self._progress("running the base")
         base = Trace(self._reader(table.inputs))
         now = with_deltas(self._model, self._context, base)
@@ -90,17 +112,18 @@ class TextMethod:
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
-            place = options.place_for(len(table.classes))
-            gates = gated.train(table, self._rows(now, pair[0]), options.width, place)
+            form = GateForm(options.width, options.place_for(len(table.classes)))
+            gates = gated.train(table, self._tapped(now, pair[0]), form, options.gates)
             if pair[1] == logits_op(model):
                 columns = gated.logit_columns(table, logits)
             else:
-                columns = gated.solved_columns(model, table, now, pair[1], options.seed)
+                suffix, margin = Suffix(model, pair[1], logits_tensor(model)), options.objective.margin
+                columns = gated.solved_columns(table, now, suffix, options.solver, margin, options.seed)
             made = gated.deltas(model, gates, options.width, columns, pair)
             size = sum(d.factor_bytes for d in made)
             candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
             if trial and unseen:
-                candidate = gated.trial(candidate, made, trial, self._rows(unseen, pair[0]))
+                candidate = gated.trial(candidate, made, trial, self._tapped(unseen, pair[0]))
             found.append((candidate, gates, made))
         found.sort(key=lambda f: f[0].score, reverse=True)
         _, gates, made = found[0]
@@ -114,13 +137,14 @@ class TextMethod:
         keep = np.flatnonzero((table.owner < 0) & table.stay)
         wanted = ToClass(table.classes[table.owner[edit]])
         before = now.values[logits_tensor(self._model)].reshape(len(now), -1)
-        rows = Table(self._model, now, Objective(self._model, wanted, edit, before), edit, keep)
+        objective = Objective(self._model, wanted, edit, before, self._options.objective)
+        samples = Table(self._model, now, objective, edit, keep)
         made, candidates = low_rank.train(
-            rows, tried, len(table.classes), (self._options, self._low_rank), self._progress
+            samples, tried, len(table.classes), (self._options, self._options.shared), self._progress
         )
         return made, (), candidates
 
-    def _rows(self, trace: Trace, tap: int) -> Int8Array:
+    def _tapped(self, trace: Trace, tap: int) -> Int8Array:
         values = trace.values[self._model.ops[tap].inputs[0]]
         return values.reshape(len(values), -1)
 

@@ -8,6 +8,7 @@ what they tell by: a window that leaves out what says little often opens on less
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,24 +18,37 @@ from mcuedit.training.core.candidate import Candidate
 from mcuedit.training.factors.tensor_factors import Form, Made
 from mcuedit.training.placement.trials import Trials
 
-PROMISED = 400  # bytes of factors
-_BOUND = 2.0  # times what may be computed, the first training included
-_PLACES, _GRID, _LEAST = 3, 8, 32  # windows that are tried; elements between their starts, and in the narrowest
+
+@dataclass(frozen=True)
+class NarrowingConfig:
+    """When and how a delta is made smaller.
+
+    Attributes:
+        promised: bytes of factors up to which nothing is done.
+        bound: times what may be computed, the first training included.
+        windows: how many are tried. grid: elements between their starts. least: elements of the narrowest.
+    """
+
+    promised: int = 400
+    bound: float = 2.0
+    windows: int = 3
+    grid: int = 8
+    least: int = 32
 
 
-def narrowed(trials: Trials, made: Made, candidate: Candidate) -> Made:
+def narrowed(trials: Trials, made: Made, candidate: Candidate, config: NarrowingConfig) -> Made:
     """What was made, or the same in a form that is smaller and does as well on inputs held back and on all."""
     pair, whole = candidate.pair, trials.factors.form
-    if trials.bits is not None or made.delta.factor_bytes <= PROMISED or not trials.affords(pair, _BOUND):
+    if trials.bits is not None or made.delta.factor_bytes <= config.promised or not trials.affords(pair, config.bound):
         return made
     wide = trials.tried(candidate)
-    for forms in _forms(made.delta, trials.spread(pair)):
+    for forms in _forms(made.delta, trials.spread(pair), config):
         tried = []
         for form in forms:
             trials.factors.form = form
             tried.append((trials.trial(candidate), form))
         for narrow, form in sorted(tried, key=lambda t: t[0].score, reverse=True)[:1]:
-            if not narrow.does_as(wide) or not trials.affords(pair, _BOUND):
+            if not narrow.does_as(wide) or not trials.affords(pair, config.bound):
                 continue
             trials.factors.form = form
             other = trials.final(pair)
@@ -44,7 +58,7 @@ def narrowed(trials: Trials, made: Made, candidate: Candidate) -> Made:
     return made
 
 
-def _forms(delta: Delta, spread: FloatArray | None) -> Iterator[list[Form]]:
+def _forms(delta: Delta, spread: FloatArray | None, config: NarrowingConfig) -> Iterator[list[Form]]:
     """Forms that may take its place; of those in one list the best is taken.
 
     Args:
@@ -52,20 +66,20 @@ def _forms(delta: Delta, spread: FloatArray | None) -> Iterator[list[Form]]:
     """
     a_bytes = delta.a.size
     rest = delta.factor_bytes - a_bytes
-    if spread is not None and rest + a_bytes // 2 > PROMISED:
-        width = 2 * ((PROMISED - rest) // delta.rank - WINDOW_BYTES) // _GRID * _GRID
-        if _LEAST <= width < delta.a.shape[1]:
-            yield [Form(4, slice(first, first + width)) for first in _starts(delta, spread, width)]
+    if spread is not None and rest + a_bytes // 2 > config.promised:
+        width = 2 * ((config.promised - rest) // delta.rank - WINDOW_BYTES) // config.grid * config.grid
+        if config.least <= width < delta.a.shape[1]:
+            yield [Form(4, slice(first, first + width)) for first in _starts(delta, spread, width, config)]
     if a_bytes // 2 >= delta.factor_bytes // 4:
         yield [Form(4)]
 
 
-def _starts(delta: Delta, spread: FloatArray, width: int) -> list[int]:
+def _starts(delta: Delta, spread: FloatArray, width: int, config: NarrowingConfig) -> list[int]:
     """Where windows hold most of what moves the gates, the best first; they overlap by half at most."""
     sums = np.concatenate([[0.0], np.cumsum(np.abs(delta.a.astype(np.float32)).sum(axis=0) * spread)])
-    starts = np.arange(0, len(sums) - width, _GRID)
+    starts = np.arange(0, len(sums) - width, config.grid)
     held, chosen = sums[starts + width] - sums[starts], list[int]()
     for at in starts[np.argsort(-held, kind="stable")].tolist():
-        if len(chosen) < _PLACES and all(abs(at - other) >= width // 2 for other in chosen):
+        if len(chosen) < config.windows and all(abs(at - other) >= width // 2 for other in chosen):
             chosen.append(at)
     return chosen

@@ -9,6 +9,7 @@ part. That says how well a layer tells one question from all others, and it says
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,17 +17,40 @@ from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.candidate import Candidate, Tried
+from mcuedit.training.core.gate_trainer import GateConfig
+from mcuedit.training.core.gates import GateForm
 from mcuedit.training.examples import text
 from mcuedit.training.examples.noise import reworded
 from mcuedit.training.factors import gated
 
-PLAYERS, OTHERS, UNSEEN = 32, 200, 120  # questions that play edits, that they are told from, that take no part
-GARBLED = 0.5  # share of the words of a test wording that are dropped or unheard of
-_WORDINGS = 4  # a question needs that many to play
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """How edits are simulated.
+
+    Attributes:
+        players, others, unseen: questions that play edits, that they are told from, that take no part.
+        wordings: a question needs that many to play.
+        garbled: share of the words of a test wording that are dropped or unheard of.
+        noise: copies that the players' gates are trained on. gates: how these are trained.
+    """
+
+    players: int = 32
+    others: int = 200
+    unseen: int = 120
+    wordings: int = 4
+    garbled: float = 0.5
+    noise: text.NoiseConfig = field(default_factory=text.NoiseConfig)
+    gates: GateConfig = field(default_factory=GateConfig)
 
 
 def rank_by_simulated_edits(
-    reader: Reader, keep: KeepSet, pairs: Sequence[tuple[int, int]], bits: int, place: float, seed: int
+    reader: Reader,
+    keep: KeepSet,
+    pairs: Sequence[tuple[int, int]],
+    form: GateForm,
+    config: SimulationConfig,
+    seed: int,
 ) -> tuple[Candidate, ...]:
     """Tries each pair; the best comes first.
 
@@ -37,35 +61,36 @@ def rank_by_simulated_edits(
     for prompt, line in zip(keep.prompts, keep.lines, strict=True):
         questions.setdefault(line, []).append(prompt)
     rng = np.random.default_rng(seed)
-    able = [wordings for wordings in questions.values() if len(wordings) >= _WORDINGS]
-    if len(able) < 2 * PLAYERS:
+    able = [wordings for wordings in questions.values() if len(wordings) >= config.wordings]
+    if len(able) < 2 * config.players:
         return ()
     able = [able[i] for i in rng.permutation(len(able))]
-    players, rest = able[:PLAYERS], able[PLAYERS:]
+    players, rest = able[: config.players], able[config.players :]
     subjects = set().union(*map(_common, players))
     akin = [wordings for wordings in rest if subjects & _common(wordings)]  # as a locality list would name them
     rest = [wordings for wordings in rest if not subjects & _common(wordings)]
-    unseen = rest[: min(UNSEEN, len(rest) // 3)]
-    others = rest[len(unseen) :][:OTHERS]
-    table, tests, near = _play(players, akin, others, seed, rng)
+    unseen = rest[: min(config.unseen, len(rest) // 3)]
+    others = rest[len(unseen) :][: config.others]
+    table, tests, near = _play(players, akin, others, config, rng, seed)
     strangers = [prompt for wordings in unseen for prompt in wordings]
     found = []
     for tap, target in pairs:
         model = reader.base.model
         tensor = model.ops[tap].inputs[0]
 
-        def rows(inputs: Sequence[str], tensor: int = tensor) -> np.ndarray:
+        def tapped(inputs: Sequence[str], tensor: int = tensor) -> np.ndarray:
             return reader(inputs)[tensor].reshape(len(inputs), -1)
 
-        gates = gated.train(table, rows(list(table.inputs)), bits, place)
+        gates = gated.train(table, tapped(list(table.inputs)), form, config.gates)
         offsets = gates.offset
-        opened = [(dot(rows(p), a[None])[:, 0] + c > 0).mean() for p, a, c in zip(tests, gates.a, offsets, strict=True)]
-        shut = 1 - (dot(rows(strangers), gates.a) + offsets > 0).any(axis=1).mean()
-        close = 1 - (dot(rows(near), gates.a) + offsets > 0).any(axis=1).mean() if near else 1.0
-        size = PLAYERS * gated.factor_bytes(gates.a.shape[1], bits)
+        each = zip(tests, gates.a, offsets, strict=True)
+        opened = [(dot(tapped(prompts), a[None])[:, 0] + c > 0).mean() for prompts, a, c in each]
+        shut = 1 - (dot(tapped(strangers), gates.a) + offsets > 0).any(axis=1).mean()
+        close = 1 - (dot(tapped(near), gates.a) + offsets > 0).any(axis=1).mean() if near else 1.0
+        size = config.players * gated.factor_bytes(gates.a.shape[1], form.bits)
         separable = int(gates.separate.sum())
         seen = Tried(float(np.mean(opened)), float(shut), float(close))
-        found.append(Candidate(tap, target, PLAYERS, size, seen, separable))
+        found.append(Candidate(tap, target, config.players, size, seen, separable))
     return tuple(sorted(found, key=lambda c: c.score, reverse=True))
 
 
@@ -73,23 +98,24 @@ def _play(
     players: Sequence[list[str]],
     akin: Sequence[list[str]],
     others: Sequence[list[str]],
-    seed: int,
+    config: SimulationConfig,
     rng: np.random.Generator,
+    seed: int,
 ) -> tuple[text.Examples, list[list[str]], list[str]]:
     """Examples with half of the players' wordings as edits; garbled copies of the other half, by player and of akin."""
     edits, tests = [], []
     for wordings in players:
         alike, rest, subject = _split(wordings, rng)
         edits.append(Edit(subject, tuple(alike), ""))
-        tests.append([reworded(w, subject, rng, GARBLED) for w in rest])
+        tests.append([reworded(w, subject, rng, config.garbled) for w in rest])
     lines = [(prompt, i) for i, wordings in enumerate(others) for prompt in wordings]
     near = []
     for i, wordings in enumerate(akin):
         alike, rest, subject = _split(wordings, rng)
         lines += [(prompt, len(others) + i) for prompt in alike]
-        near += [reworded(w, subject, rng, GARBLED) for w in rest]
+        near += [reworded(w, subject, rng, config.garbled) for w in rest]
     keep = KeepSet(tuple(p for p, _ in lines), tuple(i for _, i in lines))
-    return text.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), seed), tests, near
+    return text.from_text(EditSet(tuple(edits)), keep, [0] * len(edits), config.noise, seed), tests, near
 
 
 def _split(wordings: Sequence[str], rng: np.random.Generator) -> tuple[list[str], list[str], str]:

@@ -18,7 +18,6 @@ from mcuedit._util.typing import FloatArray, IntArray
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.training.core.candidate import Candidate, Screened, Tried, Untried
 from mcuedit.training.core.delta_site import FEW, DeltaSite, Table
-from mcuedit.training.core.gates import FALSE
 from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.factors.tensor_factors import Made, TensorFactors, share
 from mcuedit.training.options import Options
@@ -122,9 +121,9 @@ class Trials:
         self._progress(f"training tap {pair[0]}, target {pair[1]}")
         table = self._table.all
         site, factors = self.factors.site(table, pair), self.factors
-        enough = table.work.left > site.step_cost * (factors.config.steps + factors.config.fit_steps)
+        enough = table.work.left > site.step_cost * (factors.config.solver.steps + factors.config.fit_steps)
         site = site if enough else factors.site(table, pair, FEW)
-        steps = factors.config.steps if enough else self._how.steps
+        steps = factors.config.solver.steps if enough else self._how.steps
         return factors.judged(site, *factors.train(site, steps, factors.config.fit_steps))
 
     def affords(self, pair: tuple[int, int], share: float) -> bool:
@@ -157,7 +156,7 @@ class Trials:
             placed = replace(gates, place=place)
             opened = placed.opened(site.tapped, test.edit) > 0
             false = (placed.opened(site.tapped, test.keep) > 0).any(axis=1) if len(test.keep) else np.zeros(1)
-            told = float((opened & own).any(axis=1).mean() - FALSE * false.mean())
+            told = float((opened & own).any(axis=1).mean() - self.factors.config.search.false * false.mean())
             if told > best:
                 best, self.factors.placed[site.pair[0]] = told, place
         return best
