@@ -37,7 +37,7 @@ from mcuedit.model.tflite import load as load_model
 from mcuedit.package import Package, Refused, open_package
 from mcuedit.package.keys import PublicKey, load_private, load_public
 from mcuedit.package.keys import generate as generate_key
-from mcuedit.package.packing import Packed, pack
+from mcuedit.package.packing import Packed, Release, pack
 from mcuedit.package.registry import Registry, open_registry
 from mcuedit.training import Edited, Options
 from mcuedit.zoo import export as export_base
@@ -64,6 +64,7 @@ __all__ = [
     "PublicKey",
     "Refused",
     "Registry",
+    "Release",
     "Result",
     "RunOptions",
     "TensorMetrics",

@@ -8,9 +8,9 @@ results     what became of each device, on disk as it happens
 campaign    canaries first, then the others, side by side, until too many fail
 """
 
-from mcuedit.fleet.campaign import Campaign, Report
-from mcuedit.fleet.deliver import Delivery, Outcome, Plan
+from mcuedit.fleet.campaign import Campaign, Report, Stages
+from mcuedit.fleet.deliver import Delivery, Outcome, Rollout
 from mcuedit.fleet.inventory import Member, read
 from mcuedit.fleet.results import Results
 
-__all__ = ["Campaign", "Delivery", "Member", "Outcome", "Plan", "Report", "Results", "read"]
+__all__ = ["Campaign", "Delivery", "Member", "Outcome", "Report", "Results", "Rollout", "Stages", "read"]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet.deliver import Delivery, Outcome, Plan, State
+from mcuedit.fleet.deliver import Delivery, Outcome, Rollout, State
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results
 from mcuedit.fleet.transport import Device, TransportError
@@ -41,36 +41,47 @@ class Report:
         return sum(outcome.failed for outcome in self.outcomes.values())
 
 
-class Campaign:
-    """Brings a plan to many devices.
+@dataclass(frozen=True)
+class Stages:
+    """Who is to have it, and in what order.
 
-    Args:
-        canary: the members that go first.
+    Attributes:
+        members: all of them.
+        canary: those that go first.
         max_failures: it stops when more fail.
         jobs: devices at a time.
+    """
+
+    members: Sequence[Member]
+    canary: Sequence[Member]
+    max_failures: int = 0
+    jobs: int = 8
+
+
+class Campaign:
+    """Brings a rollout to many devices.
+
+    Args:
         connect: makes a device; for its timeouts.
         done: told the member and the outcome of each device, as they come.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        members: Sequence[Member],
-        canary: Sequence[Member],
+        rollout: Rollout,
+        stages: Stages,
         results: Results,
         *,
-        max_failures: int = 0,
-        jobs: int = 8,
         connect: Callable[[Member], Device] = lambda member: Device(member.address),
         done: Callable[[str, Outcome], None] = lambda member, outcome: None,
     ) -> None:
-        self._plan, self._results, self._connect, self._done = plan, results, connect, done
-        self._max, self._jobs = max_failures, jobs
+        self._rollout, self._results, self._connect, self._done = rollout, results, connect, done
+        self._max, self._jobs = stages.max_failures, stages.jobs
         self.report = Report()
         reached = {name for name, state in results.last.items() if self._reached(state)}
-        self.report.skipped = [m.name for m in members if m.name in reached]
-        self._canary = [m for m in canary if m.name not in reached]
-        self._rest = [m for m in members if m.name not in reached and m not in canary]
+        self.report.skipped = [m.name for m in stages.members if m.name in reached]
+        self._canary = [m for m in stages.canary if m.name not in reached]
+        self._rest = [m for m in stages.members if m.name not in reached and m not in stages.canary]
 
     def run(self) -> Report:
         """All of it; what goes wrong on a device is in the report."""
@@ -84,12 +95,12 @@ class Campaign:
 
     def _canaries(self) -> None:
         """All of them in trial, all healthy, and only then confirmed: one that is not takes the others back."""
-        if self._plan.goal == State.STAGED:
+        if self._rollout.goal == State.STAGED:
             self._each(self._canary, CANARY, Delivery.run)
             return
         self._each(self._canary, CANARY, Delivery.trial)
         trial = self._in_trial()
-        self._each(trial, CANARY, lambda delivery: delivery.finish(), replace(self._plan, goal=State.TRIAL))
+        self._each(trial, CANARY, lambda delivery: delivery.finish(), replace(self._rollout, goal=State.TRIAL))
         unhealthy = [name for name, outcome in self.report.outcomes.items() if outcome.state == State.UNHEALTHY]
         healthy = [o for o in self.report.outcomes.values() if o.state in (State.TRIAL, State.ALREADY, State.NEWER)]
         if unhealthy or not healthy:
@@ -97,15 +108,15 @@ class Campaign:
             self.report.stopped = self.report.stopped or why
         if self.report.stopped:
             self._each(self._in_trial(), CANARY, Delivery.undo, always=True)
-        elif self._plan.goal == State.CONFIRMED:
-            self._each(self._in_trial(), CANARY, Delivery.finish, replace(self._plan, hold=0.0))
+        elif self._rollout.goal == State.CONFIRMED:
+            self._each(self._in_trial(), CANARY, Delivery.finish, replace(self._rollout, hold=0.0))
 
     def _in_trial(self) -> list[Member]:
         states = {name: outcome.state for name, outcome in self.report.outcomes.items()}
         return [m for m in self._canary if states.get(m.name) == State.TRIAL]
 
     def _each(
-        self, members: Sequence[Member], stage: str, work: Work, plan: Plan | None = None, *, always: bool = False
+        self, members: Sequence[Member], stage: str, work: Work, rollout: Rollout | None = None, *, always: bool = False
     ) -> None:
         """Does the same to several, side by side, until too many have failed (`always`: to all of them)."""
         todo, running = list(members), dict[Future[Outcome], Member]()
@@ -114,7 +125,7 @@ class Campaign:
                 while todo or running:
                     while todo and len(running) < self._jobs and (always or not self.report.stopped):
                         member = todo.pop(0)
-                        running[pool.submit(self._one, member, work, plan or self._plan)] = member
+                        running[pool.submit(self._one, member, work, rollout or self._rollout)] = member
                     if not running:
                         break
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -134,10 +145,10 @@ class Campaign:
             self.report.stopped = self.report.stopped or f"{self.report.failures} devices failed"
         self._done(member.name, outcome)
 
-    def _one(self, member: Member, work: Work, plan: Plan) -> Outcome:
+    def _one(self, member: Member, work: Work, rollout: Rollout) -> Outcome:
         try:
             with self._connect(member) as device:
-                delivery = Delivery(device, plan, member.name)
+                delivery = Delivery(device, rollout, member.name)
                 before = self.report.outcomes.get(member.name)
                 if before:  # an earlier phase of this campaign
                     delivery.outcome = before
@@ -149,4 +160,4 @@ class Campaign:
     def _reached(self, state: State) -> bool:
         if state in (State.ALREADY, State.NEWER):
             return True
-        return state in _RANK and _RANK[state] >= _RANK[self._plan.goal]
+        return state in _RANK and _RANK[state] >= _RANK[self._rollout.goal]

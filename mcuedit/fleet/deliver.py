@@ -14,7 +14,7 @@ from mcuedit.fleet import device_log, memory
 from mcuedit.fleet.transport import Device, Limits, Refused, Slot, SlotState, Status, TransportError, mask_of, upload
 from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
 from mcuedit.package import Package
-from mcuedit.package.registry import open_registry
+from mcuedit.package.registry import Deployment, open_registry
 
 OTHER_TRIAL = "trial"  # a reason beside those of transport and memory
 
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Rollout:
     """What is to happen on each device.
 
     Attributes:
@@ -91,7 +91,7 @@ class Outcome:
 
 
 class Delivery:
-    """Brings a plan to one device.
+    """Brings a rollout to one device.
 
     Args:
         device: open.
@@ -100,9 +100,9 @@ class Delivery:
     """
 
     def __init__(
-        self, device: Device, plan: Plan, name: str = "", advance: Callable[[int], None] = lambda there: None
+        self, device: Device, rollout: Rollout, name: str = "", advance: Callable[[int], None] = lambda there: None
     ) -> None:
-        self._device, self._plan, self._advance = device, plan, advance
+        self._device, self._rollout, self._advance = device, rollout, advance
         self._before: Status | None = None
         self.outcome = Outcome(name or str(device.address), str(device.address))
 
@@ -125,7 +125,7 @@ class Delivery:
     def _told(self, work: Callable[[], None]) -> Outcome:
         try:
             work()
-            memory.keep(self._device, self._before, self._plan.registry)
+            memory.keep(self._device, self._before, self._rollout.registry)
         except device_log.Broken as error:
             self._failed(memory.BROKEN_LOG, error)
         except TransportError as error:
@@ -138,16 +138,10 @@ class Delivery:
         state = State.UNHEALTHY if reason in ("E_SELF_TEST", State.UNHEALTHY) else State.FAILED
         self.outcome = replace(self.outcome, state=state, reason=reason, message=error.message, hint=error.hint)
         if self.outcome.base:  # the device has told who it is
-            with open_registry(self._plan.registry) as registry:
-                registry.record_deployment(
-                    self.outcome.device,
-                    slot=self.outcome.slot,
-                    state=state,
-                    digest=self._plan.package.digest,
-                    counter=self._plan.package.counter,
-                    result=reason,
-                    address=self.outcome.address,
-                )
+            with open_registry(self._rollout.registry) as registry:
+                package, of = self._rollout.package, self.outcome
+                found = Deployment(of.device, of.slot, state, package.digest, package.counter, reason)
+                registry.record(found, address=of.address)
 
     def _run(self) -> None:
         self._to_trial(self._look())
@@ -156,14 +150,14 @@ class Delivery:
 
     def _look(self) -> Status:
         """The device, held against what the host remembers of it."""
-        status, _ = memory.look(self._device, self._plan.registry)
+        status, _ = memory.look(self._device, self._rollout.registry)
         name = memory.name_of(self._device, status)
         self._before = status
         self.outcome = replace(self.outcome, device=name, base=status.base, floor=status.floor)
         return status
 
     def _to_trial(self, status: Status) -> None:
-        if not self._upload(status) or self._plan.goal == State.STAGED:
+        if not self._upload(status) or self._rollout.goal == State.STAGED:
             return
         self._step("activate")
         status = self._device.status()
@@ -174,12 +168,12 @@ class Delivery:
         if slot.index not in status.active:
             same = [s.index for s in status.slots if s.name == slot.name]
             stack = [i for i in status.confirmed if i not in same] + [slot.index]
-            self._device.activate(mask_of(tuple(stack)), self._plan.boots, self._plan.ab)
+            self._device.activate(mask_of(tuple(stack)), self._rollout.boots, self._rollout.ab)
         self.outcome = replace(self.outcome, state=State.TRIAL)
 
     def _upload(self, status: Status) -> bool:
         """Whether the package is there now and is still to be activated."""
-        package, slot = self._plan.package, status.find(self._plan.package.digest)
+        package, slot = self._rollout.package, status.find(self._rollout.package.digest)
         others = [s for s in status.slots if s.name == package.name and s.index in status.confirmed and s != slot]
         if others:
             self.outcome = replace(self.outcome, before=f"{others[0].name}@{others[0].version}")
@@ -193,7 +187,7 @@ class Delivery:
             self.outcome = replace(self.outcome, state=State.NEWER)
             return False
         self._step("upload")
-        for there in upload(self._device, self._plan.data, self._plan.limits):
+        for there in upload(self._device, self._rollout.data, self._rollout.limits):
             self._advance(there)
         found = self._slot(self._device.status())
         running = found.state in (SlotState.TRIAL, SlotState.CONFIRMED)
@@ -206,12 +200,12 @@ class Delivery:
         waited = 0.0
         while True:
             self._healthy(status)
-            if waited >= self._plan.hold:
+            if waited >= self._rollout.hold:
                 break
-            self._plan.sleep(self._plan.pause)
-            waited += self._plan.pause
+            self._rollout.sleep(self._rollout.pause)
+            waited += self._rollout.pause
             status = self._device.status()
-        if self._plan.goal == State.CONFIRMED:
+        if self._rollout.goal == State.CONFIRMED:
             self._step("confirm")
             if status.in_trial:
                 self._device.confirm()
@@ -225,7 +219,7 @@ class Delivery:
             raise TransportError(State.UNHEALTHY, what, f"'mcuedit log --to {self._device.address}' says why")
         arms = self._device.arms()
         good, bad = arms.good[1], arms.bad[1]
-        if bad > self._plan.worst * (good + bad):
+        if bad > self._rollout.worst * (good + bad):
             what = f"{self._device.address}: {bad} of {good + bad} outcomes of the trial are bad"
             raise TransportError(
                 State.UNHEALTHY, what, f"'mcuedit rollback --to {self._device.address}' ends the trial"
@@ -233,15 +227,15 @@ class Delivery:
 
     def _undo(self) -> None:
         status = self._look()
-        slot = status.find(self._plan.package.digest)
+        slot = status.find(self._rollout.package.digest)
         if slot and status.in_trial and slot.index in status.trial:
             self._device.rollback()
         self.outcome = replace(self.outcome, state=State.ROLLED_BACK, reason=State.ROLLED_BACK)
 
     def _slot(self, status: Status) -> Slot:
-        slot = status.find(self._plan.package.digest)
+        slot = status.find(self._rollout.package.digest)
         if slot is None:
-            what = f"{self._device.address}: {self._plan.package.name} is not there any more"
+            what = f"{self._device.address}: {self._rollout.package.name} is not there any more"
             raise TransportError(REFUSED, what, f"'mcuedit log --to {self._device.address}' says why")
         return slot
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcuedit.fleet import device_log
 from mcuedit.fleet.transport import Device, SlotState, Status, TransportError
-from mcuedit.package.registry import Registry, open_registry
+from mcuedit.package.registry import Deployment, Registry, open_registry
 
 BEHIND, BROKEN_LOG = "behind", "log"  # reasons beside those of transport
 ACCEPTED = "accepted"  # in a device's history: what was remembered before does not count any more
@@ -50,15 +50,9 @@ def keep(device: Device, before: Status | None, registry: Path | None = None) ->
         memory.remember_log(name, log.next, log.head)
         for slot in status.slots:
             if before is not None and slot not in before.slots:
-                memory.record_deployment(
-                    name,
-                    slot=slot.index,
-                    state=slot.state,
-                    digest=slot.digest or None,
-                    counter=slot.counter,
-                    address=str(device.address),
-                    base_sha256=status.base if len(status.base) == 64 else "",
-                )
+                found = Deployment(name, slot.index, slot.state, slot.digest or None, slot.counter)
+                base = status.base if len(status.base) == 64 else ""
+                memory.record(found, address=str(device.address), base_sha256=base)
     return status
 
 
@@ -72,7 +66,7 @@ def accept(device: Device, registry: Path | None = None) -> Status:
     log = device_log.read(device, status, None, whole=True)
     with open_registry(registry) as memory:
         name = name_of(device, status)
-        memory.record_deployment(name, slot=None, state=ACCEPTED, digest=None, address=str(device.address))
+        memory.record(Deployment(name, None, ACCEPTED, None), address=str(device.address))
         memory.remember_log(name, log.next, log.head)
     return status
 

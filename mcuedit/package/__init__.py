@@ -15,12 +15,13 @@ registry     what was packed and where it went: the host's side of the device lo
 from mcuedit.package.check import open_package, parse
 from mcuedit.package.choice import Asked, failing, from_edits, from_prompts, from_tensors
 from mcuedit.package.comparison import Sizes, sizes
-from mcuedit.package.container import Package, Refused, seal
+from mcuedit.package.container import Identity, Package, Refused, seal
 from mcuedit.package.joining import join, package_name
 from mcuedit.package.self_test import SelfTest
 
 __all__ = [
     "Asked",
+    "Identity",
     "Package",
     "Refused",
     "SelfTest",

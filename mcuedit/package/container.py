@@ -70,16 +70,18 @@ class Package:
         return self.size - len(self.adapter) - len(self_test.encode(self.self_tests))
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What a package is called, and for which base it is; fields as in Package."""
+
+    name: str
+    version: str
+    counter: int
+    base_sha256: str
+
+
 def seal(
-    adapter: bytes,
-    *,
-    name: str,
-    version: str,
-    counter: int,
-    base_sha256: str,
-    manifest: bytes,
-    key: Any,
-    self_tests: Sequence[SelfTest] = (),
+    adapter: bytes, identity: Identity, *, manifest: bytes, key: Any, self_tests: Sequence[SelfTest] = ()
 ) -> bytes:
     """Makes a package; the same input gives the same bytes.
 
@@ -93,17 +95,18 @@ def seal(
     """
     from imgtool.image import IMAGE_HEADER_SIZE, Image
 
-    check_name(name)
-    check_counter(counter)
+    check_name(identity.name)
+    check_counter(identity.counter)
     image = Image(
-        version=parse_version(version),
+        version=parse_version(identity.version),
         header_size=IMAGE_HEADER_SIZE,
         pad_header=True,
-        security_counter=counter,
+        security_counter=identity.counter,
         non_bootable=True,
     )
     image.payload = bytes(IMAGE_HEADER_SIZE) + adapter + self_test.encode(self_tests)
-    own = {BASE: bytes.fromhex(base_sha256), MANIFEST: hashlib.sha256(manifest).digest() + name.encode()}
+    bound = hashlib.sha256(manifest).digest() + identity.name.encode()
+    own = {BASE: bytes.fromhex(identity.base_sha256), MANIFEST: bound}
     with contextlib.redirect_stdout(io.StringIO()):  # imgtool tells on stdout that it signs
         image.create(key, "hash", None, custom_tlvs=own)
     return bytes(image.payload)

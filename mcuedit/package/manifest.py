@@ -13,6 +13,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
 from mcuedit.edits import Edit
 from mcuedit.model.tflite import Model
+from mcuedit.package.container import Identity
 
 FORMAT = 1
 
@@ -31,22 +32,11 @@ def part(adapter: Adapter, edits: Sequence[Edit], model: Model) -> Part:
     return Part(adapter, tuple(edits), hashlib.sha256(encode(adapter, model)).hexdigest())
 
 
-def write(
-    *,
-    name: str,
-    version: str,
-    counter: int,
-    base_sha256: str,
-    parts: Sequence[Part],
-    self_tests: Sequence[dict[str, Any]],
-) -> bytes:
+def write(identity: Identity, parts: Sequence[Part], self_tests: Sequence[dict[str, Any]]) -> bytes:
     """Canonical JSON: sorted keys, no spaces, UTF-8. The same input gives the same bytes."""
     values = {
         "format": FORMAT,
-        "name": name,
-        "version": version,
-        "counter": counter,
-        "base_sha256": base_sha256,
+        **vars(identity),
         "adapters": [_adapter(one) for one in parts],
         "self_tests": list(self_tests),
     }

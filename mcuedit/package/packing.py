@@ -13,7 +13,7 @@ from mcuedit.edits import Edit
 from mcuedit.model.bundle import Base
 from mcuedit.package import Package, open_package, seal
 from mcuedit.package.choice import Asked
-from mcuedit.package.container import check_counter, check_name, parse_version
+from mcuedit.package.container import Identity, check_counter, check_name, parse_version
 from mcuedit.package.joining import join, package_name
 from mcuedit.package.keys import PublicKey
 from mcuedit.package.manifest import part, write
@@ -21,6 +21,25 @@ from mcuedit.package.registry import Registry
 
 if TYPE_CHECKING:
     from imgtool.keys import Ed25519
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a package is to be called, and what goes with its adapters.
+
+    Attributes:
+        version: "1.2.0", or with a build "1.2.0+7".
+        name: None for the adapters' names.
+        counter: security counter; None for the registry's next one.
+        edits: those of each adapter, as far as known; for the manifest.
+        self_tests: proved ones, as the functions of this package make them.
+    """
+
+    version: str
+    name: str | None = None
+    counter: int | None = None
+    edits: Sequence[Sequence[Edit]] = ()
+    self_tests: Sequence[Asked] = ()
 
 
 @dataclass(frozen=True)
@@ -38,59 +57,30 @@ class Packed:
     newest: int
 
 
-def pack(
-    base: Base,
-    adapters: Sequence[Adapter],
-    *,
-    version: str,
-    key: Ed25519,
-    registry: Registry,
-    edits: Sequence[Sequence[Edit]] = (),
-    name: str | None = None,
-    counter: int | None = None,
-    self_tests: Sequence[Asked] = (),
-) -> Packed:
+def pack(base: Base, adapters: Sequence[Adapter], release: Release, *, key: Ed25519, registry: Registry) -> Packed:
     """Makes one package of all adapters, and keeps it in the registry.
 
     Args:
-        version: "1.2.0", or with a build "1.2.0+7".
         key: as `mcuedit.package.keys.load_private` returns it.
-        edits: those of each adapter, as far as known; for the manifest.
-        name: the adapters' names if not given.
-        counter: security counter; the registry's next one if not given.
-        self_tests: proved ones, as the functions of this package make them.
 
     Raises:
         McueditError: the adapters do not go together, or something does not fit a package.
     """
-    parse_version(version)
-    known = edits or [()] * len(adapters)
+    parse_version(release.version)
+    known = release.edits or [()] * len(adapters)
     device = encode(join(adapters, base.model, known), base.model)
-    name = name if name is not None else package_name(adapters)
+    name = release.name if release.name is not None else package_name(adapters)
     check_name(name)
-    if counter is not None:
-        check_counter(counter)
+    if release.counter is not None:
+        check_counter(release.counter)
     base_sha256 = base.model.sha256
     newest = max((p.counter for p in registry.packages() if p.base_sha256 == base_sha256), default=0)
-    counter = counter if counter is not None else registry.next_counter(base_sha256)
-    manifest = write(
-        name=name,
-        version=version,
-        counter=counter,
-        base_sha256=base_sha256,
-        parts=[part(a, some, base.model) for a, some in zip(adapters, known, strict=True)],
-        self_tests=[one.to_dict() for one in self_tests],
-    )
-    data = seal(
-        device,
-        name=name,
-        version=version,
-        counter=counter,
-        base_sha256=base_sha256,
-        manifest=manifest,
-        key=key,
-        self_tests=[one.self_test for one in self_tests],
-    )
+    counter = release.counter if release.counter is not None else registry.next_counter(base_sha256)
+    identity = Identity(name, release.version, counter, base_sha256)
+    parts = [part(a, some, base.model) for a, some in zip(adapters, known, strict=True)]
+    manifest = write(identity, parts, [one.to_dict() for one in release.self_tests])
+    self_tests = [one.self_test for one in release.self_tests]
+    data = seal(device, identity, manifest=manifest, key=key, self_tests=self_tests)
     signer = PublicKey(key.key.public_key().public_bytes_raw())
     package = open_package(data, [signer], model=base.model, name=name)
     registry.add_package(data, manifest)

@@ -15,7 +15,7 @@ from mcuedit.adapter.encoding import encode
 from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
 from mcuedit.model import ops
 from mcuedit.model.tflite import Model, parse
-from mcuedit.package import SelfTest, seal
+from mcuedit.package import Identity, SelfTest, seal
 from mcuedit.package.keys import PublicKey
 from mcuedit.package.self_test import CHANGED, UNCHANGED, sparse
 
@@ -75,10 +75,7 @@ def package(
     of = of or model()
     return seal(
         payload if payload is not None else encode(adapter or fact(of, seed=seed), of),
-        name=name,
-        version=version,
-        counter=counter,
-        base_sha256=base_sha256 or of.sha256,
+        Identity(name, version, counter, base_sha256 or of.sha256),
         manifest=MANIFEST,
         key=key(signer),
         self_tests=self_tests,

@@ -12,7 +12,8 @@ import mcuedit
 
 PACKAGE = Path(mcuedit.__file__).parent
 ROOMS = (
-    "emulate", "build", "boards", "codegen", "conformance", "model", "zoo",
+    "emulate", "build", "codegen", "conformance", "model", "zoo",
+    "_util", "package", "fleet", "boards", "edits",
     "training", "privacy", "evaluation", "benchmark", "adapter",
 )  # fmt: skip
 MODULES, PARAMETERS, TOP = 14, 6, 20

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuedit.boards.flashing.image import Image, adapter_image, firmware_image
-from mcuedit.boards.flashing.runners import Plan, Step, plan
+from mcuedit.boards.flashing.runners import Commands, Step, commands
 from mcuedit.boards.flashing.session import Session
 
-__all__ = ["Image", "Plan", "Session", "Step", "adapter_image", "firmware_image", "plan"]
+__all__ = ["Commands", "Image", "Session", "Step", "adapter_image", "commands", "firmware_image"]

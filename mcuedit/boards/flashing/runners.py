@@ -18,7 +18,7 @@ _INSTALL_OBJCOPY = "apt install binutils-arm-none-eabi"
 
 @dataclass(frozen=True)
 class Step:
-    """One command line of a plan.
+    """One command line of a commands.
 
     Attributes:
         writes: the flash may be half-written while it runs.
@@ -35,14 +35,14 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Commands:
     """What to do, image by image, in this order."""
 
     runner: str
     images: tuple[tuple[Image, tuple[Step, ...]], ...]
 
     @property
-    def commands(self) -> list[tuple[str, ...]]:
+    def lines(self) -> list[tuple[str, ...]]:
         """All command lines."""
         return [step.argv for _, steps in self.images for step in steps]
 
@@ -180,11 +180,11 @@ def runner_of(board: Board, name: str | None) -> tuple[str, str]:
     return name, board.flashing.targets[name]
 
 
-def plan(board: Board, images: Sequence[Image], runner: str | None = None, folder: Path = Path()) -> Plan:
+def commands(board: Board, images: Sequence[Image], runner: str | None = None, folder: Path = Path()) -> Commands:
     """The command lines that write `images`; `folder` is where their files go.
 
     Raises:
         McueditError: the board cannot be flashed that way.
     """
     name, target = runner_of(board, runner)
-    return Plan(name, tuple((image, RUNNERS[name].steps(board, target, image, folder)) for image in images))
+    return Commands(name, tuple((image, RUNNERS[name].steps(board, target, image, folder)) for image in images))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run of a plan that can say at any time what is on the board."""
+"""A run of a commands that can say at any time what is on the board."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import NoReturn
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.flashing.image import Image, check_size
 from mcuedit.boards.flashing.process import TimedOut, run
-from mcuedit.boards.flashing.runners import RUNNERS, Plan, Step
+from mcuedit.boards.flashing.runners import RUNNERS, Commands, Step
 
 UNTOUCHED, HALF, WRITTEN, VERIFIED = "untouched", "may be half-written", "written", "written and verified"
 
 
 class Session:
-    """Executes a plan, once.
+    """Executes a commands, once.
 
     Args:
-        plan: its files go where the plan says; that folder must exist.
+        commands: its files go where the commands says; that folder must exist.
         timeout: seconds that one command may take.
         output: is given what the runner writes, as it comes.
     """
 
-    def __init__(self, plan: Plan, timeout: float, output: Callable[[str], None]) -> None:
-        self._plan, self._timeout, self._output = plan, timeout, output
-        self.states = {image.title: UNTOUCHED for image, _ in plan.images}
+    def __init__(self, commands: Commands, timeout: float, output: Callable[[str], None]) -> None:
+        self._commands, self._timeout, self._output = commands, timeout, output
+        self.states = {image.title: UNTOUCHED for image, _ in commands.images}
 
     def run(self) -> None:
         """Writes and verifies every image.
@@ -35,11 +35,11 @@ class Session:
             McueditError: a program is missing, failed, did not end or did not verify; the message says what is on the
                 board.
         """
-        for program in dict.fromkeys(argv[0] for argv in self._plan.commands):
+        for program in dict.fromkeys(argv[0] for argv in self._commands.lines):
             if shutil.which(program) is None:
-                install = RUNNERS[self._plan.runner].install[program]
+                install = RUNNERS[self._commands.runner].install[program]
                 raise McueditError(f"{program} is not installed; {self.state()}", install)
-        for image, steps in self._plan.images:
+        for image, steps in self._commands.images:
             for step in steps:
                 self._step(image, step)
             proven = any(step.proof for step in steps)
@@ -65,14 +65,14 @@ class Session:
             self._fail(f"{name} did not end within {self._timeout:g} s", "reset board and probe; --timeout gives more")
         except OSError as error:
             self.states[image.title] = before
-            self._fail(f"{name}: {error.strerror or error}", RUNNERS[self._plan.runner].install[step.argv[0]])
+            self._fail(f"{name}: {error.strerror or error}", RUNNERS[self._commands.runner].install[step.argv[0]])
         else:
             self._judge(name, image, before, step, code, said)
 
     def _judge(self, name: str, image: Image, before: str, step: Step, code: int, said: str) -> None:
         if not code and (step.proof is None or said.count(step.proof[0]) >= step.proof[1]):
             return
-        if any(words in said.lower() for words in RUNNERS[self._plan.runner].no_probe):
+        if any(words in said.lower() for words in RUNNERS[self._commands.runner].no_probe):
             self.states[image.title] = before
             self._fail(
                 f"{name} found no board", "connect it, look at cable and power, and at the rights to use its port"

@@ -68,14 +68,14 @@ def command(
     if not images:
         raise McueditError("nothing to write", "give an ELF file, or --adapter F --slot N")
     with host.folder() as folder:
-        plan = flashing.plan(to, images, chosen, Path() if dry_run else Path(folder))
+        commands = flashing.commands(to, images, chosen, Path() if dry_run else Path(folder))
         states = dict.fromkeys((image.title for image in images), "")
         if not dry_run:
-            states = _run(flashing.Session(plan, timeout, _pass_on))
+            states = _run(flashing.Session(commands, timeout, _pass_on))
     if as_json:
-        _print_json(board_name, plan, states, dry_run)
+        _print_json(board_name, commands, states, dry_run)
     elif dry_run:
-        click.echo("\n".join(map(shlex.join, plan.commands)))
+        click.echo("\n".join(map(shlex.join, commands.lines)))
     else:
         rows = [(i.title, f"0x{i.address:08x}", f"{i.size:,}", states[i.title]) for i in images]
         stdout().print(table("", ("what", "address", "bytes", "state"), rows, left=("state",)))
@@ -110,14 +110,14 @@ def _device_bytes(path: Path, base_path: Path | None) -> bytes:
     return data
 
 
-def _print_json(name: str, plan: flashing.Plan, states: dict[str, str], dry_run: bool) -> None:
+def _print_json(name: str, commands: flashing.Commands, states: dict[str, str], dry_run: bool) -> None:
     values: dict[str, object] = {
         "board": name,
-        "runner": plan.runner,
+        "runner": commands.runner,
         "dry_run": dry_run,
-        "commands": [shlex.join(argv) for argv in plan.commands],
+        "commands": [shlex.join(argv) for argv in commands.lines],
     }
-    for image, _ in plan.images:
+    for image, _ in commands.images:
         key = "firmware" if image.elf else "adapter"
         values |= {f"{key}_address": image.address, f"{key}_bytes": image.size, f"{key}_state": states[image.title]}
     print_json(values)

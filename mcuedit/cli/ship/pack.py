@@ -87,17 +87,8 @@ def command(
     joined = joining.join(loaded, of.model, edits)
     asked = _self_tests(of, joined, [e for some in edits for e in some], self_tests, same)
     with open_registry() as registry:
-        made = packing.pack(
-            of,
-            loaded,
-            version=version,
-            key=key,
-            registry=registry,
-            edits=edits,
-            name=name,
-            counter=counter,
-            self_tests=asked,
-        )
+        release = packing.Release(version, name, counter, edits, asked)
+        made = packing.pack(of, loaded, release, key=key, registry=registry)
     if manifest_path is not None:
         atomic.write_file(manifest_path, made.manifest)
     atomic.write_file(output, made.data)

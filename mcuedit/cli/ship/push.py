@@ -14,7 +14,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices, packages
 from mcuedit.cli._shared.common import example, json_option, note, print_json, progress, stdout, table
 from mcuedit.cli._shared.files import PATH
-from mcuedit.fleet import Outcome, Plan, inventory
+from mcuedit.fleet import Outcome, Rollout, inventory
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport import Device, Limits
 from mcuedit.fleet.transport.address import FORMS
@@ -104,13 +104,13 @@ def _push(path: Path, to: str | None, fleet_path: Path | None, as_json: bool, op
     data = packages.read(path)
     package = _checked(data, path, options.key_paths)
     limits = Limits(total=options.total)
-    plan = Plan(
+    rollout = Rollout(
         data, package, options.goal, options.ab, options.boots, options.hold, worst=options.worst / 100, limits=limits
     )
     if to is not None:
-        return _one(plan, to, as_json, options)
+        return _one(rollout, to, as_json, options)
     assert fleet_path is not None
-    return _many(plan, inventory.read(fleet_path), fleet_path, as_json, options)
+    return _many(rollout, inventory.read(fleet_path), fleet_path, as_json, options)
 
 
 def _checked(data: bytes, path: Path, key_paths: tuple[Path, ...]) -> Package:
@@ -123,8 +123,8 @@ def _checked(data: bytes, path: Path, key_paths: tuple[Path, ...]) -> Package:
     return found
 
 
-def _one(plan: Plan, to: str, as_json: bool, options: _Options) -> int:
-    with progress("push", len(plan.data)) as advance, Device(to, options.timeout, options.tries) as device:
+def _one(rollout: Rollout, to: str, as_json: bool, options: _Options) -> int:
+    with progress("push", len(rollout.data)) as advance, Device(to, options.timeout, options.tries) as device:
         there = 0
 
         def arrived(now: int) -> None:
@@ -132,21 +132,21 @@ def _one(plan: Plan, to: str, as_json: bool, options: _Options) -> int:
             advance(now - there)
             there = now
 
-        outcome = fleet.Delivery(device, plan, advance=arrived).run()
+        outcome = fleet.Delivery(device, rollout, advance=arrived).run()
         status = device.status() if outcome.base and outcome.reason != "unreachable" else None
     if as_json:
-        print_json(_flat(plan, outcome) | (devices.state_of(status) if status else {}))
+        print_json(_flat(rollout, outcome) | (devices.state_of(status) if status else {}))
         return 1 if outcome.failed else 0
     if outcome.failed:
         raise McueditError(outcome.message, outcome.hint)
-    stdout().print(f"{outcome.device}: {_told(plan, outcome)}", markup=False)
+    stdout().print(f"{outcome.device}: {_told(rollout, outcome)}", markup=False)
     if status:
         devices.report(to, status, False)
     return 0
 
 
-def _told(plan: Plan, outcome: Outcome) -> str:
-    title = f"{plan.package.name}@{plan.package.version}"
+def _told(rollout: Rollout, outcome: Outcome) -> str:
+    title = f"{rollout.package.name}@{rollout.package.version}"
     match outcome.state:
         case State.ALREADY:
             return f"{title} is confirmed there already, in slot {outcome.slot}"
@@ -156,50 +156,48 @@ def _told(plan: Plan, outcome: Outcome) -> str:
     return f"{title} is {state}, slot {outcome.slot}" + (f", after {outcome.before}" if outcome.before else "")
 
 
-def _flat(plan: Plan, outcome: Outcome) -> dict[str, object]:
-    package = {"package": plan.package.name, "version": plan.package.version, "digest": plan.package.digest}
-    return {**package, "goal": plan.goal, **asdict(outcome)}
+def _flat(rollout: Rollout, outcome: Outcome) -> dict[str, object]:
+    package = {"package": rollout.package.name, "version": rollout.package.version, "digest": rollout.package.digest}
+    return {**package, "goal": rollout.goal, **asdict(outcome)}
 
 
-def _many(plan: Plan, members: tuple[fleet.Member, ...], path: Path, as_json: bool, options: _Options) -> int:
-    results_path = options.results or path.with_suffix(f".{plan.package.digest[:8]}.jsonl")
+def _many(rollout: Rollout, members: tuple[fleet.Member, ...], path: Path, as_json: bool, options: _Options) -> int:
+    results_path = options.results or path.with_suffix(f".{rollout.package.digest[:8]}.jsonl")
     first = -(-len(members) * options.canary // 100)
-    canary = inventory.canaries(members, first, plan.package.digest)
+    canary = inventory.canaries(members, first, rollout.package.digest)
     with (
-        fleet.Results(results_path, plan.package.digest, resume=options.resume) as results,
+        fleet.Results(results_path, rollout.package.digest, resume=options.resume) as results,
         progress("fleet", len(members)) as advance,
     ):
         ended: set[str] = set()
 
         def done(member: str, outcome: Outcome) -> None:
-            if member not in ended and (outcome.failed or outcome.state != State.TRIAL or plan.goal == State.TRIAL):
+            if member not in ended and (outcome.failed or outcome.state != State.TRIAL or rollout.goal == State.TRIAL):
                 ended.add(member)
                 advance(1)
 
         campaign = fleet.Campaign(
-            plan,
-            members,
-            canary,
+            rollout,
+            fleet.Stages(members, canary, options.max_failures, options.jobs),
             results,
-            max_failures=options.max_failures,
-            jobs=options.jobs,
             connect=lambda member: Device(member.address, options.timeout, options.tries),
             done=done,
         )
         advance(len(campaign.report.skipped))
         report = campaign.run()
-    _report(plan, report, results_path, as_json)
+    _report(rollout, report, results_path, as_json)
     return 1 if report.failures or report.stopped else 0
 
 
-def _report(plan: Plan, report: fleet.Report, path: Path, as_json: bool) -> None:
+def _report(rollout: Rollout, report: fleet.Report, path: Path, as_json: bool) -> None:
     counts: dict[str, int] = {}
     for outcome in report.outcomes.values():
         counts[outcome.state] = counts.get(outcome.state, 0) + 1
     failed = {name: outcome for name, outcome in report.outcomes.items() if outcome.failed}
     if as_json:
-        values: dict[str, object] = {"package": plan.package.name, "version": plan.package.version}
-        values |= {"digest": plan.package.digest, "goal": plan.goal, "results": str(path), "stopped": report.stopped}
+        values: dict[str, object] = {"package": rollout.package.name, "version": rollout.package.version}
+        values |= {"digest": rollout.package.digest, "goal": rollout.goal}
+        values |= {"results": str(path), "stopped": report.stopped}
         values |= {f"count_{state.replace(' ', '_')}": n for state, n in counts.items()}
         values |= {"tried": len(report.outcomes), "done_before": len(report.skipped), "waiting": report.waiting}
         values |= {"failed": list(failed), "reasons": [outcome.reason for outcome in failed.values()]}
@@ -212,6 +210,6 @@ def _report(plan: Plan, report: fleet.Report, path: Path, as_json: bool) -> None
     told = ", ".join(f"{n} {state}" for state, n in counts.items()) or "none tried"
     before = f", {len(report.skipped)} done before" if report.skipped else ""
     waiting = f", {len(report.waiting)} not tried" if report.waiting else ""
-    stdout().print(f"{plan.package.name}@{plan.package.version}: {told}{before}{waiting}; {path}", markup=False)
+    stdout().print(f"{rollout.package.name}@{rollout.package.version}: {told}{before}{waiting}; {path}", markup=False)
     if report.stopped:
         note(f"stopped: {report.stopped}; mend it and run the same with --resume")

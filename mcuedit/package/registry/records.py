@@ -45,15 +45,16 @@ class Deployment:
         slot: where it lies; None if it has none.
         state: "staged", "trial", "confirmed", "revoked", or what went wrong.
         digest: of the package; None if the slot is empty or its content unknown.
+        at: when it was recorded.
     """
 
     device: str
     slot: int | None
     state: str
     digest: str | None
-    counter: int | None
-    result: str
-    at: str
+    counter: int | None = None
+    result: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True)

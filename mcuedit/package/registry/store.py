@@ -119,26 +119,13 @@ class Registry:
             )
         return bytes(row["json"]) if row else b""
 
-    def record_deployment(
-        self,
-        device: str,
-        *,
-        slot: int | None,
-        state: str,
-        digest: str | None,
-        counter: int | None = None,
-        result: str = "",
-        address: str = "",
-        base_sha256: str = "",
-    ) -> None:
+    def record(self, found: Deployment, *, address: str = "", base_sha256: str = "") -> None:
         """Appends to a device's history; `address` and `base_sha256` replace what was known unless empty."""
+        values = vars(found) | {"at": self._now()}
         with transaction(self._db, self.path) as db:
-            self._see(device, address, base_sha256)
-            db.execute(
-                "INSERT INTO deployments (device, slot, state, digest, counter, result, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (device, slot, state, digest, counter, result, self._now()),
-            )
+            self._see(found.device, address, base_sha256)
+            names, marks = ", ".join(values), ", ".join("?" * len(values))
+            db.execute(f"INSERT INTO deployments ({names}) VALUES ({marks})", list(values.values()))
 
     def remember_log(self, device: str, sequence: int, chain: str) -> None:
         """Keeps how far a device log was verified: sequence of its next record, and the chain there."""

@@ -146,9 +146,9 @@ def test_bad_command_lines(to: Board, capsys: pytest.CaptureFixture[str], args: 
 def test_a_board_says_who_flashes_it(to: Board) -> None:
     only = board.Board(**{**vars(to), "flashing": memory.Flashing("pyocd", {"pyocd": "x"})})
     with pytest.raises(McueditError, match="board tester is not flashed by west"):
-        flashing.plan(only, [], "west")
+        flashing.commands(only, [], "west")
     with pytest.raises(McueditError, match="board virt cannot be flashed"):
-        flashing.plan(board.Board(**{**vars(to), "name": "virt", "flashing": None}), [])
+        flashing.commands(board.Board(**{**vars(to), "name": "virt", "flashing": None}), [])
 
 
 def test_boards_are_listed_with_their_runners(to: Board, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from helpers import packages
 from helpers.standin import REVOKED, Core, Served, Standin
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet import Campaign, Delivery, Member, Plan, Results, inventory, memory, read
+from mcuedit.fleet import Campaign, Delivery, Member, Results, Rollout, Stages, inventory, memory, read
 from mcuedit.fleet.transport import Device, parse
 from mcuedit.package import parse as parse_package
 from mcuedit.package.registry import open_registry
@@ -24,16 +24,16 @@ def registry(tmp_path, monkeypatch):
     return path
 
 
-def plan(goal="confirmed", data=b"", **options) -> Plan:
+def rollout(goal="confirmed", data=b"", **options) -> Rollout:
     data = data or packages.package(counter=5)
-    return Plan(data, parse_package(data), goal, sleep=lambda seconds: None, **options)
+    return Rollout(data, parse_package(data), goal, sleep=lambda seconds: None, **options)
 
 
 def connect(member: Member) -> Device:
     return Device(member.address, timeout=2.0, tries=3, sleep=lambda seconds: None)
 
 
-def deliver(address: str, wanted: Plan):
+def deliver(address: str, wanted: Rollout):
     with Device(address, timeout=2.0, tries=3, sleep=lambda seconds: None) as device:
         return Delivery(device, wanted).run()
 
@@ -49,10 +49,10 @@ def fleet_of(count: int) -> list[Standin]:
     return [Standin(name=f"d{i:02}") for i in range(count)]
 
 
-def campaign(wanted: Plan, members, path, *, canaries=2, resume=False, **options):
+def campaign(wanted: Rollout, members, path, *, canaries=2, resume=False, **options):
     first = inventory.canaries(members, canaries, wanted.package.digest)
     with Results(path, wanted.package.digest, resume=resume) as results:
-        return Campaign(wanted, members, first, results, connect=connect, **options).run()
+        return Campaign(wanted, Stages(members, first, **options), results, connect=connect).run()
 
 
 # One device.
@@ -62,10 +62,10 @@ def campaign(wanted: Plan, members, path, *, canaries=2, resume=False, **options
 def test_a_package_gets_as_far_as_asked_for_and_no_further(goal):
     device = Standin()
     with Served(device) as (address,):
-        outcome = deliver(address, plan(goal))
+        outcome = deliver(address, rollout(goal))
         assert (outcome.state, outcome.device, outcome.slot) == (goal, "standin", 0)
         assert (device.trial, device.good) == {"staged": (None, 0), "trial": (1, 0), "confirmed": (None, 1)}[goal]
-        again = deliver(address, plan(goal))
+        again = deliver(address, rollout(goal))
     assert again.state == {"staged": "staged", "trial": "trial", "confirmed": "already"}[goal]
     assert not again.failed
 
@@ -73,10 +73,10 @@ def test_a_package_gets_as_far_as_asked_for_and_no_further(goal):
 def test_an_upload_stops_at_the_same_name_and_keeps_the_others():
     device = Standin()
     with Served(device) as (address,):
-        deliver(address, plan(data=packages.package(name="a", counter=1)))
-        deliver(address, plan(data=packages.package(name="b", counter=2)))
+        deliver(address, rollout(data=packages.package(name="a", counter=1)))
+        deliver(address, rollout(data=packages.package(name="b", counter=2)))
         assert device.good == 0b11
-        outcome = deliver(address, plan(data=packages.package(name="a", version="2.0.0", counter=3)))
+        outcome = deliver(address, rollout(data=packages.package(name="a", version="2.0.0", counter=3)))
     assert (outcome.state, outcome.before) == ("confirmed", "a@1.2.0")
     assert device.good == 0b110
 
@@ -84,14 +84,14 @@ def test_an_upload_stops_at_the_same_name_and_keeps_the_others():
 def test_a_device_with_something_newer_is_left_alone():
     device = Standin(floor=9)
     with Served(device) as (address,):
-        assert deliver(address, plan()).state == "newer"
+        assert deliver(address, rollout()).state == "newer"
     assert not device.stored
 
 
 def test_another_base_is_seen_before_anything_is_sent():
     device = Standin(base=packages.model(1))
     with Served(device) as (address,):
-        outcome = deliver(address, plan())
+        outcome = deliver(address, rollout())
     assert (outcome.state, outcome.reason) == ("failed", "other-base")
     assert (1, 1) not in device.asked
 
@@ -101,7 +101,7 @@ def test_a_trial_of_others_is_not_ended():
     device.install(packages.package(name="other", counter=1))
     device.activate({"mask": 1})
     with Served(device) as (address,):
-        outcome = deliver(address, plan())
+        outcome = deliver(address, rollout())
     assert (outcome.state, outcome.reason, device.trial) == ("failed", "trial", 1)
 
 
@@ -114,7 +114,7 @@ def test_a_trial_that_went_back_by_itself_is_not_healthy():
 
     device.fault = expire
     with Served(device) as (address,):
-        outcome = deliver(address, plan(hold=3.0))
+        outcome = deliver(address, rollout(hold=3.0))
     assert (outcome.state, outcome.step) == ("unhealthy", "health")
     assert device.stored[0][1] == REVOKED
 
@@ -122,13 +122,13 @@ def test_a_trial_that_went_back_by_itself_is_not_healthy():
 def test_bad_outcomes_are_not_confirmed():
     device = Standin(arms={"runs": [10, 10], "good": [10, 6], "bad": [0, 4]})
     with Served(device) as (address,):
-        outcome = deliver(address, plan())
+        outcome = deliver(address, rollout())
     assert (outcome.state, device.good) == ("unhealthy", 0)
     assert "4 of 10" in outcome.message
 
 
 def test_what_was_done_is_remembered(registry):
-    wanted = plan()
+    wanted = rollout()
     with Served(Standin(name="pump-7")) as (address,):
         deliver(address, wanted)
     with open_registry() as kept:
@@ -145,36 +145,36 @@ def test_a_device_put_back_to_an_old_state_is_found():
     """An old flash image, copied back, log and all."""
     device = Standin()
     with Served(device) as (address,):
-        deliver(address, plan(data=packages.package(counter=1)))
+        deliver(address, rollout(data=packages.package(counter=1)))
         old = dict(device.stored), device.floor, device.good, list(device.log)
-        deliver(address, plan(data=packages.package(counter=2, version="1.3.0")))
+        deliver(address, rollout(data=packages.package(counter=2, version="1.3.0")))
         device.stored, device.floor, device.good, device.log = old
-        outcome = deliver(address, plan(data=packages.package(counter=3, version="1.4.0")))
+        outcome = deliver(address, rollout(data=packages.package(counter=3, version="1.4.0")))
         assert (outcome.state, outcome.reason) == ("failed", "log")
         with Device(address) as link:
             memory.accept(link)
-        assert deliver(address, plan(data=packages.package(counter=3, version="1.4.0"))).state == "confirmed"
+        assert deliver(address, rollout(data=packages.package(counter=3, version="1.4.0"))).state == "confirmed"
 
 
 def test_a_counter_that_went_down_is_found():
     """With a log that goes on as if nothing was."""
     device = Standin()
     with Served(device) as (address,):
-        deliver(address, plan())
+        deliver(address, rollout())
         device.floor = 1
-        outcome = deliver(address, plan(data=packages.package(counter=6, version="1.4.0")))
+        outcome = deliver(address, rollout(data=packages.package(counter=6, version="1.4.0")))
     assert (outcome.reason, outcome.step) == ("behind", "status")
     assert "--accept" in outcome.hint
 
 
 def test_another_device_of_the_same_id_is_found():
     with Served(Standin()) as (address,):
-        deliver(address, plan())
+        deliver(address, rollout())
     other = Standin()
     for number in range(4):
         other.record(9, number)
     with Served(other) as (address,):
-        outcome = deliver(address, plan())
+        outcome = deliver(address, rollout())
     assert outcome.reason == "log"
 
 
@@ -186,8 +186,8 @@ def test_canaries_go_first_and_are_confirmed_before_anybody_else_is_asked(tmp_pa
     for device in devices:
         device.fault = lambda group, command, request, name=device.name: asked.append((name, group, command))
     with serving(*devices) as members:
-        first = {m.name for m in inventory.canaries(members, 2, plan().package.digest)}
-        report = campaign(plan(), members, tmp_path / "r.jsonl")
+        first = {m.name for m in inventory.canaries(members, 2, rollout().package.digest)}
+        report = campaign(rollout(), members, tmp_path / "r.jsonl")
     assert (report.failures, report.stopped, len(report.outcomes)) == (0, "", 8)
     names = [name for name, *_ in asked]
     last_confirm = max(i for i, (name, g, c) in enumerate(asked) if name in first and (g, c) == (64, 2))
@@ -202,10 +202,10 @@ def test_canaries_go_first_and_are_confirmed_before_anybody_else_is_asked(tmp_pa
 def test_an_unhealthy_canary_takes_the_others_back(tmp_path):
     devices = fleet_of(6)
     with serving(*devices) as members:
-        first = [m.name for m in inventory.canaries(members, 2, plan().package.digest)]
+        first = [m.name for m in inventory.canaries(members, 2, rollout().package.digest)]
         bad, other = (next(d for d in devices if d.name == name) for name in first)
         bad.arms = {"runs": [1, 1], "good": [1, 0], "bad": [0, 1]}
-        report = campaign(plan(), members, tmp_path / "r.jsonl", max_failures=5)
+        report = campaign(rollout(), members, tmp_path / "r.jsonl", max_failures=5)
     assert "not healthy" in report.stopped
     assert (other.trial, other.good, other.stored[0][1]) == (None, 0, REVOKED)
     assert report.outcomes[other.name].state == "rolled back"
@@ -227,10 +227,10 @@ def failing(device: Standin) -> Standin:
 def test_it_stops_when_more_fail_than_may(tmp_path, allowed, stops):
     devices = fleet_of(12)
     with serving(*devices) as members:
-        first = {m.name for m in inventory.canaries(members, 1, plan().package.digest)}
+        first = {m.name for m in inventory.canaries(members, 1, rollout().package.digest)}
         for device in [d for d in devices if d.name not in first][:2]:
             failing(device)
-        report = campaign(plan(), members, tmp_path / "r.jsonl", canaries=1, max_failures=allowed, jobs=1)
+        report = campaign(rollout(), members, tmp_path / "r.jsonl", canaries=1, max_failures=allowed, jobs=1)
     assert bool(report.stopped) == stops
     assert report.failures == min(2, allowed + 1)
     assert bool(report.waiting) == stops
@@ -239,9 +239,9 @@ def test_it_stops_when_more_fail_than_may(tmp_path, allowed, stops):
 def test_resume_leaves_out_what_is_done_and_tries_the_rest_again(tmp_path):
     devices, path = fleet_of(6), tmp_path / "r.jsonl"
     with serving(*devices) as members:
-        first = {m.name for m in inventory.canaries(members, 1, plan().package.digest)}
+        first = {m.name for m in inventory.canaries(members, 1, rollout().package.digest)}
         sick = failing(next(d for d in devices if d.name not in first))
-        report = campaign(plan(), members, path, canaries=1)
+        report = campaign(rollout(), members, path, canaries=1)
         assert report.stopped
         assert report.outcomes[sick.name].reason == "E_FLASH"
         del sick.install
@@ -250,8 +250,8 @@ def test_resume_leaves_out_what_is_done_and_tries_the_rest_again(tmp_path):
         done = [name for name, outcome in report.outcomes.items() if not outcome.failed]
         for device in devices:
             device.asked.clear()
-        report = campaign(plan(), members, path, canaries=1, resume=True)
-        assert len(campaign(plan(), members, path, canaries=1, resume=True).skipped) == 6  # every line can be read
+        report = campaign(rollout(), members, path, canaries=1, resume=True)
+        assert len(campaign(rollout(), members, path, canaries=1, resume=True).skipped) == 6  # every line can be read
     assert sorted(report.skipped) == sorted(done)
     assert (report.failures, report.stopped, report.waiting) == (0, "", [])
     assert not any(d.asked for d in devices if d.name in done)
@@ -261,10 +261,10 @@ def test_resume_leaves_out_what_is_done_and_tries_the_rest_again(tmp_path):
 def test_results_are_not_mixed_up(tmp_path):
     path = tmp_path / "r.jsonl"
     with serving(*fleet_of(2)) as members:
-        campaign(plan(), members, path, canaries=1)
+        campaign(rollout(), members, path, canaries=1)
         with pytest.raises(McueditError, match="has results already"):
-            campaign(plan(), members, path, canaries=1)
-        other = plan(data=packages.package(counter=9, version="3.0.0"))
+            campaign(rollout(), members, path, canaries=1)
+        other = rollout(data=packages.package(counter=9, version="3.0.0"))
         report = campaign(other, members, path, canaries=1, resume=True)  # another package: nothing of it is done
     assert len(report.outcomes) == 2
     path.write_text("hello\n")

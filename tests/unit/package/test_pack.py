@@ -24,7 +24,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model
 from mcuedit.package import choice, keys, open_package, parse
-from mcuedit.package.registry import open_registry
+from mcuedit.package.registry import Deployment, open_registry
 from mcuedit.package.self_test import CHANGED, UNCHANGED, SelfTest, sparse
 
 MODEL = packages.model()
@@ -379,7 +379,7 @@ def test_registry_verbs(capfd):
     pack(save(packages.fact()))
     with open_registry() as registry:
         digest = registry.packages()[0].digest
-        registry.record_deployment("node-1", slot=2, state="trial", digest=digest, counter=1, address="udp:1:2")
+        registry.record(Deployment("node-1", slot=2, state="trial", digest=digest, counter=1), address="udp:1:2")
     capfd.readouterr()
     for command in (["list"], ["show", "fix"], ["show", digest[:8]]):
         assert cli.invoke(["registry", *command]) == 0

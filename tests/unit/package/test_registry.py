@@ -15,7 +15,7 @@ from helpers import packages
 from helpers.waiting import WAIT
 
 from mcuedit._util.errors import McueditError
-from mcuedit.package.registry import Registry, default_path, open_registry
+from mcuedit.package.registry import Deployment, Registry, default_path, open_registry
 from mcuedit.package.registry.database import connect, transaction
 
 TESTS = Path(__file__).parents[2]
@@ -83,10 +83,10 @@ def test_counters_rise_by_base_and_follow_what_was_packed_by_hand(registry):
 
 def test_devices_and_their_history(registry):
     digest = add(registry)
-    registry.record_deployment("a", slot=0, state="staged", digest=digest, address="udp:1:2", base_sha256=BASE)
-    registry.record_deployment("a", slot=1, state="failed", digest=None, result="E_FULL")
-    registry.record_deployment("a", slot=0, state="trial", digest=digest, counter=1)
-    registry.record_deployment("b", slot=None, state="unreachable", digest=None)
+    registry.record(Deployment("a", slot=0, state="staged", digest=digest), address="udp:1:2", base_sha256=BASE)
+    registry.record(Deployment("a", slot=1, state="failed", digest=None, result="E_FULL"))
+    registry.record(Deployment("a", slot=0, state="trial", digest=digest, counter=1))
+    registry.record(Deployment("b", slot=None, state="unreachable", digest=None))
     one, two = registry.devices()
     assert (one.device, one.address, one.base_sha256) == ("a", "udp:1:2", BASE)
     assert {slot: d.state for slot, d in one.slots.items()} == {0: "trial", 1: "failed"}
@@ -94,14 +94,14 @@ def test_devices_and_their_history(registry):
     assert [d.state for d in registry.history("a")] == ["staged", "failed", "trial"]
     assert [d.device for d in registry.history(digest=digest)] == ["a", "a"]
     with pytest.raises(McueditError, match="without a name"):
-        registry.record_deployment("", slot=0, state="staged", digest=None)
+        registry.record(Deployment("", slot=0, state="staged", digest=None))
 
 
 def test_how_far_a_log_was_verified(registry):
     assert registry.known_log("a") is None
     registry.remember_log("a", 12, "0011223344556677")
     registry.remember_log("a", 15, "8899aabbccddeeff")
-    registry.record_deployment("a", slot=0, state="trial", digest=None)
+    registry.record(Deployment("a", slot=0, state="trial", digest=None))
     assert registry.known_log("a") == (15, "8899aabbccddeeff")
 
 
@@ -109,7 +109,7 @@ def test_export_and_import(registry, tmp_path):
     add(registry)
     add(registry, counter=2, version="2.0.0")
     registry.next_counter(BASE)
-    registry.record_deployment("a", slot=0, state="staged", digest=None)
+    registry.record(Deployment("a", slot=0, state="staged", digest=None))
     registry.remember_log("a", 12, "00")
     lines = list(registry.export())
     assert {json.loads(line)["kind"] for line in lines} == {
@@ -183,7 +183,7 @@ def test_what_is_no_registry(tmp_path):
 WRITER = """
 import sys
 from helpers import packages
-from mcuedit.package.registry import open_registry
+from mcuedit.package.registry import Deployment, open_registry
 path, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 ready = [packages.package(version=f"1.0.{i}", counter=i + 1) for i in range(first, first + count)]
 print("ready", flush=True)
@@ -191,7 +191,7 @@ sys.stdin.readline()
 with open_registry(path) as registry:
     for i, data in enumerate(ready):
         found = registry.add_package(data, packages.MANIFEST)
-        registry.record_deployment(f"device {first}", slot=i, state="staged", digest=found.digest)
+        registry.record(Deployment(f"device {first}", slot=i, state="staged", digest=found.digest))
         print(found.digest, registry.next_counter("e" * 64), flush=True)
 """
 
