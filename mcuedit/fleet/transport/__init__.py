@@ -2,7 +2,7 @@
 """Devices in the field over SMP: UDP, serial ports, and UARTs that an emulator gives as a TCP socket.
 
 address     udp:HOST:PORT and the like
-wire        one transport to a device, as smpclient's transports; frames: the messages in a UART's lines
+wires       kinds of transports, a module each; wire: whichever an address names; frames: messages in a UART's lines
 exchange    a request and its answer; roundtrip: how long that takes
 protocol    numbers and keys, from the header that the device is compiled with
 messages    of mcuedit's group; refusals: errors as messages
