@@ -153,3 +153,21 @@ def test_the_apps_that_the_specification_names_are_built() -> None:
     for page in (ROOT / "docs" / "spec").glob("*.md"):
         named = re.findall(r"\b[Aa]pp `(\w+)`", page.read_text(encoding="utf-8"))
         assert set(named) <= {app for app in APPS if app}, page.name
+
+
+SIX = (
+    "A board",
+    "An op of the bare runtime",
+    "A training method",
+    "An emulator",
+    "A transport to devices",
+    "A base of the zoo",
+)
+
+
+@pytest.mark.parametrize("thing", SIX)
+def test_what_takes_few_files_to_add_names_the_test_that_adds_one(thing: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = re.search(rf"^### {thing}$(.*?)(?=^##)", text, re.M | re.S)
+    assert section is not None
+    assert re.search(r"`tests/[\w/]*test_\w+\.py`[^.]*\badds\b", section[1])
