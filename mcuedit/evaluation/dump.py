@@ -16,7 +16,7 @@ from mcuedit.model.oracle import Reader
 def dump(reader: Reader, cases: Sequence[Case], keep: Sequence[str]) -> bytes:
     """An .npz of every evaluated prompt.
 
-    Arrays: `prompt` str[n], `stack` int64[n] (which stack was in force), and int8[n, classes] each: `base_logits`,
+    Arrays: `prompt` str[n], `active_set` int64[n] (which one was in force), and int8[n, classes] each: `base_logits`,
     `base_output`, `logits`, `output`. `edit`, `role`, `row` say which rows (index into those) belong to which edit in
     which role; `wanted` int64[edits] is the class each edit wants. Keep prompts have role "keep" and edit -1.
     """
@@ -24,7 +24,7 @@ def dump(reader: Reader, cases: Sequence[Case], keep: Sequence[str]) -> bytes:
     logits, output = logits_tensor(model), model.outputs[0]
     columns: dict[str, list[np.ndarray]] = {n: [] for n in ("base_logits", "base_output", "logits", "output")}
     prompts: list[str] = []
-    stack_of: list[int] = []
+    set_of: list[int] = []
     pairs: list[tuple[int, str, int]] = []
     sets = {id(p.deltas): p.deltas for p in cases}
     for number, (key, deltas) in enumerate(sets.items()):
@@ -39,7 +39,7 @@ def dump(reader: Reader, cases: Sequence[Case], keep: Sequence[str]) -> bytes:
         row = {prompt: len(prompts) + i for i, prompt in enumerate(dict.fromkeys(p for _, _, p in asked))}
         pairs += [(e, role, row[prompt]) for e, role, prompt in asked]
         prompts += row
-        stack_of += [number] * len(row)
+        set_of += [number] * len(row)
         base = Trace(reader(list(row)))
         now = with_deltas(model, deltas, base)
         for name, trace, tensor in (
@@ -54,7 +54,7 @@ def dump(reader: Reader, cases: Sequence[Case], keep: Sequence[str]) -> bytes:
     np.savez_compressed(
         file,
         prompt=np.array(prompts),
-        stack=np.array(stack_of),
+        active_set=np.array(set_of),
         edit=np.array(edit),
         role=np.array(role),
         row=np.array(rows),

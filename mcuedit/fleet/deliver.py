@@ -39,7 +39,7 @@ class Rollout:
     Attributes:
         data, package: the bytes, and what they say.
         goal: STAGED, TRIAL or CONFIRMED.
-        ab: percent of inferences that the trial's stack answers.
+        ab: percent of inferences that the trial's set answers.
         boots: that a trial may take to be confirmed.
         hold: seconds for which a trial must be healthy before it is confirmed; looked at every `pause` seconds.
         worst: largest share of bad outcomes that the trial's arm may report.
@@ -81,7 +81,7 @@ class Outcome:
     hint: str = ""
     slot: int | None = None
     base: str = ""
-    floor: int = 0
+    minimum_counter: int = 0
     before: str = ""
 
     @property
@@ -153,7 +153,7 @@ class Delivery:
         status, _ = memory.look(self._device, self._rollout.registry)
         name = memory.name_of(self._device, status)
         self._before = status
-        self.outcome = replace(self.outcome, device=name, base=status.base, floor=status.floor)
+        self.outcome = replace(self.outcome, device=name, base=status.base, minimum_counter=status.minimum_counter)
         return status
 
     def _to_trial(self, status: Status) -> None:
@@ -167,8 +167,8 @@ class Delivery:
             raise TransportError(OTHER_TRIAL, what, "confirm it or roll it back first")
         if slot.index not in status.active:
             same = [s.index for s in status.slots if s.name == slot.name]
-            stack = [i for i in status.confirmed if i not in same] + [slot.index]
-            self._device.activate(mask_of(tuple(stack)), self._rollout.boots, self._rollout.ab)
+            wanted = [i for i in status.confirmed if i not in same] + [slot.index]
+            self._device.activate(mask_of(tuple(wanted)), self._rollout.boots, self._rollout.ab)
         self.outcome = replace(self.outcome, state=State.TRIAL)
 
     def _upload(self, status: Status) -> bool:
@@ -183,7 +183,7 @@ class Delivery:
         if slot and slot.state == SlotState.CONFIRMED and slot.index in status.active and not status.in_trial:
             self.outcome = replace(self.outcome, state=State.ALREADY, slot=slot.index)
             return False
-        if not slot and package.counter <= status.floor:
+        if not slot and package.counter <= status.minimum_counter:
             self.outcome = replace(self.outcome, state=State.NEWER)
             return False
         self._step("upload")

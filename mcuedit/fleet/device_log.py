@@ -32,7 +32,7 @@ EVENTS = (
     "damaged",
     "revoke",
 )
-_NONE = 255  # slot of a record that is about a stack
+_NONE = 255  # slot of a record that is about a set of slots
 _CHAIN_AT, _HASHED, _CHAIN = 20, 28, 8
 _START = "00" * _CHAIN  # what the first record of all is chained to
 _MOST = 1 << 13  # records; a log that goes on for longer is not read, nor one that takes longer than this
@@ -50,8 +50,8 @@ class Record:
     Attributes:
         sequence: from 0, without gaps.
         event: one of EVENTS.
-        slot: that it is about; None where it is about the stack of `mask`.
-        counter: security counter of the package, or the floor.
+        slot: that it is about; None where it is about the set of `mask`.
+        counter: security counter of the package, or the minimum counter.
         key, digest: first bytes of the signer's key hash and of the package's digest, hexadecimal.
         chain: of this record, hexadecimal.
     """

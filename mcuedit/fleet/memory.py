@@ -30,8 +30,8 @@ def look(device: Device, registry: Path | None = None) -> tuple[Status, device_l
     with open_registry(registry) as memory:
         known, seen = memory.known_log(name_of(device, status)), activated(memory, name_of(device, status))
     log = device_log.read(device, status, known)
-    if status.floor < seen:
-        what = f"{device.address}: its counter is {status.floor}, and it had activated {seen} before"
+    if status.minimum_counter < seen:
+        what = f"{device.address}: its counter is {status.minimum_counter}, and it had activated {seen} before"
         hint = f"an old state was put back; if on purpose: 'mcuedit log --to {device.address} --accept'"
         raise TransportError(BEHIND, what, hint)
     return status, log

@@ -60,7 +60,7 @@ def open_package(
     keys: Sequence[PublicKey],
     *,
     model: Model | None = None,
-    floor: int | None = None,
+    minimum_counter: int | None = None,
     name: str = "package",
 ) -> Package:
     """Checks a package as a device does, and in its order.
@@ -68,7 +68,7 @@ def open_package(
     Args:
         keys: whom to trust.
         model: the base it must be for; None leaves base and adapter unchecked.
-        floor: the highest security counter that was ever active; None leaves the counter unchecked.
+        minimum_counter: the highest security counter that was ever active; None leaves the counter unchecked.
 
     Raises:
         Refused: the first check that fails.
@@ -84,8 +84,9 @@ def open_package(
         raise refused("E_SIGNATURE", f"its signature is not that of key {key.sha256[:16]}")
     if model is not None and model.sha256 != found.base_sha256:
         raise refused("E_BASE", f"it is for base {found.base_sha256[:16]}, this one is {model.sha256[:16]}")
-    if floor is not None and not floor < found.counter <= floor + COUNTER_STEP:
-        raise refused("E_COUNTER", f"security counter {found.counter} is not in {floor + 1}..{floor + COUNTER_STEP}")
+    if minimum_counter is not None and not minimum_counter < found.counter <= minimum_counter + COUNTER_STEP:
+        takes = f"{minimum_counter + 1}..{minimum_counter + COUNTER_STEP}"
+        raise refused("E_COUNTER", f"security counter {found.counter} is not in {takes}")
     if model is not None:
         _check_for(found, model, refused, name)
     return found

@@ -11,7 +11,7 @@ int32_t shim_mbqm_any(int32_t x, int32_t m, int32_t s);
 int32_t shim_row_dots(const int8_t *x, const uint8_t *a, uint32_t n, uint32_t bits, uint32_t rows, int32_t *sums);
 
 const uint32_t shim_adapter_size = sizeof(mcuedit_adapter);
-const uint32_t shim_stack_size = sizeof(mcuedit_context);
+const uint32_t shim_context_size = sizeof(mcuedit_context);
 const uint32_t shim_set_size = sizeof(mcuedit_set);
 
 int32_t shim_mbqm(int32_t x, int32_t m, int32_t s)

@@ -40,7 +40,7 @@ def check(net: Native, adapters: list[Adapter], n: int = 200) -> np.ndarray:
 
 def test_no_adapter(net: Native) -> None:
     plain = check(net, [])
-    np.testing.assert_array_equal(net.infer(inputs(net.model), stack=False)[0], plain)
+    np.testing.assert_array_equal(net.infer(inputs(net.model), active=False)[0], plain)
 
 
 @pytest.mark.parametrize("gated", [True, False])
@@ -133,7 +133,7 @@ def test_set_takes_effect_at_the_next_inference(net: Native) -> None:
     plain = adapter(net.model, delta(net.model, 1, 1, gated=False, rows=None))
     error, view = net.open(encode(plain, net.model))
     assert error == "OK"
-    net.lib.mcuedit_context_latch(net.stack)
+    net.lib.mcuedit_context_latch(net.context)
     assert net.activate([view]) == "OK"
     with_it = net.infer(x)[0]
     assert (with_it != base).any()
@@ -159,10 +159,10 @@ def test_set_refuses_and_leaves_the_stack(net: Native, tmp_path_factory: pytest.
     assert net.activate([foreign.open(encode(one, net.model))[1]]) == "E_BASE"
 
     small = ctypes.create_string_buffer(2)
-    net.lib.mcuedit_context_init(net.stack, net.base, small, 2)
+    net.lib.mcuedit_context_init(net.context, net.base, small, 2)
     assert net.activate([views[0], views[2], views[0]]) == "E_RANK"
     assert net.activate([views[0], views[2]]) == "OK"
-    net.lib.mcuedit_context_init(net.stack, net.base, net.h, len(net.h))
+    net.lib.mcuedit_context_init(net.context, net.base, net.h, len(net.h))
 
 
 def test_base_labels_and_identity(net: Native) -> None:

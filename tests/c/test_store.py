@@ -43,7 +43,7 @@ def slot(device: Device, package: int) -> int:
 
 
 def confirm(device: Device, *slots: int) -> None:
-    """Makes these slots the confirmed stack."""
+    """Makes these slots the confirmed set."""
     assert device.call("activate", sum(1 << i for i in slots), 1, 100) == "OK"
     assert device.call("confirm") == "OK"
 

@@ -2,7 +2,7 @@
 """The attacks of The Update Framework, and a few more, against a real device process and against the host.
 
 The attacker has the network: every message reaches the device, past the host's own checks. In each case the device
-refuses, or what the attacker gets is bounded; the stack that was confirmed before goes on, also after a restart.
+refuses, or what the attacker gets is bounded; the set that was confirmed before goes on, also after a restart.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def device(device_program, tmp_path):
         for _ in range(2):
             with Device(running.address) as link:
                 assert in_force(link) == before
-                assert link.status().floor >= COUNTER
+                assert link.status().minimum_counter >= COUNTER
             running.stop()
             running.start()
 
@@ -64,7 +64,7 @@ def install(link: Device, data: bytes) -> int:
 
 
 def in_force(link: Device) -> tuple[object, ...]:
-    """What must stay: the stack and its packages."""
+    """What must stay: the active set and its packages."""
     status = link.status()
     return status.active, status.confirmed, status.in_trial, [status.slots[i] for i in status.active]
 
@@ -84,7 +84,7 @@ def staged(link: Device) -> list[str]:
 def host_refuses(data: bytes, *codes: str) -> None:
     """The host's own check says the same."""
     with pytest.raises(package.Refused) as caught:
-        package.open_package(data, [packages.public()], model=packages.model(), floor=COUNTER)
+        package.open_package(data, [packages.public()], model=packages.model(), minimum_counter=COUNTER)
     assert caught.value.code in codes
 
 
@@ -186,7 +186,7 @@ def test_mix_and_match(device):
             with refused("E_HASH", "E_SIGNATURE", "E_FORM", "E_SIZE"):
                 list(upload(link, mixed))
             with pytest.raises(package.Refused):
-                package.open_package(mixed, [packages.public()], model=packages.model(), floor=COUNTER)
+                package.open_package(mixed, [packages.public()], model=packages.model(), minimum_counter=COUNTER)
         assert not staged(link)
 
 
@@ -210,7 +210,7 @@ def test_rollback_of_a_staged_package(device):
         slot = link.status().find(package.parse(low).digest)
         with refused("E_COUNTER"):
             link.activate(1 << slot.index)
-        assert link.status().floor == COUNTER + 5
+        assert link.status().minimum_counter == COUNTER + 5
 
 
 def test_slow_retrieval(device):

@@ -111,7 +111,7 @@ def test_every_kind_of_flash(app: BuildApp, name: str) -> None:
         device.start()
         view = device.view(INPUT)
         assert view.confirmed == view.active == {digest(FIX)}
-        assert view.floor == 2
+        assert view.minimum_counter == 2
 
 
 @pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")

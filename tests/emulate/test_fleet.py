@@ -38,7 +38,7 @@ def state(address: str) -> tuple[list[str], int]:
     """name@version of what is active, and the counter."""
     with Device(address) as device:
         status = device.status()
-        return [f"{status.slots[i].name}@{status.slots[i].version}" for i in status.active], status.floor
+        return [f"{status.slots[i].name}@{status.slots[i].version}" for i in status.active], status.minimum_counter
 
 
 def test_twenty_four_devices_of_which_five_cannot(device_program, tmp_path, capsys):

@@ -57,7 +57,7 @@ def test_a_package_is_tried_and_kept_over_a_link_that_loses_repeats_and_reorders
 
 
 def test_copies_that_come_much_later_change_nothing(device):
-    """A rollback that came twice would undo the stack before, too; an activation, begin another trial."""
+    """A rollback that came twice would undo the set before, too; an activation, begin another trial."""
     with Lossy(device.port, 4, share=0.0) as link, Device(link.address) as host:
         copies: list[bytes] = []
         through = link.to.through
@@ -70,7 +70,7 @@ def test_copies_that_come_much_later_change_nothing(device):
         kept = host.status()
         assert ([kept.slots[i].name for i in kept.active], kept.in_trial) == (["a"], False)
         for copy in copies:
-            if copy[4:6] == b"\0\x40" and copy[0] & 7 == 2:  # whatever changed the stack, once more
+            if copy[4:6] == b"\0\x40" and copy[0] & 7 == 2:  # whatever changed the active set, once more
                 link._behind.sendto(copy, ("127.0.0.1", device.port))
         now = host.status()
         assert (now.active, now.in_trial, now.records) == (kept.active, False, kept.records)

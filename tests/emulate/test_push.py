@@ -69,7 +69,7 @@ def test_a_package_becomes_the_confirmed_one(verb, package, device):
     told = verb("push", package(counter=3), "--to", device.address, "--confirm")
     assert (told["state"], told["device"], told["active_names"]) == ("confirmed", "pump-7", ["fix@1.2.0"])
     told = verb("status", "--to", device.address)
-    assert (told["in_trial"], told["floor"], told["log"]) == (False, 3, "ok")
+    assert (told["in_trial"], told["minimum_counter"], told["log"]) == (False, 3, "ok")
     assert told["base_sha256"] == packages.model().sha256
     assert told["slot_state"].count("confirmed") == 1
     told = verb("log", "--to", device.address)
@@ -254,4 +254,4 @@ def test_a_microcontroller_takes_a_package_over_its_uart(verb, package, firmware
         told = verb("push", package(counter=4), *to, "--confirm", quick=())
         assert (told["state"], told["active_names"]) == ("confirmed", ["fix@1.2.0"])
         told = verb("status", *to, quick=())
-        assert (told["active_names"], told["floor"], told["log"]) == (["fix@1.2.0"], 4, "ok")
+        assert (told["active_names"], told["minimum_counter"], told["log"]) == (["fix@1.2.0"], 4, "ok")

@@ -97,21 +97,21 @@ def add(lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], x: np.ndarr
     base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
     keep: list[Any] = []
     views = [_open(lib, base, encode(adapter, model), keep) for adapter in adapters]
-    stack = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_stack_size").value)
+    context = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_context_size").value)
     h = guarded(sum(d.rank for a in adapters for d in a.deltas))
-    lib.mcuedit_context_init(stack, ctypes.byref(base), address(h), len(h))
+    lib.mcuedit_context_init(context, ctypes.byref(base), address(h), len(h))
     pointers = (ctypes.c_void_p * len(views))(*map(ctypes.addressof, views))
     chosen = (ctypes.c_void_p * 2)(ctypes.addressof(pointers), len(views))  # count is the first byte of the second word
-    assert lib.mcuedit_context_set(stack, chosen) == 0
+    assert lib.mcuedit_context_set(context, chosen) == 0
     patch = guarded(geometry.n_in)
     moved = []
     for sample, out in zip(x, y, strict=True):
         given, result = guarded(sample.size, sample), guarded(out.size, out)
-        lib.mcuedit_context_latch(stack)
+        lib.mcuedit_context_latch(context)
         if geometry.window:
-            lib.mcuedit_context_add_windows(stack, 0, address(given), address(result), address(patch))
+            lib.mcuedit_context_add_windows(context, 0, address(given), address(result), address(patch))
         else:
-            lib.mcuedit_context_add(stack, 0, address(given), address(result))
+            lib.mcuedit_context_add(context, 0, address(given), address(result))
         assert all(map(guards_hold, (given, result, patch, h)))
         assert (given == sample.reshape(-1)).all()
         moved.append(result.reshape(out.shape))

@@ -25,13 +25,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class View:
-    """What counts after a power cut: stacks by the digests of their packages, and what the device answers."""
+    """What counts after a power cut: sets by the digests of their packages, and what the device answers."""
 
     confirmed: frozenset[bytes]
     trial: frozenset[bytes]
     in_trial: bool
     active: frozenset[bytes]
-    floor: int
+    minimum_counter: int
     output: bytes
 
 
@@ -98,17 +98,17 @@ class Linked:
         state, slots = self.ask(OWN, 0), self.slots()
         assert "damage" not in state
 
-        def stack(mask: int) -> frozenset[bytes]:
+        def named(mask: int) -> frozenset[bytes]:
             found = frozenset(name for name, slot in slots.items() if mask >> slot & 1)
             assert len(found) == mask.bit_count()  # every one of them is there
             return found
 
         return View(
-            confirmed=stack(state["good"]),
-            trial=stack(state["trial"]),
+            confirmed=named(state["good"]),
+            trial=named(state["trial"]),
             in_trial=state["test"],
-            active=stack(state["mask"]),
-            floor=state["floor"],
+            active=named(state["mask"]),
+            minimum_counter=state["floor"],
             output=self.ask(OWN, 8, WRITE, **{"in": x, "out": True})["out"],
         )
 

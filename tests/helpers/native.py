@@ -108,10 +108,10 @@ class Native:
         self.plan = codegen.plan_arena(base.model, preserve=preserve)
         self.symbol = codegen.base_names(base.name).symbol
         self.base = ctypes.byref(ctypes.c_char.in_dll(self.lib, f"{self.symbol}_base"))
-        self.stack = self._allocate("stack")
+        self.context = self._allocate("context")
         self.h = ctypes.create_string_buffer(H_SIZE)
         self._kept: list[Any] = []
-        self.lib.mcuedit_context_init(self.stack, self.base, self.h, H_SIZE)
+        self.lib.mcuedit_context_init(self.context, self.base, self.h, H_SIZE)
 
     def _allocate(self, kind: str) -> Any:
         return ctypes.create_string_buffer(ctypes.c_uint32.in_dll(self.lib, f"shim_{kind}_size").value)
@@ -139,13 +139,13 @@ class Native:
     def activate(self, adapters: Sequence[Any]) -> str:
         """Makes opened adapters active; error name."""
         if not adapters:
-            return self.name(self.lib.mcuedit_context_set(self.stack, None))
+            return self.name(self.lib.mcuedit_context_set(self.context, None))
         pointers = (ctypes.c_void_p * len(adapters))(*map(ctypes.addressof, adapters))
         active = self._allocate("set")
         ctypes.memmove(active, ctypes.addressof(ctypes.c_void_p(ctypes.addressof(pointers))), 8)
         active[8] = len(adapters)
         self._kept += [pointers, active, *adapters]
-        return self.name(self.lib.mcuedit_context_set(self.stack, active))
+        return self.name(self.lib.mcuedit_context_set(self.context, active))
 
     def load(self, adapters: Sequence[Adapter]) -> None:
         """Encodes, opens and activates adapters."""
@@ -157,12 +157,12 @@ class Native:
         assert self.activate(opened) == "OK"
 
     def label(self, index: int) -> str | None:
-        """Name that the stack gives to a class."""
+        """Name that the active set gives to a class."""
         length = ctypes.c_uint8()
-        found = self.lib.mcuedit_context_label(self.stack, index, ctypes.byref(length))
+        found = self.lib.mcuedit_context_label(self.context, index, ctypes.byref(length))
         return ctypes.string_at(found, length.value).decode() if found else None
 
-    def infer(self, x: np.ndarray, *, stack: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, x: np.ndarray, *, active: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """int8[n, ...] -> outputs int8[n, outputs] and the arenas they left behind."""
         size = self.plan.arena_size
         outputs = np.empty((len(x), self.model.output.size), np.int8)
@@ -171,7 +171,7 @@ class Native:
         for i, row in enumerate(np.ascontiguousarray(x, np.int8).reshape(len(x), -1)):
             place = ctypes.c_void_p
             run(
-                self.stack if stack else None,
+                self.context if active else None,
                 place(row.ctypes.data),
                 place(outputs[i].ctypes.data),
                 place(arenas[i].ctypes.data),

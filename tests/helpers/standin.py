@@ -52,7 +52,7 @@ class Standin:
     fault: Callable[[int, int, dict], bytes | None] = lambda group, command, asked: None
     lose: Callable[[int, int, dict], bool] = lambda group, command, asked: False
     stored: dict[int, tuple[bytes, int]] = field(default_factory=dict)
-    floor: int = 0
+    minimum_counter: int = 0
     good: int = 0
     before: int = 0
     trial: int | None = None
@@ -119,7 +119,12 @@ class Standin:
     def status(self) -> dict:
         """Of the whole device."""
         up = {"up": [len(self.upload[2]), self.upload[1]]} if self.upload else {}
-        told = {"base": bytes.fromhex(self.base.sha256), "id": self.name, "floor": self.floor, "slots": self.slots}
+        told = {
+            "base": bytes.fromhex(self.base.sha256),
+            "id": self.name,
+            "floor": self.minimum_counter,
+            "slots": self.slots,
+        }
         told |= {"room": self.room, "mask": self.mask, "good": self.good, "trial": self.trial or 0, "ab": self.ab}
         told |= {
             "boots": 0 if self.trial is None else 3,
@@ -166,7 +171,7 @@ class Standin:
             if held[found.digest] == REVOKED:
                 raise Core("E_REVOKED")
             return
-        if found.counter <= self.floor:
+        if found.counter <= self.minimum_counter:
             raise Core("E_COUNTER")
         used = self.good | (self.trial or 0)
         free = [i for i in range(self.slots) if not used >> i & 1 and self.stored.get(i, (0, EMPTY))[1] in (0, 1, 4)]
@@ -193,7 +198,7 @@ class Standin:
         self.trial, self.ab = asked["mask"], asked.get("ab", 100)
         for i, package in zip(chosen, found, strict=True):
             self.stored[i] = self.stored[i][0], CONFIRMED if self.stored[i][1] == CONFIRMED else TRIAL
-            self.floor = max(self.floor, package.counter)
+            self.minimum_counter = max(self.minimum_counter, package.counter)
         self.record(4, asked["mask"])
         return {"mask": self.mask}
 
@@ -207,7 +212,7 @@ class Standin:
         return {"mask": self.mask}
 
     def rollback(self) -> dict:
-        """Ends the trial, or returns to the stack before."""
+        """Ends the trial, or returns to the set before."""
         if self.trial is None:
             self.good, self.before = self.before, self.good
         else:

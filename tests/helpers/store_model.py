@@ -136,7 +136,7 @@ class Model:
         return "OK"
 
     def confirm(self) -> str:
-        """The trial's stack stays."""
+        """The trial's set stays."""
         if self.trial is None:
             return "E_STATE"
         if self.trial != self.confirmed:

@@ -289,8 +289,8 @@ static void recover(const void *unused)
                  (unsigned)seen.previous, (unsigned)seen.trial, (unsigned)seen.in_trial, (unsigned)seen.active);
         _exit(BAD);
     }
-    uint32_t stack = seen.in_trial ? seen.trial : seen.confirmed;
-    if (device_store()->damage || seen.active != (stack | seen.confirmed << 16)) {
+    uint32_t set = seen.in_trial ? seen.trial : seen.confirmed;
+    if (device_store()->damage || seen.active != (set | seen.confirmed << 16)) {
         bad("the active set is not the recorded one");
     }
     const char *wrong = device_check_log();

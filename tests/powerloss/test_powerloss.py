@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The power goes at every flash operation, in every way, twice: a valid stack is active, no confirmed one is lost.
+"""The power goes at every flash operation, in every way, twice: a valid set is active, no confirmed one is lost.
 
 MCUEDIT_POWERLOSS=dense or =full cuts more often; by default it is a sample.
 """

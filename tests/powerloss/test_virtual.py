@@ -42,10 +42,10 @@ STEPS: list[tuple[str, Callable[[Linked], None]]] = [
 
 
 def telling_input() -> bytes:
-    """One that is answered otherwise by each of the stacks."""
+    """One that is answered otherwise by each of the sets."""
     model, (a, b, c) = packages.model(), (packages.fact(seed=i) for i in (1, 2, 3))
     x = np.random.default_rng(0).integers(-128, 128, (ROWS, model.input.size)).astype(np.int8)
-    none, one, two, other = (packages.answer(model, stack, x) for stack in ([], [a], [a, b], [a, c]))
+    none, one, two, other = (packages.answer(model, active, x) for active in ([], [a], [a, b], [a, c]))
     return x[np.flatnonzero((none != one) & (one != two) & (one != other))[0]].tobytes()
 
 

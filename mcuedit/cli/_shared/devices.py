@@ -95,7 +95,7 @@ def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None 
 
 
 def with_added(status: Status, added: Sequence[int]) -> tuple[int, ...]:
-    """The confirmed stack with more slots; who has a name already leaves for the one that is added."""
+    """The confirmed set with more slots; who has a name already leaves for the one that is added."""
     names = {status.slots[i].name for i in added}
     stay = [i for i in status.confirmed if status.slots[i].name not in names or i in added]
     return tuple(sorted({*stay, *added}))
@@ -122,7 +122,7 @@ def state_of(status: Status) -> dict[str, Any]:
         "in_trial": status.in_trial,
         "boots_left": status.boots,
         "ab": status.ab,
-        "floor": status.floor,
+        "minimum_counter": status.minimum_counter,
         "development": status.development,
         "damage": status.damage,
     }
@@ -133,7 +133,7 @@ def report(address: str, status: Status, as_json: bool) -> None:
     if status.development:
         note("development build: it takes packages without a known signature")
     if status.damage:
-        note(f"the confirmed stack does not pass the checks ({status.damage}): push a newer version")
+        note(f"the confirmed set does not pass the checks ({status.damage}): push a newer version")
     if as_json:
         print_json({"address": address, **state_of(status)})
         return

@@ -86,7 +86,7 @@ def _certificate(trained: Edited) -> dict[str, Any]:
     c = trained.certificate
     return {
         "certified": trained.certified,
-        "certificate_stack": list(trained.acting.together),
+        "certificate_active_set": list(trained.acting.together),
         "certificate_efficacy": trained.acting.efficacy,
         "disturbed": len(trained.acting.disturbed),
         "replaces": list(trained.replaces),

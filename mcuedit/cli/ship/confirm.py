@@ -14,7 +14,7 @@ from mcuedit.cli._shared.common import example, json_option
 @devices.transport_options
 @json_option
 def command(to: str, timeout: float, tries: int, as_json: bool) -> None:
-    """Keep the trial of a device: its stack is the confirmed one from now on."""
+    """Keep the trial of a device: its set is the confirmed one from now on."""
     with devices.opened(to, timeout, tries) as (device, _):
         device.confirm()
         after = device.status()

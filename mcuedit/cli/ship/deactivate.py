@@ -34,7 +34,7 @@ def command(
     tries: int,
     as_json: bool,
 ) -> None:
-    """Start the trial of a stack without some adapters; without any (the factory state) if none is named.
+    """Start the trial of a set without some adapters; without any (the factory state) if none is named.
 
     With --revoke or --erase it is done at once and for good.
     """

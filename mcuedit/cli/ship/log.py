@@ -44,7 +44,9 @@ def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int,
     if as_json:
         _json(to, status, log)
     else:
-        stdout().print(table("", COLUMNS, device_log.rows(log.records), left=("event", "stack", "signer", "package")))
+        stdout().print(
+            table("", COLUMNS, device_log.rows(log.records), left=("event", "active set", "signer", "package"))
+        )
         stdout().print(f"{status.device or to}: {len(log.records)} records hold; {SINCE[log.tied]}", markup=False)
     return 0
 
@@ -54,7 +56,7 @@ SINCE = {
     True: "they go on from what was seen before",
     False: "what was seen before is no longer kept",
 }
-COLUMNS = ("record", "event", "slot", "stack", "counter", "signer", "package")
+COLUMNS = ("record", "event", "slot", "active set", "counter", "signer", "package")
 
 
 def _broken(to: str, error: device_log.Broken, as_json: bool) -> int:

@@ -151,7 +151,7 @@ def _told(rollout: Rollout, outcome: Outcome) -> str:
         case State.ALREADY:
             return f"{title} is confirmed there already, in slot {outcome.slot}"
         case State.NEWER:
-            return f"something newer than {title} was active there (counter {outcome.floor}): nothing to do"
+            return f"something newer than {title} was active there (counter {outcome.minimum_counter}): nothing to do"
     state = f"in {outcome.state}" if outcome.state == State.TRIAL else outcome.state
     return f"{title} is {state}, slot {outcome.slot}" + (f", after {outcome.before}" if outcome.before else "")
 

@@ -14,7 +14,7 @@ from mcuedit.cli._shared.common import example, json_option
 @devices.transport_options
 @json_option
 def command(to: str, timeout: float, tries: int, as_json: bool) -> None:
-    """End the trial of a device; without one, return to the stack that was confirmed before."""
+    """End the trial of a device; without one, return to the set that was confirmed before."""
     with devices.opened(to, timeout, tries) as (device, _):
         device.rollback()
         after = device.status()

@@ -20,7 +20,7 @@ from mcuedit.package.registry import default_path, open_registry
 def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
     """Show a device: its base, its slots, its trial, the counters of its arms, an upload that is under way.
 
-    Exit code 1 if its device log or counter does not go on from what the registry saw last, or if the confirmed stack
+    Exit code 1 if its device log or counter does not go on from what the registry saw last, or if the confirmed set
     is damaged.
     """
     with Device(to, timeout, tries) as device:
@@ -51,12 +51,16 @@ def _newer(status: Status) -> list[str]:
         return []
     with open_registry() as registry:
         known = [one for one in registry.packages() if one.base_sha256.startswith(status.base)]
-    return [f"{one.name}@{one.version}" for one in known if one.counter > status.floor and not status.find(one.digest)]
+    return [
+        f"{one.name}@{one.version}"
+        for one in known
+        if one.counter > status.minimum_counter and not status.find(one.digest)
+    ]
 
 
 def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None) -> None:
-    values = {"address": to, **devices.state_of(status), "base_sha256": status.base, "room": status.room}
-    values |= {"records": status.records, "wear": status.wear, "newer_in_registry": newer}
+    values = {"address": to, **devices.state_of(status), "base_sha256": status.base, "slot_size": status.slot_size}
+    values |= {"records": status.records, "erases": status.erases, "newer_in_registry": newer}
     values |= {"log": trouble.message if trouble else "ok"}
     values |= {"upload_offset": status.upload[0], "upload_size": status.upload[1]} if status.upload else {}
     for arm, index in ("confirmed", 0), ("trial", 1):
@@ -69,7 +73,8 @@ def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: Mcuedi
 def _show(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None) -> None:
     devices.report(to, status, False)
     out = stdout()
-    out.print(f"base {status.base}, counter {status.floor}, {status.records} records, {status.wear} journal erases")
+    counts = f"{status.records} records, {status.erases} journal erases"
+    out.print(f"base {status.base}, counter {status.minimum_counter}, {counts}")
     out.print(devices.slot_table(status))
     if status.upload:
         out.print(f"an upload is under way: {status.upload[0]} of {status.upload[1]} bytes; push again to go on")

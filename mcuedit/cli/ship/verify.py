@@ -23,20 +23,26 @@ from mcuedit.package.choice import failing
 @click.option(
     "--base", "base_path", type=PATH, help="The base it must be for; its adapter and self-tests are tried on it."
 )
-@click.option("--floor", type=click.IntRange(0), metavar="N", help="Highest security counter active on the device.")
+@click.option(
+    "--minimum-counter",
+    "minimum",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Highest security counter active on the device.",
+)
 @json_option
-def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, floor: int | None, as_json: bool) -> int:
+def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, minimum: int | None, as_json: bool) -> int:
     """Check a package as a device does, in its order; exit code 1 if it is refused.
 
     Form, hash, key and signature always; with --base also that it is for this base, the adapter, and the answers to its
-    self-tests; with --floor the security counter.
+    self-tests; with --minimum-counter the security counter.
     """
     data, keys = packages.read(path), packages.public_keys(key_paths)
     of = bundle.load(base_path) if base_path is not None else None
     checked = ["form", "hash", "key", "signature"]
-    checked += (["base"] if of else []) + (["counter"] if floor is not None else []) + (["adapter"] if of else [])
+    checked += (["base"] if of else []) + (["counter"] if minimum is not None else []) + (["adapter"] if of else [])
     try:
-        found = open_package(data, keys, model=of.model if of else None, floor=floor, name=path.name)
+        found = open_package(data, keys, model=of.model if of else None, minimum_counter=minimum, name=path.name)
         if of is not None and found.self_tests:
             checked.append("self-tests")
             bad = failing(of, best_oracle(of.model), packages.adapter_of(found, of), found.self_tests)

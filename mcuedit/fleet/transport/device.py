@@ -90,16 +90,16 @@ class Device:
         return slot_of(told)
 
     def activate(self, mask: int, boots: int | None = None, ab: int | None = None) -> int:
-        """Starts the trial of the stack of slots `mask`; returns the mask that is in force."""
+        """Starts the trial of the slots `mask`; returns the mask that is in force."""
         more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("share", ab)) if v is not None}
         return int(self._change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
 
     def confirm(self) -> int:
-        """Keeps the trial's stack; returns the mask that is in force."""
+        """Keeps the trial's set; returns the mask that is in force."""
         return int(self._change(lambda log: m.ConfirmWrite(log=log)).mask)
 
     def rollback(self) -> int:
-        """Ends a trial, or returns to the stack confirmed before; returns the mask that is in force."""
+        """Ends a trial, or returns to the set confirmed before; returns the mask that is in force."""
         return int(self._change(lambda log: m.RollbackWrite(log=log)).mask)
 
     def drop(self, index: int, *, erase: bool) -> None:

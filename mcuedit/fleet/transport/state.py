@@ -52,23 +52,23 @@ class Status:
     Attributes:
         base: SHA-256 of the .tflite that it runs, hexadecimal; its first 8 bytes at least.
         device: its own id.
-        floor: highest counter that was ever activated.
-        room: bytes of a slot.
-        active, confirmed, trial: slots of each stack; the trial of the factory state has none.
+        minimum_counter: highest counter that was ever activated.
+        slot_size: bytes of a slot.
+        active, confirmed, trial: slots of each set; the trial of the factory state has none.
         in_trial: whether a trial runs.
         boots: boots that an unconfirmed trial has left; 0 without a trial.
-        ab: percent of the inferences that the trial's stack answers.
+        ab: percent of the inferences that the trial's set answers.
         development: it takes packages without a known signature.
         records, head: sequence of the device log's next record, and the hash that its last one ends with.
-        wear: erases of its journal.
-        damage: name of the error for which the confirmed stack is not in force; empty if it is.
+        erases: of its journal.
+        damage: name of the error for which the confirmed set is not in force; empty if it is.
         upload: (offset, size) of an upload that is open.
     """
 
     base: str
     device: str
-    floor: int
-    room: int
+    minimum_counter: int
+    slot_size: int
     active: tuple[int, ...]
     confirmed: tuple[int, ...]
     trial: tuple[int, ...]
@@ -78,7 +78,7 @@ class Status:
     development: bool
     records: int
     head: str
-    wear: int
+    erases: int
     damage: str
     upload: tuple[int, int] | None
     slots: tuple[Slot, ...]
@@ -90,7 +90,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Arms:
-    """Counters of an A/B test: (confirmed stack, trial stack)."""
+    """Counters of an A/B test: (confirmed set, trial set)."""
 
     runs: tuple[int, ...]
     good: tuple[int, ...]
@@ -150,8 +150,8 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
     return Status(
         base=told.base.hex(),
         device=told.id,
-        floor=told.minimum_counter,
-        room=told.slot_size,
+        minimum_counter=told.minimum_counter,
+        slot_size=told.slot_size,
         active=slots_of(told.mask),
         confirmed=slots_of(told.good),
         trial=slots_of(told.trial),
@@ -161,7 +161,7 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         development=told.development,
         records=told.log,
         head=told.head.hex(),
-        wear=told.erases,
+        erases=told.erases,
         damage=error_of(GROUP, abs(told.damage))[0] if told.damage and not mended else "",
         upload=(told.upload[0], told.upload[1]) if told.upload else None,
         slots=tuple(slots),

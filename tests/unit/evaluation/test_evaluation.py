@@ -281,7 +281,7 @@ def test_dump_lets_anybody_compute_the_figures_again(base, read, repair):
     found = Measure(read).edits(cases, keep, [])
     raw = np.load(io.BytesIO(dump(read, cases, keep.prompts)), allow_pickle=False)
     assert {raw[n].shape for n in ("base_logits", "base_output", "logits", "output")} == {(len(raw["prompt"]), 6)}
-    assert sorted(set(raw["stack"].tolist())) == [0, 1]
+    assert sorted(set(raw["active_set"].tolist())) == [0, 1]
     assert (raw["edit"][raw["role"] == "keep"] == -1).all()
     top = raw["logits"].max(axis=1, keepdims=True)
     now, before = raw["logits"].argmax(axis=1), raw["base_logits"].argmax(axis=1)

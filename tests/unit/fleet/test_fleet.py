@@ -82,7 +82,7 @@ def test_an_upload_stops_at_the_same_name_and_keeps_the_others():
 
 
 def test_a_device_with_something_newer_is_left_alone():
-    device = Standin(floor=9)
+    device = Standin(minimum_counter=9)
     with Served(device) as (address,):
         assert deliver(address, rollout()).state == "newer"
     assert not device.stored
@@ -146,9 +146,9 @@ def test_a_device_put_back_to_an_old_state_is_found():
     device = Standin()
     with Served(device) as (address,):
         deliver(address, rollout(data=packages.package(counter=1)))
-        old = dict(device.stored), device.floor, device.good, list(device.log)
+        old = dict(device.stored), device.minimum_counter, device.good, list(device.log)
         deliver(address, rollout(data=packages.package(counter=2, version="1.3.0")))
-        device.stored, device.floor, device.good, device.log = old
+        device.stored, device.minimum_counter, device.good, device.log = old
         outcome = deliver(address, rollout(data=packages.package(counter=3, version="1.4.0")))
         assert (outcome.state, outcome.reason) == ("failed", "log")
         with Device(address) as link:
@@ -161,7 +161,7 @@ def test_a_counter_that_went_down_is_found():
     device = Standin()
     with Served(device) as (address,):
         deliver(address, rollout())
-        device.floor = 1
+        device.minimum_counter = 1
         outcome = deliver(address, rollout(data=packages.package(counter=6, version="1.4.0")))
     assert (outcome.reason, outcome.step) == ("behind", "status")
     assert "--accept" in outcome.hint

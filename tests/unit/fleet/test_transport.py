@@ -63,7 +63,7 @@ def test_a_package_goes_there_and_is_kept(kind):
         assert device.status().in_trial
         assert device.confirm() == 1
         status = device.status()
-        assert (status.active, status.confirmed, status.in_trial, status.floor) == ((0,), (0,), False, 3)
+        assert (status.active, status.confirmed, status.in_trial, status.minimum_counter) == ((0,), (0,), False, 3)
         assert device.rollback() == 0
 
 
@@ -253,7 +253,7 @@ def test_answers_that_get_lost_cost_a_try_each():
 
 @pytest.mark.parametrize("command", [1, 2, 3])
 def test_a_change_whose_answer_gets_lost_is_made_once(command):
-    """A second rollback would undo the stack before, too."""
+    """A second rollback would undo the set before, too."""
     package = packages.package()
     device = Standin()
     device.install(package)

@@ -53,7 +53,7 @@ def pack(*arguments: str, code: int = 0, of: str = "tiny.tflite", version: str =
 
 
 def opened(data: bytes):
-    return open_package(data, [keys.load_public(Path("key.pub"))], model=MODEL, floor=0)
+    return open_package(data, [keys.load_public(Path("key.pub"))], model=MODEL, minimum_counter=0)
 
 
 def test_one_adapter(capfd):

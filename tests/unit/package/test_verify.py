@@ -45,7 +45,7 @@ def test_what_it_says():
     data = packages.package(
         name="gitega-2", version="3.4.500+70000", counter=9, self_tests=(SelfTest(CHANGED, 2, ((0, 5),)),)
     )
-    found = open_package(data, KEYS, model=MODEL, floor=8)
+    found = open_package(data, KEYS, model=MODEL, minimum_counter=8)
     assert (found.name, found.version, found.counter) == ("gitega-2", "3.4.500+70000", 9)
     assert found.base_sha256 == MODEL.sha256
     assert found.manifest_sha256 == hashlib.sha256(packages.MANIFEST).hexdigest()
@@ -111,17 +111,17 @@ def test_imgtool_alone_would_take_what_is_refused_here(tmp_path):
 def test_the_checks_stand_in_the_order_of_the_device():
     """What fails more than one check is refused for the first."""
     other = packages.model(1)
-    good = {"model": MODEL, "floor": 0}
+    good = {"model": MODEL, "minimum_counter": 0}
     stranger = packages.package(signer=1, counter=9)
     assert code(stranger, **good) == "E_KEY"
-    assert code(packages.package(base_sha256=other.sha256, counter=1), model=MODEL, floor=5) == "E_BASE"
+    assert code(packages.package(base_sha256=other.sha256, counter=1), model=MODEL, minimum_counter=5) == "E_BASE"
     broken = packages.package(payload=encode(packages.fact(), MODEL)[:-4] + bytes(4))
     assert code(broken, **good) == "E_FORM"
-    assert code(broken, model=MODEL, floor=5) == "E_COUNTER"
+    assert code(broken, model=MODEL, minimum_counter=5) == "E_COUNTER"
     assert code(packages.package(of=other), **good) == "E_BASE"
     forged = bytearray(packages.package(of=other, signer=1))
     forged[40] ^= 1
-    assert code(bytes(forged), model=MODEL, floor=5) == "E_HASH"
+    assert code(bytes(forged), model=MODEL, minimum_counter=5) == "E_HASH"
     claimed = packages.package(signer=1)
     at = signed_bytes(claimed) + 44
     claimed = claimed[:at] + bytes.fromhex(KEYS[0].sha256) + claimed[at + 32 :]
@@ -129,7 +129,7 @@ def test_the_checks_stand_in_the_order_of_the_device():
 
 
 @pytest.mark.parametrize(
-    ("counter", "floor", "why"),
+    ("counter", "minimum", "why"),
     [
         (1, 0, ""),
         (5, 5, "E_COUNTER"),
@@ -140,8 +140,8 @@ def test_the_checks_stand_in_the_order_of_the_device():
         ((1 << 32) - 1, 0, "E_COUNTER"),
     ],
 )
-def test_replay_and_fast_forward(counter, floor, why):
-    assert code(packages.package(counter=counter), floor=floor) == why
+def test_replay_and_fast_forward(counter, minimum, why):
+    assert code(packages.package(counter=counter), minimum_counter=minimum) == why
 
 
 def test_several_keys_while_one_is_retired():
@@ -225,7 +225,7 @@ def verify(files: dict, *more: str) -> int:
 
 
 def test_verb(files, capfd):
-    assert verify(files, "--base", str(files["base"]), "--floor", "0") == 0
+    assert verify(files, "--base", str(files["base"]), "--minimum-counter", "0") == 0
     assert "ok: form, hash, key, signature, base, counter, adapter, self-tests" in capfd.readouterr().out
     assert verify(files, "--json") == 0
     told = json.loads(capfd.readouterr().out)
@@ -235,7 +235,7 @@ def test_verb(files, capfd):
 
 
 def test_verb_refuses(files, capfd):
-    assert verify(files, "--floor", "1", "--json") == 1
+    assert verify(files, "--minimum-counter", "1", "--json") == 1
     assert json.loads(capfd.readouterr().out)["error"] == "E_COUNTER"
     files["package"].write_bytes(packages.package(signer=1))
     assert verify(files) == 1

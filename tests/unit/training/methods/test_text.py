@@ -513,14 +513,14 @@ def test_an_edit_that_does_not_act_ends_with_exit_code_1_and_says_so(few, lines_
     code, out = lines_of("second", new, *less, "--with", str(first))
     said = capsys.readouterr()
     values = json.loads(said.out)
-    assert (code, values["certified"], values["certificate_stack"]) == (1, False, ["first", "second"])
+    assert (code, values["certified"], values["certificate_active_set"]) == (1, False, ["first", "second"])
     assert values["certificate_efficacy"] == values["efficacy"] < 1
     assert "edited inputs do not get what is wanted beside first (australia)" in said.err
     _, first = lines_of("first", old, *less)
     capsys.readouterr()
     code, out = lines_of("second", new, *less, "--with", str(first), "--force")
     values = json.loads(capsys.readouterr().out)
-    assert (code, values["replaces"], values["certificate_stack"]) == (0, ["first"], ["second"])
+    assert (code, values["replaces"], values["certificate_active_set"]) == (0, ["first"], ["second"])
     assert {e.subject for e in load_edits(out / adapter_dir.EDITS).edits} == set(SIMILAR[0])
 
 
