@@ -93,8 +93,8 @@ def merge(base: Base, edits: Edits, keep: Keep | None = None, options: Options |
         options: how to train; the default is plain.
 
     Returns:
-        In its `merged` the whole .tflite as `data`, the op, and what a patch of it takes; names of spare classes, which
-        belong into the labels, stand in `adapter.labels`.
+        In its `new_weights` the whole .tflite as `data`, the op, and what a patch of it takes; names of spare classes,
+        which belong into the labels, stand in `adapter.labels`.
 
     Raises:
         McueditError: as `edit`; the options ask for what weights cannot do, or no op's weights can be changed.

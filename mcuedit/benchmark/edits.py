@@ -17,18 +17,24 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Reader
 from mcuedit.model.tflite import Model, parse
 from mcuedit.training import Edited, Options, Problem, TextEdits, every_tensor, fit, place
-from mcuedit.training.core.candidate import Candidate
 
 SINGLE, STACKED = "single", "stacked"
 
 
 @dataclass(frozen=True)
 class EditTask:
-    """Edits, what must stay, and the facts to measure on, which training does not see."""
+    """Edits, what must stay, and the facts to measure on, which training does not see.
+
+    Attributes:
+        method: of training.
+        oracle: runs the files of a method that changes weights; such a method needs one.
+    """
 
     edits: EditSet
     keep: KeepSet
     facts: Sequence[Edit]
+    method: str = "text"
+    oracle: Callable[[Model], Oracle] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,62 +65,42 @@ def bench(
 ) -> Bench:
     """Trains as `how` says, each edit alone or all together, and measures on the facts outside the keep set.
 
-    `seconds` of the metrics is the time per edit, with the base's answers to the keep set and the placement, which
-    depends on that set alone, already at hand.
+    Changed weights are measured on the files that hold them, each by itself. `seconds` of the metrics is the time per
+    edit, with the base's answers to the keep set and the placement, which depends on that set alone, already at hand.
 
     Raises:
         McueditError: as `fit`.
     """
     if how not in (SINGLE, STACKED):
         raise McueditError(f"no benchmark {how!r}", f"{SINGLE} or {STACKED}")
-    edits, keep, facts = check_edits(task.edits), task.keep, task.facts
-    read(keep.prompts)
-    placed = place(read, keep, options)
+    edits, together = check_edits(task.edits), how == STACKED
+    read(task.keep.prompts)
+    placed = place(read, task.keep, options) if task.method == "text" else ()
     start = time.perf_counter()
-    if how == SINGLE:
-        trained = []
-        for edit in edits.edits:
-            trained.append(fit("text", _problem(read, replace(edits, edits=(edit,), notes=()), keep, placed), options))
-            advance(1)
-    else:
-        trained = [fit("text", _problem(read, edits, keep, placed), options)]
-        advance(len(edits.edits))
-    seconds = (time.perf_counter() - start) / len(edits.edits)
-    asked = [p for t in trained for p in cases(t, facts, together=how == STACKED)]
-    metrics = measure(read, asked, keep, facts)
-    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), tuple(asked))
-
-
-def bench_merged(
-    read: Reader,
-    oracle: Callable[[Model], Oracle],
-    task: EditTask,
-    how: str,
-    options: Options,
-    advance: Callable[[int], None] = lambda n: None,
-) -> tuple[Metrics, tuple[Edited, ...]]:
-    """The same with changed weights: every file that training makes is run by itself, in an oracle of its own.
-
-    Raises:
-        McueditError: as `fit`.
-    """
-    edits = check_edits(task.edits)
-    made, measured = [], []
-    for part in [(e,) for e in edits.edits] if how == SINGLE else [edits.edits]:
-        made.append(fit("merged", _problem(read, replace(edits, edits=part, notes=()), task.keep), options))
-        metrics = measure_merged(read, repaired(read.base, made[-1], oracle), made[-1], task.facts)
-        measured.append(replace(metrics, seconds=round(made[-1].seconds / len(part), 4)))
+    trained = []
+    for part in [edits.edits] if together else [(e,) for e in edits.edits]:
+        data = TextEdits(replace(edits, edits=part, notes=edits.notes if together else ()), task.keep)
+        trained.append(fit(task.method, Problem(read, data, placed=placed), options))
         advance(len(part))
-    return _together(measured), tuple(made)
+    seconds = (time.perf_counter() - start) / len(edits.edits)
+    asked = tuple(case for made in trained for case in cases(made, task.facts, together=together))
+    metrics = _measured(read, task, trained, asked)
+    return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), asked)
 
 
-def _problem(read: Reader, edits: EditSet, keep: KeepSet, placed: Sequence[Candidate] = ()) -> Problem:
-    return Problem(read, TextEdits(edits, keep), placed=placed)
+def _measured(read: Reader, task: EditTask, trained: Sequence[Edited], asked: Sequence[Case]) -> Metrics:
+    """Adapters are measured together, changed weights each on its own file."""
+    if not any(made.weights for made in trained):
+        return measure(read, asked, task.keep, task.facts)
+    if task.oracle is None:
+        raise McueditError(f"method {task.method!r} changes weights", "give an oracle that runs the files it makes")
+    parts = [(made, repaired(read.base, made, task.oracle)) for made in trained]
+    return _together([measure_edited(read, made, task.facts, file) for made, file in parts])
 
 
 def repaired(base: Base, made: Edited, oracle: Callable[[Model], Oracle]) -> Reader:
     """A reader of the merged file itself."""
-    model = parse(made.merged.data, "merged")
+    model = parse(made.new_weights.data, "merged")
     return reader(replace(base, model=model), oracle(model))
 
 
@@ -149,8 +135,8 @@ def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet)
     return MeasureTensors(read, [d for adapter in adapters for d in adapter.deltas])(data)
 
 
-def measure_merged(read: Reader, repaired: Reader, made: Edited, facts: Sequence[Edit]) -> Metrics:
-    """Measures changed weights on the merged file itself, which `repaired` reads, on the edits they are to make."""
+def measure_edited(read: Reader, made: Edited, facts: Sequence[Edit], repaired: Reader | None = None) -> Metrics:
+    """Measures what one training made, on its edits; `repaired` reads the file where that changed weights."""
     return measure(read, cases(made, facts, together=True), made.keep, facts, repaired)
 
 

@@ -44,20 +44,11 @@ class Aggregate:
     dropped: float
 
 
-def aggregate(
-    adapters: Sequence[Adapter],
-    model: Model,
-    *,
-    how: str = "auto",
-    weights: Sequence[int] | None = None,
-    clip: int | None = None,
-    trim: int = 0,
-    rank: int | None = None,
-    name: str = "federated",
-) -> Aggregate:
-    """Aggregates adapters for one base.
+@dataclass(frozen=True)
+class Aggregation:
+    """How adapters are aggregated.
 
-    Args:
+    Attributes:
         how: one of HOW; "auto" takes SHARED where A is the same in all, else FACTORED for plain deltas and JOINED for
             gated ones.
         weights: positive integers, one an adapter, such as how many corrections it learned; None: all the same.
@@ -65,31 +56,45 @@ def aggregate(
         trim: for SHARED: leave out so many of the largest and of the smallest values of each element (a trimmed
             mean; Yin et al., 2018): as many adapters may be anything.
         rank: for FACTORED; None: the largest that comes in.
+        name: of the adapter that is made.
+    """
+
+    how: str = "auto"
+    weights: Sequence[int] | None = None
+    clip: int | None = None
+    trim: int = 0
+    rank: int | None = None
+    name: str = "federated"
+
+
+def aggregate(adapters: Sequence[Adapter], model: Model, asked: Aggregation | None = None) -> Aggregate:
+    """Aggregates adapters for one base; without `asked`, as Aggregation's defaults have it.
 
     Raises:
         McueditError: they are for several bases, or cannot be aggregated in that way.
     """
+    asked = asked or Aggregation()
     if not adapters:
         raise McueditError("no adapter to aggregate", "give two or more")
     for adapter in adapters:
         check_adapter(adapter, model)
-    weights = _weights(weights, len(adapters))
+    weights, how = _weights(asked.weights, len(adapters)), asked.how
     if how not in HOW:
         raise McueditError(f"no way {how!r} to aggregate", f"one of {', '.join(HOW)}")
     if how == "auto":
         how = SHARED if _same_a(adapters) else JOINED if any(d.gated for a in adapters for d in a.deltas) else FACTORED
-    if trim and how != SHARED:
+    if asked.trim and how != SHARED:
         raise McueditError(f"a trimmed mean of {how} adapters", "only adapters with one frozen A have one")
     labels = _labels(adapters)
-    clipped, count = _clipped(adapters, clip)
+    clipped, count = _clipped(adapters, asked.clip)
     if how == SHARED:
-        deltas, dropped = _shared(clipped, weights, trim), 0.0
+        deltas, dropped = _shared(clipped, weights, asked.trim), 0.0
     elif how == FACTORED:
-        deltas, dropped = mean_of_products(clipped, weights, rank)
+        deltas, dropped = mean_of_products(clipped, weights, asked.rank)
     else:
         deltas, dropped = tuple(d for a in clipped for d in a.deltas), 0.0
     info = {"federated": {"how": how, "adapters": len(adapters), "weights": list(weights)}}
-    made = Adapter(name, "1.0.0", model.sha256, deltas, labels, info)
+    made = Adapter(asked.name, "1.0.0", model.sha256, deltas, labels, info)
     check_adapter(made, model)
     return Aggregate(made, how, len(adapters), count, dropped)
 

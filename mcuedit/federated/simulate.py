@@ -81,6 +81,26 @@ class Outcome:
     seconds: float
 
 
+Read = Callable[[Sequence[str]], tuple[Int8Array, Int8Array]]
+"""Tap inputs and logits of prompts by the untouched base: int8[n, n_in], int8[n, classes]."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Clients of one base.
+
+    Attributes:
+        base_sha256: of the base's .tflite.
+        clients: the examples of each.
+        labels: names of spare classes that come into use.
+    """
+
+    base_sha256: str
+    clients: Sequence[Sequence[Example]]
+    read: Read
+    labels: dict[int, str]
+
+
 def clients(facts: Sequence[Edit], wanted: Sequence[int], by: str, count: int | None, seed: int) -> list[list[Example]]:
     """Each client's examples.
 
@@ -105,12 +125,9 @@ def clients(facts: Sequence[Edit], wanted: Sequence[int], by: str, count: int | 
 
 
 def simulate(
-    base_sha256: str,
+    fleet: Fleet,
     start: Delta,
-    fleet: Sequence[Sequence[Example]],
-    read: Callable[[Sequence[str]], tuple[Int8Array, Int8Array]],
     rounds: Rounds,
-    labels: dict[int, str],
     watch: Callable[[int, Sequence[Part]], None] = lambda number, parts: None,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Outcome:
@@ -118,47 +135,46 @@ def simulate(
 
     Args:
         start: from `shared_delta`.
-        read: tap inputs and logits of prompts by the untouched base: int8[n, n_in], int8[n, classes].
-        labels: names of spare classes that come into use.
         watch: sees what every client that answers computes, in the order of clients.
 
     Raises:
         McueditError: as `secure.total`.
     """
-    began = time.perf_counter()
+    began, owned = time.perf_counter(), fleet.clients
     rng, noise = np.random.default_rng(rounds.seed), privacy.seeded_bits(rounds.seed)
     server, compared, differing, dropped = Masters(start, rounds.count), 0, 0, 0
-    every = list(dict.fromkeys(e.prompt for owned in fleet for e in owned))
+    every = list(dict.fromkeys(e.prompt for examples in owned for e in examples))
     row = {prompt: i for i, prompt in enumerate(every)}
-    tapped, logits = read(every)
+    tapped, logits = fleet.read(every)
     h = start.project(tapped)  # A is frozen
     for number in range(rounds.count):
-        answering = np.flatnonzero(rng.random(len(fleet)) >= rounds.dropouts).tolist()
-        dropped += len(fleet) - len(answering)
-        chosen = {i: [fleet[i][j] for j in rng.permutation(len(fleet[i]))[: rounds.examples]] for i in answering}
+        answering = np.flatnonzero(rng.random(len(owned)) >= rounds.dropouts).tolist()
+        dropped += len(owned) - len(answering)
+        chosen = {i: [owned[i][j] for j in rng.permutation(len(owned[i]))[: rounds.examples]] for i in answering}
         parts = _parts(server.delta, chosen, row, h, logits)
         watch(number, [parts[i] for i in answering])
         sums = {i: _sent(part.gradient, rounds.clip) for i, part in parts.items()}
         plain = np.add.reduce(list(sums.values())) if sums else np.zeros(start.b.shape, np.int64)
         if number < rounds.secure and sums:
-            members = secure.group(len(fleet))
+            members = secure.group(len(owned))
             flat = {i: s.ravel() for i, s in reversed(sums.items())}
-            secret = secure.total([secure.Client(i, members) for i in range(len(fleet))], flat, members, number)
+            secret = secure.total([secure.Client(i, members) for i in range(len(owned))], flat, members, number)
             compared, differing = compared + plain.size, differing + int((secret != plain.ravel()).sum())
         if rounds.sigma:
             plain = plain + privacy.discrete_gaussians(noise, rounds.sigma, plain.size).reshape(plain.shape)
         server.step(number, plain)
         advance(1)
-    made = Adapter("federated", "1.0.0", base_sha256, (server.delta,), labels, {"federated": {"clients": len(fleet)}})
+    info = {"federated": {"clients": len(owned)}}
+    made = Adapter("federated", "1.0.0", fleet.base_sha256, (server.delta,), fleet.labels, info)
     return Outcome(
         made,
-        len(fleet),
+        len(owned),
         rounds.count,
         dropped,
         4 * start.b.size,
         compared,
         differing,
-        _epsilon(rounds, len(fleet)),
+        _epsilon(rounds, len(owned)),
         time.perf_counter() - began,
     )
 

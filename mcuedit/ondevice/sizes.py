@@ -42,18 +42,18 @@ def factors_width(sizes: Sequence[int], geometry: OpGeometry, rank: int) -> int:
 
 
 def factors_workspace(
-    geometry: OpGeometry, rank: int, width: int, values: int, corrections: int, replay: int, *, master: int = 2
+    geometry: OpGeometry, rank: int, sizes: Sequence[int], corrections: int, replay: int, *, master: int = 2
 ) -> int:
     """MCUEDIT_TRAIN_FACTORS_SIZE: bytes of workspace for `rank` factors of an op.
 
     Args:
-        width: from `factors_width`. values: summed output sizes of the op and those behind it, up to the logits.
+        sizes: of the outputs of the trained op and of those behind it, up to the logits.
         corrections, replay: inputs that there is room for.
         master: bytes of one, 4 with MCUEDIT_TRAIN_FLOAT.
     """
-    samples, n_in = corrections + replay, geometry.n_in
+    samples, n_in, width = corrections + replay, geometry.n_in, factors_width(sizes, geometry, rank)
     masters = master * rank * (n_in + 1 & ~1) + (master * geometry.n_out * rank + 2 * samples + 3 & ~3)
-    held = values + geometry.rows * (rank + samples * n_in)
+    held = sum(sizes) + geometry.rows * (rank + samples * n_in)
     return FACTORS_STATE + 20 * rank + 8 * width + masters + (held + 3 & ~3)
 
 

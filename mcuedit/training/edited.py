@@ -87,7 +87,7 @@ class Edited:
         return tuple(e for e, known in zip(self.edits.edits, self.given, strict=True) if not known)
 
     @property
-    def merged(self) -> NewWeights:
+    def new_weights(self) -> NewWeights:
         """The weights of a method that changes some."""
         assert self.weights is not None, "only a method that changes weights has some"
         return self.weights

@@ -20,7 +20,7 @@ from mcuedit.emulate import open_session
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated import Rounds
-from mcuedit.federated.bench import Bench, bench
+from mcuedit.federated.bench import Bench, FleetConfig, bench
 from mcuedit.model import bundle as bases
 from mcuedit.training.factors.frozen_a import FrozenA, gradient, listen, shared_delta
 from mcuedit.zoo import facts_data
@@ -39,7 +39,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     touched = {edit.subject for edit in edits.edits}
     facts = load_facts(facts_data.DATA / "facts.jsonl").edits
     few = [f for f in facts if f.subject in touched] + [f for f in facts if f.subject not in touched][:60]
-    return bench(read, edits, keep, few, by="subject", rounds=ROUNDS, pair=(3, 4), rank=32, devices=2, device_rounds=1)
+    config = FleetConfig((3, 4), frozen=FrozenA(32, ROUNDS.seed), devices=2, device_rounds=1)
+    return bench(read, benchmark.EditTask(edits, keep, few), config, ROUNDS)
 
 
 def test_devices_compute_what_the_twin_does(made: Bench) -> None:

@@ -66,4 +66,4 @@ def test_instructions_of_a_step(tmp_path: Path, opt: str, way: str, defines: tup
 
 
 def test_workspace() -> None:
-    assert factors_workspace(OpGeometry(128, 64, 1, 0, -128, 127), 4, 64, 64 + 10, 4, 32) <= WORKSPACE
+    assert factors_workspace(OpGeometry(128, 64, 1, 0, -128, 127), 4, (64, 10), 4, 32) <= WORKSPACE

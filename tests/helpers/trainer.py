@@ -186,7 +186,7 @@ class FactorsInC:
         sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in chain]
         self._width = factors_width(sizes, geometry, options.rank)
         master = self._master.itemsize
-        assert self.size == factors_workspace(geometry, self._rank, self._width, sum(sizes), *room, master=master)
+        assert self.size == factors_workspace(geometry, self._rank, sizes, *room, master=master)
         self._workspace = (c_uint32 * (self.size // 4))()
 
     def in_library(self, lib: ctypes.CDLL) -> FactorsInC:

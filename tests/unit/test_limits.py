@@ -14,7 +14,7 @@ PACKAGE = Path(mcuedit.__file__).parent
 ROOMS = (
     "emulate", "build", "codegen", "conformance", "model", "zoo",
     "_util", "package", "fleet", "boards", "edits",
-    "training", "privacy", "evaluation", "benchmark", "adapter",
+    "training", "privacy", "evaluation", "benchmark", "adapter", "federated", "ondevice",
 )  # fmt: skip
 MODULES, PARAMETERS, TOP = 14, 6, 20
 

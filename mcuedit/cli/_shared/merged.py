@@ -50,13 +50,19 @@ def run(
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
             made = fit("merged", Problem(read, TextEdits(edit_set(edit_paths), load_keep(keep_path))), options)
-            measured = edits.measure_merged(read, edits.repaired(base, made, best_oracle), made, facts_of(base))
-    atomic.write_file(output, made.merged.data)
+            measured = edits.measure_edited(read, made, facts_of(base), edits.repaired(base, made, best_oracle))
+    atomic.write_file(output, made.new_weights.data)
     notes(made.notes)
     figures = replace(measured, seconds=round(made.seconds, 3)).flat()
     if as_json:
         print_json(
-            {"model": str(output), "target": made.merged.op, **figures, **_patch(made), "labels": made.adapter.labels}
+            {
+                "model": str(output),
+                "target": made.new_weights.op,
+                **figures,
+                **_patch(made),
+                "labels": made.adapter.labels,
+            }
         )
     else:
         _show(output, made, measured)
@@ -64,11 +70,11 @@ def run(
 
 
 def _patch(made: Edited) -> dict[str, Any]:
-    return {f"patch_{name}": value for name, value in asdict(made.merged.patch).items()}
+    return {f"patch_{name}": value for name, value in asdict(made.new_weights.patch).items()}
 
 
 def _show(output: Path, made: Edited, measured: Metrics | TensorMetrics) -> None:
-    out, weights, patch = stdout(), made.merged, made.merged.patch
+    out, weights, patch = stdout(), made.new_weights, made.new_weights.patch
     out.print(metrics_table(measured) if isinstance(measured, Metrics) else tensor_table(measured))
     out.print()
     if weights.tried:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,11 @@ from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, working
 from mcuedit.cli._shared.files import PATH, metrics_table
 from mcuedit.cli.repair.edit import is_given, read_options, training_options
-from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
+from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.model import bundle
-from mcuedit.model.oracle import Reader
-from mcuedit.training import Options
+from mcuedit.training import Edited
 
 
 @click.command(
@@ -75,43 +75,42 @@ def command(
     with working("running the base"):
         read = benchmark.reader(found, best_oracle(found.model))
         read(keep.prompts)
-    if merged:
-        return _merged(read, edits, keep, how, options, as_json)
+    task = benchmark.EditTask(edits, keep, facts_of(found), *(("merged", best_oracle) if merged else ()))
     with progress("editing", len(edits.edits)) as advance:
-        bench = benchmark.bench(read, benchmark.EditTask(edits, keep, facts_of(found)), how, options, advance)
+        bench = benchmark.bench(read, task, how, options, advance)
     if dump is not None:
         with working("writing raw outputs"):
             atomic.write_file(dump, raw(read, bench.cases, keep.prompts))
     notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for t in bench.trained for n in t.notes)]))
-    pairs = Counter((t.placement[0].tap, t.placement[0].target) for t in bench.trained if t.placement)
-    placed = {f"placed_{tap}_{target}": count for (tap, target), count in sorted(pairs.items())}
-    separable = sum(t.placement[0].separable or 0 for t in bench.trained if t.placement)
+    figures, said = (_changes if merged else _placements)(bench.trained)
     if as_json:
-        print_json({**bench.metrics.flat(), "separable": separable, **placed})
+        print_json({**bench.metrics.flat(), **figures})
     else:
-        out = stdout()
-        out.print(metrics_table(bench.metrics, f"{len(edits.edits)} edits, {how}"))
-        where = ", ".join(f"op {t} -> op {o} ({n})" for (t, o), n in sorted(pairs.items()))
-        out.print(f"\nplaced: {where}; separable: {separable} of {len(edits.edits)}")
-        out.print(f"factors: {bench.metrics.factor_bytes:.0f} bytes; {bench.metrics.seconds:.2f} s per edit")
+        out, metrics = stdout(), bench.metrics
+        out.print(metrics_table(metrics, f"{len(edits.edits)} edits, {how}{', merged' if merged else ''}"))
+        out.print(f"\n{said[0]}")
+        out.print(f"{said[1] or f'factors: {metrics.factor_bytes:.0f} bytes'}; {metrics.seconds:.2f} s per edit")
     return 0 if bench.metrics.efficacy == 1.0 else 1
 
 
-def _merged(read: Reader, edits: EditSet, keep: KeepSet, how: str, options: Options, as_json: bool) -> int:
-    with progress("editing", len(edits.edits)) as advance:
-        task = benchmark.EditTask(edits, keep, facts_of(read.base))
-        metrics, made = benchmark.bench_merged(read, best_oracle, task, how, options, advance)
-    notes(dict.fromkeys([*edits.notes, *keep.notes, *(n for m in made for n in m.notes)]))
+def _placements(trained: Sequence[Edited]) -> tuple[dict[str, float], tuple[str, str]]:
+    """Where deltas were placed, as --json has it and in words."""
+    pairs = Counter(t.placement[0].pair for t in trained if t.placement)
+    placed = {f"placed_{tap}_{target}": count for (tap, target), count in sorted(pairs.items())}
+    separable = sum(t.placement[0].separable or 0 for t in trained if t.placement)
+    where = ", ".join(f"op {t} -> op {o} ({n})" for (t, o), n in sorted(pairs.items()))
+    count = sum(len(t.edits.edits) for t in trained)
+    return {"separable": separable, **placed}, (f"placed: {where}; separable: {separable} of {count}", "")
+
+
+def _changes(trained: Sequence[Edited]) -> tuple[dict[str, float], tuple[str, str]]:
+    """Which weights were changed, likewise."""
+    made = [t.weights for t in trained if t.weights is not None]
     changed, clipped, packed = (
-        sum(getattr(m.merged.patch, name) for m in made) / len(made) for name in ("changed", "clipped", "packed")
+        sum(getattr(m.patch, name) for m in made) / max(len(made), 1) for name in ("changed", "clipped", "packed")
     )
-    placed = {f"placed_{op}": count for op, count in sorted(Counter(m.merged.op for m in made).items())}
-    if as_json:
-        print_json({**metrics.flat(), "changed": changed, "clipped": clipped, "patch_bytes": packed, **placed})
-    else:
-        out = stdout()
-        out.print(metrics_table(metrics, f"{len(edits.edits)} edits, {how}, merged"))
-        where = ", ".join(f"op {m.removeprefix('placed_')} ({n})" for m, n in placed.items())
-        out.print(f"\nplaced: {where}; {changed:.0f} weights differ, {clipped:.0f} of them clipped")
-        out.print(f"a patch takes about {packed:.0f} bytes; {metrics.seconds:.2f} s per edit")
-    return 0 if metrics.efficacy == 1.0 else 1
+    ops = sorted(Counter(m.op for m in made).items())
+    where = ", ".join(f"op {op} ({n})" for op, n in ops)
+    figures = {"changed": changed, "clipped": clipped, "patch_bytes": packed}
+    said = f"placed: {where}; {changed:.0f} weights differ, {clipped:.0f} of them clipped"
+    return {**figures, **{f"placed_{op}": n for op, n in ops}}, (said, f"a patch takes about {packed:.0f} bytes")

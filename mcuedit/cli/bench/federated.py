@@ -112,7 +112,8 @@ def command(
 
     Exit code 1 if an integer differs.
     """
-    from mcuedit.federated.bench import bench
+    from mcuedit.federated.bench import FleetConfig, bench
+    from mcuedit.training.factors.frozen_a import FrozenA
 
     if sigma and clip is None:
         raise McueditError(
@@ -122,22 +123,11 @@ def command(
     read = benchmark.reader(found, best_oracle(found.model))
     target = max(op.index for op in found.model.ops if op.kind == "FULLY_CONNECTED")
     pair = (target - 1 if tap is None else tap, target)
-    plan = Rounds(rounds, dropouts=dropouts, clip=clip, sigma=sigma, secure=secure, seed=seed)
+    how = Rounds(rounds, dropouts=dropouts, clip=clip, sigma=sigma, secure=secure, seed=seed)
     edits, keep = load_edits(edit_path), load_keep(keep_path)
     with progress("rounds", rounds) as advance:
-        made = bench(
-            read,
-            edits,
-            keep,
-            facts_of(found),
-            by=by,
-            count=count,
-            rounds=plan,
-            pair=pair,
-            rank=rank,
-            devices=devices,
-            advance=advance,
-        )
+        config = FleetConfig(pair, by, count, FrozenA(rank, seed), devices=devices)
+        made = bench(read, benchmark.EditTask(edits, keep, facts_of(found)), config, how, advance)
     if output is not None:
         folder.save(made.outcome.adapter, output)
     outcome = {k: v for k, v in vars(made.outcome).items() if k != "adapter"}

@@ -11,7 +11,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.cli._shared.common import TEXT, example, json_option, print_json, stdout, table, working
 from mcuedit.cli._shared.files import PATH, read_adapter
-from mcuedit.federated.aggregate import HOW, aggregate
+from mcuedit.federated.aggregate import HOW, Aggregation, aggregate
 from mcuedit.model import bundle
 
 
@@ -65,9 +65,7 @@ def command(
     found = bundle.load(base_path)
     loaded = [read_adapter(path, found) for path in adapters]
     with working("aggregating"):
-        made = aggregate(
-            loaded, found.model, how=how, weights=_weights(weights), clip=clip, trim=trim, rank=rank, name=name
-        )
+        made = aggregate(loaded, found.model, Aggregation(how, _weights(weights), clip, trim, rank, name))
     folder.save(made.adapter, output, force=force)
     values = {
         "output": str(output),

@@ -126,14 +126,14 @@ def task() -> TensorSet:
 def test_edits_of_any_op_hold_on_the_merged_file(digits: Base, task: TensorSet, target: str) -> None:
     read = edits.reader(digits, Tflm(digits.model))
     made = train_merged(read, task, replace(PLAIN, target=target, rank=3))
-    assert made.merged.op == int(target)
-    assert 0 < len(changed(digits.model, made.merged.data)) == made.merged.patch.changed
-    model = parse(made.merged.data)
+    assert made.new_weights.op == int(target)
+    assert 0 < len(changed(digits.model, made.new_weights.data)) == made.new_weights.patch.changed
+    model = parse(made.new_weights.data)
     figures = MeasureTensors(read, repaired=edits.reader(replace(digits, model=model), Tflm(model)))(task)
     assert figures.efficacy >= 0.9
     assert figures.unchanged >= 0.95
     again = train_merged(read, task, replace(PLAIN, target=target, rank=3))
-    assert again.merged.data == made.merged.data
+    assert again.new_weights.data == made.new_weights.data
 
 
 def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:

@@ -84,8 +84,8 @@ def test_bytes_are_those_of_every_device(base, gitega):
 
 def test_weights_are_changed_without_a_gate(base):
     made = mcuedit.merge(base, [EDIT], KEEP, mcuedit.Options(gated=False, target="2"))
-    assert len(made.merged.data) == len(base.model.data)
-    assert made.merged.op == 2
+    assert len(made.new_weights.data) == len(base.model.data)
+    assert made.new_weights.op == 2
 
 
 def test_an_adapter_of_another_base_is_not_put_in_force(base, gitega):

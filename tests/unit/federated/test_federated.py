@@ -16,7 +16,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.cli.repair.federate import command
-from mcuedit.federated import aggregate, secure
+from mcuedit.federated import Aggregation, aggregate, secure
 from mcuedit.model.tflite import Model, parse
 
 RANK = 4
@@ -57,7 +57,7 @@ def test_rows_that_some_devices_do_not_store_count_as_zero(model: Model) -> None
 
 def test_weights(model: Model) -> None:
     one, other = _shared(model, 2)
-    made = aggregate([one, other], model, weights=[3, 1]).adapter.deltas[0].b
+    made = aggregate([one, other], model, Aggregation(weights=[3, 1])).adapter.deltas[0].b
     exact = (3 * one.deltas[0].b.astype(float) + other.deltas[0].b) / 4
     assert np.abs(made - exact).max() <= 0.5
 
@@ -66,10 +66,10 @@ def test_no_device_outweighs_the_rest(model: Model) -> None:
     devices = _shared(model, 9)
     wild = replace(devices[0], deltas=(replace(devices[0].deltas[0], b=np.full_like(devices[0].deltas[0].b, 127)),))
     honest = aggregate(devices[1:], model).adapter.deltas[0].b.astype(int)
-    trimmed = aggregate([wild, *devices[1:]], model, trim=1).adapter.deltas[0].b
+    trimmed = aggregate([wild, *devices[1:]], model, Aggregation(trim=1)).adapter.deltas[0].b
     values = np.sort([a.deltas[0].b for a in devices[1:]], axis=0)
     assert (trimmed <= values.max(axis=0)).all()
-    clipped = aggregate([wild, *devices[1:]], model, clip=50)
+    clipped = aggregate([wild, *devices[1:]], model, Aggregation(clip=50))
     assert clipped.clipped == 9
     assert np.linalg.norm(clipped.adapter.deltas[0].b.astype(float)) <= 50 + honest.size**0.5
 
@@ -87,7 +87,7 @@ def test_the_factored_mean_is_the_best_of_its_rank(model: Model) -> None:
     exact = np.mean([_effect(a.deltas[0]) for a in devices], axis=0)
     energy = np.square(np.linalg.svd(exact, compute_uv=False))
     for rank in (2, 4, 6):
-        made = aggregate(devices, model, rank=rank)
+        made = aggregate(devices, model, Aggregation(rank=rank))
         assert made.how == "factored"
         assert made.dropped == pytest.approx(energy[rank:].sum() / energy.sum(), abs=1e-9)
         lost = np.square(_effect(made.adapter.deltas[0]) - exact).sum() / energy.sum()
@@ -123,7 +123,7 @@ def test_what_cannot_be_aggregated_is_refused(model: Model) -> None:
         ([replace(gated, base_sha256="0" * 64)], {}, "another base"),
     ):
         with pytest.raises(McueditError, match=what):
-            aggregate(devices, model, **options)  # type: ignore[arg-type]
+            aggregate(devices, model, Aggregation(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("clients", "dropouts"), [(3, 0), (8, 2), (40, 6)])
