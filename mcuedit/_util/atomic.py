@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 
 MARKER = ".mcuedit"  # lists the files of a folder that mcuedit wrote: these it may replace
@@ -102,7 +102,7 @@ def require_free(path: Path, force: bool) -> None:
         return
     if not path.is_dir():
         raise McueditError(f"{path}: is a file, not a folder", "choose another place")
-    for place, what in (Path.cwd(), "the current folder"), (host.home(), "your home"):
+    for place, what in (Path.cwd(), "the current folder"), (system.home(), "your home"):
         if place is not None and place.resolve().is_relative_to(path):
             raise McueditError(f"{path}: {what} is in it", "choose a folder of its own")
     foreign = [] if force else _foreign(path)
@@ -151,6 +151,6 @@ def _umask() -> int:
 
 
 def _cannot_write(path: Path, error: OSError) -> McueditError:
-    seen = host.told(error)
-    hint = seen.hint if seen and error.errno in host.FULL else "choose a place you may write to"
+    seen = system.told(error)
+    hint = seen.hint if seen and error.errno in system.FULL else "choose a place you may write to"
     return McueditError(f"{path}: cannot be written ({error.strerror or error})", hint)

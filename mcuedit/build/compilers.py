@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.build import objects
@@ -112,7 +112,7 @@ def _zig_can_write() -> bool:
     """Whether zig can keep what it makes once for all, such as its runtime library, where it would."""
     given = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
     try:
-        place = Path(given) if given else host.cache("zig")
+        place = Path(given) if given else system.cache("zig")
     except McueditError:  # no home
         return False
     found = next((p for p in (place, *place.parents) if p.exists()), place)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit._util import host, resources
+from mcuedit._util import resources, system
 from mcuedit.boards.board import Board
 from mcuedit.build.apps import APPS
 from mcuedit.build.compilers import (
@@ -228,7 +228,7 @@ def _compile(
     Returns:
         The objects, relative to `out_dir`: no path of this machine gets into what is built.
     """
-    with host.telling(str(out_dir)):
+    with system.telling(str(out_dir)):
         for name, text in sources.items():
             path = out_dir / GENERATED / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from mcuedit._util import host, templates
+from mcuedit._util import system, templates
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board as boards
 from mcuedit.boards.board import Board
@@ -81,7 +81,7 @@ def link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) 
 
 def _link(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> None:
     script = elf.with_name("link.ld")
-    with host.telling(str(elf.parent)):
+    with system.telling(str(elf.parent)):
         script.write_text(render("link.ld.j2", board=board, generated=GENERATED), encoding="utf-8")
     options = ("-Wl,--gc-sections", "-Wl,-e,port_reset", f"-Wl,-T,{script.name}", *compiler.libraries)
     compiler.run([*arguments, *options, "-o", elf.name], elf.parent)

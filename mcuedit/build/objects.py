@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def once(command: Sequence[str], arguments: Sequence[str], folder: Path, make: C
     with ExitStack() as stack:
         shelf: Path | None = None
         with suppress(OSError, McueditError):  # no home, read-only, full
-            shelf = host.cache() / "objects" / key[0]
+            shelf = system.cache() / "objects" / key[0]
             shelf.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(shelf / f".{key[1]}"))  # who waits finds the object
         if shelf is not None and _take(shelf / key, target):

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 import click
 
 from mcuedit import __version__
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import streams
 
@@ -132,7 +132,7 @@ def invoke(args: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except OSError as error:
-        if (told := host.told(error)) is None:
+        if (told := system.told(error)) is None:
             raise
         complain(told.message, told.hint)
         return BAD_INPUT

@@ -10,9 +10,10 @@ from typing import Literal
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen.allocation import Block, allocate, hole
-from mcuedit.codegen.ops import Lowered, lower
+from mcuedit.codegen.ops import lower
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.causes import AGAIN
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 
 

@@ -18,9 +18,10 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import literals
 from mcuedit.codegen.arena_plan import ArenaPlan, Place, plan_arena, projects
 from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
-from mcuedit.codegen.ops import Lowered, lower
+from mcuedit.codegen.ops import lower
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
 

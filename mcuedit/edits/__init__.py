@@ -6,7 +6,7 @@ from mcuedit.edits.checks import already_given, check_edits, check_keep
 from mcuedit.edits.npz import quantized, read_npz
 from mcuedit.edits.reader import load_edits, load_facts, load_keep
 from mcuedit.edits.sets import Edit, EditSet, KeepSet, bag_of_words
-from mcuedit.edits.tensors import load_tensors
+from mcuedit.edits.tensor_sets import load_tensors
 from mcuedit.edits.wanted import Avoid, Over, TensorSet, ToClass, ToVector, Wanted
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import Any
 
 from mcuedit._util import textfile
 from mcuedit._util.errors import McueditError
-from mcuedit.edits import form, records
-from mcuedit.edits.records import Report
+from mcuedit.edits import form, json_objects
+from mcuedit.edits.json_objects import Report
+from mcuedit.edits.other_formats import to_ours
 from mcuedit.edits.sets import Edit, EditSet, KeepSet
-from mcuedit.edits.shapes import to_ours
 
 _KEPT = form.KNOWN | {"answer"}
 _HINT = 'one JSON object per line: {"subject": "...", "prompts": ["..."], "target_new": "...", "locality": ["..."]}'
@@ -45,7 +45,7 @@ def load_keep(path: str | Path) -> KeepSet:
     text = textfile.read(path)
     is_json = text.lstrip()[:1] in ("[", "{") and (path.suffix != ".txt" or text.lstrip()[0] == "[")
     report = Report(str(path), _HINT_KEEP)
-    return _keep(records.values(text, report) if is_json else textfile.lines(text, str(path)), report)
+    return _keep(json_objects.values(text, report) if is_json else textfile.lines(text, str(path)), report)
 
 
 def parse_edits(edits: str | Sequence[Mapping[str, Any]], source: str = "edits") -> EditSet:
@@ -74,7 +74,7 @@ def _keep(lines: Iterable[tuple[int, Any]], report: Report) -> KeepSet:
 def _edits(text: str, source: str, line: type[form.Line]) -> EditSet:
     report = Report(source, _HINT)
     edits = []
-    for number, value in records.values(text, report):
+    for number, value in json_objects.values(text, report):
         edit = report.attempt(number, partial(_edit, value, number, line, report))
         if edit is not None:
             edits.append(edit)

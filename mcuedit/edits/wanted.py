@@ -24,7 +24,7 @@ class Wanted(ABC):
         """How many inputs."""
 
     @abstractmethod
-    def take(self, rows: AnyIntArray | slice) -> Self:
+    def take(self, samples: AnyIntArray | slice) -> Self:
         """The same for some of the inputs."""
 
     @abstractmethod
@@ -59,8 +59,8 @@ class ToClass(Wanted):
     def __len__(self) -> int:
         return len(self.classes)
 
-    def take(self, rows: AnyIntArray | slice) -> Self:
-        return type(self)(self.classes[rows])
+    def take(self, samples: AnyIntArray | slice) -> Self:
+        return type(self)(self.classes[samples])
 
     def groups(self) -> IntArray:
         return _numbered(self.classes, self.against)
@@ -88,16 +88,16 @@ class Over(Wanted):
     def __len__(self) -> int:
         return len(self.classes)
 
-    def take(self, rows: AnyIntArray | slice) -> Self:
-        return type(self)(self.classes[rows], self.against[rows])
+    def take(self, samples: AnyIntArray | slice) -> Self:
+        return type(self)(self.classes[samples], self.against[samples])
 
     def groups(self) -> IntArray:
         return _numbered(self.classes, self.against)
 
     def name(self, group: int) -> str:
-        row = np.flatnonzero(self.groups() == group)[0]
-        over = self.against[row]
-        return f"class {self.classes[row]}" + ("" if over == ALL else f" over {over}")
+        sample = np.flatnonzero(self.groups() == group)[0]
+        over = self.against[sample]
+        return f"class {self.classes[sample]}" + ("" if over == ALL else f" over {over}")
 
     def agrees(self, other: Wanted, step: float) -> bool:
         return isinstance(other, ToClass | Over) and _equal(self, other)
@@ -117,8 +117,8 @@ class Avoid(Wanted):
     def __len__(self) -> int:
         return len(self.classes)
 
-    def take(self, rows: AnyIntArray | slice) -> Self:
-        return type(self)(self.classes[rows])
+    def take(self, samples: AnyIntArray | slice) -> Self:
+        return type(self)(self.classes[samples])
 
     def groups(self) -> IntArray:
         return _numbered(self.classes, np.full(len(self), ALL))
@@ -144,8 +144,8 @@ class ToVector(Wanted):
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def take(self, rows: AnyIntArray | slice) -> Self:
-        return type(self)(self.vectors[rows])
+    def take(self, samples: AnyIntArray | slice) -> Self:
+        return type(self)(self.vectors[samples])
 
     def groups(self) -> IntArray:
         return np.zeros(len(self), np.int64)
@@ -172,7 +172,7 @@ class TensorSet:
 
     Attributes:
         x: int8[n, *input shape], or int8[n, T, *input shape]: sequences for a base with a state, answered at the end.
-        wanted: of each row of x.
+        wanted: of each sample of x.
         keep: int8[k, ...] as x; k may be 0.
         x_test, wanted_test, keep_test: the same, unseen in training, to measure with; they may be empty.
         keep_vectors, keep_test_vectors: float32[k, *output shape], what a vector base should make of the inputs to be

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit._util import atomic, host
+from mcuedit._util import atomic, system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -85,7 +85,7 @@ def write(
         McueditError: as `build_app` and `mcuedit._util.atomic.write_folder`.
     """
     atomic.require_free(folder, False)
-    with host.folder() as build:
+    with system.folder() as build:
         elf = build_app("server", base, adapters, board, Path(build), options).elf.read_bytes()
     lines = [f"# What the server app has to answer on {board.name}, by mcuedit run --robot."]
     for name in ("repaired", "kept", "swapped"):

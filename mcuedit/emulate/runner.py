@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -129,7 +129,7 @@ def _counts(device: Device, x: Int8Array, adapters: int) -> tuple[Counts, ...]:
 def _footprint(base: Base, adapters: Sequence[Adapter], built: BuildResult, options: BuildOptions) -> Footprint:
     if not built.traced:
         return built.footprint
-    with host.folder() as folder:
+    with system.folder() as folder:
         same = replace(options, toolchain=built.toolchain)
         return build_app("server", base, adapters, built.board, Path(folder), same).footprint
 

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta
@@ -39,7 +39,7 @@ class Devices:
     ) -> None:
         self.compared = self.differing = 0
         self._rounds = rounds
-        self._folder = host.folder()
+        self._folder = system.folder()
         self._sessions: list[Session] = []
         try:
             adapter = Adapter("federated", "1.0.0", base.model.sha256, (start,))

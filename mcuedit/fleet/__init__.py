@@ -2,7 +2,7 @@
 """Packages onto devices: one, or many in stages.
 
 inventory   fleet.toml: which devices there are
-memory      what the host remembers of a device, held against what it says
+remembered  what the host remembers of a device, held against what it says
 deliver     one device, from whatever state it is in
 results     what became of each device, on disk as it happens
 campaign    canaries first, then the others, side by side, until too many fail

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet import device_log, memory
+from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Device, Limits, Refused, Slot, SlotState, Status, TransportError, mask_of, upload
 from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
 from mcuedit.package import Package
@@ -125,9 +125,9 @@ class Delivery:
     def _told(self, work: Callable[[], None]) -> Outcome:
         try:
             work()
-            memory.keep(self._device, self._before, self._rollout.registry)
+            remembered.keep(self._device, self._before, self._rollout.registry)
         except device_log.Broken as error:
-            self._failed(memory.BROKEN_LOG, error)
+            self._failed(remembered.BROKEN_LOG, error)
         except TransportError as error:
             self._failed(error.name if isinstance(error, Refused) and error.reason == REFUSED else error.reason, error)
         except McueditError as error:
@@ -150,8 +150,8 @@ class Delivery:
 
     def _look(self) -> Status:
         """The device, held against what the host remembers of it."""
-        status, _ = memory.look(self._device, self._rollout.registry)
-        name = memory.name_of(self._device, status)
+        status, _ = remembered.look(self._device, self._rollout.registry)
+        name = remembered.name_of(self._device, status)
         self._before = status
         self.outcome = replace(self.outcome, device=name, base=status.base, minimum_counter=status.minimum_counter)
         return status

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding as device
 from mcuedit.model.tflite import Model
@@ -120,7 +120,7 @@ def _payload(body: bytes, read: _Reader) -> tuple[bytes, tuple[SelfTest, ...]]:
 def _verified(data: bytes, key: PublicKey) -> bool:
     from imgtool.image import Image, VerifyResult
 
-    with host.folder() as folder:  # imgtool verifies files
+    with system.folder() as folder:  # imgtool verifies files
         file = Path(folder, "package.bin")
         file.write_bytes(data)
         return bool(Image.verify(str(file), key.imgtool())[0] == VerifyResult.OK)

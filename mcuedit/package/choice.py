@@ -128,8 +128,11 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
         raise McueditError(f"{data.source}: no array 'keep'", "give inputs whose answers must stay")
     same = _ask(base, oracle, adapter, data.keep[:_MOST])
     stays = same.clear & (same.before == same.after)
-    for rows, what in ((good, "no row of x gets another answer that is wanted"), (stays, "no row of keep stays")):
-        if not rows.any():
+    for samples, what in (
+        (good, "no sample of x gets another answer that is wanted"),
+        (stays, "no sample of keep stays"),
+    ):
+        if not samples.any():
             raise McueditError(f"{data.source}: {what}", "give other inputs, or leave --self-test away")
     names = [f"{data.source}: x[{i}]" for i in range(len(good))]
     kept = [f"{data.source}: keep[{i}]" for i in range(len(stays))]

@@ -22,7 +22,7 @@ from mcuedit import cli, package
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.emulate.devices.device_process import DeviceProcess
-from mcuedit.fleet import device_log, memory
+from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Device, Refused, TransportError, upload
 from mcuedit.fleet.transport.reasons import error_of
 from mcuedit.package.registry import open_registry
@@ -159,19 +159,19 @@ def test_freeze_by_an_old_state(device_program, tmp_path):
         with Device(running.address) as link:
             install(link, OLD)
             link.confirm()
-            memory.keep(link, None)
+            remembered.keep(link, None)
         running.stop()
         before = flash.read_bytes()
         running.start()
         with Device(running.address) as link:
             install(link, NEW)
             link.confirm()
-            memory.keep(link, None)
+            remembered.keep(link, None)
         running.stop()
         flash.write_bytes(before)
         running.start()
         with Device(running.address) as link, pytest.raises(device_log.Broken, match="its log has"):
-            memory.look(link)
+            remembered.look(link)
 
 
 def test_mix_and_match(device):

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from mcuedit.boards.flashing.image import Image, adapter_image, firmware_image
+from mcuedit.boards.flashing.execution import Session
+from mcuedit.boards.flashing.flash_image import Image, adapter_image, firmware_image
 from mcuedit.boards.flashing.runners import Commands, Step, commands
-from mcuedit.boards.flashing.session import Session
 
 __all__ = ["Commands", "Image", "Session", "Step", "adapter_image", "commands", "firmware_image"]

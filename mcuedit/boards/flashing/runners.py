@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
-from mcuedit.boards.flashing.image import Image
+from mcuedit.boards.flashing.flash_image import Image
 
 _OBJCOPY = "arm-none-eabi-objcopy"
 _INSTALL_OBJCOPY = "apt install binutils-arm-none-eabi"

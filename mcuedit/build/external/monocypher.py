@@ -12,7 +12,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
 
@@ -78,7 +78,7 @@ def present() -> Monocypher | None:
 
 
 def _kept() -> Path:
-    return host.cache() / f"{PACKAGE}-{VERSION}"
+    return system.cache() / f"{PACKAGE}-{VERSION}"
 
 
 def _matches(path: Path, sha256: str) -> bool:
@@ -86,7 +86,7 @@ def _matches(path: Path, sha256: str) -> bool:
 
 
 def _fetch() -> Monocypher:
-    with host.folder() as folder:
+    with system.folder() as folder:
         _download(Path(folder))
         archive = Path(folder, f"{PACKAGE}-{VERSION}.tar.gz")
         files = _unpack(archive)

@@ -11,7 +11,7 @@ import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
-from mcuedit.fleet import memory
+from mcuedit.fleet import remembered
 from mcuedit.fleet.transport import Device, Slot, SlotState, Status
 from mcuedit.fleet.transport.address import FORMS
 
@@ -63,9 +63,9 @@ def transport_options(function: F) -> F:
 def opened(to: str, timeout: float, tries: int) -> Iterator[tuple[Device, Status]]:
     """A device that is as it was remembered, and its status; what is done to it is remembered afterwards."""
     with Device(to, timeout, tries) as device:
-        status, _ = memory.look(device)
+        status, _ = remembered.look(device)
         yield device, status
-        memory.keep(device, status)
+        remembered.keep(device, status)
 
 
 def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None = None) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mcuedit._util import atomic, host
+from mcuedit._util import atomic, system
 from mcuedit._util.errors import McueditError
 from mcuedit.benchmark.edits import reader
 from mcuedit.boards import board
@@ -85,7 +85,7 @@ def command(
     if not key_paths and not development and not learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
     of, keys = bundle.load(base_path), packages.public_keys(key_paths)
-    with host.folder() as folder, working("building"):
+    with system.folder() as folder, working("building"):
         if board_name is None:
             built = build_program(of, keys, Path(folder), development=development)
             code = ram = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
@@ -67,7 +67,7 @@ def command(
         images.append(flashing.adapter_image(to, str(adapter), _device_bytes(adapter, base_path), slot))
     if not images:
         raise McueditError("nothing to write", "give an ELF file, or --adapter F --slot N")
-    with host.folder() as folder:
+    with system.folder() as folder:
         commands = flashing.commands(to, images, chosen, Path() if dry_run else Path(folder))
         states = dict.fromkeys((image.title for image in images), "")
         if not dry_run:

@@ -11,7 +11,7 @@ from mcuedit._util.atomic import write_file
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
 from mcuedit.cli._shared.files import PATH
-from mcuedit.fleet import device_log, memory
+from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Device, Status
 from mcuedit.package.registry import open_registry
 
@@ -31,12 +31,12 @@ def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int,
     with Device(to, timeout, tries) as device:
         try:
             if accept:
-                memory.accept(device)
+                remembered.accept(device)
             status = device.status()
             with open_registry() as registry:
-                known = registry.known_log(memory.name_of(device, status))
+                known = registry.known_log(remembered.name_of(device, status))
             log = device_log.read(device, status, known, whole=True)
-            memory.keep(device, None)
+            remembered.keep(device, None)
         except device_log.Broken as error:
             return _broken(to, error, as_json)
     if raw:

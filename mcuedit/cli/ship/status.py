@@ -8,7 +8,7 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, json_option, print_json, stdout
-from mcuedit.fleet import device_log, memory
+from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Arms, Device, Status, TransportError
 from mcuedit.package.registry import default_path, open_registry
 
@@ -27,16 +27,16 @@ def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
         status = device.status()
         trouble: McueditError | None = None
         try:
-            status, _ = memory.look(device)
+            status, _ = remembered.look(device)
         except device_log.Broken as error:
             trouble = error
         except TransportError as error:
-            if error.reason != memory.BEHIND:
+            if error.reason != remembered.BEHIND:
                 raise
             trouble = error
         arms = device.arms()
         if trouble is None:
-            memory.keep(device, None)
+            remembered.keep(device, None)
     newer = _newer(status)
     if as_json:
         _json(to, status, arms, newer, trouble)

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import Loops, loops, whole
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.ops import operator
 from mcuedit.model.ops.binary import sum_multipliers
 from mcuedit.model.ops.common import limits
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op, Tensor
 
 

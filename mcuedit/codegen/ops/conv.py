@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from mcuedit.codegen.ops import Lowered, require
+from mcuedit.codegen.ops import require
 from mcuedit.codegen.ops.weights import convolution, filters
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 

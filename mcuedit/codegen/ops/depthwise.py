@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit.codegen.ops import Lowered, require
+from mcuedit.codegen.ops import require
 from mcuedit.codegen.ops.weights import bias, convolution, filters, requantization
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 

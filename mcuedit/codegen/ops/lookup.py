@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuedit.codegen.ops import Lowered
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.table import Table
 from mcuedit.model.tflite import Model, Op
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import Loops, loops, whole
 from mcuedit.model.ops import operator
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.mean import mean_axes, mean_multiplier
 from mcuedit.model.tflite import Model, Op
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from mcuedit.codegen.ops import Lowered
 from mcuedit.model.ops import operator
 from mcuedit.model.ops.common import limits
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 

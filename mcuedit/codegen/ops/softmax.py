@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from mcuedit.codegen.ops import Lowered, require
+from mcuedit.codegen.ops import require
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.softmax import scaling
 from mcuedit.model.tflite import Model, Op
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.typing import Int8Array, IntArray
-from mcuedit.codegen.ops import Lowered, require
+from mcuedit.codegen.ops import require
 from mcuedit.model.adaptable import activation_range
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.linear import multipliers
 from mcuedit.model.tflite import INT8, INT32, Model, Op
 from mcuedit.model.windows import Window

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from mcuedit import codegen
-from mcuedit._util import host, resources
+from mcuedit._util import resources, system
 from mcuedit._util.typing import Int8Array
 from mcuedit.build.driver import build_engine
 from mcuedit.codegen.literals import C_TYPES
-from mcuedit.codegen.ops import Lowered
 from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.model.bundle import Base
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 
 _HEADERS = ("mcuedit.h", "kernels.h")
@@ -151,9 +151,9 @@ def _load() -> tuple[Any, Any]:
     ffi = cffi.FFI()
     for name in _HEADERS:
         ffi.cdef(_declarations((resources.path("firmware") / "include" / "mcuedit" / name).read_text("utf-8")))
-    with host.folder(runs=True) as folder:
+    with system.folder(runs=True) as folder:
         library = build_engine(Path(folder))
-        with host.loading(library):
+        with system.loading(library):
             return ffi, ffi.dlopen(str(library))  # a loaded library needs its file no more
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -34,7 +34,7 @@ class HostDevice:
     def __init__(self, base: Base, adapters: Sequence[Adapter] = ()) -> None:
         self.counts: list[Counts] = []
         self._base, self._adapters = base, len(adapters)
-        self._folder = host.folder(runs=True)
+        self._folder = system.folder(runs=True)
         try:
             self._library = self._build(base, adapters, Path(self._folder.name))
         finally:
@@ -96,7 +96,7 @@ class HostDevice:
 
 def load_library(path: Path, mode: int = ctypes.DEFAULT_MODE) -> Any:
     """A library of firmware/apps/hostlib."""
-    with host.loading(path):
+    with system.loading(path):
         library = ctypes.CDLL(str(path), mode)
     library.host_label.restype = ctypes.c_void_p
     library.host_error.restype = ctypes.c_char_p

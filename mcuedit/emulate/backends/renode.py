@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit._util import host, resources
+from mcuedit._util import resources, system
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.boards.render import render
@@ -60,7 +60,7 @@ class RenodeSession:
         self._line: socket.socket | None = None
         self._read = 0  # bytes of the UART's file
         self._unanswered = False  # a line was sent, and none heard since
-        self._folder = host.folder()
+        self._folder = system.folder()
         here = Path(self._folder.name)
         self._said = here / "uart.txt"
         scripts = here / "boards" / board.name  # a path without spaces

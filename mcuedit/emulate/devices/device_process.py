@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 
 POWER_CUT = 3  # exit code (firmware/apps/device_process)
@@ -86,7 +86,7 @@ class DeviceProcess:
         command = [*self._command, "--port", str(self.port), *(faults or Faults()).arguments()]
         # The process ends when the pipe does, and thus with this one, whatever ends this one.
         pipe = subprocess.PIPE
-        with host.loading(Path(self._command[0])):
+        with system.loading(Path(self._command[0])):
             self._process = process = subprocess.Popen(
                 command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace"
             )

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from mcuedit import codegen
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build
@@ -77,7 +77,7 @@ class Learner:
         defines = ("MCUEDIT_TRACE",) if count else ()
         self._count = count
         self.trained: int | None = None
-        self._folder = host.folder()
+        self._folder = system.folder()
         try:
             here, how = Path(self._folder.name), options.build.defining(defines)
             self.built: BuildResult = build(board, files, self._app, here, how)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -55,7 +55,7 @@ class SelfTest:
         vector = base.model.input.size + base.model.output.size
         header = 8 + len(mask_bytes([False] * len(adapters)))  # the count, the mask, and what rounds up to words
         self.capacity = max(1, min(capacity, (_memory(base, board) - header) // vector))
-        self._folder = host.folder()
+        self._folder = system.folder()
         try:
             self.elf = build_app(
                 "selftest",

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from mcuedit import codegen
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -56,7 +56,7 @@ class VirtualDevice:
         self._ticks_per_instruction = emulation.ticks_per_instruction
         self._stages = codegen.plan_arena(base.model).stages if options.build.runtime == "bare" else (Stage("invoke"),)
         defines = ("MCUEDIT_TRACE", f"PORT_TRACE_POINTS={_CALIBRATION + len(self._stages) + 1}") if count else ()
-        self._folder = host.folder()
+        self._folder = system.folder()
         try:
             here = Path(self._folder.name)
             self.built = build_app("server", base, adapters, board, here, options.build.defining(defines))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The messages of mcuedit's own group, and those of other groups where a device may refuse with an error of it.
+"""The messages of mcuedit's own group.
 
 Numbers of commands and keys are those of firmware/include/mcuedit/smp_protocol.h: the field `minimum_counter` stands in
 a message by the key MCUEDIT_SMP_KEY_MINIMUM_COUNTER.
@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
-from smp import image_management, message, os_management
-from smp.header import GroupId
+from smp import message
 
 from mcuedit.fleet.transport.protocol import command, fields
-from mcuedit.fleet.transport.refusals import GROUP, ImageV1, ImageV2, OsV1, OsV2, OwnV1, OwnV2
+from mcuedit.fleet.transport.refusals import GROUP, OwnV1, OwnV2
 
 U32 = Annotated[int, Field(ge=0, lt=1 << 32)]
 Name = Annotated[str, Field(max_length=32, pattern=r"^[ -~]*$")]  # it will stand on a terminal
@@ -235,36 +234,3 @@ class RunWrite(message.WriteRequest, _Refusable):
     text: str | None = None
     tensor: bytes | None = None
     who: str | None = None
-
-
-class UploadResponse(message.WriteResponse):
-    """The offset wanted next."""
-
-    model_config = RESPONSE
-    _GROUP_ID, _COMMAND_ID = GroupId.IMAGE_MANAGEMENT, command("IMAGE_UPLOAD")
-    offset: U32
-    match: bool | None = None
-
-
-class UploadWrite(image_management.ImageUploadWriteRequest):
-    """One chunk of a package."""
-
-    _Response = UploadResponse
-    _ErrorV1 = ImageV1
-    _ErrorV2 = ImageV2
-
-
-class ParametersRead(os_management.MCUMgrParametersReadRequest):
-    """Asks for the size of the device's buffer."""
-
-    _Response = os_management.MCUMgrParametersReadResponse
-    _ErrorV1 = OsV1
-    _ErrorV2 = OsV2
-
-
-class ResetWrite(os_management.ResetWriteRequest):
-    """Resets the device."""
-
-    _Response = os_management.ResetWriteResponse
-    _ErrorV1 = OsV1
-    _ErrorV2 = OsV2

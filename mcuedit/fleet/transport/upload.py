@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mcuedit.fleet.transport.device import Device
+from mcuedit.fleet.transport.client import Device
 from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, SLOW, Refused, TransportError
 
 _BUSY_TRIES = 20  # a device lets an upload that its sender has left give way within 16

@@ -2,9 +2,9 @@
 """What was packed, for which base, and where it went: the host's side of the device log, in one SQLite file.
 
 database    the file: schema, transactions, other processes
-records     rows as values
+records     its rows as values
 store       Registry, what the rest of mcuedit asks
-exchange    all of it as JSON lines, and back
+export      all of it as JSON lines, and back
 """
 
 from mcuedit.package.registry.database import default_path

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 
 VERSION = 1
@@ -61,7 +61,7 @@ def default_path() -> Path:
     given = os.environ.get("MCUEDIT_REGISTRY")
     if given:
         return Path(given)
-    return host.data() / "registry.sqlite"
+    return system.data() / "registry.sqlite"
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from typing import Any
 from mcuedit import package
 from mcuedit._util.errors import McueditError
 from mcuedit.package import Package
-from mcuedit.package.registry import exchange
+from mcuedit.package.registry import export
 from mcuedit.package.registry.database import connect, default_path, telling, transaction
 from mcuedit.package.registry.records import Deployment, Device, Stored, deployment, device, stored
 
@@ -157,7 +157,7 @@ class Registry:
     def export(self) -> Iterator[str]:
         """All of it as JSON lines, of one moment."""
         with transaction(self._db, self.path) as db:
-            lines = list(exchange.lines(db))
+            lines = list(export.lines(db))
         yield from lines
 
     def load(self, lines: Iterator[str]) -> int:
@@ -170,7 +170,7 @@ class Registry:
             McueditError: a line is none of its, or a package is not what it says.
         """
         with transaction(self._db, self.path) as db:
-            return exchange.read(db, lines)
+            return export.read(db, lines)
 
     def _see(self, device: str, address: str, base_sha256: str) -> None:
         if not device:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit._util.extras import require
 from mcuedit._util.typing import FloatArray
@@ -48,7 +48,7 @@ def quantize(source: Path, samples: FloatArray, text: bool = False) -> Quantized
         McueditError: TensorFlow is not installed, or the network cannot be read or converted.
     """
     require("tensorflow", "tensorflow", "quantizing")
-    with host.folder() as name:
+    with system.folder() as name:
         folder = Path(name)
         np.save(folder / "samples.npy", samples)
         result = folder / "result"

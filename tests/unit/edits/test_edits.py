@@ -413,14 +413,14 @@ def test_values_that_clip_are_counted(tmp_path):
 def test_an_edited_input_is_not_kept(tmp_path):
     read = goals(tmp_path, y=np.zeros(3, int), keep=np.concatenate([X[1:2], X + 50]))
     assert len(read.keep) == 3
-    assert any("1 rows of keep are edited" in note for note in read.notes)
+    assert any("1 samples of keep are edited" in note for note in read.notes)
 
 
 @pytest.mark.parametrize(
     ("arrays", "why"),
     [
         ({"y": np.zeros(3, int), "not_class": np.zeros(3, int)}, "both 'y' and 'not_class'"),
-        ({"y": np.zeros(3, int), "against": np.array([1, 0, 1])}, "row 1 wants class 0 against itself"),
+        ({"y": np.zeros(3, int), "against": np.array([1, 0, 1])}, "sample 1 wants class 0 against itself"),
         ({"y": np.zeros(3, int), "against": np.array([1, 1, 4])}, "against holds 4"),
         ({"not_class": np.array([0, -1, 0])}, "not_class holds -1"),
         ({"target": np.zeros((3, 5), np.int8)}, r"target has shape \[3, 5\]"),
@@ -461,7 +461,7 @@ def test_the_ends_of_the_outputs_range_can_be_wanted(tmp_path):
 def test_an_edited_input_is_no_held_out_one_that_stays(tmp_path):
     read = goals(tmp_path, y=np.zeros(3, int), keep_test=np.concatenate([X[1:2], X + 50]))
     assert len(read.keep_test) == 3
-    assert any("1 rows of keep_test are edited" in note for note in read.notes)
+    assert any("1 samples of keep_test are edited" in note for note in read.notes)
 
 
 def test_files_that_are_no_npz(tmp_path):

@@ -11,7 +11,7 @@ from helpers import packages
 from helpers.standin import REVOKED, Core, Served, Standin
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet import Campaign, Delivery, Member, Results, Rollout, Stages, inventory, memory, read
+from mcuedit.fleet import Campaign, Delivery, Member, Results, Rollout, Stages, inventory, read, remembered
 from mcuedit.fleet.transport import Device, parse
 from mcuedit.package import parse as parse_package
 from mcuedit.package.registry import open_registry
@@ -152,7 +152,7 @@ def test_a_device_put_back_to_an_old_state_is_found():
         outcome = deliver(address, rollout(data=packages.package(counter=3, version="1.4.0")))
         assert (outcome.state, outcome.reason) == ("failed", "log")
         with Device(address) as link:
-            memory.accept(link)
+            remembered.accept(link)
         assert deliver(address, rollout(data=packages.package(counter=3, version="1.4.0"))).state == "confirmed"
 
 

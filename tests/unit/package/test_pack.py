@@ -247,7 +247,7 @@ def test_tensors_that_show_nothing(capfd):
     answer = packages.answer(MODEL, [], x)
     np.savez("edits.npz", x=x, y=(answer + 1) % 6, keep=x + np.int8(1))
     pack(save(packages.fact()), "--self-test", "edits.npz", code=2)
-    assert "no row of x gets another answer that is wanted" in capfd.readouterr().err
+    assert "no sample of x gets another answer that is wanted" in capfd.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import math
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.codegen.ops import Lowered
 from mcuedit.codegen.ops.loops import first, loops, whole
 from mcuedit.model.ops import operator
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.moves.copies import padding, permutation, slices
 from mcuedit.model.tflite import Model, Op
 

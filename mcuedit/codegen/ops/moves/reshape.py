@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from mcuedit.codegen.ops import Lowered
 from mcuedit.model.ops import operator
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 
 

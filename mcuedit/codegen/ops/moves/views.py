@@ -8,10 +8,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mcuedit.codegen.ops import Lowered, require
+from mcuedit.codegen.ops import require
 from mcuedit.codegen.ops.loops import whole
 from mcuedit.codegen.ops.moves.copies import copy
 from mcuedit.model.ops import operator
+from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.moves.views import gathering, split_axis, split_lengths, view
 from mcuedit.model.tflite import Model, Op
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mcuedit import zoo
-from mcuedit._util import host
+from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 from mcuedit.build import compilers, driver
 from mcuedit.package.registry import open_registry
@@ -66,9 +66,9 @@ def test_temporary_files_that_cannot_run_by_the_flag_of_their_file_system(monkey
     monkeypatch.setattr(os, "statvfs", lambda path: Flags)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(McueditError, match="mounted noexec"):
-        host.folder(runs=True)
+        system.folder(runs=True)
     assert list(tmp_path.iterdir()) == []
-    host.folder().cleanup()  # where nothing has to run, nothing is asked
+    system.folder().cleanup()  # where nothing has to run, nothing is asked
 
 
 def test_a_library_that_the_machine_does_not_load(tmp_path):
@@ -143,10 +143,10 @@ def test_no_home_at_all(monkeypatch, tmp_path):
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     for name in "XDG_DATA_HOME", "LOCALAPPDATA", "MCUEDIT_REGISTRY", "XDG_CACHE_HOME":
         monkeypatch.delenv(name, raising=False)
-    from mcuedit._util import atomic, host
+    from mcuedit._util import atomic, system
     from mcuedit.package.registry import default_path
 
-    for ask in default_path, host.cache:
+    for ask in default_path, system.cache:
         with pytest.raises(McueditError, match="nor a home folder"):
             ask()
     (tmp_path / "out").mkdir()

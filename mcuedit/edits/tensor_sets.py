@@ -4,7 +4,7 @@
 | array | type | meaning |
 | --- | --- | --- |
 | `x` | int8 or float [n, *input] | inputs to be answered anew; [n, T, *input]: sequences for a base with a state |
-| `y` | int [n] | the class wanted of each row |
+| `y` | int [n] | the class wanted of each sample |
 | `against` | int [n] | with `y`: the class that y is to lead over, and over no other; -1: over all |
 | `not_class` | int [n] | instead of `y`: the answer must not be this class, any other will do |
 | `target` | int8 or float [n, *output] | instead of `y`: the output vector to be reproduced |
@@ -124,8 +124,10 @@ class _File:
             return ToClass(classes)
         against = self._numbers(f"against{suffix}", len(x), ALL)
         if (against == classes).any():
-            row = int(np.flatnonzero(against == classes)[0])
-            raise McueditError(f"{self._path}: row {row} wants class {classes[row]} against itself", "mend against")
+            sample = int(np.flatnonzero(against == classes)[0])
+            raise McueditError(
+                f"{self._path}: sample {sample} wants class {classes[sample]} against itself", "mend against"
+            )
         return Over(classes, against)
 
     def own(self, name: str) -> FloatArray | None:
@@ -171,7 +173,7 @@ class _File:
         values = self._needed(name)
         if values.shape != (count,) or values.dtype.kind not in "iu":
             what = f"{self._path}: {name} is {values.dtype}{list(values.shape)}"
-            raise McueditError(what, f"give {count} class numbers, one per row of x")
+            raise McueditError(what, f"give {count} class numbers, one per sample of x")
         bad = values[(values < lowest) | (values >= self._classes)]
         if len(bad):
             also = "" if lowest == 0 else "; -1 stands for all"
@@ -211,13 +213,13 @@ def _consistent(data: TensorSet, step: float) -> TensorSet:
     notes = list(data.notes)
     found: dict[str, Any] = {}
     for name, vectors in ("keep", "keep_vectors"), ("keep_test", "keep_test_vectors"):
-        rows, own = getattr(data, name), getattr(data, vectors)
-        stays = np.array([values.tobytes() not in edited for values in rows], bool)
-        found |= {name: rows[stays], vectors: own if own is None else own[stays]}
+        samples, own = getattr(data, name), getattr(data, vectors)
+        stays = np.array([values.tobytes() not in edited for values in samples], bool)
+        found |= {name: samples[stays], vectors: own if own is None else own[stays]}
         if not stays.all():
             count = len(stays) - int(stays.sum())
             why = "what is to change cannot also stay"
-            notes.append(f"{data.source}: {count} rows of {name} are edited and dropped from it: {why}")
+            notes.append(f"{data.source}: {count} samples of {name} are edited and dropped from it: {why}")
     return replace(data, **found, notes=tuple(notes))
 
 
@@ -228,8 +230,8 @@ def _refuse_contradictions(data: TensorSet, step: float) -> set[bytes]:
     if data.wanted_test is not None:
         parts.append(("x_test", data.x_test, data.wanted_test))
     for name, inputs, wanted in parts:
-        for row, values in enumerate(inputs):
-            mine = f"{name}[{row}]", wanted.take(slice(row, row + 1))
+        for at, values in enumerate(inputs):
+            mine = f"{name}[{at}]", wanted.take(slice(at, at + 1))
             theirs = first.setdefault(values.tobytes(), mine)
             if not theirs[1].agrees(mine[1], step):
                 raise McueditError(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mcuedit._util.errors import McueditError
-from mcuedit.boards.flashing.image import Image, check_size
+from mcuedit.boards.flashing.flash_image import Image, check_size
 from mcuedit.boards.flashing.process import TimedOut, run
 from mcuedit.boards.flashing.runners import RUNNERS, Commands, Step
 

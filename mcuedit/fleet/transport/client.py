@@ -17,6 +17,7 @@ from smpclient.generics import error, error_v2
 
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
+from mcuedit.fleet.transport import other_groups
 from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent
 from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, Refused, TransportError
 from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
@@ -123,17 +124,17 @@ class Device:
         told = self.ask(lambda: m.RunWrite(**request))
         return Answer(told.answer, told.label, told.arm)
 
-    def chunk(self, package: bytes, at: int, first: bool) -> m.UploadWrite:
+    def chunk(self, package: bytes, at: int, first: bool) -> other_groups.UploadWrite:
         """The largest request that uploads a package from byte `at` on and fits the device's buffer."""
         head: dict[str, Any] = {"len": len(package), "sha": sha256(package).digest()} if first else {}
-        _, room = self._client.get_max_cbor_and_data_size(m.UploadWrite(off=at, data=b"", **head))
+        _, room = self._client.get_max_cbor_and_data_size(other_groups.UploadWrite(off=at, data=b"", **head))
         if room < 1:
             raise self._garbage("its buffer has no room for data")
-        return m.UploadWrite(off=at, data=package[at : at + room], **head)
+        return other_groups.UploadWrite(off=at, data=package[at : at + room], **head)
 
     def reset(self) -> None:
         """Restarts the device; the answer may be lost with it."""
-        self.ask(lambda: m.ResetWrite())
+        self.ask(lambda: other_groups.ResetWrite())
 
     def records(self, start: int) -> Records:
         """As much of the device log as one answer holds, from sequence `start` on, or from the oldest record kept."""
@@ -215,7 +216,7 @@ class Device:
     def _parameters(self) -> None:
         """Learns the size of the device's buffer; a device that knows no such command has a small one."""
         try:
-            self._wire.initialize(self.ask(lambda: m.ParametersRead()).buf_size)
+            self._wire.initialize(self.ask(lambda: other_groups.ParametersRead()).buf_size)
         except Refused:
             self._wire.initialize(0)
 
