@@ -6,14 +6,10 @@
 
 #include "../core/bytes.h"
 #include "../core/crc32.h"
+#include "../store/journal.h"
 #include "../train/gate.h"
 
-enum { ALL = 100, RECORD_EVENT = 4, RECORD_SLOT = 5, RECORD_MASK = 6 };
-
-static const mcuedit_train_state *state_of(const mcuedit_session *session)
-{
-    return session->config->workspace;
-}
+enum { ALL = 100 };
 
 /* A workspace goes on only beside the base and the rows that it began with. */
 static uint32_t key_of(const mcuedit_train_gate *gate)
@@ -42,12 +38,13 @@ static int clear(const mcuedit_session *session)
 static int save(mcuedit_session *session)
 {
     const mcuedit_session_config *config = session->config;
-    session->saved = state_of(session)->step;
+    session->saved = session->config->workspace->step;
     if (config->checkpoint == NULL) {
         return MCUEDIT_OK;
     }
     uint32_t tag = mcuedit_store_status(config->store)->sequence;
-    return mcuedit_checkpoint_save(config->checkpoint, session->key, tag, config->workspace, state_of(session)->size);
+    return mcuedit_checkpoint_save(config->checkpoint, session->key, tag, config->workspace,
+                                   session->config->workspace->size);
 }
 
 /* Whether an adapter that was made here went into a trial since the log's record `from`. */
@@ -73,14 +70,14 @@ int mcuedit_session_start(mcuedit_session *session, const mcuedit_session_config
     if (err || config->checkpoint == NULL) {
         return err;
     }
-    uint32_t size = state_of(session)->size;
+    uint32_t size = session->config->workspace->size;
     int found = mcuedit_checkpoint_load(config->checkpoint, session->key, &tag, config->workspace, size);
     if (!found || was_adopted(config->store, tag)) {
         err = clear(session); /* of a half-erased place, too, which is not found */
         int again = forget(session);
         return err ? err : again;
     }
-    session->saved = state_of(session)->step;
+    session->saved = session->config->workspace->step;
     return MCUEDIT_SESSION_RESUMED;
 }
 
@@ -140,8 +137,8 @@ int mcuedit_session_train(mcuedit_session *session, uint32_t budget)
 {
     const mcuedit_session_config *config = session->config;
     const uint32_t cost = step_cost(config->gate);
-    for (int first = state_of(session)->phase == TRAIN_IDLE;; first = 0) {
-        if (state_of(session)->phase == TRAIN_END) {
+    for (int first = session->config->workspace->phase == TRAIN_IDLE;; first = 0) {
+        if (session->config->workspace->phase == TRAIN_END) {
             return MCUEDIT_OK;
         }
         uint32_t slice = budget < cost ? budget : cost;
@@ -149,7 +146,7 @@ int mcuedit_session_train(mcuedit_session *session, uint32_t budget)
         if (more < 0) {
             return more;
         }
-        uint32_t since = (uint32_t)state_of(session)->step - session->saved;
+        uint32_t since = (uint32_t)session->config->workspace->step - session->saved;
         if (first || more == MCUEDIT_OK || (config->every != 0 && since >= config->every)) {
             int err = save(session);
             if (err) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Group 64: mcuedit's own commands (SPEC.md, section 9). */
 #include "slot.h"
+#include "../store/journal.h"
 
-#define HASH_SIZE    32u
-#define CHAIN_SIZE   8u
-#define LOG_RECORDS  5u /* in one response, so that a buffer of 256 bytes holds it */
-#define LOG_SEQUENCE 0u /* offset in a record */
-#define ALL          100u
+#define HASH_SIZE   32u
+#define CHAIN_SIZE  8u
+#define LOG_RECORDS 5u /* in one response, so that a buffer of 256 bytes holds it */
+#define ALL         100u
 
 static mcuedit_store *store_of(const mcuedit_smp_exchange *exchange)
 {
@@ -188,7 +188,7 @@ static int outcome(mcuedit_smp_exchange *exchange)
 
 static uint32_t sequence_of(const uint8_t *record)
 {
-    record += LOG_SEQUENCE;
+    record += RECORD_SEQUENCE;
     return (uint32_t)record[0] | (uint32_t)record[1] << 8 | (uint32_t)record[2] << 16 | (uint32_t)record[3] << 24;
 }
 

@@ -3,6 +3,8 @@
 #ifndef MCUEDIT_JOURNAL_H
 #define MCUEDIT_JOURNAL_H
 
+#include <stddef.h>
+
 #include "mcuedit/store.h"
 
 /* A record as it is in flash: what the log tells, and the state that holds from then on. */
@@ -19,7 +21,16 @@ typedef struct {
     mcuedit_store_state state; /* but with `chain` and `sequence` as they were before this record */
 } mcuedit_record;
 
-enum { RECORD_CRC = 28, MCUEDIT_NO_SLOT = 0xFF };
+/* Offsets in the bytes of a record, which are part of the format. */
+enum { RECORD_SEQUENCE = 0, RECORD_EVENT = 4, RECORD_SLOT = 5, RECORD_MASK = 6, RECORD_CRC = 28 };
+
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_record, sequence) == RECORD_SEQUENCE, a_record_begins_with_its_sequence);
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_record, event) == RECORD_EVENT, event_is_where_the_log_has_it);
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_record, slot) == RECORD_SLOT, slot_is_where_the_log_has_it);
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_record, mask) == RECORD_MASK, mask_is_where_the_log_has_it);
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_record, crc) == RECORD_CRC, crc_is_behind_what_it_covers);
+
+enum { MCUEDIT_NO_SLOT = 0xFF };
 
 /* Makes `state` and `place` from what the flash holds. */
 void mcuedit_journal_open(mcuedit_store *store);

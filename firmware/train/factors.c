@@ -8,13 +8,15 @@
 #include "../core/fixedpoint.h"
 #include "train_math.h"
 
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_train_factors_state) % 4 == 0, words_follow_the_state_of_factors);
+
 enum { START = 100, PEAK = 100 };
 
-mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors, void *workspace)
+mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state)
 {
     mcuedit_train_f train;
     uint32_t rank = factors->rank, rows = (uint32_t)factors->correction_count + factors->replay_count;
-    train.state = workspace;
+    train.state = state;
     train.factors = factors;
     train.op = &factors->base->ops[factors->op];
     train.n = train.op->n_in;
@@ -76,7 +78,8 @@ uint32_t mcuedit_train_draw(uint32_t *state)
     return x;
 }
 
-int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *workspace, uint32_t size, uint32_t seed)
+int mcuedit_train_factors_init(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state, uint32_t size,
+                               uint32_t seed)
 {
     if (factors->op >= factors->base->op_count || factors->layer_count == 0) {
         return MCUEDIT_E_GEOMETRY;
@@ -89,7 +92,7 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *works
         factors->correction_count == 0 || factors->steps == 0) {
         return MCUEDIT_E_BOUND;
     }
-    if (((uintptr_t)workspace & 3u) != 0) {
+    if (((uintptr_t)state & 3u) != 0) {
         return MCUEDIT_E_ALIGN;
     }
     uint32_t needed = (uint32_t)MCUEDIT_TRAIN_FACTORS_SIZE(
@@ -98,8 +101,7 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *works
     if (size < needed) {
         return MCUEDIT_E_CAPACITY;
     }
-    mcuedit_train_forget(workspace, needed);
-    mcuedit_train_factors_state *state = workspace;
+    mcuedit_train_forget(state, needed);
     state->size = needed;
     state->random = seed != 0 ? seed : 1u;
     return MCUEDIT_OK;
@@ -143,7 +145,7 @@ static int refuse(const mcuedit_train_f *train, const int8_t *x, uint32_t class)
     return MCUEDIT_OK;
 }
 
-static void put_row(const mcuedit_train_f *train, uint32_t index, const int8_t *x, uint32_t class)
+static void put_row(mcuedit_train_f *train, uint32_t index, const int8_t *x, uint32_t class)
 {
     uint32_t size = train->inputs * train->n;
     for (uint32_t j = 0; j < size; j++) {
@@ -152,10 +154,10 @@ static void put_row(const mcuedit_train_f *train, uint32_t index, const int8_t *
     train->classes[index] = (uint16_t)class;
 }
 
-int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
-                                         uint16_t wanted)
+int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                                         const int8_t *x, uint16_t wanted)
 {
-    mcuedit_train_f train = mcuedit_train_factors_open(factors, workspace);
+    mcuedit_train_f train = mcuedit_train_factors_open(factors, state);
     int err = refuse(&train, x, wanted);
     if (err) {
         return err > 0 ? MCUEDIT_OK : err;
@@ -168,11 +170,10 @@ int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, v
     return MCUEDIT_OK;
 }
 
-int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
-                                     uint16_t answer)
+int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                                     const int8_t *x, uint16_t answer)
 {
-    mcuedit_train_f train = mcuedit_train_factors_open(factors, workspace);
-    mcuedit_train_factors_state *state = train.state;
+    mcuedit_train_f train = mcuedit_train_factors_open(factors, state);
     int err = refuse(&train, x, answer);
     if (err) {
         return err > 0 ? MCUEDIT_OK : err;
@@ -233,7 +234,7 @@ static int32_t reach_of(const mcuedit_train_f *train, uint32_t index, uint32_t k
 }
 
 /* A row of A: from the mean of what must stay to a correction; a further one to the same correction is shaken. */
-static int32_t first_row(const mcuedit_train_f *train, uint32_t k)
+static int32_t first_row(mcuedit_train_f *train, uint32_t k)
 {
     uint32_t p = train->state->corrections, turn = k / p;
     const int8_t *x = farthest(train, mcuedit_train_factors_row(train, k % p));
@@ -256,7 +257,7 @@ static int32_t first_row(const mcuedit_train_f *train, uint32_t k)
 }
 
 /* Multiplier and shift of PEAK / over, at most 1. */
-static void scale(const mcuedit_train_f *train, uint32_t k, int32_t over)
+static void scale(mcuedit_train_f *train, uint32_t k, int32_t over)
 {
     uint32_t m = INT32_MAX;
     int32_t s = 0;
@@ -278,7 +279,7 @@ static bool belongs(const mcuedit_train_f *train, uint32_t i, uint32_t k)
 }
 
 /* Where the gate of factor k stands, and how its sums become h. */
-static void place(const mcuedit_train_f *train, uint32_t k)
+static void place(mcuedit_train_f *train, uint32_t k)
 {
     const mcuedit_train_factors *factors = train->factors;
     int32_t missed = INT32_MAX, most = INT32_MIN, strays = INT32_MIN;
@@ -302,7 +303,7 @@ static void place(const mcuedit_train_f *train, uint32_t k)
     scale(train, k, over > 1 ? over : 1);
 }
 
-int mcuedit_train_factors_begin(const mcuedit_train_f *train)
+int mcuedit_train_factors_begin(mcuedit_train_f *train)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
         if (first_row(train, k) == 0) {

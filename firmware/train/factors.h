@@ -40,7 +40,7 @@ typedef struct {
     int32_t least; /* h is at least that */
 } mcuedit_train_f;
 
-mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors, void *workspace);
+mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state);
 
 /* Row `index` of the corrections, or of the replay from correction_count on. */
 const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t index);
@@ -49,13 +49,13 @@ const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t i
 int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *x, uint32_t k);
 
 /* Layer `index` of the sample x: its output, with the delta for the first. */
-void mcuedit_train_factors_forward(const mcuedit_train_f *train, const int8_t *x, uint32_t index);
+void mcuedit_train_factors_forward(mcuedit_train_f *train, const int8_t *x, uint32_t index);
 
 /* By how much class `wanted` leads, and the best of the others. */
 int32_t mcuedit_train_factors_lead(const mcuedit_train_f *train, uint32_t wanted, uint32_t *rival);
 
 /* Where factors start. MCUEDIT_E_DIVERGED: a correction is the mean of what must stay. */
-int mcuedit_train_factors_begin(const mcuedit_train_f *train);
+int mcuedit_train_factors_begin(mcuedit_train_f *train);
 
 /* The part of a gradient that passes a clamp. */
 int32_t mcuedit_train_unclamped(int32_t g, int32_t y, int32_t lo, int32_t hi);

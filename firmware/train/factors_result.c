@@ -13,7 +13,7 @@ static mcuedit_train_master rounded(mcuedit_train_master master)
     return (mcuedit_train_master)(((int32_t)master + 64) & ~((1 << FACTOR_Q) - 1));
 }
 
-static void round_masters(const mcuedit_train_f *train)
+static void round_masters(mcuedit_train_f *train)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
         mcuedit_train_master *a = train->a + k * train->pitch;
@@ -29,7 +29,7 @@ static void round_masters(const mcuedit_train_f *train)
 }
 
 /* Row `index` gets its class, through the int8 path. A correction wants it alone at the top; others take the first. */
-static bool holds(const mcuedit_train_f *train, uint32_t index, bool alone)
+static bool holds(mcuedit_train_f *train, uint32_t index, bool alone)
 {
     uint32_t rival = 0, wanted = train->classes[index];
     for (uint32_t i = 0; i < train->factors->layer_count; i++) {
@@ -39,7 +39,7 @@ static bool holds(const mcuedit_train_f *train, uint32_t index, bool alone)
     return lead > 0 || (!alone && lead == 0 && wanted < rival);
 }
 
-static int self_check(const mcuedit_train_f *train)
+static int self_check(mcuedit_train_f *train)
 {
     uint32_t changed = 0;
     for (uint32_t i = 0; i < train->state->corrections; i++) {
@@ -76,10 +76,10 @@ static uint8_t *put_factors(const mcuedit_train_f *train, uint8_t *p)
     return p;
 }
 
-int mcuedit_train_factors_result(const mcuedit_train_factors *factors, void *workspace, uint8_t *adapter,
-                                 uint32_t capacity)
+int mcuedit_train_factors_result(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                                 uint8_t *adapter, uint32_t capacity)
 {
-    mcuedit_train_f train = mcuedit_train_factors_open(factors, workspace);
+    mcuedit_train_f train = mcuedit_train_factors_open(factors, state);
     uint8_t *delta = adapter + ADAPTER_HEADER_SIZE;
     if (train.state->phase != FACTOR_END) {
         return MCUEDIT_E_STATE;

@@ -63,7 +63,7 @@ static bool is_open(const mcuedit_train_f *train, const int8_t *h)
     return false;
 }
 
-static void add(const mcuedit_train_f *train, const int8_t *x, int8_t *y)
+static void add(mcuedit_train_f *train, const int8_t *x, int8_t *y)
 {
     int8_t *h = train->h;
     for (uint32_t row = train->inputs; row != 0; row--, x += train->n, y += train->n_out, h += train->rank) {
@@ -74,7 +74,7 @@ static void add(const mcuedit_train_f *train, const int8_t *x, int8_t *y)
     }
 }
 
-void mcuedit_train_factors_forward(const mcuedit_train_f *train, const int8_t *x, uint32_t index)
+void mcuedit_train_factors_forward(mcuedit_train_f *train, const int8_t *x, uint32_t index)
 {
     const mcuedit_train_layer *layer = train->factors->layers;
     int8_t *y = train->values;
@@ -114,7 +114,7 @@ static int32_t to_peak(const int32_t *values, uint32_t n)
 }
 
 /* The gradient at the op's output, its largest element 127. Returns false if nothing passes. */
-static bool gather(const mcuedit_train_f *train)
+static bool gather(mcuedit_train_f *train)
 {
     uint32_t size = train->inputs * train->n_out;
     int32_t lo = train->op->act_lo, hi = train->op->act_hi;
@@ -130,7 +130,7 @@ static bool gather(const mcuedit_train_f *train)
 }
 
 /* The gradient at h of one row, from that at its output. */
-static void to_h(const mcuedit_train_f *train, const int32_t *g, const int8_t *h)
+static void to_h(mcuedit_train_f *train, const int32_t *g, const int8_t *h)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
         const mcuedit_train_master *b = train->b + k;
@@ -151,13 +151,13 @@ static inline MCUEDIT_ALWAYS_INLINE bool set(mcuedit_train_master *master, wide 
 }
 
 /* What is added before `bits` bits are cut off. */
-static int32_t half_of(const mcuedit_train_f *train, uint32_t bits)
+static int32_t half_of(mcuedit_train_f *train, uint32_t bits)
 {
     return (int32_t)(train->factors->stochastic ? mcuedit_train_draw(&train->state->random) >> (32u - bits)
                                                 : UINT32_C(1) << (bits - 1u));
 }
 
-static void move_b(const mcuedit_train_f *train, int32_t rate)
+static void move_b(mcuedit_train_f *train, int32_t rate)
 {
     int32_t h[MCUEDIT_TRAIN_RANK];
     mcuedit_train_master *b = train->b;
@@ -179,7 +179,7 @@ static void move_b(const mcuedit_train_f *train, int32_t rate)
 }
 
 /* As mcuedit_train_move, for what that does not do. */
-static int32_t move_row(const mcuedit_train_f *train, mcuedit_train_master *a, const int8_t *x, int32_t c)
+static int32_t move_row(mcuedit_train_f *train, mcuedit_train_master *a, const int8_t *x, int32_t c)
 {
     int32_t sum = 0;
     for (uint32_t j = 0; j < train->n; j++) {
@@ -190,7 +190,7 @@ static int32_t move_row(const mcuedit_train_f *train, mcuedit_train_master *a, c
     return sum;
 }
 
-static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
+static void move_a(mcuedit_train_f *train, const int8_t *x, int32_t rate)
 {
     mcuedit_train_fold(train->at_h, train->rank, FOLD);
     int32_t unit = to_peak(train->at_h, train->rank), zx = train->op->input_zero_point, most = 1;
@@ -211,7 +211,7 @@ static void move_a(const mcuedit_train_f *train, const int8_t *x, int32_t rate)
 }
 
 /* Sums over all rows of the input, in `acc`: first those of B, then those of A. */
-static void sum_rows(const mcuedit_train_f *train, const int8_t *x)
+static void sum_rows(mcuedit_train_f *train, const int8_t *x)
 {
     uint32_t of_b = train->n_out * train->rank, down = 0;
     int32_t *sums = train->acc, zx = train->op->input_zero_point;
@@ -237,7 +237,7 @@ static void sum_rows(const mcuedit_train_f *train, const int8_t *x)
 }
 
 /* The change of several rows together. */
-static void move_rows(const mcuedit_train_f *train, const int8_t *x, int32_t rate_a, int32_t rate_b)
+static void move_rows(mcuedit_train_f *train, const int8_t *x, int32_t rate_a, int32_t rate_b)
 {
     uint32_t of_b = train->n_out * train->rank;
     sum_rows(train, x);
@@ -263,7 +263,7 @@ static void move_rows(const mcuedit_train_f *train, const int8_t *x, int32_t rat
 }
 
 /* The change of A and B. */
-static void move(const mcuedit_train_f *train, const int8_t *x)
+static void move(mcuedit_train_f *train, const int8_t *x)
 {
     const mcuedit_train_factors *factors = train->factors;
     int32_t left = factors->steps - train->state->step;
@@ -286,7 +286,7 @@ static uint32_t sample(const mcuedit_train_f *train)
                                    : train->factors->correction_count + turn % state->replay;
 }
 
-static void next(const mcuedit_train_f *train)
+static void next(mcuedit_train_f *train)
 {
     mcuedit_train_factors_state *state = train->state;
     uint32_t rows = state->corrections > state->replay ? state->corrections : state->replay;
@@ -297,7 +297,7 @@ static void next(const mcuedit_train_f *train)
 }
 
 /* At the logits: what pulls, if the sample is not as it should be. */
-static void judge(const mcuedit_train_f *train)
+static void judge(mcuedit_train_f *train)
 {
     mcuedit_train_factors_state *state = train->state;
     const mcuedit_train_factors *factors = train->factors;
@@ -319,7 +319,7 @@ static void judge(const mcuedit_train_f *train)
 }
 
 /* Through layer `index`, from its output to its input. */
-static void backward(const mcuedit_train_f *train, uint32_t index)
+static void backward(mcuedit_train_f *train, uint32_t index)
 {
     const mcuedit_train_layer *layer = train->factors->layers;
     const int8_t *x = train->values, *y = x;
@@ -338,7 +338,7 @@ static void backward(const mcuedit_train_f *train, uint32_t index)
 }
 
 /* One op's work; returns its multiply-accumulates. */
-static uint32_t piece(const mcuedit_train_f *train)
+static uint32_t piece(mcuedit_train_f *train)
 {
     mcuedit_train_factors_state *state = train->state;
     const mcuedit_train_factors *factors = train->factors;
@@ -363,10 +363,10 @@ static uint32_t piece(const mcuedit_train_f *train)
     return factors->layers[index].macs + (index == 0 ? delta : 0);
 }
 
-int mcuedit_train_factors_step(const mcuedit_train_factors *factors, void *workspace, uint32_t budget)
+int mcuedit_train_factors_step(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                               uint32_t budget)
 {
-    mcuedit_train_f train = mcuedit_train_factors_open(factors, workspace);
-    mcuedit_train_factors_state *state = train.state;
+    mcuedit_train_f train = mcuedit_train_factors_open(factors, state);
     if (state->phase == FACTOR_IDLE) {
         if (state->corrections == 0) {
             return MCUEDIT_E_STATE;

@@ -5,10 +5,11 @@
 
 #include "gate.h"
 
-mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, void *workspace)
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_train_state) % 4 == 0, words_follow_the_state);
+
+mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, mcuedit_train_state *state)
 {
     mcuedit_train train;
-    mcuedit_train_state *state = workspace;
     uint32_t n = state->n_in, even = (n + 1u) & ~1u;
     uint32_t capacity = 1u + gate->correction_count + gate->statistics->row_count + gate->replay_count;
     train.state = state;
@@ -63,13 +64,13 @@ static int check(const mcuedit_train_gate *gate)
     return MCUEDIT_OK;
 }
 
-int mcuedit_train_init(const mcuedit_train_gate *gate, void *workspace, uint32_t size, uint32_t seed)
+int mcuedit_train_init(const mcuedit_train_gate *gate, mcuedit_train_state *state, uint32_t size, uint32_t seed)
 {
     int err = check(gate);
     if (err) {
         return err;
     }
-    if (((uintptr_t)workspace & 3u) != 0) {
+    if (((uintptr_t)state & 3u) != 0) {
         return MCUEDIT_E_ALIGN;
     }
     uint32_t n = gate->base->ops[gate->tap].n_in;
@@ -78,8 +79,7 @@ int mcuedit_train_init(const mcuedit_train_gate *gate, void *workspace, uint32_t
     if (size < needed) {
         return MCUEDIT_E_CAPACITY;
     }
-    mcuedit_train_forget(workspace, needed);
-    mcuedit_train_state *state = workspace;
+    mcuedit_train_forget(state, needed);
     state->size = needed;
     state->n_in = (uint16_t)n;
     state->random = seed != 0 ? seed : 1u;
@@ -140,11 +140,11 @@ static void copy(int8_t *to, const int8_t *from, uint32_t n)
     }
 }
 
-int mcuedit_train_add_correction(const mcuedit_train_gate *gate, void *workspace, const int8_t *x, const int8_t *logits,
-                                 uint16_t wanted)
+int mcuedit_train_add_correction(const mcuedit_train_gate *gate, mcuedit_train_state *state, const int8_t *x,
+                                 const int8_t *logits, uint16_t wanted)
 {
-    mcuedit_train train = mcuedit_train_open(gate, workspace);
-    mcuedit_train_state *state = workspace, before = *state;
+    mcuedit_train train = mcuedit_train_open(gate, state);
+    mcuedit_train_state before = *state;
     uint32_t classes = gate->base->ops[gate->target].n_out, count = state->corrections;
     if (state->phase != TRAIN_IDLE) {
         return MCUEDIT_E_STATE;
@@ -180,10 +180,9 @@ static uint32_t draw(mcuedit_train_state *state)
     return x;
 }
 
-int mcuedit_train_add_replay(const mcuedit_train_gate *gate, void *workspace, const int8_t *x)
+int mcuedit_train_add_replay(const mcuedit_train_gate *gate, mcuedit_train_state *state, const int8_t *x)
 {
-    mcuedit_train train = mcuedit_train_open(gate, workspace);
-    mcuedit_train_state *state = workspace;
+    mcuedit_train train = mcuedit_train_open(gate, state);
     if (state->phase != TRAIN_IDLE) {
         return MCUEDIT_E_STATE;
     }
@@ -206,9 +205,9 @@ int mcuedit_train_add_replay(const mcuedit_train_gate *gate, void *workspace, co
     return MCUEDIT_OK;
 }
 
-void mcuedit_train_forget(void *workspace, uint32_t size)
+void mcuedit_train_forget(void *memory, uint32_t size)
 {
-    for (volatile uint8_t *p = workspace; size != 0; size--) {
+    for (volatile uint8_t *p = memory; size != 0; size--) {
         *p++ = 0;
     }
 }

@@ -22,7 +22,7 @@ typedef struct {
     uint32_t rows;
 } mcuedit_train;
 
-mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, void *workspace);
+mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, mcuedit_train_state *state);
 const int8_t *mcuedit_train_row(const mcuedit_train *train, uint32_t index);
 
 /* Phases of the state. */

@@ -12,7 +12,7 @@
 enum { SLACK = 3 }; /* h from which 127 * h moves a logit by 255, all the way */
 
 /* The row of A into `g`, the largest weight 127. */
-static void round_weights(const mcuedit_train *train)
+static void round_weights(mcuedit_train *train)
 {
     int32_t peak = 1;
     for (uint32_t j = 0; j < train->n; j++) {
@@ -129,10 +129,10 @@ static uint32_t put_adapter(const mcuedit_train *train, const mcuedit_train_gate
     return mcuedit_train_seal(gate->base, adapter, p);
 }
 
-int mcuedit_train_result(const mcuedit_train_gate *gate, void *workspace, const char *label, uint8_t label_length,
-                         uint8_t *adapter, uint32_t capacity)
+int mcuedit_train_result(const mcuedit_train_gate *gate, mcuedit_train_state *state, const char *label,
+                         uint8_t label_length, uint8_t *adapter, uint32_t capacity)
 {
-    mcuedit_train train = mcuedit_train_open(gate, workspace);
+    mcuedit_train train = mcuedit_train_open(gate, state);
     if (train.state->phase != TRAIN_END) {
         return MCUEDIT_E_STATE;
     }

@@ -40,13 +40,13 @@ static uint32_t nearest(const mcuedit_train *train)
     return found;
 }
 
-static void enter(const mcuedit_train *train, uint32_t phase)
+static void enter(mcuedit_train *train, uint32_t phase)
 {
     train->state->phase = (uint8_t)phase;
     train->state->index = 0;
 }
 
-static void begin_gradient(const mcuedit_train *train)
+static void begin_gradient(mcuedit_train *train)
 {
     for (uint32_t j = 0; j < train->n; j++) {
         train->acc[j] = 0;
@@ -55,7 +55,7 @@ static void begin_gradient(const mcuedit_train *train)
 }
 
 /* The first direction: from the centre to the mean of the corrections. */
-static void begin(const mcuedit_train *train)
+static void begin(mcuedit_train *train)
 {
     for (uint32_t i = 0; i < train->rows; i++) {
         train->scores[i] = i < train->first ? 256 : 0;
@@ -67,7 +67,7 @@ static void begin(const mcuedit_train *train)
 }
 
 /* Weights of the first direction, and the margin that goes with them. */
-static int first_weights(const mcuedit_train *train)
+static int first_weights(mcuedit_train *train)
 {
     mcuedit_train_state *state = train->state;
     int32_t peak = 0, sum = 0;
@@ -105,7 +105,7 @@ static int first_weights(const mcuedit_train *train)
     return MCUEDIT_OK;
 }
 
-static void score(const mcuedit_train *train, uint32_t index)
+static void score(mcuedit_train *train, uint32_t index)
 {
     mcuedit_train_state *state = train->state;
     int32_t sum = mcuedit_train_dot(mcuedit_train_row(train, index), train->w, train->n);
@@ -150,7 +150,7 @@ static uint32_t count_active(const mcuedit_train *train)
 }
 
 /* Scores of the corrections become coefficients; `away` gets what moved edits add to the clusters. */
-static void pull_corrections(const mcuedit_train *train, uint32_t active, int32_t *away)
+static void pull_corrections(mcuedit_train *train, uint32_t active, int32_t *away)
 {
     mcuedit_train_state *state = train->state;
     uint32_t near = state->near;
@@ -176,7 +176,7 @@ static void pull_corrections(const mcuedit_train *train, uint32_t active, int32_
 }
 
 /* What every row adds to the gradient takes the place of its score. Returns false where nothing pulls any more. */
-static bool coefficients(const mcuedit_train *train)
+static bool coefficients(mcuedit_train *train)
 {
     mcuedit_train_state *state = train->state;
     uint32_t active = count_active(train), first = train->first;
@@ -198,7 +198,7 @@ static bool coefficients(const mcuedit_train *train)
     return any;
 }
 
-static void condition(const mcuedit_train *train, uint32_t k)
+static void condition(mcuedit_train *train, uint32_t k)
 {
     const mcuedit_train_statistics *statistics = train->statistics;
     const int8_t *direction = statistics->directions + k * train->n;
@@ -208,7 +208,7 @@ static void condition(const mcuedit_train *train, uint32_t k)
     mcuedit_train_add(train->acc, direction, -tau, train->n);
 }
 
-static void end_gradient(const mcuedit_train *train)
+static void end_gradient(mcuedit_train *train)
 {
     train->state->fold = (uint8_t)mcuedit_train_fold(train->acc, train->n, mcuedit_train_limit(train->n));
     for (uint32_t j = 0; j < train->n; j++) {
@@ -219,7 +219,7 @@ static void end_gradient(const mcuedit_train *train)
 }
 
 /* Weights of half the size with scores of the same. */
-static void halve(const mcuedit_train *train)
+static void halve(mcuedit_train *train)
 {
     for (uint32_t j = 0; j < train->n; j++) {
         train->w[j] = (int16_t)(train->w[j] >> 1);
@@ -229,7 +229,7 @@ static void halve(const mcuedit_train *train)
 }
 
 /* The step itself. */
-static void update(const mcuedit_train *train)
+static void update(mcuedit_train *train)
 {
     mcuedit_train_state *state = train->state;
     int32_t peak = 0, steps = train->statistics->steps, most = mcuedit_train_limit(train->n);
@@ -257,7 +257,7 @@ static void update(const mcuedit_train *train)
 }
 
 /* One row's work. */
-static int piece(const mcuedit_train *train)
+static int piece(mcuedit_train *train)
 {
     mcuedit_train_state *state = train->state;
     uint32_t index = state->index++;
@@ -292,10 +292,9 @@ static int piece(const mcuedit_train *train)
     }
 }
 
-int mcuedit_train_step(const mcuedit_train_gate *gate, void *workspace, uint32_t budget)
+int mcuedit_train_step(const mcuedit_train_gate *gate, mcuedit_train_state *state, uint32_t budget)
 {
-    mcuedit_train train = mcuedit_train_open(gate, workspace);
-    mcuedit_train_state *state = train.state;
+    mcuedit_train train = mcuedit_train_open(gate, state);
     if (state->phase == TRAIN_IDLE) {
         if (state->corrections == 0) {
             return MCUEDIT_E_STATE;

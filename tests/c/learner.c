@@ -15,7 +15,7 @@ static struct {
     flash_model flash;
     uint8_t bytes[2u * PLACE], units[2u * PLACE];
     mcuedit_checkpoint checkpoint;
-    uint32_t workspace[(NET_TRAIN_WORKSPACE + 3u) / 4u];
+    net_train_workspace workspace;
     uint32_t adapter[(NET_TRAIN_ADAPTER(8) + 3u) / 4u];
     mcuedit_session_config config;
     mcuedit_session learner;
@@ -78,11 +78,11 @@ uint32_t learner_blank(void)
 /* Starts the learner of a device that has booted, with `size` bytes of workspace. */
 int learner_start(uint32_t size, uint8_t enough, int32_t (*rule)(void *context, uint16_t answer))
 {
-    memset(it.workspace, 0xA5, sizeof(it.workspace));
+    memset(&it.workspace, 0xA5, sizeof(it.workspace));
     it.config = (mcuedit_session_config){.gate = &net_train,
                                          .store = device_store(),
                                          .checkpoint = &it.checkpoint,
-                                         .workspace = it.workspace,
+                                         .workspace = &it.workspace.state,
                                          .workspace_size = size,
                                          .adapter = it.adapter,
                                          .adapter_size = sizeof(it.adapter),
@@ -101,5 +101,5 @@ mcuedit_session *learner_it(void)
 
 const uint32_t *learner_bytes(void)
 {
-    return it.workspace;
+    return it.workspace.words;
 }

@@ -20,7 +20,8 @@ USES_STORE = """#include "mcuedit/store.h"
 int main(void) { static mcuedit_store s; static mcuedit_store_config c; return mcuedit_store_open(&s, &c); }
 """
 TRAINER = """#include "mcuedit/train_factors.h"
-int mcuedit_train_factors_init(const mcuedit_train_factors *f, void *w, uint32_t size, uint32_t seed)
+int mcuedit_train_factors_init(const mcuedit_train_factors *f, mcuedit_train_factors_state *w, uint32_t size,
+                               uint32_t seed)
 {
     return f && w ? (int)(size + seed) : 0;
 }

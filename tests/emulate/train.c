@@ -14,12 +14,12 @@
 #include "port/trace.h"
 #endif
 
-static uint32_t workspace[(NET_TRAIN_WORKSPACE + 3u) / 4u];
+static net_train_workspace workspace;
 static uint32_t adapter[(NET_TRAIN_ADAPTER(0) + 3u) / 4u];
 
 static void print_factors(void)
 {
-    mcuedit_train train = mcuedit_train_open(&net_train, workspace);
+    mcuedit_train train = mcuedit_train_open(&net_train, &workspace.state);
     uint32_t crc = 0;
     for (uint32_t j = 0; j < train.n; j++) {
         crc = mcuedit_crc32(crc, (const uint8_t *)&train.w[MCUEDIT_AT(j, train.n)], 2);
@@ -30,23 +30,23 @@ static void print_factors(void)
 
 static int prepare(void)
 {
-    int err = mcuedit_train_init(&net_train, workspace, sizeof(workspace), 1);
+    int err = mcuedit_train_init(&net_train, &workspace.state, sizeof(workspace), 1);
     for (uint32_t i = 0; !err && i < REPLAY; i++) {
-        err = mcuedit_train_add_replay(&net_train, workspace, replay + i * WIDTH);
+        err = mcuedit_train_add_replay(&net_train, &workspace.state, replay + i * WIDTH);
     }
     for (uint32_t i = 0; !err && i < CORRECTIONS; i++) {
-        err = mcuedit_train_add_correction(&net_train, workspace, corrections + i * WIDTH, logits, WANTED);
+        err = mcuedit_train_add_correction(&net_train, &workspace.state, corrections + i * WIDTH, logits, WANTED);
     }
     return err;
 }
 
 static int train(void)
 {
-    const mcuedit_train_state *state = (const mcuedit_train_state *)workspace;
+    const mcuedit_train_state *state = &workspace.state;
     int err = MCUEDIT_TRAIN_MORE;
     for (uint32_t step = 0; err == MCUEDIT_TRAIN_MORE; step = state->step) {
         while (err == MCUEDIT_TRAIN_MORE && state->step == step) {
-            err = mcuedit_train_step(&net_train, workspace, 1);
+            err = mcuedit_train_step(&net_train, &workspace.state, 1);
         }
         print_factors();
     }
@@ -60,7 +60,7 @@ int main(void)
         err = train();
     }
     if (!err) {
-        err = mcuedit_train_result(&net_train, workspace, 0, 0, (uint8_t *)adapter, sizeof(adapter));
+        err = mcuedit_train_result(&net_train, &workspace.state, 0, 0, (uint8_t *)adapter, sizeof(adapter));
     }
     port_print(err < 0 ? mcuedit_error_name(err) : "adapter ");
     for (int32_t i = 0; i < err; i++) {
@@ -69,12 +69,12 @@ int main(void)
 #if MCUEDIT_TRACE
     err = prepare();
     port_trace_init();
-    while (((const mcuedit_train_state *)workspace)->step != 1 && err >= 0) {
-        err = mcuedit_train_step(&net_train, workspace, 1);
+    while (workspace.state.step != 1 && err >= 0) {
+        err = mcuedit_train_step(&net_train, &workspace.state, 1);
     }
     port_trace_begin();
-    while (((const mcuedit_train_state *)workspace)->step != 2) {
-        (void)mcuedit_train_step(&net_train, workspace, BUDGET);
+    while (workspace.state.step != 2) {
+        (void)mcuedit_train_step(&net_train, &workspace.state, BUDGET);
     }
     mcuedit_trace();
     port_print("\nticks ");

@@ -14,12 +14,12 @@
 #include "port/trace.h"
 #endif
 
-static uint32_t workspace[(NET_FACTORS_WORKSPACE + 3u) / 4u];
+static net_factors_workspace workspace;
 static uint32_t adapter[(NET_FACTORS_ADAPTER + 3u) / 4u];
 
 static void print_factors(void)
 {
-    mcuedit_train_f train = mcuedit_train_factors_open(&net_factors, workspace);
+    mcuedit_train_f train = mcuedit_train_factors_open(&net_factors, &workspace.state);
     uint32_t crc = 0;
     for (uint32_t k = 0; k < train.rank; k++) {
         for (uint32_t j = 0; j < train.n; j++) {
@@ -34,22 +34,22 @@ static void print_factors(void)
 
 static int prepare(void)
 {
-    int err = mcuedit_train_factors_init(&net_factors, workspace, sizeof(workspace), 1);
+    int err = mcuedit_train_factors_init(&net_factors, &workspace.state, sizeof(workspace), 1);
     for (uint32_t i = 0; !err && i < REPLAY; i++) {
-        err = mcuedit_train_factors_add_replay(&net_factors, workspace, replay + i * WIDTH, answers[i]);
+        err = mcuedit_train_factors_add_replay(&net_factors, &workspace.state, replay + i * WIDTH, answers[i]);
     }
     for (uint32_t i = 0; !err && i < CORRECTIONS; i++) {
-        err = mcuedit_train_factors_add_correction(&net_factors, workspace, corrections + i * WIDTH, wanted[i]);
+        err = mcuedit_train_factors_add_correction(&net_factors, &workspace.state, corrections + i * WIDTH, wanted[i]);
     }
     return err;
 }
 
 static int to_step(uint32_t step)
 {
-    const mcuedit_train_factors_state *state = (const mcuedit_train_factors_state *)workspace;
+    const mcuedit_train_factors_state *state = &workspace.state;
     int err = MCUEDIT_TRAIN_MORE;
     while (err == MCUEDIT_TRAIN_MORE && state->step != step) {
-        err = mcuedit_train_factors_step(&net_factors, workspace, 1);
+        err = mcuedit_train_factors_step(&net_factors, &workspace.state, 1);
     }
     return err;
 }
@@ -63,7 +63,7 @@ int main(void)
         print_factors();
     }
     if (!err) {
-        err = mcuedit_train_factors_result(&net_factors, workspace, (uint8_t *)adapter, sizeof(adapter));
+        err = mcuedit_train_factors_result(&net_factors, &workspace.state, (uint8_t *)adapter, sizeof(adapter));
     }
     port_print("end ");
     port_print(err < 0 ? mcuedit_error_name(err) : "adapter");

@@ -3,7 +3,6 @@
 
 #include "app.h"
 #include "line.h"
-#include "mcuedit/train.h"
 #include "port/port.h"
 #if MCUEDIT_TRACE
 #include "port/trace.h"
@@ -25,7 +24,7 @@ int correction_infer(void)
     return err ? err : app_infer();
 }
 
-int correction_train(int (*step)(uint32_t macs), const void *workspace)
+int correction_train(int (*step)(uint32_t macs), const mcuedit_train_state *state)
 {
     int32_t macs = correction_number();
     if (macs < 0) {
@@ -42,7 +41,7 @@ int correction_train(int (*step)(uint32_t macs), const void *workspace)
         return err;
     }
     port_print(err == MCUEDIT_TRAIN_MORE ? "more " : "done ");
-    port_print_unsigned(((const mcuedit_train_state *)workspace)->step);
+    port_print_unsigned(state->step);
     port_print("\n");
     return MCUEDIT_OK;
 }

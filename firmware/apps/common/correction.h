@@ -3,7 +3,7 @@
 #ifndef MCUEDIT_CORRECTION_H
 #define MCUEDIT_CORRECTION_H
 
-#include <stdint.h>
+#include "mcuedit/train.h"
 
 #define CORRECTION_LABEL 32u /* bytes of a name, at most */
 
@@ -14,7 +14,7 @@ int32_t correction_number(void);
 int correction_infer(void);
 
 /* The command `train MACS`: for about so long by `step`, to the end for 0; says how far it came. */
-int correction_train(int (*step)(uint32_t macs), const void *workspace);
+int correction_train(int (*step)(uint32_t macs), const mcuedit_train_state *state);
 
 /* The rest of the line as a name. */
 int correction_label(char label[CORRECTION_LABEL], uint8_t *length);

@@ -22,7 +22,7 @@ MCUEDIT_STATIC_ASSERT(ASIDE + 2u <= PORT_FLASH_SLOTS,
                       checkpoints_leave_no_two_slots_give_the_board_more_or_larger_ones);
 
 static struct {
-    uint32_t workspace[(BASE_TRAIN_WORKSPACE + 3u) / 4u];
+    base_train_workspace workspace;
     uint32_t adapter[(ADAPTER_MAX + 3u) / 4u];
     mcuedit_checkpoint checkpoint;
     mcuedit_session_config config;
@@ -47,7 +47,7 @@ int learning_start(void)
         .gate = &base_train,
         .store = updatable_store(),
         .checkpoint = &learning.checkpoint,
-        .workspace = learning.workspace,
+        .workspace = &learning.workspace.state,
         .workspace_size = sizeof(learning.workspace),
         .adapter = learning.adapter,
         .adapter_size = sizeof(learning.adapter),
@@ -99,7 +99,7 @@ static int step(uint32_t macs)
 
 int learning_train(void)
 {
-    return correction_train(step, learning.workspace);
+    return correction_train(step, &learning.workspace.state);
 }
 
 int learning_adopt(void)

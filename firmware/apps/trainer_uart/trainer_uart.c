@@ -30,7 +30,7 @@ MCUEDIT_ALIGNED(4) int8_t app_arena[MODEL_ARENA_SIZE];
 mcuedit_context app_context;
 
 static struct {
-    uint32_t workspace[(BASE_TRAIN_WORKSPACE + 3u) / 4u];
+    base_train_workspace workspace;
     uint32_t bytes[LEARN_ADAPTERS][(ADAPTER_MAX + 3u) / 4u];
     mcuedit_adapter adapters[LEARN_ADAPTERS];
     const mcuedit_adapter *active[LEARN_ADAPTERS];
@@ -46,7 +46,7 @@ int app_infer(void)
 
 static int begin(void)
 {
-    return mcuedit_train_init(&base_train, app.workspace, sizeof(app.workspace), 1);
+    return mcuedit_train_init(&base_train, &app.workspace.state, sizeof(app.workspace), 1);
 }
 
 static int start(void)
@@ -64,24 +64,24 @@ static int fix(void)
     }
     int err = wanted < MODEL_LOGITS_SIZE ? correction_infer() : MCUEDIT_E_CLASS;
     return line_ok(err ? err
-                       : mcuedit_train_add_correction(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena),
+                       : mcuedit_train_add_correction(&base_train, &app.workspace.state, BASE_TRAIN_TAP(app_arena),
                                                       MODEL_LOGITS(app_arena, APP_OUTPUT), (uint16_t)wanted));
 }
 
 static int yes(void)
 {
     int err = correction_infer();
-    return line_ok(err ? err : mcuedit_train_add_replay(&base_train, app.workspace, BASE_TRAIN_TAP(app_arena)));
+    return line_ok(err ? err : mcuedit_train_add_replay(&base_train, &app.workspace.state, BASE_TRAIN_TAP(app_arena)));
 }
 
 static int step(uint32_t macs)
 {
-    return mcuedit_train_step(&base_train, app.workspace, macs);
+    return mcuedit_train_step(&base_train, &app.workspace.state, macs);
 }
 
 static int train(void)
 {
-    return correction_train(step, app.workspace);
+    return correction_train(step, &app.workspace.state);
 }
 
 /* Whatever is refused leaves in force what was. */
@@ -94,7 +94,7 @@ static int adopt(void)
         return err ? err : MCUEDIT_E_FULL;
     }
     void *bytes = app.bytes[count];
-    int size = mcuedit_train_result(&base_train, app.workspace, length ? label : 0, length, bytes, ADAPTER_MAX);
+    int size = mcuedit_train_result(&base_train, &app.workspace.state, length ? label : 0, length, bytes, ADAPTER_MAX);
     if (size < 0) {
         return size;
     }
@@ -126,13 +126,13 @@ static int drop(void)
 static int dump(void)
 {
     port_print("workspace ");
-    correction_print(app.workspace, sizeof(app.workspace));
+    correction_print(&app.workspace, sizeof(app.workspace));
     return MCUEDIT_OK;
 }
 
 static int load(void)
 {
-    return line_ok(line_hex((int8_t *)app.workspace, sizeof(app.workspace)));
+    return line_ok(line_hex((int8_t *)&app.workspace, sizeof(app.workspace)));
 }
 
 static const line_command commands[] = {LINE_COMMANDS,    {"fix", fix},     {"yes", yes},

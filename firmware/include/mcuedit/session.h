@@ -24,7 +24,7 @@ typedef struct {
     const mcuedit_train_gate *gate;
     mcuedit_store *store;                 /* opened, and with allow_local */
     const mcuedit_checkpoint *checkpoint; /* NULL: a reset forgets what was not adopted */
-    void *workspace;                      /* at a word */
+    mcuedit_train_state *workspace;       /* its beginning */
     uint32_t workspace_size;
     void *adapter; /* room for the result, at a word */
     uint32_t adapter_size;

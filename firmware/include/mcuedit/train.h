@@ -51,7 +51,10 @@ typedef struct {
     uint8_t replay_changed;   /* confirmed inputs whose answer may change */
 } mcuedit_train_gate;
 
-/* State of a gate's training; the rest of the workspace follows it. Fields are private. */
+/*
+ * State of a gate's training. Functions take a pointer to it, and what follows it in the workspace is theirs, too:
+ * generated code has a union of both, whose `state` is meant. Fields are private.
+ */
 typedef struct {
     uint32_t size; /* of the workspace in use */
     uint32_t random;
@@ -86,33 +89,34 @@ typedef struct {
 #define MCUEDIT_TRAIN_ADAPTER_SIZE(n_in, label) \
     (20u + 20u + 8u + (n_in) + 1u + 3u * (1u + MCUEDIT_TRAIN_OLD) + 1u + 6u + 3u + (label))
 
-/* E_CAPACITY: `size` is too small. E_ALIGN: not at a word. E_GEOMETRY, E_BOUND: the configuration does not fit. */
-int mcuedit_train_init(const mcuedit_train_gate *gate, void *workspace, uint32_t size, uint32_t seed);
+/* E_CAPACITY: `size`, of the whole workspace, is too small. E_ALIGN: not at a word. E_GEOMETRY, E_BOUND: the
+ * configuration does not fit. */
+int mcuedit_train_init(const mcuedit_train_gate *gate, mcuedit_train_state *state, uint32_t size, uint32_t seed);
 
 /*
  * One wording of the edit: `x` is the tap's input, `logits` what the target made of it, `wanted` the class it is to
  * get. E_CLASS; E_FULL: no capacity; E_CONTRADICTION: another class was wanted before, or a confirmed input is the
  * same; E_STATE: training has begun.
  */
-int mcuedit_train_add_correction(const mcuedit_train_gate *gate, void *workspace, const int8_t *x, const int8_t *logits,
-                                 uint16_t wanted);
+int mcuedit_train_add_correction(const mcuedit_train_gate *gate, mcuedit_train_state *state, const int8_t *x,
+                                 const int8_t *logits, uint16_t wanted);
 
 /* An input whose answer is right: a reservoir keeps a fair sample. E_CONTRADICTION: it is being corrected. */
-int mcuedit_train_add_replay(const mcuedit_train_gate *gate, void *workspace, const int8_t *x);
+int mcuedit_train_add_replay(const mcuedit_train_gate *gate, mcuedit_train_state *state, const int8_t *x);
 
 /* Trains for about `budget` multiply-accumulates. MCUEDIT_TRAIN_MORE, or MCUEDIT_OK at the end. */
-int mcuedit_train_step(const mcuedit_train_gate *gate, void *workspace, uint32_t budget);
+int mcuedit_train_step(const mcuedit_train_gate *gate, mcuedit_train_state *state, uint32_t budget);
 
 /*
  * Writes the adapter (SPEC.md, section 3) if it passes: all corrections right and at most `replay_changed` confirmed
  * inputs changed, else E_UNLEARNED or E_REPLAY. `label` names a spare class (NULL: none). Returns its size. `adapter`
  * is at a word.
  */
-int mcuedit_train_result(const mcuedit_train_gate *gate, void *workspace, const char *label, uint8_t label_length,
-                         uint8_t *adapter, uint32_t capacity);
+int mcuedit_train_result(const mcuedit_train_gate *gate, mcuedit_train_state *state, const char *label,
+                         uint8_t label_length, uint8_t *adapter, uint32_t capacity);
 
-/* Forgets all inputs and factors: nothing of them is left in the workspace. */
-void mcuedit_train_forget(void *workspace, uint32_t size);
+/* Forgets all inputs and factors: nothing of them is left in a workspace of `size` bytes. */
+void mcuedit_train_forget(void *memory, uint32_t size);
 
 #ifdef __cplusplus
 }

@@ -80,7 +80,7 @@ typedef struct {
     uint8_t replay_changed;
 } mcuedit_train_factors;
 
-/* Fields are private. */
+/* As mcuedit_train_state: the rest of the workspace follows it. Fields are private. */
 typedef struct {
     uint32_t size;
     uint32_t random;
@@ -110,16 +110,18 @@ void mcuedit_train_factors_gather(const mcuedit_train_factors *factors, const in
 
 /* As their namesakes in train.h. `x` is the input of the op, or the sample made of it; `answer` is what is right. */
 #define mcuedit_train_factors_init MCUEDIT_NAMED_BY_TRAINING(mcuedit_train_factors_init)
-int mcuedit_train_factors_init(const mcuedit_train_factors *factors, void *workspace, uint32_t size, uint32_t seed);
-int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
-                                         uint16_t wanted);
-int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, void *workspace, const int8_t *x,
-                                     uint16_t answer);
-int mcuedit_train_factors_step(const mcuedit_train_factors *factors, void *workspace, uint32_t budget);
+int mcuedit_train_factors_init(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state, uint32_t size,
+                               uint32_t seed);
+int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                                         const int8_t *x, uint16_t wanted);
+int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                                     const int8_t *x, uint16_t answer);
+int mcuedit_train_factors_step(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                               uint32_t budget);
 
 /* The factors are rounded to what the adapter holds, and stay so. */
-int mcuedit_train_factors_result(const mcuedit_train_factors *factors, void *workspace, uint8_t *adapter,
-                                 uint32_t capacity);
+int mcuedit_train_factors_result(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state,
+                                 uint8_t *adapter, uint32_t capacity);
 
 #ifdef __cplusplus
 }
