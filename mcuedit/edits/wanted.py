@@ -41,20 +41,10 @@ class Wanted(ABC):
 
 
 @dataclass(frozen=True)
-class ToClass(Wanted):
-    """A class is to lead over every other one.
-
-    Attributes:
-        classes: int64[n].
-    """
+class _OfClasses(Wanted):
+    """Told by a class of each input."""
 
     classes: IntArray
-    kind = "class"
-
-    @property
-    def against(self) -> IntArray:
-        """int64[n], ALL throughout."""
-        return np.full(len(self), ALL)
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -62,11 +52,27 @@ class ToClass(Wanted):
     def take(self, samples: AnyIntArray | slice) -> Self:
         return type(self)(self.classes[samples])
 
+    @property
+    def against(self) -> IntArray:
+        """int64[n], ALL throughout."""
+        return np.full(len(self), ALL)
+
     def groups(self) -> IntArray:
         return _numbered(self.classes, self.against)
 
     def name(self, group: int) -> str:
-        return f"class {self.classes[np.flatnonzero(self.groups() == group)[0]]}"
+        return f"{self.kind} {self.classes[np.flatnonzero(self.groups() == group)[0]]}"
+
+
+@dataclass(frozen=True)
+class ToClass(_OfClasses):
+    """A class is to lead over every other one.
+
+    Attributes:
+        classes: int64[n].
+    """
+
+    kind = "class"
 
     def agrees(self, other: Wanted, step: float) -> bool:
         return isinstance(other, ToClass | Over) and _equal(self, other)
@@ -104,27 +110,14 @@ class Over(Wanted):
 
 
 @dataclass(frozen=True)
-class Avoid(Wanted):
+class Avoid(_OfClasses):
     """The answer must not be a class; any other one will do.
 
     Attributes:
         classes: int64[n].
     """
 
-    classes: IntArray
     kind = "not class"
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def take(self, samples: AnyIntArray | slice) -> Self:
-        return type(self)(self.classes[samples])
-
-    def groups(self) -> IntArray:
-        return _numbered(self.classes, np.full(len(self), ALL))
-
-    def name(self, group: int) -> str:
-        return f"not class {self.classes[np.flatnonzero(self.groups() == group)[0]]}"
 
     def agrees(self, other: Wanted, step: float) -> bool:
         return isinstance(other, Avoid) and np.array_equal(self.classes, other.classes)

@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 Clock = Callable[[], float]
@@ -88,9 +87,7 @@ class Watchdog:
         _guard.watch(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _guard.forget(self)
 
     def look(self) -> None:

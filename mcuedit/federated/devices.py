@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from mcuedit._util import system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta
@@ -24,7 +23,7 @@ from mcuedit.federated.simulate import Example, Part
 from mcuedit.model.bundle import Base
 
 
-class Devices:
+class Devices(Closing):
     """Some clients as firmware on boards of one kind, in the first rounds; use it as a context manager.
 
     Attributes:
@@ -67,16 +66,8 @@ class Devices:
     def close(self) -> None:
         """Ends the emulators and removes the build."""
         for session in self._sessions:
-            session.__exit__(None, None, None)
+            session.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _gradient(session: Session, part: Part) -> IntArray:

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet.deliver import Outcome, State
 
@@ -28,7 +27,7 @@ class _Line(BaseModel):
     state: str
 
 
-class Results:
+class Results(Closing):
     """A file that is only appended to; threads may share it.
 
     Args:
@@ -52,12 +51,7 @@ class Results:
         except OSError as error:
             raise self._cannot(error) from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
     def put(self, member: str, stage: str, outcome: Outcome) -> None:

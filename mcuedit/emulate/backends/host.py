@@ -6,12 +6,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from mcuedit._util import system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -22,7 +22,7 @@ from mcuedit.emulate.devices.firmware import mask_bytes, sources
 from mcuedit.model.bundle import Base
 
 
-class HostDevice:
+class HostDevice(Closing):
     """A base with its adapters in a shared library; see `Device`.
 
     Raises:
@@ -64,14 +64,6 @@ class HostDevice:
 
     def arena_used(self) -> None:
         return None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass  # ctypes never unloads a library
 
     def _rows(self, inputs: Int8Array) -> Int8Array:
         return check_inputs(self._base, inputs)

@@ -12,9 +12,8 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.emulate.backends.backend import Backend
@@ -35,7 +34,7 @@ _LOOK = 0.1  # seconds between two looks at how much QEMU computed
 _COUNTING = ("-icount", "shift=7")  # 128 ns of virtual time per instruction: ticks_per_instruction in board.toml
 
 
-class QemuSession:
+class QemuSession(Closing):
     """One firmware on one QEMU machine; the process ends with the context.
 
     Args:
@@ -87,12 +86,7 @@ class QemuSession:
             pass
         return bytes(self._console.bytes[said:])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._process.terminate()
         try:
             self._process.wait(_GRACE)

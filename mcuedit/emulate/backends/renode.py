@@ -15,10 +15,9 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mcuedit._util import resources, system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.boards.render import render
@@ -40,7 +39,7 @@ _TRACE, _COUNT = "mcuedit_trace", "port_instructions"  # firmware/port/trace.c
 _REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+\d+\W+(0x[0-9A-Fa-f]+)")  # name, index, value
 
 
-class RenodeSession:
+class RenodeSession(Closing):
     """One firmware on one Renode machine; the process ends with the context.
 
     Args:
@@ -90,10 +89,10 @@ class RenodeSession:
             self._monitor.expect(_STARTED, "")
             self._line = socket.create_connection(("127.0.0.1", port), patience)
         except OSError as error:
-            self._close()
+            self.close()
             raise Crash(f"Renode does not listen at the UART's port: {error}", "", "try again") from error
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     @property
@@ -126,15 +125,7 @@ class RenodeSession:
         said = self._monitor.ask("sysbus.cpu GetRegistersValues", self.text)
         return " ".join(f"{name.lower()}={value}" for name, value in _REGISTER.findall(said)) or "registers unknown"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
-    def _close(self) -> None:
+    def close(self) -> None:
         self._monitor.close()
         if self._line:
             self._line.close()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Protocol, Self
 
 from mcuedit._util.errors import McueditError
@@ -67,9 +66,10 @@ class Session(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None:
+        """Ends what executes the firmware."""
 
 
 class PowerSession(Session, Protocol):

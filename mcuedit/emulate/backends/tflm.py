@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from mcuedit._util.closing import Closing
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, deltas_of, logits_tensor, trace, with_deltas
@@ -18,7 +17,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Tflm
 
 
-class OracleDevice:
+class OracleDevice(Closing):
     """A base on an oracle, its adapters in numpy (SPEC.md, section 2); see `Device`."""
 
     built = None
@@ -47,14 +46,6 @@ class OracleDevice:
 
     def arena_used(self) -> None:
         return None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass  # holds nothing but memory
 
     def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
         model = self._base.model

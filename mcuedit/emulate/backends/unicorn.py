@@ -6,9 +6,9 @@ from __future__ import annotations
 import importlib
 from importlib import metadata
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.emulate.backends.backend import Backend
@@ -30,7 +30,7 @@ _WFI = b"\x30\xbf"
 _REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 
 
-class UnicornSession:
+class UnicornSession(Closing):
     """One firmware on one virtual board.
 
     Time passes only inside read_line: it runs the core until the UART's input has run dry. Hence a device that waits
@@ -107,12 +107,7 @@ class UnicornSession:
                     raise
         return bytes(self._console.bytes[said:])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         del self._core  # frees the guest's memory
 
     def end(self) -> None:

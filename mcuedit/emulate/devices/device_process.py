@@ -7,10 +7,9 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mcuedit._util import system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 
 POWER_CUT = 3  # exit code (firmware/apps/device_process)
@@ -41,7 +40,7 @@ class Faults:
         return found + (["--cut", f"{self.cut},{self.cut_mode}"] if self.cut else [])
 
 
-class DeviceProcess:
+class DeviceProcess(Closing):
     """A running device.
 
     Args:
@@ -116,10 +115,5 @@ class DeviceProcess:
                 pipe.close()
         self._process = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()

@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mcuedit import codegen
 from mcuedit._util import system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build
@@ -50,7 +49,7 @@ def learning_sources(base: Base, statistics: GateStatistics, setup: TrainSetup) 
     return files | codegen.render_train(base, statistics, setup)
 
 
-class Learner:
+class Learner(Closing):
     """One device; use it as a context manager.
 
     Args:
@@ -141,11 +140,6 @@ class Learner:
         first, second, third, *_ = map(int, self.say("ticks").split()[1:])
         return round(((third - second) - (second - first)) / self._per_instruction)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._session.__exit__(None, None, None)
+    def close(self) -> None:
+        self._session.close()
         self._folder.cleanup()

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mcuedit._util import system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -25,7 +24,7 @@ _FLASH_KEPT = 96 * 1024  # of a board without memory of its own for vectors: cod
 _TIMEOUT = 300.0  # seconds, as `open_session`: a self-test says nothing until its end
 
 
-class SelfTest:
+class SelfTest(Closing):
     """A base with its adapters in the self-test app: built once, run with any vectors.
 
     Args:
@@ -96,12 +95,7 @@ class SelfTest:
             return int(numbers[1])
         raise McueditError(f"the self-test on {self._board.name} said {verdict!r}", "")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._folder.cleanup()
 
 

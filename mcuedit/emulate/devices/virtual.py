@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from mcuedit import codegen
 from mcuedit._util import system
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
@@ -31,7 +30,7 @@ _CALIBRATION = 2  # trace points before an inference's first one (firmware/port/
 _TICKS_MASK = (1 << 32) - 1
 
 
-class VirtualDevice:
+class VirtualDevice(Closing):
     """A base with its adapters compiled into the server app, executed from its ELF file; see `Device`.
 
     Args:
@@ -101,16 +100,8 @@ class VirtualDevice:
 
     def close(self) -> None:
         """Ends the emulator and removes the build."""
-        self._session.__exit__(None, None, None)
+        self._session.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _infer(self, commands: Sequence[bytes], reply: str) -> list[str]:
         """All commands at once: an emulator is started and stopped as seldom as can be."""

@@ -8,13 +8,13 @@ import errno
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 from smpclient import SMPClient
 from smpclient.generics import error, error_v2
 
+from mcuedit._util.closing import Closing
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport import other_groups
@@ -29,7 +29,7 @@ _CHANGES = 4  # how many times the tries a change is asked for, while the device
 _MOVED_ON = "EBADSTATE"  # its log is not as the request says: it was carried out, or something else happened
 
 
-class Device:
+class Device(Closing):
     """A transport to one device; to be used in a `with`.
 
     Args:
@@ -66,11 +66,6 @@ class Device:
             self.close()
             raise
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets go of the transport."""
