@@ -94,7 +94,7 @@ def _measured(read: Reader, task: EditTask, trained: Sequence[Edited], asked: Se
         return measure(read, asked, task.keep, task.facts)
     if task.oracle is None:
         raise McueditError(f"method {task.method!r} changes weights", "give an oracle that runs the files it makes")
-    parts = [(made, repaired(read.base, made, task.oracle)) for made in trained]
+    parts = [(made, repaired(read.base, made, task.oracle) if made.weights else None) for made in trained]
     return _together([measure_edited(read, made, task.facts, file) for made, file in parts])
 
 

@@ -17,6 +17,7 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
+from mcuedit.evaluation.acting import given
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
@@ -98,6 +99,11 @@ def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "a
 def statistics_for(read: Reader, keep: KeepSet, tap: int) -> GateStatistics:
     """What a device carries to train gates at `tap`."""
     return gate_statistics(_rows(read, keep.prompts, tap), np.array(keep.lines, np.int64))
+
+
+def is_given(read: Reader, session: CorrectionSession) -> bool:
+    """Whether every wording of a correction gets what is wanted already: there is nothing to tell a device."""
+    return bool(given(read, EditSet((session.edit,)), [session.wanted], ())[0])
 
 
 def learn(read: Reader, session: CorrectionSession, statistics: GateStatistics, pair: tuple[int, int]) -> Delta:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import edit_set, facts_of, tensor_set
 from mcuedit.benchmark import edits
+from mcuedit.cli import complain
 from mcuedit.cli._shared.common import notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import metrics_table, tensor_table
 from mcuedit.edits import load_keep
@@ -45,15 +46,19 @@ def run(
         if edit_paths[0].suffix == ".npz":
             data = tensor_set(edit_paths, base.model)
             made = fit("merged", Problem(read, data), options)
-            measured = MeasureTensors(read, repaired=edits.repaired(base, made, best_oracle))(data)
+            file = edits.repaired(base, made, best_oracle) if made.weights else None
+            measured = MeasureTensors(read, repaired=file)(data)
         else:
             if keep_path is None:
                 raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
             made = fit("merged", Problem(read, TextEdits(edit_set(edit_paths), load_keep(keep_path))), options)
-            measured = edits.measure_edited(read, made, facts_of(base), edits.repaired(base, made, best_oracle))
-    atomic.write_file(output, made.new_weights.data)
+            file = edits.repaired(base, made, best_oracle) if made.weights else None
+            measured = edits.measure_edited(read, made, facts_of(base), file)
     notes(made.notes)
     figures = replace(measured, seconds=round(made.seconds, 3)).flat()
+    if made.weights is None:
+        return _nothing_left(output, figures, as_json)
+    atomic.write_file(output, made.new_weights.data)
     if as_json:
         print_json(
             {
@@ -67,6 +72,16 @@ def run(
     else:
         _show(output, made, measured)
     return 0 if measured.efficacy == 1.0 else 1
+
+
+def _nothing_left(output: Path, figures: Mapping[str, Any], as_json: bool) -> int:
+    """Says that no other weights are needed; the exit code. A file that is there is not what was asked for."""
+    notes(("nothing is left to train: the base does everything as wanted by itself, and no model is written",))
+    if as_json:
+        print_json({"model": None, **figures})
+    if output.exists():
+        complain(f"{output}: is there, and was left as it was", f"remove it: rm {output}")
+    return 1 if output.exists() else 0
 
 
 def _patch(made: Edited) -> dict[str, Any]:

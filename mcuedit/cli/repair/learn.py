@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._shared.files import PATH, metrics_table
 from mcuedit.codegen import TrainSetup
-from mcuedit.edits import KeepSet, load_edits, load_keep
+from mcuedit.edits import EditSet, KeepSet, already_given, load_edits, load_keep
 from mcuedit.emulate import backends
 from mcuedit.emulate.devices.learner import Learner, Refused
 from mcuedit.emulate.options import RunOptions
@@ -37,6 +38,15 @@ from mcuedit.ondevice.sizes import gate_plan
 
 _Learn = Callable[[CorrectionSession], Delta]
 _Learned = list[tuple[CorrectionSession, list[Delta]]]
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How it went: corrections that were right already, names of refusals, instructions of each training."""
+
+    given: int
+    refused: list[str]
+    counts: list[int]
 
 
 @click.command(
@@ -91,7 +101,8 @@ def command(
     """Let a device learn every correction of a set, each by itself, and measure what comes of it.
 
     The device is told some wordings of the corrected question and some inputs whose answers are right, and carries
-    statistics of the keep set; it sees nothing else. Without --board its numpy twin learns, which is byte-equal.
+    statistics of the keep set; it sees nothing else. What BASE answers as wanted already is not told. Without --board
+    its numpy twin learns, which is byte-equal.
 
     Exit code 1 if a corrected question does not get its new answer.
     """
@@ -111,7 +122,9 @@ def command(
     assert edit_path is not None
     edits = load_edits(edit_path)
     told = corrections.sessions(found, edits, keep, wordings, replay, seed)
-    notes(dict.fromkeys([*edits.notes, *keep.notes]))
+    known = [corrections.is_given(read, session) for session in told]
+    already = [already_given(edits, s.edit) for s, same in zip(told, known, strict=True) if same]
+    notes(dict.fromkeys([*edits.notes, *keep.notes, *already]))
     counts: list[int] = []
     with ExitStack() as stack:
         if board_name is None:
@@ -122,8 +135,8 @@ def command(
             with working("building the firmware"):
                 made = Learner(found, statistics, setup, options)
             learn_one = _on_device(stack.enter_context(made), found, counts)
-        cases, refused = _learn(told, learn_one)
-    return _report(read, cases, refused, keep, told, counts, as_json)
+        learned, refused = _learn(told, known, learn_one)
+    return _report(read, learned, keep, _Course(sum(known), refused, counts), as_json)
 
 
 def _on_device(device: Learner, found: Base, counts: list[int]) -> _Learn:
@@ -137,39 +150,31 @@ def _on_device(device: Learner, found: Base, counts: list[int]) -> _Learn:
     return learn_one
 
 
-def _learn(told: list[CorrectionSession], learn_one: _Learn) -> tuple[_Learned, list[str]]:
-    cases, refused = [], []
+def _learn(told: list[CorrectionSession], known: list[bool], learn_one: _Learn) -> tuple[_Learned, list[str]]:
+    """What became of every correction; of what is `known` nothing is told."""
+    learned, refused = [], []
     with progress("learning", len(told)) as advance:
-        for session in told:
+        for session, given in zip(told, known, strict=True):
             try:
-                cases.append((session, [learn_one(session)]))
+                learned.append((session, [] if given else [learn_one(session)]))
             except (Unlearned, Refused) as error:
                 refused.append(error.name)
-                cases.append((session, []))
+                learned.append((session, []))
             advance(1)
-    return cases, refused
+    return learned, refused
 
 
-def _report(
-    read: Reader,
-    learned: _Learned,
-    refused: list[str],
-    keep: KeepSet,
-    told: list[CorrectionSession],
-    counts: list[int],
-    as_json: bool,
-) -> int:
-    from mcuedit.edits import EditSet
-
+def _report(read: Reader, learned: _Learned, keep: KeepSet, course: _Course, as_json: bool) -> int:
     facts = facts_of(read.base)
     cases = [Case(ask(EditSet((session.edit,)), keep, facts)[0], session.wanted, deltas) for session, deltas in learned]
     metrics = benchmark.measure(read, cases, keep, facts)
-    most = max(counts, default=None)
+    most, refused = max(course.counts, default=None), course.refused
     if as_json:
-        print_json({**metrics.flat(), "refused": len(refused), "instructions_most": most})
+        said = {"given": course.given, "refused": len(refused), "instructions_most": most}
+        print_json({**metrics.flat(), **said})
     else:
         out = stdout()
-        out.print(metrics_table(metrics, f"{len(told)} corrections, each learned by itself"))
+        out.print(metrics_table(metrics, f"{len(learned)} corrections, each learned by itself"))
         if refused:
             out.print(f"\nrefused by the device: {', '.join(sorted(set(refused)))} ({len(refused)})")
         if most is not None:

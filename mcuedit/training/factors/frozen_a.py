@@ -88,13 +88,13 @@ class Says:
     late: BoolArray
 
 
-def listen(delta: Delta, h: IntArray, logits: Int8Array, wanted: IntArray, margin: int = MARGIN) -> Says:
+def listen(delta: Delta, h: IntArray, logits: Int8Array, wanted: IntArray, margin: int | IntArray = MARGIN) -> Says:
     """What examples say of a delta.
 
     Args:
         delta: A frozen, B as of this round, its target the op that makes the logits.
         h: int64[n, r] at the tap. logits: int8[n, classes] of the base, without the delta.
-        wanted: int64[n], the class that each is to get.
+        wanted: int64[n], the class that each is to get. margin: logits by which it is to lead.
     """
     now = add([delta], [h], logits).astype(np.int64)
     row = np.arange(len(now))

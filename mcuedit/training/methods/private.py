@@ -7,7 +7,8 @@ firmware/federate/private.c.
 
 Private is which prompts the edits have. Public are the keep set, which places the gates and whose gradient has no noise
 on it; the classes and their names, those that answer today (`ground_truth`) included; and how many prompts there are.
-Nothing else may be taken from the private prompts: not the base's answers to them, and not the keep set's overlap.
+Nothing else may be taken from the private prompts: not the keep set's overlap, and of the base's answers to them only
+what a prompt's own gradient takes.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.adapter.forward import answers, logits_tensor
+from mcuedit.adapter.forward import answers, is_tie, logits_tensor
 from mcuedit.edits import EditSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.gate_trainer import WhiteningConfig, whitening
 from mcuedit.training.edited import Edited
-from mcuedit.training.factors.frozen_a import FrozenA, Masters, gradient, listen, places, shared_delta
+from mcuedit.training.factors.frozen_a import MARGIN, FrozenA, Masters, gradient, listen, places, shared_delta
 from mcuedit.training.factors.retained import Retained
 from mcuedit.training.options import AUTO, Options
 from mcuedit.training.placement.pairs import logits_op, pairs
@@ -60,14 +61,17 @@ class Examples:
 
     Attributes:
         h: int64[n, r]. logits: int8[n, classes] of the base. wanted: int64[n], the class that each is to get.
+        margin: logits by which it is to lead, of all or int64[n].
     """
 
     h: IntArray
     logits: Int8Array
     wanted: IntArray
+    margin: int | IntArray = MARGIN
 
     def __getitem__(self, at: slice | IntArray) -> Examples:
-        return Examples(self.h[at], self.logits[at], self.wanted[at])
+        margin = self.margin if isinstance(self.margin, int) else self.margin[at]
+        return Examples(self.h[at], self.logits[at], self.wanted[at], margin)
 
 
 def private_prompts(edits: EditSet) -> list[str]:
@@ -100,7 +104,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     frozen = FrozenA(config.factors, config.seed, active=config.active)
     start = shared_delta(base.model, pair, rows, frozen, tapped[n:], white)
     h, wanted = start.project(tapped), np.array([classes[p] for p in prompts], np.int64)
-    hidden = Examples(h[:n], logits[:n], wanted)
+    hidden = Examples(h[:n], logits[:n], wanted, _margins(logits[:n], wanted))
     public = Retained.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
     delta = _descend(start, hidden, public, plan.schedule, config.random)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
@@ -108,6 +112,15 @@ def fit(problem: Problem, config: Config) -> Edited:
     adapter = Adapter(config.name, config.version, base.model.sha256, (delta,), labels, info)
     asked, seconds = np.array(found.classes, np.int64), time.perf_counter() - began
     return Edited(adapter, edits, keep, asked, seconds=seconds, plan=plan)
+
+
+def _margins(logits: Int8Array, wanted: IntArray) -> IntArray:
+    """Nothing is trained for a prompt that the base answers as wanted, unless training takes its answer away: int64[n].
+
+    That is settled for each prompt from itself alone, so that an adapter tells no more of it than the plan says.
+    """
+    given = (answers(logits) == wanted) & ~is_tie(logits)
+    return np.where(given, 1, MARGIN)
 
 
 def _pair(read: Reader, config: Config) -> tuple[int, int]:
@@ -150,7 +163,7 @@ def clipped_sum(delta: Delta, examples: Examples, clip: int) -> IntArray:
     A gradient is h in one row and -h in another, so that its norm is that of h times the root of its rows: the integers
     of `privacy.clip`, for all examples at once.
     """
-    says = listen(delta, examples.h, examples.logits, examples.wanted)
+    says = listen(delta, examples.h, examples.logits, examples.wanted, examples.margin)
     rows = sum(places(delta, classes)[1].astype(np.int64) for classes in (says.wanted, says.top))
     squares = np.square(examples.h).sum(axis=1) * rows
     norm = np.sqrt(squares.astype(np.float64)).astype(np.int64)  # below 2^53, so off by less than one

@@ -12,9 +12,7 @@ import numpy as np
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import Trace
 from mcuedit.edits import Over, TensorSet, ToClass, ToVector
-from mcuedit.evaluation.acting import Acting
 from mcuedit.evaluation.certificate import Certificate, certify
-from mcuedit.evaluation.tensors import MeasureTensors
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate, Tried
@@ -25,6 +23,7 @@ from mcuedit.training.options import Options
 from mcuedit.training.placement.narrowing import NarrowingConfig, narrowed
 from mcuedit.training.placement.trials import TrialConfig, Trials
 from mcuedit.training.problem import Problem
+from mcuedit.training.wishes import acting, all_given
 from mcuedit.training.work import Work
 
 _CHUNK = 256  # kept inputs certified together
@@ -55,7 +54,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     reader, data, context = problem.reader, problem.tensors, problem.context()
     model = reader.base.model
     problem.progress("running the base")
-    if all(_act(reader, data, deltas).holds for deltas in ([], context)):
+    if all(acting(reader, data, deltas).holds for deltas in ([], context)):
         return _nothing(problem, config)
     table, trials = _trials(problem, config)
     ranking = list(problem.placed or trials.ranking())
@@ -78,7 +77,7 @@ def fit(problem: Problem, config: Config) -> Edited:
         notes,
         time.perf_counter() - start,
         kept,
-        _act(reader, data, [*context, made.delta], [*(a.name for a in problem.active), options.name]),
+        acting(reader, data, [*context, made.delta], [*(a.name for a in problem.active), options.name]),
         overlapping=made.overlapping,
         placement=(taken, *ranking),
         answers=not isinstance(data.wanted, ToVector),
@@ -108,16 +107,11 @@ def _nothing(problem: Problem, options: Options) -> Edited:
     reader, data = problem.reader, problem.tensors
     model = reader.base.model
     adapter = Adapter(options.name, options.version, model.sha256, (), {}, {"options": options.remembered()})
-    kept, acting = _certify(reader, model, [], data), _act(reader, data, [], [a.name for a in problem.active])
-    notes = (*data.notes, f"{data.source}: the base does what is wanted of all {len(data.x)} inputs: nothing to train")
+    kept = _certify(reader, model, [], data)
+    acts = acting(reader, data, [], [a.name for a in problem.active])
+    notes = (*data.notes, all_given(data))
     empty = (*of_tensors(data.source), np.zeros(0, np.int64))
-    return Edited(adapter, *empty, notes, 0.0, kept, acting, answers=not isinstance(data.wanted, ToVector))
-
-
-def _act(reader: Reader, data: TensorSet, deltas: Sequence[Delta], together: Sequence[str] = ()) -> Acting:
-    """Whether the edited inputs get what is wanted with some deltas in force; `together` names their adapters."""
-    share = MeasureTensors(reader, deltas)(TensorSet(data.x, data.wanted, data.keep[:0])).efficacy
-    return Acting(tuple(together), len(data.x), round(share * len(data.x)))
+    return Edited(adapter, *empty, notes, 0.0, kept, acts, answers=not isinstance(data.wanted, ToVector))
 
 
 def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:

@@ -25,7 +25,7 @@ from mcuedit.training.options import Options
 from mcuedit.training.placement.pairs import pairs
 from mcuedit.training.placement.simulated_edits import rank_by_simulated_edits
 from mcuedit.training.problem import Problem
-from mcuedit.training.wishes import refuse_one_input
+from mcuedit.training.wishes import part_given, refuse_one_input, with_prompts
 
 
 def fit(problem: Problem, config: Config) -> Edited:
@@ -46,23 +46,21 @@ def fit(problem: Problem, config: Config) -> Edited:
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=taken, new_labels=options.new_labels)
     refuse_one_input(base, edits, found.classes)
     has = given(reader, edits, found.classes, context)
-    todo = [i for i in range(len(has)) if not has[i]]
-    taught = replace(edits, edits=tuple(edits.edits[i] for i in todo))
-    classes = tuple(found.classes[i] for i in todo)
-    together = [*(a.name for a in active), *([options.name] if todo else [])]
+    taught, known = part_given(edits, has)
+    classes = tuple(c for c, same in zip(found.classes, has, strict=True) if not same)
+    together = [*(a.name for a in active), *([options.name] if taught.edits else [])]
     kept = check_keep(keep, taught)
     work = _Work(problem, options)
 
     def judged(made: Made) -> Acting:
         return act(reader, edits, found.classes, earlier, Beside(together, context, made.deltas))
 
-    if todo:
+    if taught.edits:
         placed = placed or place(reader, keep, options)
         made = work(taught, classes, kept, earlier, placed)
         acting = judged(made)
-        known = [e for e, same in zip(edits.edits, has, strict=True) if same]
         if known and not set(acting.missed).isdisjoint(p for e in known for p in e.prompts):
-            made = work(taught, classes, _joined(kept, known), earlier, placed)
+            made = work(taught, classes, with_prompts(kept, known), earlier, placed)
             acting = judged(made)
     else:
         made = Made([], certify(base.model, [], Trace(reader(kept.prompts)), kept.prompts), (), (), (), 0.0)
@@ -70,7 +68,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     labels = {k: v for k, v in found.labels.items() if k in classes and elsewhere.get(k) != v}
     info = {"edits": [e.sha256 for e in taught.edits], "options": options.remembered()}
     adapter = Adapter(options.name, options.version, base.model.sha256, tuple(made.deltas), labels, info)
-    already = (already_given(edits, e) for e, same in zip(edits.edits, has, strict=True) if same)
+    already = (already_given(edits, e) for e in known)
     notes = (*edits.notes, *kept.notes, *found.notes, *already, *made.notes)
     wanted = np.array(found.classes, np.int64)
     return Edited(
@@ -103,7 +101,7 @@ class _Work:
         earlier: Sequence[Edit],
         placed: Sequence[Candidate],
     ) -> Made:
-        known = check_keep(_joined(keep, earlier), edits) if earlier else keep
+        known = check_keep(with_prompts(keep, earlier), edits) if earlier else keep
         aside = frozenset(known.prompts) - frozenset(keep.prompts)
         noise, seed = self.options.noise, self.options.seed
         table = text.from_text(edits, known, classes, noise, seed)
@@ -125,15 +123,6 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     simulation = config.simulation
     form = GateForm(options.width, options.place_for(simulation.players))
     return rank_by_simulated_edits(reader, keep, tried, form, simulation, options.seed)
-
-
-def _joined(keep: KeepSet, known: Sequence[Edit]) -> KeepSet:
-    """A keep set that also holds the prompts of earlier edits, each edit on a line of its own."""
-    held, last = set(keep.prompts), max(keep.lines, default=0)
-    more = {p: last + 1 + i for i, e in enumerate(known) for p in e.prompts if p not in held}
-    if not more:
-        return keep
-    return KeepSet((*keep.prompts, *more), (*keep.lines, *more.values()), keep.source, keep.notes)
 
 
 def every_tensor(model: Model) -> list[int]:
