@@ -164,17 +164,21 @@ def _weighted(
     return y
 
 
-def binary(d: Drawing, x: Ref, kind: str) -> Ref:
-    """ADD, SUB or MUL of an activation and a constant, itself, or another activation, broadcast or not."""
+def other_operand(d: Drawing, x: Ref) -> Ref:
+    """What goes with an activation: itself, a constant, or another activation, broadcast or not."""
     narrow = tuple(1 if d.chance(0.4) else n for n in x.shape)
     narrow = narrow[d.pick(0, 0, 1, 2) :] if len(narrow) > 2 else narrow
     what = d.pick(0, 1, 1, 2)
     if what == 0:
-        other = x
-    elif what == 1:
-        other = d.constant(narrow if d.chance() else x.shape, d.scale(), d.zero())
-    else:
-        other = quantize(d, _head(d, x) if d.chance() else x)
+        return x
+    if what == 1:
+        return d.constant(narrow if d.chance() else x.shape, d.scale(), d.zero())
+    return quantize(d, _head(d, x) if d.chance() else x)
+
+
+def binary(d: Drawing, x: Ref, kind: str) -> Ref:
+    """ADD, SUB or MUL of an activation and another operand."""
+    other = other_operand(d, x)
     factor = x.scale * other.scale * _INT8_SPREAD if kind == "MUL" else max(x.scale, other.scale)
     y = d.tensor(np.broadcast_shapes(x.shape, other.shape), factor * d.scale(-1, 2), d.zero())
     sides = [x.index, other.index] if d.chance() else [other.index, x.index]

@@ -14,11 +14,13 @@ _TRIES = 50
 
 
 def curve(d: Drawing, x: Ref, kind: str) -> Ref:
-    """RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH or HARD_SWISH."""
+    """RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH, ABS or ELU."""
     if kind == "LOGISTIC":
         y = d.tensor(x.shape, 1 / 256, -128)
     elif kind == "TANH":
         y = d.tensor(x.shape, 1 / 128, 0)
+    elif kind == "ABS" and d.chance():  # without rescaling
+        y = d.tensor(x.shape, x.scale, d.zero())
     else:
         y = d.tensor(x.shape, x.scale * d.scale(-1, 2), d.zero())
     options = {"alpha": float(d.rng.uniform(-0.5, 1.5))} if kind == "LEAKY_RELU" else {}

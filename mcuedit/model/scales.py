@@ -73,14 +73,40 @@ def _sum(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
     return a / twice, b / twice, twice / (real(1 << LEFT_SHIFT) * y)
 
 
+def _squared_difference(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
+    twice = real(2) * max(a, b)
+    return a / twice, b / twice, twice * twice / (real(1 << 14) * y)
+
+
+def _div(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
+    return (a / (b * y),)
+
+
+def _prelu(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, slope, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
+    return x / y, x * slope / y
+
+
+def _rsqrt(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, y = (real(model.tensors[i].scale[0]) for i in (op.inputs[0], op.outputs[0]))
+    return (1 / float(np.sqrt(x) * y),)
+
+
 _RATIOS: dict[str, Callable[[Model, Op, Real], Iterable[float | np.float32]]] = {
+    "ABS": _relu,
     "ADD": _sum,
     "CONV_2D": _weighted,
     "DEPTHWISE_CONV_2D": _weighted,
+    "DIV": _div,
     "FULLY_CONNECTED": _weighted,
     "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky_relu,
+    "PRELU": _prelu,
     "RELU": _relu,
+    "RSQRT": _rsqrt,
+    "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": _sum,
 }
 FLOAT_KINDS = frozenset({"FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "RELU", "SUB"})  # in some versions of TFLM

@@ -19,7 +19,7 @@ from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import limits
 from mcuedit.model.ops.conv import dense
-from mcuedit.model.ops.table import Table
+from mcuedit.model.ops.elementwise.table import Table
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 

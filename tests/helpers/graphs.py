@@ -11,7 +11,7 @@ from mcuedit.conformance.oneop import random_graph
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import Model, parse
 
-_OPS, _DRAWN, _MOST_ELEMENTS, _MOST_GRAPHS = 24, 60, 8000, 3
+_OPS, _DRAWN, _MOST_ELEMENTS, _MOST_GRAPHS = 32, 80, 8000, 6
 
 
 @cache

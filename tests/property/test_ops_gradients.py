@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mcuedit.conformance import oneop
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
-from mcuedit.model.ops.table import Table
+from mcuedit.model.ops.elementwise.table import Table
 from mcuedit.model.tflite import Model, Op, parse
 from mcuedit.model.windows import window
 
@@ -49,7 +49,7 @@ COPIES = (
     "TRANSPOSE",
     "UNPACK",
 )
-TABLES = ("HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "QUANTIZE", "RELU", "RELU6", "TANH")
+TABLES = ("ABS", "ELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "QUANTIZE", "RELU", "RELU6", "TANH")
 ROUNDING = 1.1  # steps that a difference of two rounded outputs is off, at most
 seeds = st.integers(0, 1 << 30)
 
@@ -175,3 +175,52 @@ def test_softmax(scale, beta, seed):
         step[k] = 1e-3
         slope = ((real(at + step) - real(at - step)) / 2e-3 * grad).sum(axis=-1)
         np.testing.assert_allclose(back[..., k], slope, atol=0.02 * 256 * scale)
+
+
+REAL = {
+    "DIV": lambda a, b: a / b,
+    "MAXIMUM": np.maximum,
+    "MINIMUM": np.minimum,
+    "PRELU": lambda a, b: np.where(a >= 0, a, a * b),
+    "SQUARED_DIFFERENCE": lambda a, b: (a - b) ** 2,
+}
+
+
+@pytest.mark.parametrize("kind", REAL)
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_gradients_of_two_operands_are_those_of_the_real_function(kind, seed):
+    rng = np.random.default_rng(seed)
+    model, op = drawn(kind, rng)
+    it, bytewise = ops.operator(model, op), kind in ("MAXIMUM", "MINIMUM")
+    a, b, made = (model.tensors[t] for t in (*op.inputs, *op.outputs))
+    xs = [rng.integers(-128, 128, (1, *model.tensors[t].shape)).astype(np.int8) for t in model.sources(op)]
+    if len(xs) == 2 and op.inputs[0] == op.inputs[1]:
+        xs[1] = xs[0]
+    y = it.forward(*xs)
+
+    def units(t):
+        return (1.0, 0.0) if bytewise else (float(t.scale[0]), float(t.zero))
+
+    def reals(live):
+        given, found = iter(live), []
+        for tensor in (a, b):
+            values = next(given) if tensor.data is None else tensor.data[None].astype(float)
+            scale, zero = units(tensor)
+            ones = (1,) * (len(made.shape) - len(tensor.shape))
+            found.append((values.reshape(1, *ones, *tensor.shape) - zero) * scale)
+        return found
+
+    p, q = reals([x.astype(float) for x in xs])
+    smooth = np.abs(p - q) > 0 if bytewise else np.abs(p) > 1.5 * a.scale[0]
+    smooth = smooth & (np.abs(q) > 1.5 * b.scale[0]) if kind == "DIV" else smooth
+    lo, hi = y.min(), y.max()
+    free = np.broadcast_to(smooth, y.shape) & (bytewise | ((y > max(lo, -128)) & (y < min(hi, 127))))
+    grad = np.where(free, rng.normal(size=y.shape), 0).astype(np.float32)
+    assume(free.any())
+    back = it.backward(grad, xs, y)
+    way = [rng.normal(size=x.shape) for x in xs]
+    moved_by = [REAL[kind](*reals([x + step * w for x, w in zip(xs, way, strict=True)])) for step in (-1e-4, 1e-4)]
+    slope = ((moved_by[1] - moved_by[0]) / 2e-4 / units(made)[0]).reshape(y.shape)
+    wanted, found = float((slope * grad).sum()), inner(list(back), way)
+    assert abs(found - wanted) <= 1e-3 * max(1.0, float(np.abs(slope * grad).sum()))

@@ -83,7 +83,7 @@ def ties(rng: np.random.Generator, count: int) -> list[tuple[np.float32, np.floa
     return found
 
 
-@pytest.mark.parametrize("kind", ["QUANTIZE", "RELU", "LEAKY_RELU"])
+@pytest.mark.parametrize("kind", ["ABS", "LEAKY_RELU", "QUANTIZE", "RELU"])
 def test_ratios_of_scales_are_taken_in_double(kind):
     for s_in, s_out in ties(np.random.default_rng(0), 10):
         agree(unary(kind, float(s_in), float(s_out)), BYTES.reshape(1, 1, 256))

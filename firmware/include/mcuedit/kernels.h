@@ -136,6 +136,59 @@ typedef struct {
 
 void mcuedit_add_s8(const mcuedit_add *op, const int8_t *a, const int8_t *b, int8_t *output);
 
+/* Without a sign; the last shift may be positive. */
+void mcuedit_squared_difference_s8(const mcuedit_add *op, const int8_t *a, const int8_t *b, int8_t *output);
+
+/* The larger or the smaller byte. `output` may be an input of its size. */
+typedef struct {
+    const int32_t *loops; /* steps in a and b */
+    uint32_t count;
+    uint8_t largest; /* 1 or 0 */
+    uint8_t a_step;
+    uint8_t b_step;
+    uint8_t depth;
+} mcuedit_extreme;
+
+void mcuedit_extreme_s8(const mcuedit_extreme *op, const int8_t *a, const int8_t *b, int8_t *output);
+
+/* a / b. `output` may be an input of its size. */
+typedef struct {
+    const int32_t *loops;       /* steps in a and b */
+    const int32_t *reciprocals; /* [256]: by b + 128, in Q0.31, negative where the divisor is */
+    const int8_t *shifts;       /* [256]: left, before the bits that a is shifted by are taken off */
+    uint32_t count;
+    int32_t multiplier;
+    int8_t zero_point;
+    int8_t act_lo;
+    int8_t act_hi;
+    int8_t a_zero_point;
+    uint8_t a_step;
+    uint8_t b_step;
+    uint8_t depth;
+} mcuedit_div;
+
+void mcuedit_div_s8(const mcuedit_div *op, const int8_t *a, const int8_t *b, int8_t *output);
+
+/* PRELU: b are the slopes. `output` may be an input of its size. */
+typedef struct {
+    const int32_t *loops; /* steps in a and b */
+    uint32_t count;
+    int32_t multiplier;       /* of a, where it is not negative */
+    int32_t below_multiplier; /* of a * b */
+    int8_t shift;
+    int8_t below_shift;
+    int8_t zero_point;
+    int8_t act_lo;
+    int8_t act_hi;
+    int8_t a_zero_point;
+    int8_t b_zero_point;
+    uint8_t a_step;
+    uint8_t b_step;
+    uint8_t depth;
+} mcuedit_prelu;
+
+void mcuedit_prelu_s8(const mcuedit_prelu *op, const int8_t *a, const int8_t *b, int8_t *output);
+
 /* `output` may be an input of its size. */
 typedef struct {
     const int32_t *loops; /* steps in a and b */

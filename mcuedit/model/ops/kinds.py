@@ -78,7 +78,8 @@ class Lowered:
 
 def _table(options: str = "", draw: str = "generators_plain:curve") -> Kind:
     """A kind whose every output byte depends on one input byte."""
-    return Kind(f"{_OPS}table:Table", f"{_LOWER}lookup:lower", _GENERATE + draw, options=options)
+    lowering = f"{_LOWER}elementwise.lookup:lower"
+    return Kind(f"{_OPS}elementwise.table:Table", lowering, _GENERATE + draw, options=options)
 
 
 def _copy(name: str, options: str, draw: str, axes: tuple[int, int] = _ANY, **more: Any) -> Kind:
@@ -104,9 +105,10 @@ def _pool(name: str) -> Kind:
     )
 
 
-def _binary(name: str, options: str, int8: bool) -> Kind:
-    reference, lowering, draw = f"{_OPS}binary:{name}", f"{_LOWER}binary:lower", f"{_GENERATE}generators:binary"
-    return Kind(reference, lowering, draw, options=options, int8=int8, several=True)
+def _binary(name: str, options: str, draw: str = "generators:binary", **more: Any) -> Kind:
+    """A kind of two operands that are broadcast."""
+    reference, lowering = f"{_OPS}elementwise.{name}", f"{_LOWER}elementwise.binary:lower"
+    return Kind(reference, lowering, _GENERATE + draw, options=options, several=True, **more)
 
 
 def _weights(module: str, name: str, draw: str, axes: tuple[int, int], options: str) -> Kind:
@@ -115,13 +117,16 @@ def _weights(module: str, name: str, draw: str, axes: tuple[int, int], options: 
 
 
 KINDS: dict[str, Kind] = {
-    "ADD": _binary("Sum", "AddOptions", int8=True),
+    "ABS": _table("AbsOptions"),
+    "ADD": _binary("binary:Sum", "AddOptions", int8=True),
     "AVERAGE_POOL_2D": _pool("AveragePool"),
     "BATCH_TO_SPACE_ND": _view("batch_to_space", _PLANES, "BatchToSpaceNDOptions"),
     "CONCATENATION": _copy("Concatenation", "ConcatenationOptions", "concatenation", several=True),
     "CONV_2D": _weights("conv", "Conv", "convolution", _IMAGES, "Conv2DOptions"),
     "DEPTH_TO_SPACE": _view("depth_to_space", _IMAGES, "DepthToSpaceOptions"),
     "DEPTHWISE_CONV_2D": _weights("depthwise", "Depthwise", "depthwise", _IMAGES, "DepthwiseConv2DOptions"),
+    "DIV": _binary("quotients:Div", "DivOptions", "generators_binary:division"),
+    "ELU": _table(),
     "EXPAND_DIMS": _reshape("moves.shapes:ExpandDims", "ExpandDimsOptions", "generators_moves:expand_dims", (1, 4)),
     "FULLY_CONNECTED": _weights(
         "fully_connected", "FullyConnected", "fully_connected", (2, 4), "FullyConnectedOptions"
@@ -130,11 +135,13 @@ KINDS: dict[str, Kind] = {
     "HARD_SWISH": _table("HardSwishOptions"),
     "LEAKY_RELU": _table("LeakyReluOptions"),
     "LOGISTIC": _table(),
+    "MAXIMUM": _binary("binary:Extreme", "MaximumMinimumOptions", "generators_binary:extreme", int8=True),
     "MAX_POOL_2D": _pool("MaxPool"),
     "MEAN": Kind(
         f"{_OPS}mean:Mean", f"{_LOWER}mean:lower", f"{_GENERATE}generators_plain:mean", options="ReducerOptions"
     ),
-    "MUL": _binary("Mul", "MulOptions", int8=True),
+    "MINIMUM": _binary("binary:Extreme", "MaximumMinimumOptions", "generators_binary:extreme", int8=True),
+    "MUL": _binary("binary:Mul", "MulOptions", int8=True),
     "PACK": Kind(
         f"{_OPS}moves.copies:Pack",
         f"{_LOWER}moves.copies:lower",
@@ -145,10 +152,12 @@ KINDS: dict[str, Kind] = {
     ),
     "PAD": _copy("Pad", "PadOptions", "pad", int8=True),
     "PADV2": _copy("Pad", "PadV2Options", "pad", resolver="PadV2"),
+    "PRELU": _binary("quotients:Prelu", "", "generators_binary:prelu"),
     "QUANTIZE": _table("QuantizeOptions", "generators:quantize"),
     "RELU": _table(),
     "RELU6": _table(),
     "RESHAPE": _reshape("moves.copies:Reshape", "ReshapeOptions", "generators_plain:reshape"),
+    "RSQRT": _table("", "generators_binary:root"),
     "SLICE": _view("cut", _ANY, "SliceOptions"),
     "SOFTMAX": Kind(
         f"{_OPS}softmax:Softmax",
@@ -162,9 +171,12 @@ KINDS: dict[str, Kind] = {
     "SPACE_TO_DEPTH": _view("space_to_depth", _IMAGES, "SpaceToDepthOptions"),
     "SPLIT": _view("split", _SOME, "SplitOptions", source=1, splits=True),
     "SPLIT_V": _view("split", _SOME, "SplitVOptions", splits=True),
+    "SQUARED_DIFFERENCE": _binary(
+        "quotients:SquaredDifference", "SquaredDifferenceOptions", "generators_binary:squared_difference"
+    ),
     "SQUEEZE": _reshape("moves.shapes:Squeeze", "SqueezeOptions", "generators_moves:squeeze"),
     "STRIDED_SLICE": _copy("StridedSlice", "StridedSliceOptions", "strided_slice", _SOME),
-    "SUB": _binary("Sum", "SubOptions", int8=False),
+    "SUB": _binary("binary:Sum", "SubOptions"),
     "TANH": _table(),
     "TRANSPOSE": _copy("Transpose", "TransposeOptions", "transpose", int8=True),
     "UNPACK": _view("split", _SOME, "UnpackOptions", splits=True),

@@ -69,16 +69,16 @@ def conv(change: Any = None) -> bytes:
 
 
 def test_what_cannot_be_proven_is_rehearsed_in_another_process(oracle):
-    """MINIMUM with one operand ends the process in which TFLM runs it."""
+    """LOGICAL_AND with one operand ends the process in which TFLM runs it."""
     net = NetBuilder()
     x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
-    net.op("MINIMUM", [x, x], y)
-    oracle(parse(net.pack(x, y), "minimum"))
+    net.op("LOGICAL_AND", [x, x], y)
+    oracle(parse(net.pack(x, y), "and"))
     net = NetBuilder()
     x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
-    net.op("MINIMUM", [x], y)
-    with pytest.raises(McueditError, match="does not survive the model, perhaps because of op 0 MINIMUM"):
-        oracle(parse(net.pack(x, y), "minimum"))
+    net.op("LOGICAL_AND", [x], y)
+    with pytest.raises(McueditError, match="does not survive the model, perhaps because of op 0 LOGICAL_AND"):
+        oracle(parse(net.pack(x, y), "and"))
 
 
 MISFITS = {

@@ -33,7 +33,7 @@ def branches() -> Model:
     x = net.tensor("x", (1, 4), 1 / 16, 0)
     hidden = dense(x, 4, 5, "hidden")  # 0
     lost = dense(x, 4, 5, "lost")  # 1
-    net.op("MINIMUM", [lost, lost], net.tensor("least", (1, 5), 1 / 8, 0))  # 2
+    net.op("ADD_N", [lost, lost], net.tensor("least", (1, 5), 1 / 8, 0))  # 2
     y = dense(hidden, 5, 3, "y")  # 3
     return parse(net.pack(x, y), "branches")
 
@@ -43,7 +43,7 @@ def unknown_on_the_way() -> Model:
     net, rng = NetBuilder(), np.random.default_rng(0)
     x, a, b, y = (net.tensor(name, (1, 4), 1 / 16, 0) for name in "xaby")
     net.op("FULLY_CONNECTED", [x, net.constant("w", rng.integers(-9, 9, (4, 4), np.int8), [0.1])], a)
-    net.op("MINIMUM", [a, a], b)
+    net.op("ADD_N", [a, a], b)
     net.op("FULLY_CONNECTED", [b, net.constant("v", rng.integers(-9, 9, (4, 4), np.int8), [0.1])], y)
     return parse(net.pack(x, y), "unknown")
 
@@ -83,4 +83,4 @@ def test_only_what_stands_between_a_target_and_the_logits_counts() -> None:
     assert (least.tap, least.why_not) == (False, "carries no delta")
     first, _, last = inspection.describe(unknown_on_the_way())
     assert (first.target, last.target) == (False, True)
-    assert "op 1 MINIMUM" in first.why_not
+    assert "op 1 ADD_N" in first.why_not

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that map each byte to a byte: QUANTIZE, RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH."""
+"""Ops that map each byte to a byte: QUANTIZE, RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH, and `curves`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mcuedit._util.typing import DoubleArray, FloatArray, Int8Array, IntArray
+from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.model import gemmlowp
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.model.ops.common import multiplier, require, unclamped
+from mcuedit.model.ops.elementwise.curves import Made, absolute, elu, rsqrt
 from mcuedit.model.scales import ratios
 from mcuedit.model.tflite import Model, Op, Tensor
 
-Made = tuple[IntArray, DoubleArray, tuple[int, int]]  # values, slope, limits
 Make = Callable[[Model, Op, Tensor, Tensor], Made]
 
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
@@ -136,11 +136,14 @@ def _hard_swish(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
 
 
 _MAKERS: dict[str, Make] = {
+    "ABS": absolute,
+    "ELU": elu,
     "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky_relu,
     "LOGISTIC": _logistic,
     "QUANTIZE": _quantize,
     "RELU": _relu,
     "RELU6": _relu6,
+    "RSQRT": rsqrt,
     "TANH": _tanh,
 }

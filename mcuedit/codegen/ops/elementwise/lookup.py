@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from mcuedit.model.ops.elementwise.table import Table
 from mcuedit.model.ops.kinds import Lowered
-from mcuedit.model.ops.table import Table
 from mcuedit.model.tflite import Model, Op
 
 

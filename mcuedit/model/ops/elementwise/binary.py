@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ADD, SUB and MUL, int8, broadcasting; either operand may be a constant."""
+"""ADD, SUB, MUL, MAXIMUM and MINIMUM, int8, broadcasting; either operand may be a constant."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sum_multipliers(model: Model, op: Op) -> tuple[tuple[int, int], ...]:
     return tuple(quantize_multiplier(ratio) for ratio in found)
 
 
-class _Binary:
+class Binary:
     """Operands brought to a common number of axes."""
 
     def __init__(self, model: Model, op: Op) -> None:
@@ -51,20 +51,25 @@ class _Binary:
             for side, full in zip(self._sides, self._full, strict=True)
         ]
 
+    def _centred(self, xs: Sequence[Int8Array]) -> list[Int32Array]:
+        """Both sides less their zero points."""
+        sides = zip(self._sides, self._operands(xs), strict=True)
+        return [x.astype(np.int32) - np.int32(side.zero) for side, x in sides]
+
     def _back(self, grads: Sequence[FloatArray], xs: Sequence[Int8Array]) -> tuple[FloatArray, ...]:
         """Gradients of the live sides from those of both, float32[n, *output axes]."""
         live = [grad for side, grad in zip(self._sides, grads, strict=True) if side.data is None]
         return tuple(summed_to(grad, x.shape) for grad, x in zip(live, xs, strict=True))
 
 
-class Sum(_Binary):
+class Sum(Binary):
     """ADD and SUB: operands rescaled to a fine common scale, added, and rescaled once more."""
 
     def __init__(self, model: Model, op: Op) -> None:
         super().__init__(model, op)
         self._sign = -1 if op.kind == "SUB" else 1
         *own, self._scaling = sum_multipliers(model, op)
-        self._tables = [_rescaled(side, *scaling) for side, scaling in zip(self._sides, own, strict=True)]
+        self._tables = [rescaled(side, LEFT_SHIFT, *scaling) for side, scaling in zip(self._sides, own, strict=True)]
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, *shape] of each live operand -> int8[n, *output]."""
@@ -80,7 +85,27 @@ class Sum(_Binary):
         return self._back([free * slopes[0], free * slopes[1] * np.float32(self._sign)], xs)
 
 
-class Mul(_Binary):
+class Extreme(Binary):
+    """MAXIMUM and MINIMUM of bytes, whatever the scales say."""
+
+    def __init__(self, model: Model, op: Op) -> None:
+        super().__init__(model, op)
+        self._largest = op.kind == "MAXIMUM"
+
+    def forward(self, *xs: Int8Array) -> Int8Array:
+        """int8[n, *shape] of each live operand -> int8[n, *output]."""
+        a, b = self._operands(xs)
+        y: Int8Array = np.maximum(a, b) if self._largest else np.minimum(a, b)
+        return y.reshape(-1, *self._y.shape)
+
+    def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
+        """float32[n, *output] -> float32[n, *shape] of each live operand: all to the one that was taken."""
+        a, b = self._operands(xs)
+        first, full = a > b if self._largest else a < b, grad.reshape(-1, *self._out)
+        return self._back([np.where(first, full, np.float32(0)), np.where(first, np.float32(0), full)], xs)
+
+
+class Mul(Binary):
     """y = clamp(zy + MBQM((a - za) (b - zb)))."""
 
     def __init__(self, model: Model, op: Op) -> None:
@@ -100,12 +125,8 @@ class Mul(_Binary):
         a, b = (side.astype(np.float32) for side in self._centred(xs))
         return self._back([free * b, free * a], xs)
 
-    def _centred(self, xs: Sequence[Int8Array]) -> list[Int32Array]:
-        sides = zip(self._sides, self._operands(xs), strict=True)
-        return [x.astype(np.int32) - np.int32(side.zero) for side, x in sides]
 
-
-def _rescaled(side: Tensor, m: int, s: int) -> Int32Array:
-    """What each byte of an operand adds: int32[256] by its unsigned value."""
+def rescaled(side: Tensor, left_shift: int, m: int, s: int) -> Int32Array:
+    """What each byte of an operand stands for on a common scale: int32[256] by its unsigned value."""
     values = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
-    return mbqm((values - side.zero) << LEFT_SHIFT, m, s).astype(np.int32)
+    return mbqm((values - side.zero) << left_shift, m, s).astype(np.int32)
