@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 C_TYPES = {name: f"{name}_t" for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32")}
 _PER_LINE = {"int8": 18, "uint8": 18, "int16": 14, "uint16": 14, "int32": 8, "uint32": 8}
+_HEX_PER_LINE = 16
 _INT32_MIN = -(1 << 31)
 
 
@@ -22,6 +23,12 @@ def array(values: npt.NDArray[Any]) -> str:
     words = list(words)
     lines = (", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line))
     return "".join(f"    {line},\n" for line in lines)
+
+
+def hexadecimal(data: bytes) -> str:
+    """Bytes, in indented lines of at most 120 columns."""
+    lines = (data[i : i + _HEX_PER_LINE] for i in range(0, len(data), _HEX_PER_LINE))
+    return "".join(f"    {', '.join(f'0x{byte:02x}' for byte in line)},\n" for line in lines)
 
 
 def string(raw: bytes) -> str:

@@ -47,6 +47,12 @@ def distinct_names(base: str, adapters: Sequence[Adapter]) -> list[Names]:
     return names
 
 
+def activation_name(op: int, title: str) -> str:
+    """What generated code calls the output of an op; its number keeps it apart from all else."""
+    words = _identifier(title.split(";")[-1].rstrip("/").split("/")[-1])[:24].strip("_")
+    return f"y{op}_{words}"
+
+
 def _identifier(name: str) -> str:
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")

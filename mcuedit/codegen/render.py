@@ -16,8 +16,9 @@ from mcuedit._util import resources, templates
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
 from mcuedit.codegen import literals
+from mcuedit.codegen.adapter_text import adapter_text
 from mcuedit.codegen.arena_plan import ArenaPlan, Place, plan_arena, projects
-from mcuedit.codegen.names import adapter_names, base_names, comment, distinct_names
+from mcuedit.codegen.names import activation_name, adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import lower
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
@@ -30,7 +31,12 @@ _RUNTIME = ("include/mcuedit", "core", "kernels")  # of firmware/: what an emitt
 
 
 def render_base(
-    base: Base, *, preserve: bool = False, keep: Sequence[int] = (), exported: Sequence[int] = ()
+    base: Base,
+    *,
+    preserve: bool = False,
+    keep: Sequence[int] = (),
+    exported: Sequence[int] = (),
+    traced: bool = True,
 ) -> dict[str, str]:
     """Header and source of a base.
 
@@ -38,11 +44,12 @@ def render_base(
         preserve: every activation keeps its own place in the arena (`plan_arena(..., preserve=True)` says where).
         keep: activations that an inference leaves in the arena (`plan_arena(..., keep=...)` says where).
         exported: ops whose parameters other files may name, as <base>_op<index>.
+        traced: with trace points, which cost nothing without MCUEDIT_TRACE; what is emitted for people has none.
 
     Raises:
         McueditError: the bare runtime does not support the model.
     """
-    context = _base_context(base, plan_arena(base.model, preserve=preserve, keep=keep))
+    context = _base_context(base, plan_arena(base.model, preserve=preserve, keep=keep)) | {"traced": traced}
     for index in exported:
         context["ops"][index] |= _exported(base, index)
     stem = context["names"].stem
@@ -81,7 +88,7 @@ def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
         "title": comment(f"{adapter.name} {adapter.version}".strip()),
         "deltas": len(adapter.deltas),
         "size": len(raw),
-        "bytes": literals.array(np.frombuffer(raw, np.uint8)),
+        "bytes": adapter_text(raw, adapter),
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
     stem = context["names"].stem
@@ -106,7 +113,7 @@ def render_project(
         McueditError: the bare runtime does not support the model, an adapter does not fit it, or names collide.
     """
     names = distinct_names(base.name, adapters)
-    files = dict(rendered) if rendered else render_base(base)
+    files = dict(rendered) if rendered else render_base(base, traced=False)
     for adapter in adapters:
         files |= render_adapter(adapter, base)
     made = plan_arena(base.model)
@@ -141,8 +148,6 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
     model = base.model
     ops = [_op_context(made, op) for op in model.ops]
     constants = [constant for op in ops for constant in op["constants"]]
-    offsets = {p.offset for p in made.places.values() if p.where == "arena"}
-    offsets |= {offset for offset in made.scratch.values() if offset is not None}
     return {
         **banner(base),
         "names": base_names(base.name),
@@ -158,7 +163,7 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "output_offset": made.output_offset,
         "arena_size": made.arena_size,
         "stack_scratch": made.stack_scratch,
-        "pointers": [(f"at_{offset}", offset) for offset in sorted(offsets)],
+        "pointers": _pointers(made),
         "logits": _logits(made),
         "features": base.features or 0,
         **label_context(base),
@@ -173,8 +178,26 @@ def quantization(model: Model) -> dict[str, Any]:
     }
 
 
-def _pointer(place: Place) -> str:
-    return place.where if place.where != "arena" else f"at_{place.offset}"
+def _pointers(made: ArenaPlan) -> dict[str, int]:
+    """Offset in the arena of every activation and scratch that the code of an inference names, in their order there."""
+    found: dict[str, int] = {}
+    for op in made.model.ops:
+        if made.called(op):
+            for tensor in (*made.model.sources(op), *op.outputs):
+                if made.places[tensor].where == "arena":
+                    found[_pointer(made, tensor)] = made.places[tensor].offset
+            if (offset := made.scratch.get(op.index)) is not None:
+                found[f"scratch{op.index}"] = offset
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _pointer(made: ArenaPlan, tensor: int) -> str:
+    place, model = made.places[tensor], made.model
+    if place.where != "arena":
+        return place.where
+    maker = next(op for op in model.ops if tensor in op.outputs)
+    title = model.tensors[tensor].name
+    return activation_name(maker.index, title if len(maker.outputs) == 1 else f"{title}_{maker.outputs.index(tensor)}")
 
 
 def _logits(made: ArenaPlan) -> Place:
@@ -232,13 +255,13 @@ def _op_context(made: ArenaPlan, op: Op) -> dict[str, Any]:
 
 def _operands(made: ArenaPlan, op: Op) -> dict[str, str]:
     """C expressions of what an op's function may be called with."""
-    sources = [_pointer(made.places[tensor]) for tensor in made.model.sources(op)]
-    outputs = [_pointer(made.places[tensor]) for tensor in op.outputs]
+    sources = [_pointer(made, tensor) for tensor in made.model.sources(op)]
+    outputs = [_pointer(made, tensor) for tensor in op.outputs]
     pointers = {f"input{i}": pointer for i, pointer in enumerate(sources)} | {"input": sources[0]}
     pointers |= {f"output{i}": pointer for i, pointer in enumerate(outputs)} | {"output": outputs[0]}
     if op.index in made.scratch:
         offset = made.scratch[op.index]
-        pointers["scratch"] = "scratch" if offset is None else f"at_{offset}"
+        pointers["scratch"] = "scratch" if offset is None else f"scratch{op.index}"
     return pointers
 
 

@@ -62,7 +62,7 @@ def render_trainable(
     if factors:
         keep.append(model.ops[factors.op].inputs[0])
         exported = factors.ops(model)
-    files = render_base(base, keep=keep, exported=exported)
+    files = render_base(base, keep=keep, exported=exported, traced=False)
     if gate:
         files |= render_train(base, *gate, keep=keep)
     if factors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,13 @@ def test_golden_adapter_with_windows(request: pytest.FixtureRequest, monkeypatch
     of = base()
     made = delta(of.model, 0, 0, rank=2, width=8), delta(of.model, 0, 1, bits=4, width=12)
     golden.compare(request, codegen.render_adapter(adapter(of.model, *made, name="windows"), of), WINDOWS)
+
+
+def test_what_is_emitted_has_no_trace_points_and_what_is_measured_has() -> None:
+    assert "MCUEDIT_STAGE" not in project(base())["tiny.c"]
+    assert (
+        codegen.render_base(base())["tiny.c"].count("MCUEDIT_STAGE") == len(codegen.plan_arena(base().model).stages) + 1
+    )
 
 
 def test_two_processes_emit_the_same() -> None:
@@ -99,8 +107,8 @@ def test_emitted_adapter_is_the_device_bytes(tmp_path: Path) -> None:
     for it in adapters(of):
         names = codegen.adapter_names(it)
         text = codegen.render_adapter(it, of)[f"{names.stem}.c"]
-        numbers = text.split("= {")[1].split("}")[0].replace(",", " ").split()
-        assert bytes(map(int, numbers)) == encode(it, of.model)
+        numbers = re.findall(r"0x[0-9a-f]{2}", re.sub(r"/\*.*?\*/", "", text.split("= {")[1].split("};")[0]))
+        assert bytes(int(number, 16) for number in numbers) == encode(it, of.model)
         assert hashlib.sha256(encode(it, of.model)).hexdigest() in text
 
 

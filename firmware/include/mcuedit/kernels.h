@@ -13,8 +13,7 @@
 extern "C" {
 #endif
 
-/* Generated code calls MCUEDIT_STAGE() before an inference and after each of its stages; it costs nothing by default.
- */
+/* Code that is generated to be measured calls MCUEDIT_STAGE() before an inference and after each of its stages. */
 #if MCUEDIT_TRACE
 void mcuedit_trace(void);
 #define MCUEDIT_STAGE() mcuedit_trace()

@@ -7,9 +7,35 @@
 
 /* SPEC.md, section 3. Deltas: 1. */
 MCUEDIT_ALIGNED(4) const uint8_t a_fact_adapter[A_FACT_ADAPTER_SIZE] = {
-    77, 67, 69, 1, 1, 0, 20, 0, 152, 125, 189, 170, 105, 32, 221, 225, 75, 253,
-    235, 68, 0, 0, 1, 0, 16, 0, 2, 0, 13, 0, 1, 1, 0, 250, 128, 127,
-    26, 222, 44, 64, 108, 19, 0, 0, 211, 13, 192, 81, 89, 35, 3, 197, 207, 139,
-    148, 133, 173, 80, 38, 105, 1, 27, 120, 59, 2, 0, 3, 0, 247, 81, 44, 0,
-    5, 0, 3, 103, 110, 117, 0, 0,
+    0x4d, 0x43, 0x45, 0x01, /* magic and format */
+    0x01, 0x00, /* deltas: 1 */
+    0x14, 0x00, /* words: 20 */
+    0x98, 0x7d, 0xbd, 0xaa, 0x69, 0x20, 0xdd, 0xe1, /* base */
+    0x4b, 0xfd, 0xeb, 0x44, /* CRC-32 */
+
+    /* Delta 0 */
+    0x00, 0x00, /* tap: op 0 */
+    0x01, 0x00, /* target: op 1 */
+    0x10, 0x00, /* n_in: 16 */
+    0x02, 0x00, /* n_rows: 2 */
+    0x0d, 0x00, /* words: 13 */
+    0x01, /* rank 1 */
+    0x01, /* flags: gated */
+    0x00, /* zero point of the tap's input: 0 */
+    0xfa, /* S: -6 */
+    0x80, /* output at least -128 */
+    0x7f, /* output at most 127 */
+    0x1a, 0xde, 0x2c, 0x40, /* M: 1076682266 */
+    0x6c, 0x13, 0x00, 0x00, /* c of factor 0: 4972 */
+    0xd3, 0x0d, 0xc0, 0x51, /* m of factor 0: 1371540947 */
+    /* row 0 of A */
+    0x59, 0x23, 0x03, 0xc5, 0xcf, 0x8b, 0x94, 0x85, 0xad, 0x50, 0x26, 0x69, 0x01, 0x1b, 0x78, 0x3b,
+    0x02, 0x00, 0x03, 0x00, /* rows of B are outputs 2, 3 */
+    0xf7, /* s */
+    0x51, 0x2c, /* B, a number for each row */
+    0x00, /* up to a word */
+
+    /* Labels */
+    0x05, 0x00, 0x03, 0x67, 0x6e, 0x75, /* class 5: gnu */
+    0x00, 0x00, /* up to a word */
 };

@@ -7,9 +7,33 @@
 
 /* SPEC.md, section 3. Deltas: 1. */
 MCUEDIT_ALIGNED(4) const uint8_t style_2_adapter[STYLE_2_ADAPTER_SIZE] = {
-    77, 67, 69, 1, 1, 0, 20, 0, 152, 125, 189, 170, 105, 32, 221, 225, 100, 70,
-    114, 225, 1, 0, 1, 0, 8, 0, 6, 0, 15, 0, 2, 6, 128, 251, 128, 127,
-    195, 223, 182, 69, 65, 247, 255, 255, 63, 10, 0, 0, 251, 175, 213, 99, 1, 58,
-    216, 123, 37, 208, 157, 154, 91, 98, 32, 55, 252, 252, 199, 81, 44, 129, 229, 91,
-    14, 137, 68, 59, 88, 173, 0, 0,
+    0x4d, 0x43, 0x45, 0x01, /* magic and format */
+    0x01, 0x00, /* deltas: 1 */
+    0x14, 0x00, /* words: 20 */
+    0x98, 0x7d, 0xbd, 0xaa, 0x69, 0x20, 0xdd, 0xe1, /* base */
+    0x64, 0x46, 0x72, 0xe1, /* CRC-32 */
+
+    /* Delta 0 */
+    0x01, 0x00, /* tap: op 1 */
+    0x01, 0x00, /* target: op 1 */
+    0x08, 0x00, /* n_in: 8 */
+    0x06, 0x00, /* n_rows: 6 */
+    0x0f, 0x00, /* words: 15 */
+    0x02, /* rank 2 */
+    0x06, /* flags: A is int4, B is dense */
+    0x80, /* zero point of the tap's input: -128 */
+    0xfb, /* S: -5 */
+    0x80, /* output at least -128 */
+    0x7f, /* output at most 127 */
+    0xc3, 0xdf, 0xb6, 0x45, /* M: 1169612739 */
+    0x41, 0xf7, 0xff, 0xff, /* c of factor 0: -2239 */
+    0x3f, 0x0a, 0x00, 0x00, /* c of factor 1: 2623 */
+    0xfb, 0xaf, 0xd5, 0x63, /* m of factor 0: 1674948603 */
+    0x01, 0x3a, 0xd8, 0x7b, /* m of factor 1: 2077768193 */
+    0x25, 0xd0, 0x9d, 0x9a, /* row 0 of A */
+    0x5b, 0x62, 0x20, 0x37, /* row 1 of A */
+    0xfc, 0xfc, /* s */
+    /* B, 2 numbers for each row */
+    0xc7, 0x51, 0x2c, 0x81, 0xe5, 0x5b, 0x0e, 0x89, 0x44, 0x3b, 0x58, 0xad,
+    0x00, 0x00, /* up to a word */
 };

@@ -108,32 +108,23 @@ const mcuedit_base tiny_base = {
 
 void tiny_infer(mcuedit_context *context, const int8_t *input, int8_t *output, int8_t *arena)
 {
-    int8_t *at_0 = arena + 0;
-    int8_t *at_16 = arena + 16;
+    int8_t *y1_logits = arena;
+    int8_t *y0_hidden0 = arena + 16;
 
-    MCUEDIT_STAGE();
     mcuedit_context_latch(context);
-    MCUEDIT_STAGE();
 
     /* 0 FULLY_CONNECTED: hidden0 */
     mcuedit_context_project(context, 0, input);
-    MCUEDIT_STAGE();
-    mcuedit_fully_connected_s8(&op0, input, at_16);
-    MCUEDIT_STAGE();
-    mcuedit_context_add(context, 0, input, at_16);
-    MCUEDIT_STAGE();
+    mcuedit_fully_connected_s8(&op0, input, y0_hidden0);
+    mcuedit_context_add(context, 0, input, y0_hidden0);
 
     /* 1 FULLY_CONNECTED: logits */
-    mcuedit_context_project(context, 1, at_16);
-    MCUEDIT_STAGE();
-    mcuedit_fully_connected_s8(&op1, at_16, at_0);
-    MCUEDIT_STAGE();
-    mcuedit_context_add(context, 1, at_16, at_0);
-    MCUEDIT_STAGE();
+    mcuedit_context_project(context, 1, y0_hidden0);
+    mcuedit_fully_connected_s8(&op1, y0_hidden0, y1_logits);
+    mcuedit_context_add(context, 1, y0_hidden0, y1_logits);
 
     /* 2 SOFTMAX: probabilities */
-    mcuedit_softmax_s8(&op2, at_0, output);
-    MCUEDIT_STAGE();
+    mcuedit_softmax_s8(&op2, y1_logits, output);
 }
 
 static const char labels[] =

@@ -7,12 +7,57 @@
 
 /* SPEC.md, section 3. Deltas: 2. */
 MCUEDIT_ALIGNED(4) const uint8_t windows_adapter[WINDOWS_ADAPTER_SIZE] = {
-    77, 67, 69, 1, 2, 0, 35, 0, 152, 125, 189, 170, 105, 32, 221, 225, 148, 129,
-    173, 243, 0, 0, 0, 0, 12, 0, 2, 0, 18, 0, 2, 9, 0, 250, 128, 127,
-    170, 130, 235, 106, 97, 206, 255, 255, 78, 4, 0, 0, 179, 78, 13, 91, 195, 168,
-    206, 89, 8, 0, 8, 0, 173, 80, 38, 105, 1, 27, 120, 59, 7, 0, 8, 0,
-    129, 229, 91, 14, 137, 68, 59, 88, 0, 0, 2, 0, 248, 248, 136, 130, 160, 131,
-    0, 0, 0, 0, 1, 0, 20, 0, 2, 0, 12, 0, 1, 11, 0, 251, 128, 127,
-    124, 189, 57, 89, 78, 0, 0, 0, 211, 241, 54, 116, 4, 0, 12, 0, 157, 154,
-    91, 98, 32, 55, 2, 0, 5, 0, 252, 44, 129, 0, 0, 0,
+    0x4d, 0x43, 0x45, 0x01, /* magic and format */
+    0x02, 0x00, /* deltas: 2 */
+    0x23, 0x00, /* words: 35 */
+    0x98, 0x7d, 0xbd, 0xaa, 0x69, 0x20, 0xdd, 0xe1, /* base */
+    0x94, 0x81, 0xad, 0xf3, /* CRC-32 */
+
+    /* Delta 0 */
+    0x00, 0x00, /* tap: op 0 */
+    0x00, 0x00, /* target: op 0 */
+    0x0c, 0x00, /* n_in: 12 */
+    0x02, 0x00, /* n_rows: 2 */
+    0x12, 0x00, /* words: 18 */
+    0x02, /* rank 2 */
+    0x09, /* flags: gated, A has windows */
+    0x00, /* zero point of the tap's input: 0 */
+    0xfa, /* S: -6 */
+    0x80, /* output at least -128 */
+    0x7f, /* output at most 127 */
+    0xaa, 0x82, 0xeb, 0x6a, /* M: 1793819306 */
+    0x61, 0xce, 0xff, 0xff, /* c of factor 0: -12703 */
+    0x4e, 0x04, 0x00, 0x00, /* c of factor 1: 1102 */
+    0xb3, 0x4e, 0x0d, 0x5b, /* m of factor 0: 1527598771 */
+    0xc3, 0xa8, 0xce, 0x59, /* m of factor 1: 1506715843 */
+    0x08, 0x00, 0x08, 0x00, /* row 0 of A: elements 8 to 15 */
+    0xad, 0x50, 0x26, 0x69, 0x01, 0x1b, 0x78, 0x3b, /* row 0 of A */
+    0x07, 0x00, 0x08, 0x00, /* row 1 of A: elements 7 to 14 */
+    0x81, 0xe5, 0x5b, 0x0e, 0x89, 0x44, 0x3b, 0x58, /* row 1 of A */
+    0x00, 0x00, 0x02, 0x00, /* rows of B are outputs 0, 2 */
+    0xf8, 0xf8, /* s */
+    0x88, 0x82, 0xa0, 0x83, /* B, 2 numbers for each row */
+    0x00, 0x00, /* up to a word */
+
+    /* Delta 1 */
+    0x00, 0x00, /* tap: op 0 */
+    0x01, 0x00, /* target: op 1 */
+    0x14, 0x00, /* n_in: 20 */
+    0x02, 0x00, /* n_rows: 2 */
+    0x0c, 0x00, /* words: 12 */
+    0x01, /* rank 1 */
+    0x0b, /* flags: gated, A is int4, A has windows */
+    0x00, /* zero point of the tap's input: 0 */
+    0xfb, /* S: -5 */
+    0x80, /* output at least -128 */
+    0x7f, /* output at most 127 */
+    0x7c, 0xbd, 0x39, 0x59, /* M: 1496956284 */
+    0x4e, 0x00, 0x00, 0x00, /* c of factor 0: 78 */
+    0xd3, 0xf1, 0x36, 0x74, /* m of factor 0: 1949757907 */
+    0x04, 0x00, 0x0c, 0x00, /* row 0 of A: elements 4 to 15 */
+    0x9d, 0x9a, 0x5b, 0x62, 0x20, 0x37, /* row 0 of A */
+    0x02, 0x00, 0x05, 0x00, /* rows of B are outputs 2, 5 */
+    0xfc, /* s */
+    0x2c, 0x81, /* B, a number for each row */
+    0x00, 0x00, 0x00, /* up to a word */
 };
