@@ -18,7 +18,7 @@ from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
 from mcuedit.ondevice import GateStatistics
-from mcuedit.ondevice.backward import links
+from mcuedit.ondevice.backward import backward_layers
 from mcuedit.ondevice.factors import FactorOptions, output_scale
 from mcuedit.ondevice.sizes import factors_width
 
@@ -135,7 +135,7 @@ class FactorSetup:
 
     def ops(self, model: Model) -> tuple[int, ...]:
         """The trained op and those behind it."""
-        return (self.op, *(link.index for link in links(model, self.op)))
+        return (self.op, *(link.index for link in backward_layers(model, self.op)))
 
     def render_base(self, base: Base) -> dict[str, str]:
         """The base with what training reads of it."""
@@ -155,7 +155,7 @@ def render_factors(
             there is too much behind.
     """
     model = base.model
-    behind = links(model, setup.op)
+    behind = backward_layers(model, setup.op)
     chain = [_link(model, setup.op), *(_link(model, link.index) for link in behind)]
     geometry, values = op_geometry(model, setup.op), sum(link["n_out"] for link in chain)
     if geometry.window:

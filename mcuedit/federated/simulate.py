@@ -18,7 +18,7 @@ from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.edits import Edit
 from mcuedit.federated import secure
-from mcuedit.training.factors.frozen_a import Masters, Says, gradient, listen
+from mcuedit.training.factors.frozen_a import Margins, Masters, gradient, margins
 
 BY_SUBJECT, BY_RELATION = "subject", "relation"
 
@@ -185,10 +185,10 @@ def _parts(
     """What each client computes, all at once: the result is that of each alone."""
     at = np.array([row[e.prompt] for examples in chosen.values() for e in examples], np.int64)
     wanted = np.array([e.wanted for examples in chosen.values() for e in examples], np.int64)
-    says, parts, start = listen(delta, h[at], logits[at], wanted), {}, 0
+    leads, parts, start = margins(delta, h[at], logits[at], wanted), {}, 0
     for i, examples in chosen.items():
         own = slice(start, start + len(examples))
-        heard = Says(says.wanted[own], says.top[own], says.late[own])
+        heard = Margins(leads.wanted[own], leads.top[own], leads.late[own])
         parts[i] = Part(delta, examples, gradient(delta, h[at[own]], heard))
         start += len(examples)
     return parts

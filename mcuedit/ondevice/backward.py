@@ -26,7 +26,7 @@ from mcuedit.model.windows import window
 LEAK = 3  # what leads a clamped value back into range counts for 1/8
 
 
-class Link(Protocol):
+class BackwardLayer(Protocol):
     """One op on flat arrays of one sample."""
 
     kind: str
@@ -166,13 +166,13 @@ def target(model: Model, op: Op) -> FullyConnected | Gathered:
     return FullyConnected(model, op) if op_geometry(model, op.index).window is None else Gathered(model, op)
 
 
-def links(model: Model, target: int) -> list[Link]:
+def backward_layers(model: Model, target: int) -> list[BackwardLayer]:
     """The ops from the target's output to the logits, RESHAPE left out.
 
     Raises:
         McueditError: there is one between them that the device has no gradient of.
     """
-    found: list[Link] = []
+    found: list[BackwardLayer] = []
     end, now = logits_tensor(model), model.ops[target].outputs[0]
     for op in model.ops[target + 1 :]:
         if now == end:

@@ -98,7 +98,7 @@ def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "a
 
 def statistics_for(read: Reader, keep: KeepSet, tap: int) -> GateStatistics:
     """What a device carries to train gates at `tap`."""
-    return gate_statistics(_rows(read, keep.prompts, tap), np.array(keep.lines, np.int64))
+    return gate_statistics(_tapped(read, keep.prompts, tap), np.array(keep.lines, np.int64))
 
 
 def is_given(read: Reader, session: CorrectionSession) -> bool:
@@ -112,7 +112,7 @@ def learn(read: Reader, session: CorrectionSession, statistics: GateStatistics, 
     Raises:
         Unlearned: it would refuse.
     """
-    corrections, replay = (_rows(read, prompts, pair[0]) for prompts in (session.edit.prompts, session.confirmed))
+    corrections, replay = (_tapped(read, prompts, pair[0]) for prompts in (session.edit.prompts, session.confirmed))
     twin = GateTrainer(statistics, corrections, replay)
     if twin.diverged:
         raise Unlearned("E_DIVERGED")
@@ -141,6 +141,6 @@ def _delta(read: Reader, session: CorrectionSession, pair: tuple[int, int], a: I
     )  # fmt: skip
 
 
-def _rows(read: Reader, prompts: Sequence[str], tap: int) -> Int8Array:
+def _tapped(read: Reader, prompts: Sequence[str], tap: int) -> Int8Array:
     values = read(list(prompts))[read.base.model.ops[tap].inputs[0]]
     return values.reshape(len(prompts), -1)

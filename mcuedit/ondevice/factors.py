@@ -17,13 +17,13 @@ from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
 from mcuedit.model.tflite import Model
-from mcuedit.ondevice.backward import links, target, unclamped
+from mcuedit.ondevice.backward import backward_layers, target, unclamped
 from mcuedit.ondevice.gate import fold, limit
 
 Masters = npt.NDArray[np.int64 | np.float32]
 
 Q, MOST = 7, 127 << 7
-MARGIN, CALM = 8, 2  # logit steps by which a correction and a confirmed input lead
+MARGIN, CONFIRMED_MARGIN = 8, 2  # logit steps by which a correction and a confirmed input lead
 START, PEAK = 100, 100  # largest element of A, and h of the strongest correction, at the start
 REACH = 128  # what B = 127 adds at h = 100 where ops follow
 
@@ -69,16 +69,16 @@ class FactorTrainer:
     a: Masters = field(init=False)
     b: Masters = field(init=False)
     step: int = 0
-    calm: int = 0
+    steps_without_loss: int = 0
     done: bool = False
     diverged: bool = False
 
     def __post_init__(self) -> None:
         model, rank = self.model, self.options.rank
         self._target = target(model, model.ops[self.op])
-        self._links = links(model, self.op)
+        self._layers = backward_layers(model, self.op)
         self._geometry = op_geometry(model, self.op)
-        self.output = output_scale(bool(self._links))
+        self.output = output_scale(bool(self._layers))
         self._kind = np.float32 if self.floats else np.int64
         self.b = np.zeros((self._geometry.n_out, rank), self._kind)
         self._random = self.seed
@@ -103,11 +103,11 @@ class FactorTrainer:
 
     def _begin(self) -> None:
         p, rank, n_in = len(self.corrections), self.options.rank, self._geometry.n_in
-        rows = self._rows(self.replay).reshape(-1, n_in)
-        centre = (rows.sum(axis=0) + 128 * len(rows)) // len(rows) - 128
+        x = self._positions(self.replay).reshape(-1, n_in)
+        centre = (x.sum(axis=0) + 128 * len(x)) // len(x) - 128
         self.a = np.zeros((rank, n_in), self._kind)
         for k in range(rank):
-            away = self._rows(self.corrections[k % p]) - centre
+            away = self._positions(self.corrections[k % p]) - centre
             u = away[np.abs(away).sum(axis=1).argmax()]
             if k >= p:
                 u += np.array([((self._draw() >> 27) - 16) * (k // p) for _ in range(n_in)], np.int64)
@@ -116,41 +116,41 @@ class FactorTrainer:
                 self.diverged = True
                 return
             self.a[k] = np.sign(u) * (np.abs(u) * (START << Q) // peak)
-        own, kept = self._reach(self.corrections), self._reach(self.replay)
+        own, stay = self._reach(self.corrections), self._reach(self.replay)
         self.threshold, self.m, self.s = (np.zeros(rank, np.int64) for _ in range(3))
         for k in range(rank):
             mine = own[[c for c in range(p) if (c == k % p if rank >= p else c % rank == k)], k]
             if self.options.gated:
-                missed, strays = int(mine.min()), int(kept[:, k].max())
-                room = missed - strays
-                self.threshold[k] = strays + ((self.options.place * room) >> 8) if room > 0 else missed >> 1
+                missed, strays = int(mine.min()), int(stay[:, k].max())
+                margin = missed - strays
+                self.threshold[k] = strays + ((self.options.place * margin) >> 8) if margin > 0 else missed >> 1
             over = max(int(np.abs(mine - self.threshold[k]).max()), 1)
             self.m[k], self.s[k] = _scale(over)
 
-    def _rows(self, x: Int8Array) -> IntArray:
-        """int64[..., rows, n_in]."""
+    def _positions(self, x: Int8Array) -> IntArray:
+        """int64[..., positions, n_in]."""
         return x.astype(np.int64).reshape(*x.shape[:-1], self._geometry.rows, self._geometry.n_in)
 
-    def _at_rows(self, x: Int8Array) -> IntArray:
-        """A . (x - zx) of every row of the op's input: int64[..., rows, rank]."""
+    def _at_positions(self, x: Int8Array) -> IntArray:
+        """A . (x - zx) at every position of the op's input: int64[..., positions, rank]."""
         a = _whole(self.a)
-        reach: IntArray = (self._rows(x) @ a.T - self._geometry.zx * a.sum(axis=1)) >> Q
+        reach: IntArray = (self._positions(x) @ a.T - self._geometry.zx * a.sum(axis=1)) >> Q
         return reach
 
     def _reach(self, x: Int8Array) -> IntArray:
-        """The largest of an input's rows: int64[m, rank]."""
-        return np.asarray(self._at_rows(x).max(axis=1))
+        """The largest of an input's positions: int64[m, rank]."""
+        return np.asarray(self._at_positions(x).max(axis=1))
 
     def _forward(self, x: Int8Array) -> tuple[IntArray, list[Int8Array]]:
-        """h of every row, and the tensors from the op's output to the logits."""
+        """h of every position, and the tensors from the op's output to the logits."""
         g = self._geometry
         y = self._target.forward(x)
-        h = np.clip(mbqm(self._at_rows(x) - self.threshold, self.m, self.s), self._least, 127)
+        h = np.clip(mbqm(self._at_positions(x) - self.threshold, self.m, self.s), self._least, 127)
         d = np.clip(mbqm((h @ _whole(self.b).T) >> Q, *self.output), -D_MAX, D_MAX)
         moved = np.clip(y.reshape(d.shape) + d, g.act_lo, g.act_hi)
         values = [np.where(h.any(axis=1, keepdims=True), moved, y.reshape(d.shape)).astype(np.int8).reshape(-1)]
-        for link in self._links:
-            values.append(link.forward(values[-1]))
+        for layer in self._layers:
+            values.append(layer.forward(values[-1]))
         return h, values
 
     @property
@@ -171,24 +171,24 @@ class FactorTrainer:
     def train_step(self) -> None:
         """One sample."""
         turn, is_edit = self.step >> 1, self.step % 2 == 0
-        rows, classes = (self.corrections, self.wanted) if is_edit else (self.replay, self.answers)
-        x, wanted = rows[turn % len(rows)], classes[turn % len(rows)]
+        samples, classes = (self.corrections, self.wanted) if is_edit else (self.replay, self.answers)
+        x, wanted = samples[turn % len(samples)], classes[turn % len(samples)]
         h, values = self._forward(x)
         logits = values[-1].astype(np.int64)
         others = np.where(np.arange(len(logits)) == wanted, -1000, logits)
         rival = int(others.argmax())
         lead = int(logits[wanted] - logits[rival])
-        self.calm += 1
-        if lead < (MARGIN if is_edit else CALM) and not (lead > 0 and logits[wanted] == 127):
-            self.calm = 0
+        self.steps_without_loss += 1
+        if lead < (MARGIN if is_edit else CONFIRMED_MARGIN) and not (lead > 0 and logits[wanted] == 127):
+            self.steps_without_loss = 0
             g = np.zeros(len(logits), np.int64)
             g[wanted], g[rival] = -64, 64
-            for i in range(len(self._links) - 1, -1, -1):
+            for i in range(len(self._layers) - 1, -1, -1):
                 g, _ = fold(g, limit(len(g)))
-                g = self._links[i].backward(values[i], values[i + 1], g)
+                g = self._layers[i].backward(values[i], values[i + 1], g)
             self._move(x, h, values[0], g)
         self.step += 1
-        self.done = self.calm >= 2 * max(len(self.corrections), len(self.replay))
+        self.done = self.steps_without_loss >= 2 * max(len(self.corrections), len(self.replay))
 
     def _move(self, x: Int8Array, h: IntArray, y: Int8Array, g: IntArray) -> None:
         o, geometry = self.options, self._geometry
@@ -201,7 +201,7 @@ class FactorTrainer:
         free = (h > self._least) & (h < 127)
         at_h = np.where(free, g @ (_whole(self.b) >> Q), 0)
         if len(h) > 1:
-            self._move_rows(x, h, g, at_h, rate_a, rate_b)
+            self._move_positions(x, h, g, at_h, rate_a, rate_b)
             return
         g, h, at_h = g[0], h[0], at_h[0]
         if h.any():
@@ -213,10 +213,11 @@ class FactorTrainer:
             c = np.sign(c) * (np.abs(c) // max(int(np.abs(away).max()), 1))
             self.a = self._lowered(self.a, c[:, None] * away[None], 16)
 
-    def _move_rows(self, x: Int8Array, h: IntArray, g: IntArray, at_h: IntArray, rate_a: int, rate_b: int) -> None:
-        """Of several rows: sums of their gradients."""
+    def _move_positions(self, x: Int8Array, h: IntArray, g: IntArray, at_h: IntArray, rate_a: int, rate_b: int) -> None:
+        """Of several positions: sums of their gradients."""
         small = at_h >> (self._geometry.n_out - 1).bit_length()
-        for name, sums, rate in (("b", g.T @ h, rate_b), ("a", small.T @ (self._rows(x) - self._geometry.zx), rate_a)):
+        away = self._positions(x) - self._geometry.zx
+        for name, sums, rate in (("b", g.T @ h, rate_b), ("a", small.T @ away, rate_a)):
             sums, _ = fold(sums, 1 << 14)
             if sums.any():
                 setattr(self, name, self._lowered(getattr(self, name), rate * _to_peak(sums), 7))

@@ -70,19 +70,19 @@ class GateTrainer:
 
     def __post_init__(self) -> None:
         s = self.statistics
-        self._rows = np.concatenate([s.centre[None], self.corrections, s.rows, self.replay]).astype(np.int64)
-        self._p, n_in = len(self.corrections), self._rows.shape[1]
+        self._samples = np.concatenate([s.centre[None], self.corrections, s.rows, self.replay]).astype(np.int64)
+        self._p, n_in = len(self.corrections), self._samples.shape[1]
         self._limit = limit(n_in)
         self._first = 1 + self._p  # of the rows that must stay
         self._near = self._nearest()
-        coefs = np.zeros(len(self._rows), np.int64)
+        coefs = np.zeros(len(self._samples), np.int64)
         coefs[0], coefs[1 : self._first] = -256 * self._p, 256
         acc, _ = self._conditioned(coefs)
         self.w, _ = fold(acc, 2 * _START - 1)
         while 0 < np.abs(self.w).max() < _START:
             self.w = self.w * 2
         self.v = np.zeros(n_in, np.int64)
-        sums = self._rows[: self._first] @ self.w
+        sums = self._samples[: self._first] @ self.w
         reach = (max(int(((sums[1:] - sums[0]) >> 5).sum()), 0) // self._p) << 4
         self.diverged = reach < _MARGIN
         self.margin, self._shift = reach, 0
@@ -127,7 +127,7 @@ class GateTrainer:
 
     def _scores(self) -> IntArray:
         """Of every row less the centre's, in units of the margin: int16 on the device."""
-        sums = self._rows @ self.w
+        sums = self._samples @ self.w
         return np.asarray(np.clip((sums - sums[0]) >> self._shift, -INT16, INT16))
 
     def _moved(self, scores: IntArray) -> IntArray:
@@ -162,7 +162,7 @@ class GateTrainer:
 
     def _conditioned(self, coefs: IntArray) -> tuple[IntArray, int]:
         """The gradient without what wordings vary: int32[n_in] with _FRACTION bits, and how often it was halved."""
-        gradient, n = fold(coefs @ self._rows, self._limit)
+        gradient, n = fold(coefs @ self._samples, self._limit)
         acc = gradient << _FRACTION
         for u, damping in zip(
             self.statistics.directions.astype(np.int64), self.statistics.damping.tolist(), strict=True
@@ -181,13 +181,13 @@ class GateTrainer:
     def threshold(self) -> tuple[int, bool]:
         """Where the gate stands, in A . x, and whether it tells the edit from all that must stay."""
         s, a = self.statistics, self.a().astype(np.int64)
-        scores = self._rows @ a
+        scores = self._samples @ a
         stay = [int(scores[self._first :].max())]
         moved = self._moved(scores)
         if moved.size:
             stay.append(int(moved.max()))
         lowest, highest = int(scores[1 : self._first].min()), max(stay)
-        room = lowest - highest - SLACK
-        if room <= 0:
+        margin = lowest - highest - SLACK
+        if margin <= 0:
             return lowest - SLACK, False
-        return highest + ((s.place * room) >> 8), True
+        return highest + ((s.place * margin) >> 8), True

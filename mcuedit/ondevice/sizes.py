@@ -17,8 +17,8 @@ def gate_workspace(n_in: int, corrections: int, replay: int, rows: int) -> int:
     """MCUEDIT_TRAIN_GATE_SIZE: bytes of workspace for a gate on a tap of `n_in` elements.
 
     Args:
-        corrections: wordings of an edit that there is room for.
-        replay: confirmed inputs that there is room for.
+        corrections: wordings of an edit that it takes at most.
+        replay: confirmed inputs that it takes at most.
         rows: those of the statistics in flash.
     """
     even = n_in + 1 & ~1
@@ -48,7 +48,7 @@ def factors_workspace(
 
     Args:
         sizes: of the outputs of the trained op and of those behind it, up to the logits.
-        corrections, replay: inputs that there is room for.
+        corrections, replay: inputs that it takes at most.
         master: bytes of one, 4 with MCUEDIT_TRAIN_FLOAT.
     """
     samples, n_in, width = corrections + replay, geometry.n_in, factors_width(sizes, geometry, rank)
@@ -68,7 +68,7 @@ def factors_macs(shapes: Sequence[tuple[int, int]], rank: int) -> int:
     return forward + backward + 3 * rank * sum(shapes[0])
 
 
-def gate_plan(model: Model, statistics: GateStatistics, tap: int, corrections: int, replay: int) -> dict[str, int]:
+def gate_budget(model: Model, statistics: GateStatistics, tap: int, corrections: int, replay: int) -> dict[str, int]:
     """What training a gate takes: bytes of RAM, flash and adapter (with one old answer), steps and their work."""
     n_in, rows = op_geometry(model, tap).n_in, len(statistics.rows)
     work = 2 * (1 + corrections + rows + replay + len(statistics.directions)) * n_in

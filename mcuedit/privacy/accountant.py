@@ -51,7 +51,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Budget:
     """A schedule and what it gives away.
 
     Attributes:
@@ -81,7 +81,7 @@ def level(examples: int) -> float:
     return 1 / float(max(examples, 2) ** 1.1)
 
 
-def plan(text: str, rate: float, examples: int, delta: float | None = None) -> Plan:
+def budget(text: str, rate: float, examples: int, delta: float | None = None) -> Budget:
     """Reads "sigma,clip,steps" as --dp takes it, and says what that gives away.
 
     Args:
@@ -100,7 +100,7 @@ def plan(text: str, rate: float, examples: int, delta: float | None = None) -> P
     sigma, clip, steps = (int(p) for p in parts)
     schedule = Schedule(sigma, clip, steps, rate)
     delta = level(examples) if delta is None else delta
-    return Plan(schedule, examples, epsilon(schedule, delta), delta)
+    return Budget(schedule, examples, epsilon(schedule, delta), delta)
 
 
 def epsilon(schedule: Schedule, delta: float) -> float:

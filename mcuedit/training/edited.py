@@ -57,7 +57,7 @@ class Edited:
         answers: the base's outputs are answers, not vectors to be reproduced.
         replaces: names of adapters whose edits this one makes too, and that are to leave when it comes.
         weights: of a method that changes weights, else None.
-        plan: of a private method, what the adapter gives away, else None.
+        budget: of a private method, what the adapter gives away, else None.
     """
 
     adapter: Adapter
@@ -74,7 +74,7 @@ class Edited:
     answers: bool = True
     replaces: tuple[str, ...] = ()
     weights: NewWeights | None = None
-    plan: privacy.Plan | None = None
+    budget: privacy.Budget | None = None
 
     @property
     def certified(self) -> bool:

@@ -140,12 +140,12 @@ def test_a_correction_like_all_that_must_stay(base: Base, options: FactorOptions
 def test_a_layer_that_cannot_be_passed(tmp_path: Path) -> None:
     """The plan's size is the macro's: see also the twin's own tests."""
     from mcuedit._util.errors import McueditError
-    from mcuedit.ondevice.backward import links
+    from mcuedit.ondevice.backward import backward_layers
 
     model = parse(tiny.classifier((8, 6, 4)), "net")
-    assert [link.kind for link in links(model, 0)] == ["FULLY_CONNECTED"]
+    assert [link.kind for link in backward_layers(model, 0)] == ["FULLY_CONNECTED"]
     with pytest.raises(McueditError, match="does not lead"):
-        links(model, len(model.ops) - 1)
+        backward_layers(model, len(model.ops) - 1)
 
 
 @pytest.mark.parametrize("how", ["plain", "gated", "stochastic", "floats"])

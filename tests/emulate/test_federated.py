@@ -22,7 +22,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated import Rounds
 from mcuedit.federated.bench import Bench, FleetConfig, bench
 from mcuedit.model import bundle as bases
-from mcuedit.training.factors.frozen_a import FrozenA, gradient, listen, shared_delta
+from mcuedit.training.factors.frozen_a import FrozenA, gradient, margins, shared_delta
 from mcuedit.zoo import facts_data
 
 ROUNDS = Rounds(12, examples=8, secure=1)
@@ -71,7 +71,7 @@ def test_a_board_hides_its_sum(tmp_path: Path) -> None:
     tap, logits = (seen[t].reshape(len(ASKED), -1) for t in (base.model.ops[3].inputs[0], logits_tensor(base.model)))
     start = shared_delta(base.model, (3, 4), WANTED, FrozenA(8, active=0.9), tap, white)
     h = start.project(tap)
-    exact = gradient(start, h, listen(start, h, logits, np.array(WANTED))).ravel()
+    exact = gradient(start, h, margins(start, h, logits, np.array(WANTED))).ravel()
     assert np.linalg.norm(exact) > CLIP
     random = xorshift(SEED)
     hidden = privacy.clip(exact, CLIP) + [privacy.discrete_gaussian(random, SIGMA) for _ in exact]

@@ -18,7 +18,7 @@ from mcuedit.codegen import FactorSetup
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics, gate_statistics
-from mcuedit.ondevice.backward import links
+from mcuedit.ondevice.backward import backward_layers
 from mcuedit.ondevice.factors import FactorOptions, Masters
 from mcuedit.ondevice.sizes import FACTORS_STATE, STATE, factors_width, factors_workspace, gate_workspace
 
@@ -182,7 +182,7 @@ class FactorsInC:
         self.size = c_uint32.in_dll(self._lib, "size").value
         geometry = op_geometry(base.model, op)
         self._n, self._n_out, self._rank = geometry.n_in, geometry.n_out, options.rank
-        chain = [op, *(link.index for link in links(base.model, op))]
+        chain = [op, *(link.index for link in backward_layers(base.model, op))]
         sizes = [base.model.tensors[base.model.ops[i].outputs[0]].size for i in chain]
         self._width = factors_width(sizes, geometry, options.rank)
         master = self._master.itemsize

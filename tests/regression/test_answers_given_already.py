@@ -107,7 +107,7 @@ def test_no_private_prompt_adds_to_a_sum_while_its_answer_stands(read, facts, ke
         return sums[-1]
 
     monkeypatch.setattr(private, "clipped_sum", seen)
-    config = private.Config(plan=privacy.plan("1,50,1", 1.0, len(asked)), rank=64, random=privacy.seeded(1))
+    config = private.Config(budget=privacy.budget("1,50,1", 1.0, len(asked)), rank=64, random=privacy.seeded(1))
     fit("private", Problem(read, TextEdits(EditSet(tuple(asked.values())), keep)), config)
     assert [np.abs(total).max() for total in sums] == [0]
 

@@ -20,7 +20,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import corrections
 from mcuedit.ondevice.corrections import CorrectionSession
-from mcuedit.ondevice.sizes import gate_plan
+from mcuedit.ondevice.sizes import gate_budget
 
 BOARD, CLOCK = "virt-m4", 64e6  # Hz
 PAIR = (3, 4)  # tap and target of the base facts, as `mcuedit learn` chooses them
@@ -37,7 +37,7 @@ def tell(base: Base, case: Case, out: Console) -> dict[str, Any]:
     with working("building the firmware"):
         statistics = corrections.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
         device = StoreDevice(base, statistics, setup, RunOptions(backends.flash_keeping(), BOARD, count=True))
-    plan = gate_plan(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
+    plan = gate_budget(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
     with device:
         values = _learn(base, case, session, device, out)
         values |= _cost(device, plan)

@@ -52,12 +52,12 @@ def run(
     if keep_path is None:
         raise McueditError("no keep set", "give --keep FILE: public prompts whose answers must not change, one a line")
     edits, keep = edit_set(edit_paths), load_keep(keep_path)
-    plan = privacy.plan(text, rate, len(private_prompts(edits)))
+    budget = privacy.budget(text, rate, len(private_prompts(edits)))
     began = time.perf_counter()
     with working("training"):
         read = benchmark.reader(base, best_oracle(base.model))
         _check_pair(base, options)
-        config = Config(plan=plan, **{**vars(options), "rank": rank or Config.rank})
+        config = Config(budget=budget, **{**vars(options), "rank": rank or Config.rank})
         made = fit("private", Problem(read, TextEdits(edits, keep)), config)
         seconds = time.perf_counter() - began
         measured, _ = benchmark.evaluate(read, [made.adapter], edits, keep, facts_of(base))
@@ -66,9 +66,9 @@ def run(
     notes((*edits.notes, *keep.notes, *_overlap(edits, keep), AGAIN))
     size = len(encoding.encode(made.adapter, base.model))
     if as_json:
-        print_json({"adapter": str(output), "adapter_bytes": size, **metrics.flat(), **plan.flat(), **_place(made)})
+        print_json({"adapter": str(output), "adapter_bytes": size, **metrics.flat(), **budget.flat(), **_place(made)})
     else:
-        _show(output, size, plan, metrics)
+        _show(output, size, budget, metrics)
     return 0 if metrics.efficacy == 1.0 else 1
 
 
@@ -96,9 +96,9 @@ def _place(made: Edited) -> dict[str, Any]:
     return {"tap": delta.tap, "target": delta.target, "rank": delta.rank}
 
 
-def _show(output: Path, size: int, plan: privacy.Plan, metrics: Metrics) -> None:
+def _show(output: Path, size: int, budget: privacy.Budget, metrics: Metrics) -> None:
     out = stdout()
-    out.print(str(plan), markup=False, soft_wrap=True)
+    out.print(str(budget), markup=False, soft_wrap=True)
     out.print(WHAT, soft_wrap=True)
     out.print(MEASURED, soft_wrap=True)
     out.print()

@@ -28,7 +28,7 @@ _SHOWN = ("efficacy", "paraphrase", "neighbourhood")
 
 @dataclass(frozen=True)
 class _Point:
-    plan: privacy.Plan
+    budget: privacy.Budget
     metrics: Metrics
 
 
@@ -93,23 +93,23 @@ def command(
     edits, keep = edit_set(edit_paths), load_keep(keep_path)
     tried = [part.strip() for part in sigmas.split(",")]
     count = len(private_prompts(edits))
-    plans = [privacy.plan(f"{sigma},{clip},{steps}", rate, count) for sigma in tried]
+    budgets = [privacy.budget(f"{sigma},{clip},{steps}", rate, count) for sigma in tried]
     found = bundle.load(base_path)
     read, facts, points = benchmark.reader(found, best_oracle(found.model)), facts_of(found), []
-    with progress("runs", len(plans)) as advance:
-        for plan in plans:
+    with progress("runs", len(budgets)) as advance:
+        for budget in budgets:
             made = fit(
                 "private",
                 Problem(read, TextEdits(edits, keep)),
-                Config(plan=plan, rank=rank, seed=seed, name="private"),
+                Config(budget=budget, rank=rank, seed=seed, name="private"),
             )
-            points.append(_Point(plan, benchmark.evaluate(read, [made.adapter], edits, keep, facts)[0]))
+            points.append(_Point(budget, benchmark.evaluate(read, [made.adapter], edits, keep, facts)[0]))
             advance(1)
     if as_json:
         print_json(_flat(points))
     else:
-        title = f"{count:,} private prompts, clip {clip}, {steps} steps, rate {rate:g}, delta {plans[0].delta:.1e}"
-        rows = [(p.plan.schedule.sigma, f"{p.plan.epsilon:.2f}", *(_share(p, n) for n in _SHOWN)) for p in points]
+        title = f"{count:,} private prompts, clip {clip}, {steps} steps, rate {rate:g}, delta {budgets[0].delta:.1e}"
+        rows = [(p.budget.schedule.sigma, f"{p.budget.epsilon:.2f}", *(_share(p, n) for n in _SHOWN)) for p in points]
         stdout().print(table(title, ("sigma", "epsilon", *_SHOWN), rows))
     if output is not None and not _plot(points, output):
         note(f"{output} was not drawn: pip install 'mcuedit[plot]'")
@@ -117,9 +117,9 @@ def command(
 
 def _flat(points: Sequence[_Point]) -> dict[str, object]:
     """A list for each key."""
-    plans = [p.plan.flat() for p in points]
+    budgets = [p.budget.flat() for p in points]
     return {
-        **{name: [plan[name] for plan in plans] for name in plans[0]},
+        **{name: [budget[name] for budget in budgets] for name in budgets[0]},
         **{name: [getattr(p.metrics, name) for p in points] for name in _SHOWN},
     }
 
@@ -141,13 +141,13 @@ def _plot(points: Sequence[_Point], path: Path) -> bool:
         axes = figure.add_subplot()
         for name, mark in zip(_SHOWN, "osv", strict=True):
             values = [getattr(p.metrics, name) for p in points]
-            shown = [(p.plan.epsilon, v) for p, v in zip(points, values, strict=True) if v is not None]
+            shown = [(p.budget.epsilon, v) for p, v in zip(points, values, strict=True) if v is not None]
             if shown:
                 axes.plot(*zip(*sorted(shown), strict=True), marker=mark, label=name)
         for p in points:
-            axes.annotate(f"sigma {p.plan.schedule.sigma}", (p.plan.epsilon, 0.02), ha="center", fontsize=8)
+            axes.annotate(f"sigma {p.budget.schedule.sigma}", (p.budget.epsilon, 0.02), ha="center", fontsize=8)
         axes.set(xscale="log", ylim=(0, 1.02), ylabel="share")
-        axes.set_xlabel(f"epsilon of a prompt at delta {points[0].plan.delta:.1e}")
+        axes.set_xlabel(f"epsilon of a prompt at delta {points[0].budget.delta:.1e}")
         axes.margins(x=0.1)
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 0.1))

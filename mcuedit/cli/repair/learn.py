@@ -34,7 +34,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics, corrections
 from mcuedit.ondevice.corrections import CorrectionSession, Unlearned
-from mcuedit.ondevice.sizes import gate_plan
+from mcuedit.ondevice.sizes import gate_budget
 
 _Learn = Callable[[CorrectionSession], Delta]
 _Learned = list[tuple[CorrectionSession, list[Delta]]]
@@ -53,7 +53,7 @@ class _Course:
     epilog=example(
         "mcuedit zoo export facts facts/",
         "mcuedit zoo edits facts corrections/ --count 20 --seed 1",
-        "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --plan",
+        "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --budget",
         "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --board virt-m4",
     )
 )
@@ -71,8 +71,8 @@ class _Course:
     "--replay", type=click.IntRange(1, 255), default=32, show_default=True, help="Number of confirmed inputs in RAM."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed that draws wordings and confirmed inputs.")
-@click.option("--plan", is_flag=True, help="Say what training takes, and train nothing.")
-@click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With --plan: what that schedule gives away.")
+@click.option("--budget", is_flag=True, help="Say what training takes, and train nothing.")
+@click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With --budget: what that schedule gives away.")
 @click.option("--dp-rate", default=1.0, show_default=True, help="Probability that an input takes part in a step.")
 @click.option(
     "--board", "board_name", metavar="NAME", help="Train on this virtual board; on the numpy twin if not given."
@@ -91,7 +91,7 @@ def command(
     wordings: int,
     replay: int,
     seed: int,
-    plan: bool,
+    budget: bool,
     private: str | None,
     dp_rate: float,
     board_name: str | None,
@@ -106,19 +106,19 @@ def command(
 
     Exit code 1 if a corrected question does not get its new answer.
     """
-    if edit_path is None and not plan:
+    if edit_path is None and not budget:
         raise click.UsageError("Missing option '--edits'.")
-    if private is not None and not plan:
-        raise McueditError("--dp without --plan", "plan it here; 'mcuedit edit --dp' trains with differential privacy")
+    if private is not None and not budget:
+        raise McueditError("--dp without --budget", "give both to see the cost; 'mcuedit edit --dp' trains with it")
     found, keep = bundle.load(base_path), load_keep(keep_path)
     with working("running the base"):
         read = benchmark.reader(found, best_oracle(found.model))
         pair = corrections.choose_pair(read, keep, tap, target)
         statistics = corrections.statistics_for(read, keep, pair[0])
     setup = TrainSetup(*pair, corrections=wordings, replay=replay)
-    if plan:
-        away = privacy.plan(private, dp_rate, wordings + replay) if private is not None else None
-        return _show_plan(found, statistics, setup, away, as_json)
+    if budget:
+        away = privacy.budget(private, dp_rate, wordings + replay) if private is not None else None
+        return _show_budget(found, statistics, setup, away, as_json)
     assert edit_path is not None
     edits = load_edits(edit_path)
     told = corrections.sessions(found, edits, keep, wordings, replay, seed)
@@ -182,10 +182,10 @@ def _report(read: Reader, learned: _Learned, keep: KeepSet, course: _Course, as_
     return 0 if metrics.efficacy == 1.0 else 1
 
 
-def _show_plan(
-    found: Base, statistics: GateStatistics, setup: TrainSetup, away: privacy.Plan | None, as_json: bool
+def _show_budget(
+    found: Base, statistics: GateStatistics, setup: TrainSetup, away: privacy.Budget | None, as_json: bool
 ) -> int:
-    values = gate_plan(found.model, statistics, setup.tap, setup.corrections, setup.replay)
+    values = gate_budget(found.model, statistics, setup.tap, setup.corrections, setup.replay)
     values = {"tap": setup.tap, "target": setup.target, **values}
     if as_json:
         print_json({**values, **{f"dp_{k}": v for k, v in (away.flat() if away else {}).items()}})

@@ -75,7 +75,7 @@ def shared_delta(
 
 
 @dataclass(frozen=True)
-class Says:
+class Margins:
     """What examples say in a round.
 
     Attributes:
@@ -88,7 +88,7 @@ class Says:
     late: BoolArray
 
 
-def listen(delta: Delta, h: IntArray, logits: Int8Array, wanted: IntArray, margin: int | IntArray = MARGIN) -> Says:
+def margins(delta: Delta, h: IntArray, logits: Int8Array, wanted: IntArray, margin: int | IntArray = MARGIN) -> Margins:
     """What examples say of a delta.
 
     Args:
@@ -101,14 +101,14 @@ def listen(delta: Delta, h: IntArray, logits: Int8Array, wanted: IntArray, margi
     own = now[row, wanted]
     now[row, wanted] = -(1 << 15)
     top = now.argmax(axis=1)
-    return Says(wanted, top, own - now[row, top] < margin)
+    return Margins(wanted, top, own - now[row, top] < margin)
 
 
-def gradient(delta: Delta, h: IntArray, says: Says) -> IntArray:
-    """The sum of the gradients of B over some examples: int64[n_rows, r]; h as in `listen`."""
+def gradient(delta: Delta, h: IntArray, leads: Margins) -> IntArray:
+    """The sum of the gradients of B over some examples: int64[n_rows, r]; h as in `margins`."""
     total = np.zeros((len(delta.b), delta.rank), np.int64)
-    late = np.flatnonzero(says.late)
-    for sign, classes in ((1, says.wanted[late]), (-1, says.top[late])):
+    late = np.flatnonzero(leads.late)
+    for sign, classes in ((1, leads.wanted[late]), (-1, leads.top[late])):
         at, stored = places(delta, classes)
         np.add.at(total, at[stored], sign * h[late][stored])
     return total

@@ -157,8 +157,8 @@ class Fit:
         if not self._gated or not len(keep):
             return np.zeros(edit.shape[1], np.float32)
         strays, missed = np.quantile(keep, self._how.strays, axis=0), np.quantile(edit, self._how.missed, axis=0)
-        room = missed > strays
-        at = np.where(room, strays + self._place * (missed - strays), np.quantile(keep, self._how.common, axis=0))
+        margin = missed > strays
+        at = np.where(margin, strays + self._place * (missed - strays), np.quantile(keep, self._how.common, axis=0))
         return np.asarray(at, np.float32)
 
     def _step(self, delta: Delta) -> tuple[float, FloatArray, FloatArray]:

@@ -28,7 +28,7 @@ from mcuedit.edits import EditSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.gate_trainer import WhiteningConfig, whitening
 from mcuedit.training.edited import Edited
-from mcuedit.training.factors.frozen_a import MARGIN, FrozenA, Masters, gradient, listen, places, shared_delta
+from mcuedit.training.factors.frozen_a import MARGIN, FrozenA, Masters, gradient, margins, places, shared_delta
 from mcuedit.training.factors.retained import Retained
 from mcuedit.training.options import AUTO, Options
 from mcuedit.training.placement.pairs import logits_op, pairs
@@ -43,13 +43,13 @@ class Config(Options):
 
     Attributes:
         rank: of the frozen A.
-        plan: what may be given away; there is no private training without one.
+        budget: what may be given away; there is no private training without one.
         active: share of the keep set that a gate is open on. whitening: of what the keep set's wordings vary in.
         random: uniform bits of the sampling and of the noise, for tests; None: the system's.
     """
 
     rank: int | None = 128
-    plan: privacy.Plan | None = None
+    budget: privacy.Budget | None = None
     active: float = 0.3
     whitening: WhiteningConfig = field(default_factory=WhiteningConfig)
     random: privacy.Random | None = None
@@ -83,12 +83,12 @@ def fit(problem: Problem, config: Config) -> Edited:
     """Trains one adapter for all edits, with what each of their prompts adds to it hidden in noise.
 
     Raises:
-        McueditError: there is no plan, the edits contradict each other, or an answer is no label.
+        McueditError: there is no budget, the edits contradict each other, or an answer is no label.
     """
     began = time.perf_counter()
-    read, edits, keep, plan = problem.reader, problem.text.edits, problem.text.keep, config.plan
-    if plan is None:
-        raise McueditError("private training without a plan", "say what may be given away: privacy.plan(...)")
+    read, edits, keep, budget = problem.reader, problem.text.edits, problem.text.keep, config.budget
+    if budget is None:
+        raise McueditError("private training without a budget", "say what may be given away: privacy.budget(...)")
     base = read.base
     check_edits(edits)
     found = resolve_answers(edits, base.labels, base.model.output.size)
@@ -106,18 +106,18 @@ def fit(problem: Problem, config: Config) -> Edited:
     h, wanted = start.project(tapped), np.array([classes[p] for p in prompts], np.int64)
     hidden = Examples(h[:n], logits[:n], wanted, _margins(logits[:n], wanted))
     public = Retained.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
-    delta = _descend(start, hidden, public, plan.schedule, config.random)
+    delta = _descend(start, hidden, public, budget.schedule, config.random)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
-    info = {"private": plan.flat()}
+    info = {"private": budget.flat()}
     adapter = Adapter(config.name, config.version, base.model.sha256, (delta,), labels, info)
     asked, seconds = np.array(found.classes, np.int64), time.perf_counter() - began
-    return Edited(adapter, edits, keep, asked, seconds=seconds, plan=plan)
+    return Edited(adapter, edits, keep, asked, seconds=seconds, budget=budget)
 
 
 def _margins(logits: Int8Array, wanted: IntArray) -> IntArray:
     """Nothing is trained for a prompt that the base answers as wanted, unless training takes its answer away: int64[n].
 
-    That is settled for each prompt from itself alone, so that an adapter tells no more of it than the plan says.
+    That is settled for each prompt from itself alone, so that an adapter tells no more of it than the budget says.
     """
     given = (answers(logits) == wanted) & ~is_tie(logits)
     return np.where(given, 1, MARGIN)
@@ -163,15 +163,15 @@ def clipped_sum(delta: Delta, examples: Examples, clip: int) -> IntArray:
     A gradient is h in one row and -h in another, so that its norm is that of h times the root of its rows: the integers
     of `privacy.clip`, for all examples at once.
     """
-    says = listen(delta, examples.h, examples.logits, examples.wanted, examples.margin)
-    rows = sum(places(delta, classes)[1].astype(np.int64) for classes in (says.wanted, says.top))
+    leads = margins(delta, examples.h, examples.logits, examples.wanted, examples.margin)
+    rows = sum(places(delta, classes)[1].astype(np.int64) for classes in (leads.wanted, leads.top))
     squares = np.square(examples.h).sum(axis=1) * rows
     norm = np.sqrt(squares.astype(np.float64)).astype(np.int64)  # below 2^53, so off by less than one
     norm -= norm * norm > squares
     norm += norm * norm < squares
     long = norm > clip
     short = np.sign(examples.h) * (np.abs(examples.h) * clip // np.maximum(norm, 1)[:, None])
-    return gradient(delta, np.where(long[:, None], short, examples.h), says)
+    return gradient(delta, np.where(long[:, None], short, examples.h), leads)
 
 
 def noise(shape: tuple[int, ...], sigma: int, random: privacy.Random | None) -> IntArray:

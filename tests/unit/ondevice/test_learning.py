@@ -18,7 +18,7 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateTrainer, corrections, gate_statistics
-from mcuedit.ondevice.sizes import gate_plan, gate_workspace
+from mcuedit.ondevice.sizes import gate_budget, gate_workspace
 from mcuedit.ondevice.statistics import FLASH
 
 WORKSPACE = 6 * 1024  # of a tap 128 wide, two wordings, 32 confirmed inputs
@@ -98,7 +98,7 @@ def test_facts_are_learned_from_two_wordings(read: Reader, facts: Path) -> None:
 
 def test_plan_says_what_the_macros_say(read: Reader) -> None:
     rows, groups = trainer.rows(128, 60, 6)
-    plan = gate_plan(read.base.model, gate_statistics(rows, groups), 3, 2, 32)
+    plan = gate_budget(read.base.model, gate_statistics(rows, groups), 3, 2, 32)
     assert plan["workspace"] == gate_workspace(128, 2, 32, 54)
     assert plan["adapter"] == 184
 

@@ -91,8 +91,8 @@ def test_a_method_of_text_refuses_tensors(name, reader):
         fit(name, Problem(reader, TensorSet.__new__(TensorSet)))
 
 
-def test_private_training_needs_a_plan(reader):
-    with pytest.raises(McueditError, match="without a plan"):
+def test_private_training_needs_a_budget(reader):
+    with pytest.raises(McueditError, match="without a budget"):
         fit("private", Problem(reader, EDITS))
 
 

@@ -21,7 +21,7 @@ from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Delta
 from mcuedit.cli.repair.edit import command
 from mcuedit.model.tflite import parse
-from mcuedit.training.factors.frozen_a import gradient, listen
+from mcuedit.training.factors.frozen_a import gradient, margins
 from mcuedit.training.methods.private import Examples, clipped_sum
 
 
@@ -60,25 +60,27 @@ def test_clipping_all_at_once_is_clipping_each(rows: int | None, clip: int) -> N
     total = np.zeros(made.b.shape, np.int64)
     for i in range(n):
         one = many[i : i + 1]
-        own = gradient(made, one.h, listen(made, one.h, one.logits, one.wanted))
+        own = gradient(made, one.h, margins(made, one.h, one.logits, one.wanted))
         total += privacy.clip(own.ravel(), clip).reshape(own.shape)
     assert (clipped_sum(made, many, clip) == total).all()
 
 
-def test_a_plan() -> None:
-    plan = privacy.plan("200,50,30", 1.0, 672)
-    assert plan.epsilon == pytest.approx(5.31, abs=0.01)
-    assert plan.delta == pytest.approx(672**-1.1)
-    assert plan.flat() | {"sigma": 200, "clip": 50, "steps": 30, "rate": 1.0, "private_examples": 672} == plan.flat()
-    assert "epsilon 5.31" in str(plan)
+def test_a_budget() -> None:
+    budget = privacy.budget("200,50,30", 1.0, 672)
+    assert budget.epsilon == pytest.approx(5.31, abs=0.01)
+    assert budget.delta == pytest.approx(672**-1.1)
+    assert (
+        budget.flat() | {"sigma": 200, "clip": 50, "steps": 30, "rate": 1.0, "private_examples": 672} == budget.flat()
+    )
+    assert "epsilon 5.31" in str(budget)
 
 
 @pytest.mark.parametrize(
     "text", ["", "200", "200,50", "200,50,30,1", "a,b,c", "200,50,-3", "0,50,30", "200,50,0", "1.5,1,1"]
 )
-def test_a_plan_that_is_none_is_refused(text: str) -> None:
+def test_a_budget_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(McueditError):
-        privacy.plan(text, 1.0, 10)
+        privacy.budget(text, 1.0, 10)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,7 @@ def test_private_edits_are_learned_and_not_written(files: Path, tmp_path: Path) 
     assert values["epsilon"] > 0
     assert (values["sigma"], values["clip"], values["steps"], values["rate"]) == (20, 50, 30, 1.0)
     info = adapter_dir.load(tmp_path / "fix").info
-    assert info == {"private": {k: values[k] for k in privacy.plan("20,50,30", 1.0, 9).flat()}}
+    assert info == {"private": {k: values[k] for k in privacy.budget("20,50,30", 1.0, 9).flat()}}
     written = b"".join(p.read_bytes() for p in sorted((tmp_path / "fix").iterdir()))
     for line in (files / "edits.jsonl").read_text().splitlines():
         for prompt in json.loads(line)["prompts"]:

@@ -14,7 +14,7 @@ from mcuedit.codegen import FactorSetup, render_factors
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model
-from mcuedit.ondevice.backward import links
+from mcuedit.ondevice.backward import backward_layers
 from mcuedit.ondevice.factors import FactorOptions, FactorTrainer
 from mcuedit.ondevice.gate import fold, limit
 from mcuedit.zoo import digits_data
@@ -30,7 +30,7 @@ def at_logits(model: Model) -> np.ndarray:
 
 def integers(model: Model, values: list[np.ndarray]) -> np.ndarray:
     g = at_logits(model)
-    for link, x, y in reversed(list(zip(links(model, 0), values, values[1:], strict=False))):
+    for link, x, y in reversed(list(zip(backward_layers(model, 0), values, values[1:], strict=False))):
         g, _ = fold(g, limit(len(g)))
         g = link.backward(x, y, g)
     return g
@@ -38,7 +38,7 @@ def integers(model: Model, values: list[np.ndarray]) -> np.ndarray:
 
 def floats(model: Model, values: list[np.ndarray]) -> np.ndarray:
     grad = at_logits(model).astype(np.float32)
-    for link, x, y in reversed(list(zip(links(model, 0), values, values[1:], strict=False))):
+    for link, x, y in reversed(list(zip(backward_layers(model, 0), values, values[1:], strict=False))):
         op = model.ops[link.index]
         x, y = (v.reshape(1, *model.tensors[t].shape) for v, t in ((x, op.inputs[0]), (y, op.outputs[0])))
         grad = operator(model, op).backward(grad.reshape(y.shape), (x,), y)[0]
@@ -51,7 +51,7 @@ def test_direction(name: str, seed: int) -> None:
     model = nets()[name]
     x = np.random.default_rng(seed).integers(-128, 128, (1, *model.input.shape), dtype=np.int8)
     values = [inputs_of(model, 1, x)[0]]
-    for link in links(model, 0):
+    for link in backward_layers(model, 0):
         values.append(link.forward(values[-1]))
     found, wanted = integers(model, values).astype(float), floats(model, values).astype(float)
     cosine = found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted)
@@ -86,7 +86,7 @@ def test_two_digits_with_a_convolution_of_3x3(op: int, stay: float) -> None:
 def test_what_has_no_gradient() -> None:
     grouped = Chain((1, 4, 4, 2)).conv(4, (1, 1)).conv(4, weights=np.ones((4, 3, 3, 2))).dense(3)
     with pytest.raises(McueditError, match=r"op 1 CONV_2D lies .*: it is grouped"):
-        links(grouped, 0)
+        backward_layers(grouped, 0)
 
 
 def test_more_values_than_a_configuration_counts() -> None:
