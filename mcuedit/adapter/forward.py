@@ -98,8 +98,8 @@ def _project(tap: OpGeometry, deltas: Sequence[Delta], x: Int8Array) -> dict[int
     """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
     a = np.concatenate([d.a for d in deltas])
     c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
-    some = max(1, _AT_ONCE // (tap.rows * tap.n_in))
-    sums = np.concatenate([dot(tap.rows_of(x[i : i + some]), a) for i in range(0, len(x), some)])
+    some = max(1, _AT_ONCE // (tap.positions * tap.n_in))
+    sums = np.concatenate([dot(tap.positions_of(x[i : i + some]), a) for i in range(0, len(x), some)])
     h = np.clip(mbqm(sums + c, m, s), -127, 127)
     found, start = {}, 0
     for d in deltas:

@@ -159,7 +159,7 @@ def render_factors(
     chain = [_link(model, setup.op), *(_link(model, link.index) for link in behind)]
     geometry, values = op_geometry(model, setup.op), sum(link["n_out"] for link in chain)
     if geometry.window:
-        chain[0] |= {"way": "gathered", "scratch": 0, "n_in": geometry.rows * geometry.n_in}
+        chain[0] |= {"way": "gathered", "scratch": 0, "n_in": geometry.positions * geometry.n_in}
     _require_few(setup.op, "an input", chain[0]["n_in"])
     _require_few(setup.op, "outputs, its own and those behind it,", values)
     context: dict[str, Any] = {
@@ -170,7 +170,7 @@ def render_factors(
         "n_out": geometry.n_out,
         "rank": setup.options.rank,
         "layers": chain,
-        "rows": geometry.rows,
+        "rows": geometry.positions,
         "width": factors_width([link["n_out"] for link in chain], geometry, setup.options.rank),
         "values": values,
         "output": output_scale(bool(behind)),

@@ -18,19 +18,19 @@ _MAX_WIDTH = 0xFFFF  # u16 in an adapter, and in the op table of the device
 
 @dataclass(frozen=True)
 class OpGeometry:
-    """What a delta must know of an op: row geometry and quantization.
+    """What a delta must know of an op: shapes and quantization.
 
     Attributes:
-        n_in, n_out: widths of a row of A's input and of the output.
-        rows: rows of one input; each is a delta's on its own.
+        n_in, n_out: elements that A reads and that B writes, at one position.
+        positions: of one input; at each the delta acts on its own. A FULLY_CONNECTED op mostly has one.
         zx: zero point of the input; a convolution's padding has this value, too.
         act_lo, act_hi: fused activation range in the output's quantization.
-        window: how the rows lie in the input; None when they lie one after the other.
+        window: how the positions lie in the input; None when their elements lie one after the other.
     """
 
     n_in: int
     n_out: int
-    rows: int
+    positions: int
     zx: int
     act_lo: int
     act_hi: int
@@ -38,13 +38,13 @@ class OpGeometry:
 
     @property
     def single(self) -> bool:
-        """Whether the whole input is one row: only between such ops may a tap come before its target."""
-        return self.rows == 1 and self.window is None
+        """Whether the whole input is one position: only between such ops may a tap come before its target."""
+        return self.positions == 1 and self.window is None
 
-    def rows_of(self, x: Int8Array) -> Int8Array:
-        """What A meets: int8[n, *input] to int8[n, rows, n_in]; under a window in kernel_h, kernel_w, c_in order."""
+    def positions_of(self, x: Int8Array) -> Int8Array:
+        """What A reads: int8[n, *input] to int8[n, positions, n_in]; of a window in kernel_h, kernel_w, c_in order."""
         if self.window is None:
-            return x.reshape(len(x), self.rows, self.n_in)
+            return x.reshape(len(x), self.positions, self.n_in)
         return self.window.patches(x, self.zx)
 
 
@@ -70,13 +70,14 @@ def op_geometry(model: Model, index: int) -> OpGeometry:
     x, weights, y = _operands(model, op)
     if op.kind == "CONV_2D":
         windows = window(model, op)
-        n_in, n_out, rows, over = windows.elements, weights.shape[0], windows.rows, None if windows.is_rows else windows
+        n_in, n_out, positions = windows.elements, weights.shape[0], windows.positions
+        over = None if windows.is_pixels else windows
     else:
-        (n_out, n_in), rows, over = weights.shape, x.size // weights.shape[1], None
+        (n_out, n_in), positions, over = weights.shape, x.size // weights.shape[1], None
     if max(n_in, n_out) > _MAX_WIDTH:
         raise McueditError(f"op {index} {op.kind}: rows of {n_in} and {n_out}", f"at most {_MAX_WIDTH} can be")
     lo, hi = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
-    return OpGeometry(n_in, n_out, rows, x.zero, lo, hi, over)
+    return OpGeometry(n_in, n_out, positions, x.zero, lo, hi, over)
 
 
 def _is_grouped(model: Model, op: Op) -> bool:

@@ -25,8 +25,8 @@ Progress = Callable[[int], None]
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _WIDTHS = {"INT16": 2, "INT32": 4, "INT64": 8, "FLOAT32": 4}  # bytes of an element; others have one
-_REHEARSAL_SECONDS = 120  # of processor time: a busy machine gives little of it
-_REHEARSAL = """
+_SANDBOX_SECONDS = 120  # of processor time: a busy machine gives little of it
+_SANDBOXED = """
 import resource, sys
 import numpy as np
 from tflite_micro import runtime
@@ -79,7 +79,7 @@ class Tflm:
         unproven = [op for op in model.ops if not _proven(model, op)]
         arena = _arena(model)
         if unproven:
-            _rehearse(model, arena, unproven[0])
+            _run_sandboxed(model, arena, unproven[0])
         config = runtime.InterpreterConfig.kPreserveAllTensors
         try:
             self._interpreter = runtime.Interpreter.from_bytes(model.data, arena_size=arena, intrepreter_config=config)
@@ -176,7 +176,7 @@ def _proven(model: Model, op: Op) -> bool:
     return False
 
 
-def _rehearse(model: Model, arena: int, op: Op) -> None:
+def _run_sandboxed(model: Model, arena: int, op: Op) -> None:
     """Runs the model once in a process of its own: whatever a damaged op does to TFLM, it does there.
 
     Args:
@@ -187,14 +187,14 @@ def _rehearse(model: Model, arena: int, op: Op) -> None:
     """
     shape = ",".join(map(str, model.input.shape))
     done = subprocess.run(
-        [sys.executable, "-c", _REHEARSAL, str(arena), shape, str(_REHEARSAL_SECONDS)],
+        [sys.executable, "-c", _SANDBOXED, str(arena), shape, str(_SANDBOX_SECONDS)],
         input=model.data,
         capture_output=True,
         check=False,
     )
     if done.returncode == -signal.SIGXCPU:
         raise McueditError(
-            f"TensorFlow Lite Micro does not end, or not within {_REHEARSAL_SECONDS} s", "is the file damaged?"
+            f"TensorFlow Lite Micro does not end, or not within {_SANDBOX_SECONDS} s", "is the file damaged?"
         )
     if done.returncode < 0:
         raise McueditError(

@@ -36,7 +36,7 @@ class Window:
     pad_left: int
 
     @property
-    def rows(self) -> int:
+    def positions(self) -> int:
         """Output positions of all batches."""
         return self.batches * self.out_h * self.out_w
 
@@ -46,7 +46,7 @@ class Window:
         return self.kernel_h * self.kernel_w * self.in_c
 
     @property
-    def is_rows(self) -> bool:
+    def is_pixels(self) -> bool:
         """Whether window i is just pixel i of the input."""
         return self.kernel_h == self.kernel_w == self.stride_h == self.stride_w == 1
 
@@ -58,11 +58,11 @@ class Window:
             padding: value of elements beyond the input.
 
         Returns:
-            int8[n, rows, elements]
+            int8[n, positions, elements]
         """
         x = x.reshape(-1, self.in_h, self.in_w, self.in_c)
-        if self.is_rows:
-            return x.reshape(-1, self.rows, self.in_c)
+        if self.is_pixels:
+            return x.reshape(-1, self.positions, self.in_c)
         reach_h, reach_w = self._reach(self.kernel_h, self.dilation_h), self._reach(self.kernel_w, self.dilation_w)
         bottom = max(0, (self.out_h - 1) * self.stride_h + reach_h - self.in_h - self.pad_top)
         right = max(0, (self.out_w - 1) * self.stride_w + reach_w - self.in_w - self.pad_left)
@@ -71,13 +71,13 @@ class Window:
         views = np.lib.stride_tricks.sliding_window_view(padded, (reach_h, reach_w), axis=(1, 2))
         views = views[:, :: self.stride_h, :: self.stride_w, :, :: self.dilation_h, :: self.dilation_w]
         views = views[:, : self.out_h, : self.out_w].transpose(0, 1, 2, 4, 5, 3)
-        return np.ascontiguousarray(views).reshape(-1, self.rows, self.elements)
+        return np.ascontiguousarray(views).reshape(-1, self.positions, self.elements)
 
     def scatter(self, grad: FloatArray) -> FloatArray:
         """The transpose of `patches`: sums what came from one input element.
 
         Args:
-            grad: float32[n, rows, elements].
+            grad: float32[n, positions, elements].
 
         Returns:
             float32[n, batches, in_h, in_w, in_c]

@@ -142,7 +142,7 @@ class Pool:
         over = window(model, op)
         self._shape, (self._lo, self._hi) = x.shape, limits(op, y)
         places = np.arange(x.size).reshape(1, over.batches, over.in_h, over.in_w, over.in_c)
-        self._at = over.patches(places, -1).reshape(over.rows, -1, over.in_c)  # type: ignore[arg-type]
+        self._at = over.patches(places, -1).reshape(over.positions, -1, over.in_c)  # type: ignore[arg-type]
 
     def forward(self, x: Int8Array) -> Int8Array:
         return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
@@ -162,7 +162,7 @@ class Pool:
 
 
 def target(model: Model, op: Op) -> FullyConnected | Gathered:
-    """The trained op; its input is rows, gathered where it has windows (`OpGeometry.rows_of`)."""
+    """The trained op; its input is rows, gathered where it has windows (`OpGeometry.positions_of`)."""
     return FullyConnected(model, op) if op_geometry(model, op.index).window is None else Gathered(model, op)
 
 
@@ -181,7 +181,7 @@ def backward_layers(model: Model, target: int) -> list[BackwardLayer]:
             continue
         if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             found.append(Pool(model, op))
-        elif op.kind == "FULLY_CONNECTED" or (is_adaptable(model, op) and window(model, op).is_rows):
+        elif op.kind == "FULLY_CONNECTED" or (is_adaptable(model, op) and window(model, op).is_pixels):
             found.append(FullyConnected(model, op))
         elif op.kind == "DEPTHWISE_CONV_2D" or is_adaptable(model, op):
             found.append(Convolution(model, op))

@@ -129,7 +129,7 @@ class FactorTrainer:
 
     def _positions(self, x: Int8Array) -> IntArray:
         """int64[..., positions, n_in]."""
-        return x.astype(np.int64).reshape(*x.shape[:-1], self._geometry.rows, self._geometry.n_in)
+        return x.astype(np.int64).reshape(*x.shape[:-1], self._geometry.positions, self._geometry.n_in)
 
     def _at_positions(self, x: Int8Array) -> IntArray:
         """A . (x - zx) at every position of the op's input: int64[..., positions, rank]."""

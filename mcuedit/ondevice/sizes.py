@@ -38,7 +38,7 @@ FACTORS_STATE = 24  # bytes of mcuedit_train_factors_state
 
 def factors_width(sizes: Sequence[int], geometry: OpGeometry, rank: int) -> int:
     """Elements that gradients take: `sizes` are those of the outputs of the trained op and of those behind it."""
-    return max(*sizes, rank * (geometry.n_in + geometry.n_out) if geometry.rows > 1 else 0)
+    return max(*sizes, rank * (geometry.n_in + geometry.n_out) if geometry.positions > 1 else 0)
 
 
 def factors_workspace(
@@ -53,7 +53,7 @@ def factors_workspace(
     """
     samples, n_in, width = corrections + replay, geometry.n_in, factors_width(sizes, geometry, rank)
     masters = master * rank * (n_in + 1 & ~1) + (master * geometry.n_out * rank + 2 * samples + 3 & ~3)
-    held = sum(sizes) + geometry.rows * (rank + samples * n_in)
+    held = sum(sizes) + geometry.positions * (rank + samples * n_in)
     return FACTORS_STATE + 20 * rank + 8 * width + masters + (held + 3 & ~3)
 
 

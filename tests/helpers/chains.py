@@ -165,7 +165,7 @@ def inputs_of(model: Model, op: int, x: Int8Array) -> Int8Array:
 def samples_of(model: Model, op: int, x: Int8Array) -> Int8Array:
     """What an op of a chain is trained with: its input, gathered where it has windows."""
     shape = model.tensors[model.ops[op].inputs[0]].shape
-    return op_geometry(model, op).rows_of(inputs_of(model, op, x).reshape(len(x), *shape)).reshape(len(x), -1)
+    return op_geometry(model, op).positions_of(inputs_of(model, op, x).reshape(len(x), *shape)).reshape(len(x), -1)
 
 
 def twin_of(

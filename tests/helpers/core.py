@@ -65,7 +65,7 @@ def load(folder: Path) -> ctypes.CDLL:
 
 def c_op(geometry: OpGeometry) -> COp:
     """As the template writes it."""
-    op = COp(geometry.n_in, geometry.n_out, geometry.rows, geometry.zx, geometry.act_lo, geometry.act_hi)
+    op = COp(geometry.n_in, geometry.n_out, geometry.positions, geometry.zx, geometry.act_lo, geometry.act_hi)
     if geometry.window:
         op.window = ctypes.pointer(CWindow(*astuple(geometry.window)))
     return op

@@ -191,7 +191,7 @@ def reference(model: Model, adapters: Sequence[Adapter], x: np.ndarray) -> dict[
         y = operator(model, op).forward(*(values[t] for t in model.sources(op)))
         for i, delta in enumerate(deltas):
             if delta.tap == op.index:
-                h[i] = delta.project(op_geometry(model, op.index).rows_of(source))
+                h[i] = delta.project(op_geometry(model, op.index).positions_of(source))
         here = [i for i, delta in enumerate(deltas) if delta.target == op.index]
         if here:
             rows = y.reshape(len(x), -1, model.tensors[op.inputs[1]].shape[0])

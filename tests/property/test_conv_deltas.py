@@ -40,8 +40,8 @@ def test_rows_are_windows(conv: Conv) -> None:
     geometry = op_geometry(model, 0)
     x = inputs(conv)
     want = conv.patches(x)
-    np.testing.assert_array_equal(geometry.rows_of(x), want)
-    assert (geometry.rows, geometry.n_in, geometry.n_out) == (*want.shape[1:], conv.c_out)
+    np.testing.assert_array_equal(geometry.positions_of(x), want)
+    assert (geometry.positions, geometry.n_in, geometry.n_out) == (*want.shape[1:], conv.c_out)
     assert (geometry.window is None) == (conv.kernel == conv.stride == (1, 1))
 
 

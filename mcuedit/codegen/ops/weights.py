@@ -130,9 +130,9 @@ def convolution(model: Model, op: Op, weights: Int8Array, over: Window) -> Lower
     Args:
         weights: int8[n_out, n_in].
     """
-    if over.is_rows and weights.shape[1] == over.in_c:
+    if over.is_pixels and weights.shape[1] == over.in_c:
         constants, fields = matrix(model, op, weights, "matrix")
-        fields += (("positions", str(over.rows)),)
+        fields += (("positions", str(over.positions)),)
         return Lowered("mcuedit_fully_connected_s8", "mcuedit_fully_connected", fields, constants)
     groups = over.elements // weights.shape[1]
     constants, fields = matrix(model, op, weights, "filters")

@@ -31,7 +31,7 @@ class Conv:
         self._w = w.astype(linear.exact_type(w))
         bias = linear.bias(model, op, len(data))
         self._out = linear.Requantization(op, x, y, w, bias, linear.multipliers(model, op))
-        self._step = max(1, _PIECE // (self._window.rows * self._window.elements))
+        self._step = max(1, _PIECE // (self._window.positions * self._window.elements))
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, batches, h, w, c_in] -> int8[n, batches, h', w', c_out]."""
@@ -50,7 +50,7 @@ class Conv:
         for start in range(0, len(x), self._step):
             piece = slice(start, start + self._step)
             at_sums = self._out.back(grad[piece], y[piece]).reshape(-1, self._w.shape[1])
-            rows = (at_sums @ self._w.astype(np.float32).T).reshape(-1, self._window.rows, self._window.elements)
+            rows = (at_sums @ self._w.astype(np.float32).T).reshape(-1, self._window.positions, self._window.elements)
             back[piece] = self._window.scatter(rows)
         return (back,)
 

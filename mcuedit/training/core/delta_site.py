@@ -107,7 +107,7 @@ class DeltaSite:
         """How many inputs to look at together, at most so many."""
         model = self.table.model
         later = {t for op in model.ops[self.pair[1] :] if not model.computes_shape(op) for t in op.outputs}
-        made = sum(model.tensors[t].size for t in later) + self.tap.rows * self.tap.n_in
+        made = sum(model.tensors[t].size for t in later) + self.tap.positions * self.tap.n_in
         return int(np.clip(_WORK // made, 16, most))
 
     def y(self, index: IntArray) -> Int8Array:

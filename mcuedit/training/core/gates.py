@@ -65,31 +65,33 @@ class Tapped:
         """`x` int8[n, *input of the tap]; `seen` are the elements of every position that count, None all."""
         self._geometry, self._x, self.work, self._seen = tap, x, work or Work(), seen or slice(0, tap.n_in)
         self.tap = replace(tap, n_in=self._seen.stop - self._seen.start)
-        self._chunk = max(1, (1 << 24) // (tap.rows * tap.n_in))
+        self._chunk = max(1, (1 << 24) // (tap.positions * tap.n_in))
 
     def of(self, index: IntArray) -> Int8Array:
         """int8[m, positions, n_in] of some inputs."""
-        return self._geometry.rows_of(self._x[index])[..., self._seen]
+        return self._geometry.positions_of(self._x[index])[..., self._seen]
 
     def scores(self, a: Int8Array, index: IntArray) -> IntArray:
         """A.x of every position: int64[m, positions, k] for int8[k, n_in]."""
-        self.work.add(len(index) * self.tap.rows * self.tap.n_in * (len(a) + _GATHER))
+        self.work.add(len(index) * self.tap.positions * self.tap.n_in * (len(a) + _GATHER))
         parts = [dot(self.of(index[i : i + self._chunk]), a) for i in range(0, len(index), self._chunk)]
-        return np.concatenate([np.zeros((0, self.tap.rows, len(a)), np.int64), *parts])
+        return np.concatenate([np.zeros((0, self.tap.positions, len(a)), np.int64), *parts])
 
     def sample(self, index: IntArray, elements: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
         """Up to so many elements of random positions, and which of `index` each is of: float32[m, n_in], int64[m]."""
-        count = len(index) * self.tap.rows
+        count = len(index) * self.tap.positions
         most = max(1, elements // self.tap.n_in)
         if not count:
             return np.zeros((0, self.tap.n_in), np.float32), np.zeros(0, np.int64)
         if count > most:  # whole inputs would leave few of them; some of every input say more
             each = max(1, most // len(index))
             index, place = index[rng.permutation(len(index))[:most]], np.arange(len(index))
-            picked = [self.of(index[i : i + 1])[0, rng.permutation(self.tap.rows)[:each]] for i in range(len(index))]
+            picked = [
+                self.of(index[i : i + 1])[0, rng.permutation(self.tap.positions)[:each]] for i in range(len(index))
+            ]
             return np.concatenate(picked).astype(np.float32), np.repeat(place[: len(index)], each)
         flat = self.of(index).reshape(count, self.tap.n_in).astype(np.float32)
-        return flat, np.repeat(np.arange(len(index)), self.tap.rows)
+        return flat, np.repeat(np.arange(len(index)), self.tap.positions)
 
 
 @dataclass(frozen=True)
@@ -182,11 +184,11 @@ class _Search:
         stay = self._stay()
         tapped.work.add(stay.x.size * tapped.tap.n_in)
         best: dict[int, tuple[Int8Array, bool, int, int]] = {}
-        for share in self._how.shares if tapped.tap.rows > 1 else (1.0,):
+        for share in self._how.shares if tapped.tap.positions > 1 else (1.0,):
             open_groups = [g for g in todo if g not in best or not best[g][1]]
             if not open_groups:
                 break
-            count = max(1, round(share * tapped.tap.rows))
+            count = max(1, round(share * tapped.tap.positions))
             a = self._directions([left[g] for g in open_groups], open_groups, stay, count)
             for one, g in zip(a, open_groups, strict=True):
                 best[g] = (one, *self._threshold(left[g], g, one, count))
@@ -198,13 +200,13 @@ class _Search:
         tapped, rng, white = self._tapped, self._rng, self._white
         number = {g: i for i, g in enumerate(groups)}
         own = np.array([number.get(int(o), -1) for o in stay.owner], np.int64)
-        elements = self._how.fire if tapped.tap.rows == 1 else self._how.fire_spread
+        elements = self._how.fire if tapped.tap.positions == 1 else self._how.fire_spread
         most = max(1, elements // (tapped.tap.n_in * count * len(groups)))
         fire = [index[rng.permutation(len(index))[:most]] for index in fire]
         inputs = [tapped.of(index).astype(np.float32) for index in fire]
         middle = stay.x.mean(axis=0) if len(stay.x) else np.zeros(tapped.tap.n_in, np.float32)
         w = np.stack([white @ (white @ (r.mean(axis=(0, 1)) - middle)) for r in inputs])
-        turns = 1 if tapped.tap.rows == 1 else self._how.turns
+        turns = 1 if tapped.tap.positions == 1 else self._how.turns
         for _ in range(turns):
             chosen = []
             for r, direction in zip(inputs, w, strict=True):
@@ -221,7 +223,7 @@ class _Search:
     def _stay(self) -> _Stay:
         """Positions that gates stay shut on, and the group whose own gate may open there, -1 for none."""
         tapped, task, rng = self._tapped, self._task, self._rng
-        elements = self._how.stay if tapped.tap.rows == 1 else self._how.stay_spread
+        elements = self._how.stay if tapped.tap.positions == 1 else self._how.stay_spread
         parts = [tapped.sample(task.stay, elements, rng)[0]]
         owners = [np.full(len(parts[0]), -1, np.int64)]
         if len(task.fire) > 1:

@@ -233,5 +233,5 @@ class _Fit:
         return rows.astype(np.float32) - self._site.tap.zx
 
     def _some(self, rows: IntArray, most: int | None = None) -> IntArray:
-        most = most or max(1, self._how.sample // (self._site.tap.rows * self._site.tap.n_in))
+        most = most or max(1, self._how.sample // (self._site.tap.positions * self._site.tap.n_in))
         return rows if len(rows) <= most else self._rng.choice(rows, most, replace=False)

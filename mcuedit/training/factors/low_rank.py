@@ -94,7 +94,7 @@ class Fit:
         self._limit = 127 if options.width == 8 else 7
         self._rng = np.random.default_rng(options.seed)
         table = site.table
-        most = max(1, how.sample // (site.tap.rows * site.tap.n_in))
+        most = max(1, how.sample // (site.tap.positions * site.tap.n_in))
         self._edit, self._keep = (self._some(rows, most) for rows in (table.edit, table.keep))
         rank = options.factors
         self._a = self._start(rank)

@@ -105,7 +105,7 @@ class TensorFactors:
         first: tuple[Delta, Gates] | None = None
         if options.gated:
             gates = self.gates(site, self.rank)
-            if site.tap.rows == 1 or gates.separate.all():
+            if site.tap.positions == 1 or gates.separate.all():
                 how, seed = replace(config.solver, steps=steps), options.seed
                 first = solver.gated(site, gates, self._table.groups, self.form.bits, how, seed), gates
                 if self._worst(site, first[0]) >= config.good or self.form.seen:

@@ -104,7 +104,7 @@ class Trials:
             most: multiplications that the ops after the target may take for all of them.
         """
         site = DeltaSite(table, pair)
-        count = min(self._how.patches // (site.tap.rows * site.tap.n_in), most // max(1, site.suffix.cost))
+        count = min(self._how.patches // (site.tap.positions * site.tap.n_in), most // max(1, site.suffix.cost))
         count = int(max(count, self._how.least))
         edits = max(count // 3, count - len(table.keep))
         edit = _spread(table.edit, self._table.groups, edits, self._options.seed)
@@ -138,7 +138,7 @@ class Trials:
     def spread(self, pair: tuple[int, int]) -> FloatArray | None:
         """How much elements at the tap vary, float32[n_in]; None where an input has several rows there."""
         site = DeltaSite(self._table.all, pair)
-        if site.tap.rows > 1 or not self._options.gated:
+        if site.tap.positions > 1 or not self._options.gated:
             return None
         some = np.concatenate([rows[: self._how.spread] for rows in (site.table.edit, site.table.keep)])
         varies: FloatArray = site.whole.of(some).astype(np.float32).std(axis=(0, 1))
@@ -182,7 +182,7 @@ class Trials:
         tap, target = (op_geometry(self._table.model, index) for index in pair)
         k = len(self._table.names) if self._options.gated else self.factors.rank
         row = tap.n_in if self.factors.form.bits == 8 else (tap.n_in + 1) // 2
-        macs = k * (tap.rows * tap.n_in + 2 * target.rows * target.n_out)
+        macs = k * (tap.positions * tap.n_in + 2 * target.positions * target.n_out)
         return Candidate(*pair, self._table.inputs, k * (9 + row + target.n_out), instructions=macs)
 
 

@@ -138,7 +138,7 @@ def test_rows_of_one_op_are_treated_on_their_own():
                 t.shape = [3, t.shape[1]]
 
     model = parse(tiny.altered(tiny.classifier(softmax=False), three_rows))
-    assert op_geometry(model, 0).rows == 3
+    assert op_geometry(model, 0).positions == 3
     delta = deltas.delta(model, 0, 0, rows=None)
     x = np.random.default_rng(0).integers(-128, 128, (20, 3, 16)).astype(np.int8)
     y = ops.operator(model, model.ops[0]).forward(x)
@@ -248,22 +248,22 @@ def test_ops_that_carry_nothing(tiny_model, index, message):
 def test_geometry_of_a_convolution():
     model = parse(Conv(size=(5, 6), c_in=2, c_out=3, kernel=(3, 1), stride=(2, 1), batches=2).tflite())
     found = op_geometry(model, 0)
-    assert (found.n_in, found.n_out, found.rows, found.zx) == (6, 3, 2 * 3 * 6, -7)
+    assert (found.n_in, found.n_out, found.positions, found.zx) == (6, 3, 2 * 3 * 6, -7)
     assert found.window is not None
     assert not found.single
 
 
-def test_a_1x1_convolution_is_rows():
+def test_a_1x1_convolution_needs_no_window():
     found = op_geometry(parse(Conv(size=(1, 1), c_in=4, kernel=(1, 1)).tflite()), 0)
-    assert (found.n_in, found.rows, found.window) == (4, 1, None)
+    assert (found.n_in, found.positions, found.window) == (4, 1, None)
     assert found.single
 
 
-def test_a_tap_before_its_target_needs_one_row():
+def test_a_tap_before_its_target_needs_one_position():
     model = parse(Conv(size=(1, 1), kernel=(1, 1)).tflite())
     assert op_geometry(model, 0).single
     windowed = op_geometry(parse(Conv(size=(3, 3), same=False).tflite()), 0)
-    assert windowed.rows == 1
+    assert windowed.positions == 1
     assert not windowed.single
 
 

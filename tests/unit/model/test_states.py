@@ -68,7 +68,7 @@ def conv(change: Any = None) -> bytes:
     return tiny.altered(data, change) if change else data
 
 
-def test_what_cannot_be_proven_is_rehearsed_in_another_process(oracle):
+def test_what_cannot_be_proven_is_first_run_in_another_process(oracle):
     """LOGICAL_AND with one operand ends the process in which TFLM runs it."""
     net = NetBuilder()
     x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
