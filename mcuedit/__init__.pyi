@@ -7,7 +7,11 @@ from mcuedit.adapter.encoding import decode as decode_adapter
 from mcuedit.adapter.encoding import encode as encode_adapter
 from mcuedit.api.base import Base, load_base
 from mcuedit.api.editing import edit, evaluate, merge
+from mcuedit.api.flashing import Firmware, Flashed, FlashOptions, InSlot, build_firmware, flash
+from mcuedit.api.learning import Learned, LearnOptions, learn
+from mcuedit.api.pushing import FleetOptions, Pushed, PushOptions, push, push_fleet
 from mcuedit.api.simulation import simulate
+from mcuedit.build.options import BuildOptions
 from mcuedit.codegen import render_adapter, render_base, render_project
 from mcuedit.codegen.emission import emit
 from mcuedit.codegen.inspection import describe
@@ -27,10 +31,13 @@ from mcuedit.edits import (
     load_tensors,
 )
 from mcuedit.emulate.devices.device import Answer
+from mcuedit.emulate.devices.updatable import DeviceSetup
 from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import Result, open_device
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
+from mcuedit.federated.aggregate import Aggregate, aggregate
+from mcuedit.fleet.transport import Device
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import Model
 from mcuedit.model.tflite import load as load_model
@@ -41,19 +48,31 @@ from mcuedit.package.packing import Packed, Release, pack
 from mcuedit.package.registry import Registry, open_registry
 from mcuedit.training import Edited, Options
 from mcuedit.zoo import export as export_base
+from mcuedit.zoo.quantization import Quantized, quantize
 
 __version__: str
 
 __all__ = [
     "Adapter",
+    "Aggregate",
     "Answer",
     "Avoid",
     "Base",
+    "BuildOptions",
     "Delta",
+    "Device",
+    "DeviceSetup",
     "Edit",
     "EditSet",
     "Edited",
+    "Firmware",
+    "FlashOptions",
+    "Flashed",
+    "FleetOptions",
+    "InSlot",
     "KeepSet",
+    "LearnOptions",
+    "Learned",
     "McueditError",
     "Metrics",
     "Model",
@@ -62,6 +81,9 @@ __all__ = [
     "Package",
     "Packed",
     "PublicKey",
+    "PushOptions",
+    "Pushed",
+    "Quantized",
     "Refused",
     "Registry",
     "Release",
@@ -73,6 +95,8 @@ __all__ = [
     "ToVector",
     "Wanted",
     "__version__",
+    "aggregate",
+    "build_firmware",
     "decode_adapter",
     "describe",
     "edit",
@@ -80,7 +104,9 @@ __all__ = [
     "encode_adapter",
     "evaluate",
     "export_base",
+    "flash",
     "generate_key",
+    "learn",
     "load_base",
     "load_edits",
     "load_facts",
@@ -94,6 +120,9 @@ __all__ = [
     "open_package",
     "open_registry",
     "pack",
+    "push",
+    "push_fleet",
+    "quantize",
     "render_adapter",
     "render_base",
     "render_project",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mcuedit._util import resources, system
 from mcuedit.boards.board import Board
+from mcuedit.build import handwritten
 from mcuedit.build.apps import APPS
 from mcuedit.build.compilers import (
     Compiler,
@@ -20,9 +21,8 @@ from mcuedit.build.compilers import (
     find_host_compiler,
     find_host_cxx_compiler,
 )
-from mcuedit.build.external import cmsis_nn, monocypher, zcbor
+from mcuedit.build.external import cmsis_nn
 from mcuedit.build.external import tflm as libraries
-from mcuedit.build.external.tflm import Library
 from mcuedit.build.linker import GENERATED, Footprint, footprint, link
 from mcuedit.build.options import PLAIN, BuildOptions
 
@@ -53,7 +53,7 @@ def build(
 
     Args:
         sources: generated files, relative path -> text; every .c is compiled.
-        app: one of firmware/apps; None when `sources` have a main of their own.
+        app: one of firmware/apps; None when `sources` have a main of their handwritten.
         out_dir: where objects and the ELF go; it is created.
         options: with runtime "tflm" the base runs in TensorFlow Lite Micro; that needs gcc, its C++ library, TFLM_ROOT.
 
@@ -66,10 +66,10 @@ def build(
     compiler = find_cxx_compiler(options.toolchain, tflm) if tflm else find_compiler(options.toolchain)
     traced = "MCUEDIT_TRACE" in options.defines
     defines = (*options.defines, *APPS[app].defines, *(("PORT_CONSTRUCTORS",) if tflm else ()))
-    external, external_flags = _external(app)
-    hand_written = [*_apps(app), *_core(app), *_port(board, traced, tflm), *external]
+    external, external_flags = handwritten.external(app)
+    hand_written = [*handwritten.apps(app), *handwritten.core(app), *handwritten.port(board, traced, tflm), *external]
     if tflm:
-        hand_written += [*_folder("tflm", "*.cc"), *_folder("apps/common", "tflm.cc")]
+        hand_written += [*handwritten.folder("tflm", "*.cc"), *handwritten.folder("apps/common", "tflm.cc")]
     arm = None if tflm else cmsis_nn.find()
     hand_written += arm.sources if arm else []
     target = (*compiler.target(board), *(() if tflm else ("-ffreestanding",)))
@@ -79,7 +79,7 @@ def build(
         *target,
         *(arm.flags if arm else ()),
     )
-    flags = (*flags, *_freestanding(app), *external_flags)
+    flags = (*flags, *handwritten.freestanding(app), *external_flags)
     on_board = [f"-D{define}" for define in (*local, *board.defines)]
     objects = _compile(compiler, hand_written, sources, out_dir, flags, on_board)
     elf = out_dir / f"{app or 'firmware'}.elf"
@@ -93,7 +93,7 @@ def build_host(sources: Mapping[str, str], out_dir: Path, *, defines: Sequence[s
     Raises:
         McueditError: as `build`.
     """
-    return _shared([*_apps("hostlib"), *_core("hostlib")], sources, out_dir, defines)
+    return _shared([*handwritten.apps("hostlib"), *handwritten.core("hostlib")], sources, out_dir, defines)
 
 
 def build_plugin(
@@ -111,10 +111,10 @@ def build_plugin(
         McueditError: as `build`.
     """
     hand_written = [
-        *_apps("hostlib"),
-        *_core("hostlib"),
-        *_folder("tflm", "*.cc"),
-        *_folder("apps/hostlib", "tflm_plugin.cc"),
+        *handwritten.apps("hostlib"),
+        *handwritten.core("hostlib"),
+        *handwritten.folder("tflm", "*.cc"),
+        *handwritten.folder("apps/hostlib", "tflm_plugin.cc"),
     ]
     compiler = find_host_cxx_compiler(tflm_root)
     defines = ("MCUEDIT_TFLM_NEWER",) if newer else ()
@@ -130,10 +130,14 @@ def build_process(sources: Mapping[str, str], out_dir: Path, *, defines: Sequenc
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_host_compiler()
-    external, external_flags = _external("device_process")
+    external, external_flags = handwritten.external("device_process")
     flags = (*_flags("2", defines), *external_flags)
     objects = _compile(
-        compiler, [*_apps("device_process"), *_core("device_process"), *external], sources, out_dir, flags
+        compiler,
+        [*handwritten.apps("device_process"), *handwritten.core("device_process"), *external],
+        sources,
+        out_dir,
+        flags,
     )
     program = out_dir / "device"
     compiler.run([*objects, "-o", program.name], out_dir)
@@ -146,7 +150,7 @@ def build_engine(out_dir: Path) -> Path:
     Raises:
         McueditError: as `build`.
     """
-    return _shared(_core("hostlib"), {}, out_dir, ())
+    return _shared(handwritten.core("hostlib"), {}, out_dir, ())
 
 
 def _shared(
@@ -165,44 +169,6 @@ def _shared(
     library = out_dir / "host.so"
     compiler.run(["-shared", *objects, *link, "-o", library.name], out_dir)
     return library
-
-
-def _apps(app: str | None) -> list[Path]:
-    more = ("smp", "crypto") if APPS[app].updatable else ()
-    own = [resources.path("firmware") / "apps" / name for name in APPS[app].files]
-    return own + [source for folder in more for source in _folder(folder, "*.c")]
-
-
-def _external(app: str | None) -> tuple[list[Path], tuple[str, ...]]:
-    """Sources that others wrote, and the flags with which every file finds their headers."""
-    if not APPS[app].updatable:
-        return [], ()
-    cbor, crypto = zcbor.find(), monocypher.find()
-    return [*cbor.sources, *crypto.sources], (*cbor.flags, *crypto.flags)
-
-
-def _freestanding(app: str | None) -> tuple[str, ...]:
-    """Where no C library is linked, its headers are ours: zcbor wants some."""
-    return ("-isystem", str(resources.path("firmware") / "smp" / "libc")) if APPS[app].updatable else ()
-
-
-def _core(app: str | None) -> list[Path]:
-    """The library, as much of it as an app needs."""
-    parts = dict.fromkeys(("core", "kernels", *APPS[app].parts))
-    return [source for folder in parts for source in _folder(folder, "*.c")]
-
-
-def _folder(name: str, pattern: str) -> list[Path]:
-    return sorted((resources.path("firmware") / name).glob(pattern))
-
-
-def _port(board: Board, traced: bool, tflm: Library | None) -> list[Path]:
-    port = resources.path("firmware") / "port"
-    own = ["cxx.c"] if tflm else ["mem.c"]  # in place of what is not linked: parts of a C++ library, or all of C's
-    names = ["startup.c", *own, "print.c", f"uart_{board.uart_driver}.c"] + ["trace.c"] * traced
-    if board.geometry and board.geometry.driver:  # the linker drops it from apps that have no store
-        names += ["flash.c", f"flash_{board.geometry.driver}.c"]
-    return [port / name for name in names]
 
 
 def _flags(opt: str, defines: Sequence[str]) -> tuple[str, ...]:
@@ -244,10 +210,10 @@ def _compile(
     firmware = resources.path("firmware")
     jobs: dict[str, tuple[str, Sequence[str]]] = {}
     for source in hand_written:
-        own = source.is_relative_to(firmware)
-        parts = source.relative_to(firmware).parts[:-1] if own else (source.parent.name,)
-        more: Sequence[str] = () if own else cmsis_nn.SOURCE_FLAGS
-        if own and parts[0] not in _LIBRARY:
+        ours = source.is_relative_to(firmware)
+        parts = source.relative_to(firmware).parts[:-1] if ours else (source.parent.name,)
+        more: Sequence[str] = () if ours else cmsis_nn.SOURCE_FLAGS
+        if ours and parts[0] not in _LIBRARY:
             more = on_generated if parts[0] == "apps" else beside_library
         jobs[f"{'_'.join(parts)}_{source.stem}.o"] = (str(source), more)
     for name in sources:

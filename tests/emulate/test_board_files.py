@@ -16,7 +16,7 @@ from mcuedit.boards.board import Board
 from mcuedit.boards.memory import Region
 from mcuedit.boards.render import render as render_board
 from mcuedit.build.linker import render
-from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends import renode_program
 
 UARTS = {
     "cmsdk": "UART.CMSDK_APB_UART",
@@ -162,7 +162,7 @@ def test_own_platform(name: str) -> None:
 
 @pytest.mark.parametrize("name", STOCK)
 def test_stock_platform(name: str) -> None:
-    program = renode.program()
+    program = renode_program.program()
     root = Path(program).resolve().parent if program else Path("/opt/renode")
     if not (root / "platforms").is_dir():
         pytest.skip("no platforms of Renode beside its program (RENODE, PATH)")

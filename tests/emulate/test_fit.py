@@ -25,7 +25,7 @@ from mcuedit.codegen.inspection import holds, runtimes
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, robot
-from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends import renode_program
 from mcuedit.emulate.backends.tflm import OracleDevice
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.robot import dialogues
@@ -127,7 +127,7 @@ def test_robot_needs_both() -> None:
 @needs_renode
 @pytest.mark.parametrize("board_name", RENODE_BOARDS)
 def test_robot(tmp_path: Path, board_name: str) -> None:
-    program = renode.program("renode-test")
+    program = renode_program.program("renode-test")
     if program is None:
         pytest.skip("renode-test is not installed")
     b = board.load(board_name)
@@ -138,5 +138,5 @@ def test_robot(tmp_path: Path, board_name: str) -> None:
     variables = [word for name, file in files.items() for word in ("--variable", f"{name}:{tmp_path / 'out' / file}")]
     done = subprocess.run([program, script, *variables], cwd=tmp_path, capture_output=True, text=True, check=False)
     if board.load(board_name).cpu == "cortex-m55" and "CPU abort" in done.stdout:
-        pytest.skip(f"Renode {renode.version()} knows not enough of MVE, which the robot names")
+        pytest.skip(f"Renode {renode_program.version()} knows not enough of MVE, which the robot names")
     assert "Tests finished successfully" in done.stdout, done.stdout

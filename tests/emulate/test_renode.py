@@ -18,7 +18,7 @@ from mcuedit.boards import board
 from mcuedit.cli.board import doctor
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, runner
-from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends import renode_program
 from mcuedit.emulate.backends.renode import RenodeSession
 from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
@@ -224,11 +224,11 @@ def test_missing(echo: BuildEcho, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_version(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     with start("good"):
-        assert renode.version() == "1.16.1.0"
+        assert renode_program.version() == "1.16.1.0"
         assert next(check.version for check in doctor.checks() if check.name == "renode") == "1.16.1.0"
     monkeypatch.setenv("RENODE", "/nowhere/renode")
     with pytest.raises(McueditError, match="RENODE=/nowhere/renode is neither"):
-        renode.version()
+        renode_program.version()
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_program_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (tmp_path / name).chmod(0o755)
     for given in (tmp_path, tmp_path / "renode"):
         monkeypatch.setenv("RENODE", str(given))
-        assert renode.find() == str(tmp_path / "renode")
-        assert renode.program("renode-test") == str(tmp_path / "renode-test")
+        assert renode_program.find() == str(tmp_path / "renode")
+        assert renode_program.program("renode-test") == str(tmp_path / "renode-test")
 
 
 @needs_renode
@@ -273,7 +273,7 @@ def test_real_inference(name: str) -> None:
         result = runner.run(base, (), RunOptions(emulator="renode", board=name), inputs=x)
     except Crash as error:
         if board.load(name).cpu == "cortex-m55" and "Renode stopped the core: cpu: CPU abort" in error.message:
-            pytest.skip(f"Renode {renode.version()} knows not enough of MVE: {error.what}")
+            pytest.skip(f"Renode {renode_program.version()} knows not enough of MVE: {error.what}")
         raise
     assert (result.outputs == runner.expected(base, (), runner.best_oracle(base.model), x)).all()
 

@@ -16,7 +16,7 @@ from helpers.virtual import needs_renode
 from mcuedit._util import resources
 from mcuedit.boards import board
 from mcuedit.build.options import BuildOptions
-from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends import renode, renode_program
 from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
 from mcuedit.emulate.devices.updatable import build_device
 from mcuedit.emulate.renode_log import Log
@@ -44,7 +44,7 @@ def _machine(name: str, elf: Path, folder: Path) -> Iterator[tuple[Monitor, int]
         "start",
         print_command("started"),
     ]
-    monitor = Monitor([renode.find(), *renode.OPTIONS, "-e", "; ".join(commands)], folder, 60, Log(log))
+    monitor = Monitor([renode_program.find(), *renode.OPTIONS, "-e", "; ".join(commands)], folder, 60, Log(log))
     try:
         monitor.expect("started", "")
         for _ in range(600):

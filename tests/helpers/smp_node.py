@@ -11,7 +11,7 @@ import cbor2
 from cffi import FFI
 from smp.header import OP, Header, Version
 
-from mcuedit.build import compilers, driver
+from mcuedit.build import compilers, driver, handwritten
 from mcuedit.emulate.devices.updatable import DEVELOPMENT, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
@@ -42,9 +42,9 @@ class Node:
     """
 
     def __init__(self, base: Base, keys: Sequence[PublicKey], folder: Path, *, development: bool = False) -> None:
-        external, headers = driver._external("device_process")
-        own = [path for path in driver._apps("device_process") if path.name != "device_process.c"]
-        written = [*own, *driver._core("device_process"), *external]
+        external, headers = handwritten.external("device_process")
+        own = [path for path in handwritten.apps("device_process") if path.name != "device_process.c"]
+        written = [*own, *handwritten.core("device_process"), *external]
         defines = (DEVELOPMENT,) if development else ()
         compiler = compilers.find_host_compiler()
         flags = (*driver._flags("2", defines), "-fPIC", *headers)

@@ -11,13 +11,13 @@ import pytest
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import BuildResult
-from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends import renode_program
 
 UNICORN_BOARDS = [name for name in board.names() if "unicorn" in board.load(name).emulators]
 QEMU_BOARDS = [name for name in board.names() if "qemu" in board.load(name).emulators]
 RENODE_BOARDS = [name for name in board.names() if "renode" in board.load(name).emulators]
 
-needs_renode = pytest.mark.skipif(renode.program() is None, reason="renode is not installed (RENODE, PATH)")
+needs_renode = pytest.mark.skipif(renode_program.program() is None, reason="renode is not installed (RENODE, PATH)")
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
 needs_gcc = pytest.mark.skipif(compilers.gcc() is None, reason="arm-none-eabi-gcc is not installed")
 

@@ -12,7 +12,7 @@ import mcuedit
 
 PACKAGE = Path(mcuedit.__file__).parent
 ROOMS = (
-    "emulate", "build", "codegen", "conformance", "model", "zoo",
+    "api", "cli", "emulate", "build", "codegen", "conformance", "model", "zoo",
     "_util", "package", "fleet", "boards", "edits",
     "training", "privacy", "evaluation", "benchmark", "adapter", "federated", "ondevice",
 )  # fmt: skip

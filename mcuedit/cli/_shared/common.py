@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,21 +18,6 @@ from rich.text import Text
 from mcuedit.cli._shared.streams import json_line
 
 _MOST_NOTES = 20
-json_option = click.option("--json", "as_json", is_flag=True, help="One flat JSON object on stdout.")
-
-
-def text(value: str) -> str:
-    """The type of options whose text goes into a base or a package, hence UTF-8 whatever the locale.
-
-    Paths stay as the system has them.
-    """
-    try:
-        return os.fsencode(value).decode("utf-8")
-    except UnicodeError:
-        raise click.BadParameter(f"{value!r} is not UTF-8") from None
-
-
-TEXT = click.types.FuncParamType(text)
 
 
 def example(*lines: str) -> str:
@@ -154,12 +138,3 @@ def searching(bound: float) -> Iterator[tuple[Callable[[str], None], Callable[[f
             bar.update(task, completed=min(bound, bar.tasks[0].completed + units))
 
         yield lambda text: bar.update(task, description=text), advance
-
-
-effort_option = click.option(
-    "--effort",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Bound of the choice of tap and target for tensors, counted in units of about a second of one core.",
-)

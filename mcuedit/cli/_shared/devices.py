@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
+from mcuedit.cli._shared.options import SECONDS, together, whole
 from mcuedit.fleet import remembered
 from mcuedit.fleet.transport import Device, Slot, SlotState, Status
 from mcuedit.fleet.transport.address import FORMS
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Percent(click.ParamType[int]):
@@ -30,42 +30,50 @@ class Percent(click.ParamType[int]):
         return int(text)
 
 
-SECONDS = click.FloatRange(0, min_open=True)
-boots_option = click.option(
-    "--boots", type=click.IntRange(0, 255), metavar="N", help="Boots that a trial has, if not the device's number."
-)
+boots_option = whole("--boots", 0, 255, metavar="N", help="Boots that a trial has, if not the device's number.")
 to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
 
 
-def transport_options(function: F) -> F:
-    """How long a device is waited for."""
-    for option in (
-        click.option(
-            "--tries",
-            type=click.IntRange(1),
-            default=4,
-            show_default=True,
-            help="Timeouts after which a device is given up.",
-        ),
-        click.option(
-            "--timeout",
-            type=SECONDS,
-            default=2.0,
-            show_default=True,
-            help="Seconds to wait for an answer; a slow transport gets more.",
-        ),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class Reach:
+    """A device and how long it is waited for: what every verb on one device is given."""
+
+    to: str
+    timeout: float
+    tries: int
+    as_json: bool
+
+    def device(self) -> Device:
+        """The device, not opened yet."""
+        return Device(self.to, self.timeout, self.tries)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Device, Status]]:
+        """The device as it was remembered, and its status; what is done to it is remembered afterwards."""
+        with self.device() as device:
+            status, _ = remembered.look(device)
+            yield device, status
+            remembered.keep(device, status)
 
 
-@contextmanager
-def opened(to: str, timeout: float, tries: int) -> Iterator[tuple[Device, Status]]:
-    """A device that is as it was remembered, and its status; what is done to it is remembered afterwards."""
-    with Device(to, timeout, tries) as device:
-        status, _ = remembered.look(device)
-        yield device, status
-        remembered.keep(device, status)
+def act(reach: Reach, what: Callable[[Device], object]) -> None:
+    """Has a device do something, and reports the state that this leaves behind."""
+    with reach.opened() as (device, _):
+        what(device)
+        after = device.status()
+    report(reach.to, after, reach.as_json)
+
+
+transport_options = together(
+    click.option(
+        "--timeout",
+        type=SECONDS,
+        default=2.0,
+        show_default=True,
+        help="Seconds to wait for an answer; a slow transport gets more.",
+    ),
+    whole("--tries", 1, default=4, help="Timeouts after which a device is given up."),
+)
 
 
 def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None = None) -> tuple[int, ...]:

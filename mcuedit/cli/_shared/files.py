@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import table
+from mcuedit.edits import KeepSet, load_keep
 from mcuedit.model.bundle import Base, load
 
 if TYPE_CHECKING:
@@ -20,27 +19,20 @@ if TYPE_CHECKING:
     from mcuedit.evaluation.tensors import TensorMetrics
     from mcuedit.training.core.candidate import Candidate
 
-PATH = click.Path(path_type=Path)
-scales_option = click.option(
-    "--tflm-scales",
-    "scales",
-    type=click.Choice(["double", "float", "auto"]),
-    default="double",
-    show_default=True,
-    help="How the bare runtime takes ratios of scales; auto: as TFLM_ROOT does.",
-)
+
+def read_bytes(path: Path, hint: str) -> bytes:
+    """A file that the user named."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
 
 
 def read_adapter(path: Path, base: Base) -> Adapter:
     """A folder as `mcuedit edit` writes it, or device bytes."""
     if path.is_dir():
         return folder.load(path)
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", "give an adapter's folder or device bytes") from error
-    return encoding.decode(data, base.model, path.name)
+    return encoding.decode(read_bytes(path, "give an adapter's folder or device bytes"), base.model, path.name)
 
 
 def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:
@@ -153,3 +145,15 @@ def _looked(candidate: Candidate) -> str:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f} %"
+
+
+def keep_set(path: Path | None, what: str = "prompts") -> KeepSet:
+    """The prompts of --keep, for edits of text."""
+    if path is None:
+        raise McueditError("no keep set", f"give --keep FILE: {what} whose answers must not change, one a line")
+    return load_keep(path)
+
+
+def are_tensors(path: Path) -> bool:
+    """Whether the edits of --edits are tensors; else they are text."""
+    return path.suffix == ".npz"

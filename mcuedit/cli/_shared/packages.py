@@ -15,6 +15,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import decode, parts
 from mcuedit.boards import elf
 from mcuedit.cli._shared.common import print_json, stdout, table
+from mcuedit.cli._shared.files import read_bytes
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.package import Package, keys, open_package, parse, self_test
@@ -26,12 +27,7 @@ _EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 
 def read(path: Path) -> bytes:
     """The bytes of a package."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise McueditError(
-            f"{path}: {error.strerror or error}", "give a package as 'mcuedit pack' writes it"
-        ) from error
+    data = read_bytes(path, "give a package as 'mcuedit pack' writes it")
     if processor := elf.made_for(data):
         raise McueditError(
             f"{path}: an ELF file for {processor}, no package",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,25 @@ import numpy as np
 
 from mcuedit.api.inputs import facts_of
 from mcuedit.build.options import BuildOptions
-from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, print_json, progress, stdout, table
+from mcuedit.cli._shared.options import PATH, into, whole
 from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
+
+
+@dataclass(frozen=True)
+class _Given:
+    base_path: Path | None
+    random: int
+    prompts: bool
+    boards: tuple[str, ...]
+    runtime: str
+    toolchain: str
+    seed: int
+    models: int
+    kinds: tuple[str, ...]
+    as_json: bool
 
 
 @click.command(
@@ -23,31 +39,15 @@ from mcuedit.model import bundle
     epilog=example("mcuedit bench bytes facts/ --random 1000", "mcuedit bench bytes --kind CONV_2D"),
 )
 @click.argument("base_path", metavar="[BASE]", required=False, type=PATH)
-@click.option(
-    "--random", "count", default=1000, show_default=True, type=click.IntRange(0), help="Number of random inputs."
-)
+@whole("--random", 0, default=1000, help="Number of random inputs.")
 @click.option(
     "--prompts/--no-prompts", default=True, show_default=True, help="Compare every prompt of facts.jsonl, too."
 )
-@click.option(
-    "--board", "boards", multiple=True, metavar="NAME", help="Board to compare, may be given again; all if not given."
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["bare", "tflm"]),
-    default="bare",
-    show_default=True,
-    help="Run the base by itself, or inside TensorFlow Lite Micro.",
-)
-@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Seed of the random inputs.")
-@click.option(
-    "--models",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Number of random models of each kind, without BASE.",
-)
+@options.boards_option("Board to compare, may be given again; all if not given.")
+@options.runtime_option
+@options.toolchain_option
+@options.seed_option("Seed of the random inputs.")
+@whole("--models", 1, default=500, help="Number of random models of each kind, without BASE.")
 @click.option(
     "--kind",
     "kinds",
@@ -55,23 +55,22 @@ from mcuedit.model import bundle
     metavar="OP",
     help="Kind of op to compare, without BASE; may be given again; all if not given.",
 )
-@json_option
-def command(base_path: Path | None, models: int, kinds: tuple[str, ...], as_json: bool, **with_base: Any) -> int:
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> int:
     """Compare every output byte on the host and every virtual core with the oracle, under 0, 1 and 10 adapters.
 
     Without BASE: random models of one op, and small nets, on the host.
 
     Exit code 1 if a byte differs.
     """
-    if base_path is None:
-        return _models(models, kinds, as_json)
-    return _base(base_path, as_json=as_json, **with_base)
+    return _models(given) if given.base_path is None else _base(bundle.load(given.base_path), given)
 
 
-def _models(count: int, kinds: tuple[str, ...], as_json: bool) -> int:
+def _models(given: _Given) -> int:
     from mcuedit.conformance.opsweep import ALL, sweep
 
-    chosen = kinds or ALL
+    count, chosen = given.models, given.kinds or ALL
     with progress("comparing", count * len(chosen)) as advance:
         rows = list(sweep(chosen, count, advance))
     columns = ("kind", "models", "bytes", "differing bytes", "in models", "s")
@@ -79,33 +78,23 @@ def _models(count: int, kinds: tuple[str, ...], as_json: bool) -> int:
         (r.kind, r.models, f"{r.bytes:,}", r.differing_bytes, _some(r.differing_models), f"{r.seconds:.0f}")
         for r in rows
     ]
-    return _report(rows, columns, cells, as_json, left=columns[:1])
+    return _report(rows, columns, cells, given.as_json, left=columns[:1])
 
 
 def _some(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:5])) + ", ..." * (len(numbers) > 5)
 
 
-def _base(
-    base_path: Path,
-    *,
-    count: int,
-    prompts: bool,
-    boards: tuple[str, ...],
-    runtime: str,
-    toolchain: str,
-    seed: int,
-    as_json: bool,
-) -> int:
+def _base(found: Base, given: _Given) -> int:
     from mcuedit.conformance.bytes import Scope, Sweep, random_inputs
 
-    found = bundle.load(base_path)
-    inputs = [random_inputs(found, count, seed)]
-    facts = facts_of(found) if prompts else ()
+    inputs = [random_inputs(found, given.random, given.seed)]
+    facts = facts_of(found) if given.prompts else ()
     if facts:
         questions = [p for f in facts for p in (*f.prompts, *f.rephrase_prompts)]
         inputs.append(found.encode(questions).reshape(len(questions), -1))
-    sweep = Sweep(found, np.concatenate(inputs), Scope(boards=boards or None), BuildOptions(runtime, toolchain))
+    build = BuildOptions(given.runtime, given.toolchain)
+    sweep = Sweep(found, np.concatenate(inputs), Scope(boards=given.boards or None), build)
     with progress("comparing", sweep.total) as advance:
         rows = list(sweep.rows(advance))
     columns = ("emulator", "board", "core", "adapters", "inputs", "differing bytes", "s")
@@ -113,7 +102,7 @@ def _base(
         (r.emulator, r.board, r.cpu, r.adapters, f"{r.inputs:,}", r.skipped or r.differing_bytes, f"{r.seconds:.0f}")
         for r in rows
     ]
-    return _report(rows, columns, cells, as_json, left=columns[:3])
+    return _report(rows, columns, cells, given.as_json, left=columns[:3])
 
 
 def _report(

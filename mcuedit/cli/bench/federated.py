@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,10 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.api.inputs import facts_of
 from mcuedit.benchmark import edits as benchmark
-from mcuedit.cli._shared.common import example, json_option, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH, metrics_table
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, print_json, progress, stdout, table
+from mcuedit.cli._shared.files import metrics_table
+from mcuedit.cli._shared.options import into, whole
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds
@@ -22,6 +24,38 @@ from mcuedit.model import bundle
 
 if TYPE_CHECKING:
     from mcuedit.federated.bench import Bench
+
+
+@dataclass(frozen=True)
+class _Given:
+    base_path: Path
+    edit_path: Path
+    keep_path: Path
+    by: str
+    count: int
+    rounds: int
+    rank: int
+    tap: int | None
+    dropouts: float
+    devices: int
+    secure: int
+    clip: int | None
+    sigma: int
+    seed: int
+    output: Path | None
+    as_json: bool
+
+    @property
+    def schedule(self) -> Rounds:
+        """What the rounds are like."""
+        return Rounds(
+            self.rounds,
+            dropouts=self.dropouts,
+            clip=self.clip,
+            sigma=self.sigma,
+            secure=self.secure,
+            seed=self.seed,
+        )
 
 
 @click.command(
@@ -32,28 +66,18 @@ if TYPE_CHECKING:
         "mcuedit bench federated facts/ --edits changes/edits.jsonl --keep changes/keep.jsonl --devices 10",
     ),
 )
-@click.argument("base_path", metavar="BASE", type=PATH)
-@click.option(
-    "--edits", "edit_path", required=True, type=PATH, metavar="F.jsonl", help="Edit set: what changed, fact by fact."
-)
-@click.option(
-    "--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Keep set, known to server and devices."
-)
-@click.option(
+@options.base_argument
+@options.edits_option("Edit set: what changed, fact by fact.")
+@options.keep_option("Keep set, known to server and devices.")
+@options.choice(
     "--clients",
     "by",
-    type=click.Choice([BY_SUBJECT, BY_RELATION]),
-    default=BY_SUBJECT,
-    show_default=True,
+    of=(BY_SUBJECT, BY_RELATION),
     help="A client for every subject, or --count clients with a fact each.",
 )
-@click.option(
-    "--count", type=click.IntRange(3), default=1000, show_default=True, help="Number of clients with a fact each."
-)
-@click.option("--rounds", type=click.IntRange(1), default=100, show_default=True)
-@click.option(
-    "--rank", type=click.IntRange(1, 255), default=128, show_default=True, help="Number of gates of the shared A."
-)
+@whole("--count", 3, default=1000, help="Number of clients with a fact each.")
+@whole("--rounds", 1, default=100, help="Number of rounds of training.")
+@whole("--rank", 1, 255, default=128, help="Number of gates of the shared A.")
 @click.option(
     "--tap", type=int, metavar="OP", help="Operator whose input the gates read; the one before the last if not given."
 )
@@ -64,41 +88,15 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of clients that are silent in a round.",
 )
-@click.option(
-    "--devices",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Number of clients that run on a virtual Cortex-M4.",
-)
-@click.option(
-    "--secure", type=click.IntRange(0), default=1, show_default=True, help="Number of rounds with masked sums."
-)
-@click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm of a client's sum.")
-@click.option(
-    "--sigma", type=click.IntRange(0), default=0, show_default=True, help="Sigma of the noise on a sum; needs --clip."
-)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("-o", "--output", type=PATH, metavar="DIR", help="Write the adapter there.")
-@json_option
-def command(
-    base_path: Path,
-    edit_path: Path,
-    keep_path: Path,
-    by: str,
-    count: int,
-    rounds: int,
-    rank: int,
-    tap: int | None,
-    dropouts: float,
-    devices: int,
-    secure: int,
-    clip: int | None,
-    sigma: int,
-    seed: int,
-    output: Path | None,
-    as_json: bool,
-) -> int:
+@whole("--devices", 0, default=0, help="Number of clients that run on a virtual Cortex-M4.")
+@whole("--secure", 0, default=1, help="Number of rounds with masked sums.")
+@whole("--clip", 1, metavar="N", help="L2 norm of a client's sum.")
+@whole("--sigma", 0, default=0, help="Sigma of the noise on a sum; needs --clip.")
+@options.seed_option("Seed of everything that is drawn: clients, A, who is silent, noise.")
+@options.output_option("DIR", "Write the adapter there.", required=False)
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> int:
     """Simulate a fleet whose clients each own some facts of BASE, the edited ones with their new answers.
 
     A comes from a seed and is frozen; only sums of the gradients of B reach the server. In the first rounds the sum is
@@ -115,25 +113,26 @@ def command(
     from mcuedit.federated.bench import FleetConfig, bench
     from mcuedit.training.factors.frozen_a import FrozenA
 
-    if sigma and clip is None:
+    if given.sigma and given.clip is None:
         raise McueditError(
             "--sigma without --clip", "noise hides a client only if its sum has a largest norm: --clip N"
         )
-    found = bundle.load(base_path)
+    found = bundle.load(given.base_path)
     read = benchmark.reader(found, best_oracle(found.model))
     target = max(op.index for op in found.model.ops if op.kind == "FULLY_CONNECTED")
-    pair = (target - 1 if tap is None else tap, target)
-    how = Rounds(rounds, dropouts=dropouts, clip=clip, sigma=sigma, secure=secure, seed=seed)
-    edits, keep = load_edits(edit_path), load_keep(keep_path)
-    with progress("rounds", rounds) as advance:
-        config = FleetConfig(pair, by, count, FrozenA(rank, seed), devices=devices)
-        made = bench(read, benchmark.EditTask(edits, keep, facts_of(found)), config, how, advance)
-    if output is not None:
-        folder.save(made.outcome.adapter, output)
+    edits, keep = load_edits(given.edit_path), load_keep(given.keep_path)
+    with progress("rounds", given.rounds) as advance:
+        pair = (target - 1 if given.tap is None else given.tap, target)
+        config = FleetConfig(pair, given.by, given.count, FrozenA(given.rank, given.seed), devices=given.devices)
+        task = benchmark.EditTask(edits, keep, facts_of(found))
+        made = bench(read, task, config, given.schedule, advance)
+    if given.output is not None:
+        folder.save(made.outcome.adapter, given.output)
     outcome = {k: v for k, v in vars(made.outcome).items() if k != "adapter"}
     compared = {"device_compared": made.device_compared, "device_differing": made.device_differing}
-    if as_json:
-        print_json(outcome | {"edits_known": made.edits_known, "devices": devices} | compared | asdict(made.metrics))
+    if given.as_json:
+        known = {"edits_known": made.edits_known, "devices": given.devices}
+        print_json(outcome | known | compared | asdict(made.metrics))
     else:
         stdout().print(metrics_table(made.metrics))
         stdout().print(table("", ("fleet", ""), _rows(made, compared)))

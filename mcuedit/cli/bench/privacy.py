@@ -13,8 +13,9 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import edit_set, facts_of
 from mcuedit.benchmark import edits as benchmark
-from mcuedit.cli._shared.common import example, json_option, note, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, note, print_json, progress, stdout, table
+from mcuedit.cli._shared.options import into, whole
 from mcuedit.edits import load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
@@ -32,6 +33,21 @@ class _Point:
     metrics: Metrics
 
 
+@dataclass(frozen=True)
+class _Given:
+    base_path: Path
+    edit_paths: tuple[Path, ...]
+    keep_path: Path
+    sigmas: str
+    clip: int
+    steps: int
+    rate: float
+    rank: int
+    seed: int
+    output: Path | None
+    as_json: bool
+
+
 @click.command(
     "privacy",
     epilog=example(
@@ -40,17 +56,9 @@ class _Point:
         "mcuedit bench privacy facts/ --edits changes/edits.jsonl --keep changes/keep.jsonl -o privacy.svg",
     ),
 )
-@click.argument("base_path", metavar="BASE", type=PATH)
-@click.option(
-    "--edits",
-    "edit_paths",
-    required=True,
-    multiple=True,
-    type=PATH,
-    metavar="F.jsonl",
-    help="Edit set, which is private.",
-)
-@click.option("--keep", "keep_path", required=True, type=PATH, metavar="K.jsonl", help="Keep set, which is public.")
+@options.base_argument
+@options.edit_sets_option("Edit set, which is private.", metavar="F.jsonl")
+@options.keep_option("Keep set, which is public.")
 @click.option(
     "--sigmas",
     default="100,200,400,800",
@@ -59,60 +67,49 @@ class _Point:
     help="Values of sigma, the noise, to try.",
 )
 @click.option("--clip", type=int, default=50, show_default=True, help="L2 norm of a prompt's gradient.")
-@click.option("--steps", type=int, default=30, show_default=True)
+@click.option("--steps", type=int, default=30, show_default=True, help="Steps of training.")
 @click.option("--rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step.")
-@click.option(
-    "--rank",
-    type=click.IntRange(1, 255),
-    default=Config.rank,
-    show_default=True,
-    help="Number of gates of the frozen A.",
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of A; the noise is never the same.")
-@click.option("-o", "--output", type=PATH, metavar="PLOT.svg", help="Draw it there, by file type; needs matplotlib.")
-@json_option
-def command(
-    base_path: Path,
-    edit_paths: tuple[Path, ...],
-    keep_path: Path,
-    sigmas: str,
-    clip: int,
-    steps: int,
-    rate: float,
-    rank: int,
-    seed: int,
-    output: Path | None,
-    as_json: bool,
-) -> None:
+@whole("--rank", 1, 255, default=Config.rank, help="Number of gates of the frozen A.")
+@options.seed_option("Seed of A; the noise is never the same.")
+@options.output_option("PLOT.svg", "Draw it there, by file type; needs matplotlib.", required=False)
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> None:
     """Train the edits with differential privacy under several amounts of noise, and measure each adapter.
 
     Epsilon is that of one run. Who runs all of them on private data, and looks at the figures, gives away the sum.
     """
+    output = given.output
     if output is not None and output.suffix not in _KINDS:
         raise McueditError(f"-o {output}: no kind of plot", f"give a name that ends in {', '.join(_KINDS)}")
-    edits, keep = edit_set(edit_paths), load_keep(keep_path)
-    tried = [part.strip() for part in sigmas.split(",")]
-    count = len(private_prompts(edits))
-    budgets = [privacy.budget(f"{sigma},{clip},{steps}", rate, count) for sigma in tried]
-    found = bundle.load(base_path)
+    edits, keep = edit_set(given.edit_paths), load_keep(given.keep_path)
+    budgets = _budgets(given, len(private_prompts(edits)))
+    found = bundle.load(given.base_path)
     read, facts, points = benchmark.reader(found, best_oracle(found.model)), facts_of(found), []
     with progress("runs", len(budgets)) as advance:
         for budget in budgets:
-            made = fit(
-                "private",
-                Problem(read, TextEdits(edits, keep)),
-                Config(budget=budget, rank=rank, seed=seed, name="private"),
-            )
+            config = Config(budget=budget, rank=given.rank, seed=given.seed, name="private")
+            made = fit("private", Problem(read, TextEdits(edits, keep)), config)
             points.append(_Point(budget, benchmark.evaluate(read, [made.adapter], edits, keep, facts)[0]))
             advance(1)
-    if as_json:
+    if given.as_json:
         print_json(_flat(points))
     else:
-        title = f"{count:,} private prompts, clip {clip}, {steps} steps, rate {rate:g}, delta {budgets[0].delta:.1e}"
-        rows = [(p.budget.schedule.sigma, f"{p.budget.epsilon:.2f}", *(_share(p, n) for n in _SHOWN)) for p in points]
-        stdout().print(table(title, ("sigma", "epsilon", *_SHOWN), rows))
+        _show(points, len(private_prompts(edits)), given)
     if output is not None and not _plot(points, output):
         note(f"{output} was not drawn: pip install 'mcuedit[plot]'")
+
+
+def _budgets(given: _Given, prompts: int) -> list[privacy.Budget]:
+    """What each amount of noise gives away."""
+    tried = [part.strip() for part in given.sigmas.split(",")]
+    return [privacy.budget(f"{sigma},{given.clip},{given.steps}", given.rate, prompts) for sigma in tried]
+
+
+def _show(points: Sequence[_Point], prompts: int, given: _Given) -> None:
+    how = f"clip {given.clip}, {given.steps} steps, rate {given.rate:g}, delta {points[0].budget.delta:.1e}"
+    rows = [(p.budget.schedule.sigma, f"{p.budget.epsilon:.2f}", *(_share(p, n) for n in _SHOWN)) for p in points]
+    stdout().print(table(f"{prompts:,} private prompts, {how}", ("sigma", "epsilon", *_SHOWN), rows))
 
 
 def _flat(points: Sequence[_Point]) -> dict[str, object]:

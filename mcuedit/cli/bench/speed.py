@@ -11,28 +11,21 @@ from typing import Any
 import click
 from rich.table import Table
 
-from mcuedit.cli._shared.common import example, json_option, notes, print_json, progress, stdout, table
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table
+from mcuedit.cli._shared.options import PATH, whole
 from mcuedit.model import bundle
 
 
 @click.command("speed", epilog=example("mcuedit bench speed facts/", "mcuedit bench speed net.tflite --board virt-m4"))
 @click.argument("base_paths", metavar="BASE...", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--board",
-    "boards",
-    multiple=True,
-    metavar="NAME",
-    help="Board to run on, may be given again; one of each core if not given.",
-)
-@click.option(
-    "--random", "count", default=1, show_default=True, type=click.IntRange(1), help="Number of inputs to average over."
-)
-@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Seed of the random inputs.")
-@json_option
+@options.boards_option("Board to run on, may be given again; one of each core if not given.")
+@whole("--random", 1, default=1, help="Number of inputs to average over.")
+@options.toolchain_option
+@options.seed_option("Seed of the random inputs.")
+@options.json_option
 def command(
-    base_paths: tuple[Path, ...], boards: tuple[str, ...], count: int, toolchain: str, seed: int, as_json: bool
+    base_paths: tuple[Path, ...], boards: tuple[str, ...], random: int, toolchain: str, seed: int, as_json: bool
 ) -> int:
     """Count the instructions of one inference, by op and core. A core may take two cycles for some of them."""
     from mcuedit.conformance import speed
@@ -44,7 +37,7 @@ def command(
         for path, one in zip(base_paths, bases, strict=True):
             speeds = nets.setdefault(str(path), [])
             for name in names:
-                speeds.append(speed.measure(one, name, inputs=count, seed=seed, toolchain=toolchain))
+                speeds.append(speed.measure(one, name, inputs=random, seed=seed, toolchain=toolchain))
                 advance(1)
     if as_json:
         print_json({"nets": {path: [asdict(speed) for speed in speeds] for path, speeds in nets.items()}})

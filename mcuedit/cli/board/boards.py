@@ -11,8 +11,8 @@ from mcuedit._util import atomic, resources, textfile
 from mcuedit.boards import board
 from mcuedit.boards.memory import Region
 from mcuedit.boards.render import SHARED, render
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared.common import example, print_json, stdout, table
+from mcuedit.cli._shared.options import PATH, json_option
 
 _HERE = Path()  # stands for the folder that the boards were read from
 

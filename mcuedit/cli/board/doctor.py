@@ -17,7 +17,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.external import cmsis_nn, monocypher, tflm
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
+from mcuedit.cli._shared.common import example, print_json, stdout, table
+from mcuedit.cli._shared.options import json_option
 from mcuedit.emulate import Backend
 from mcuedit.emulate.backends import BACKENDS
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,12 +11,28 @@ import click
 from mcuedit import codegen
 from mcuedit._util.atomic import write_folder
 from mcuedit.adapter import folder
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table, working
-from mcuedit.cli._shared.files import scaled, scales_option, zoo_base
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, print_json, stdout, table, working
+from mcuedit.cli._shared.files import scaled, zoo_base
+from mcuedit.cli._shared.options import PATH, into, path
 from mcuedit.codegen.emission import emit
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
+
+
+@dataclass(frozen=True)
+class _Given:
+    adapters: tuple[Path, ...]
+    base_path: Path | None
+    output: Path
+    project: str
+    runtime: str
+    scales: str
+    train: Path | None
+    train_op: int | None
+    force: bool
+    as_json: bool
 
 
 @click.command(
@@ -25,44 +42,18 @@ from mcuedit.ondevice import GateStatistics
         "mcuedit emit gitega/ -o lib/ --project arduino",
     ),
 )
-@click.argument("adapters", metavar="ADAPTER...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--base", "base_path", type=click.Path(path_type=Path), help="Base of the adapters, if not from the zoo.")
-@click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder to write.")
-@click.option(
-    "--project", type=click.Choice(codegen.PROJECTS), default="cmake", show_default=True, help="Build files to add."
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["bare", "tflm"]),
-    default="bare",
-    show_default=True,
-    help="Run the base by itself, or inside TensorFlow Lite Micro.",
-)
-@scales_option
-@click.option(
-    "--train",
-    "train",
-    metavar="K.jsonl",
-    type=click.Path(path_type=Path),
-    help="Keep set from which a device gets what it needs to train gates.",
-)
-@click.option(
-    "--train-op", "train_op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains."
-)
-@click.option("--force", is_flag=True, help="Replace DIR even if it holds files that mcuedit did not write.")
-@json_option
-def command(
-    adapters: tuple[Path, ...],
-    base_path: Path | None,
-    output: Path,
-    project: str,
-    runtime: str,
-    scales: str,
-    train: Path | None,
-    train_op: int | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+@click.argument("adapters", metavar="ADAPTER...", nargs=-1, type=PATH)
+@path("--base", "base_path", help="Base of the adapters, if not from the zoo.")
+@options.output_option("DIR", "Folder to write.")
+@options.choice("--project", of=tuple(codegen.PROJECTS), default="cmake", help="Build files to add.")
+@options.runtime_option
+@options.scales_option
+@path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
+@click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
+@options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> None:
     """Write a base and its adapters as C sources for a firmware project, and each adapter's device bytes.
 
     --runtime bare compiles the base ahead of time; tflm writes what a firmware with TensorFlow Lite Micro needs: model
@@ -72,28 +63,25 @@ def command(
     of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR is written whole or not at all.
     The same input gives the same bytes.
     """
-    loaded = [folder.load(path) for path in adapters]
-    found = scaled(bundle.load(base_path) if base_path is not None else zoo_base(loaded), scales, runtime)
-    gate = _gate(found, train) if train is not None else None
-    factors = codegen.FactorSetup(train_op) if train_op is not None else None
-    files = emit(found, loaded, project=project, runtime=runtime, gate=gate, factors=factors)
-    write_folder(output, files, force=force)
+    loaded = [folder.load(one) for one in given.adapters]
+    found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
+    found = scaled(found, given.scales, given.runtime)
+    gate = _gate(found, given.train) if given.train is not None else None
+    factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None
+    files = emit(found, loaded, project=given.project, runtime=given.runtime, gate=gate, factors=factors)
+    write_folder(given.output, files, force=given.force)
     device = {name: len(data) for name, data in files.items() if name.endswith(".bin")}
-    if as_json:
-        print_json({"folder": str(output), "files": sorted(files), "adapter_bytes": sum(device.values())})
+    if given.as_json:
+        print_json({"folder": str(given.output), "files": sorted(files), "adapter_bytes": sum(device.values())})
         return
     own = [(name, f"{len(data):,}") for name, data in files.items() if "/" not in name]
-    stdout().print(table(str(output), ("file", "bytes"), own))
+    stdout().print(table(str(given.output), ("file", "bytes"), own))
 
 
-def _gate(found: Base, path: Path) -> tuple[GateStatistics, codegen.TrainSetup]:
+def _gate(found: Base, keep_path: Path) -> tuple[GateStatistics, codegen.TrainSetup]:
+    from mcuedit.api.learning import carried
     from mcuedit.benchmark import edits
-    from mcuedit.edits import load_keep
     from mcuedit.emulate.runner import best_oracle
-    from mcuedit.ondevice import corrections
 
-    keep = load_keep(path)
     with working("running the base"):
-        read = edits.reader(found, best_oracle(found.model))
-        pair = corrections.choose_pair(read, keep)
-        return corrections.statistics_for(read, keep, pair[0]), codegen.TrainSetup(*pair)
+        return carried(edits.reader(found, best_oracle(found.model)), keep_path)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,51 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.build.options import BuildOptions
-from mcuedit.cli._shared.common import TEXT, example, json_option, note, notes, print_json, stdout, table, working
-from mcuedit.cli._shared.files import PATH, read_adapter, scaled, scales_option
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, note, notes, print_json, stdout, table, working
+from mcuedit.cli._shared.files import read_adapter, scaled
+from mcuedit.cli._shared.options import SECONDS, TEXT, into, path, whole
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, backends, robot, runner
-from mcuedit.emulate.backends import BACKENDS
 from mcuedit.emulate.devices.device import sequences
 from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
+
+_ADAPTERS = "Adapter to compile in; may be given again: all are active."
+
+
+@dataclass(frozen=True)
+class _Given:
+    base_path: Path
+    adapters: tuple[Path, ...]
+    emulator: str
+    runtime: str
+    scales: str
+    board_name: str | None
+    prompts: tuple[str, ...]
+    inputs: Path | None
+    random: int | None
+    seed: int
+    check: str | None
+    count: bool
+    toolchain: str
+    opt: str
+    timeout: float
+    dump: Path | None
+    robot_dir: Path | None
+    as_json: bool
+
+    @property
+    def build(self) -> BuildOptions:
+        """How the firmware is built."""
+        return BuildOptions(self.runtime, self.toolchain, self.opt)
+
+    @property
+    def options(self) -> RunOptions:
+        """Where it runs."""
+        return RunOptions(self.emulator, self.board_name, self.count, self.timeout, self.build)
 
 
 @click.command(
@@ -36,65 +72,38 @@ from mcuedit.model.oracle import Tflm
         "mcuedit run facts/ --random 50 --check tflm --board virt-m0 --count",
     )
 )
-@click.argument("base_path", metavar="BASE", type=PATH)
-@click.option(
+@options.base_argument
+@path(
     "--adapter",
     "adapters",
     metavar="ADAPTER",
     multiple=True,
-    type=PATH,
     help="Adapter to compile in; may be given again: all are active.",
 )
-@click.option("--emulator", type=click.Choice(tuple(BACKENDS)), default=backends.DEFAULT, show_default=True)
-@click.option(
-    "--runtime",
-    type=click.Choice(["bare", "tflm"]),
-    default="bare",
-    show_default=True,
-    help="Run the base by itself, or inside TensorFlow Lite Micro.",
-)
-@scales_option
-@click.option("--board", "board_name", metavar="NAME", help="One of `mcuedit boards`; a Cortex-M4 if not given.")
+@options.emulator_option(backends.names())
+@options.runtime_option
+@options.scales_option
+@options.board_option("One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", type=TEXT, metavar="TEXT", multiple=True, help="A question; may be given again.")
-@click.option("--inputs", metavar="F.npz", type=PATH, help="Input tensors: array x, int8 or float.")
-@click.option("--random", "count_random", metavar="N", type=click.IntRange(1), help="N random inputs.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random inputs.")
+@path("--inputs", metavar="F.npz", help="Input tensors: array x, int8 or float.")
+@whole("--random", 1, metavar="N", help="N random inputs.")
+@options.seed_option("Seed of the random inputs.")
 @click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
 @click.option("--count", is_flag=True, help="Count executed instructions.")
-@click.option("--toolchain", type=click.Choice(["auto", "gcc", "zig"]), default="auto", show_default=True)
-@click.option("--opt", type=click.Choice(["2", "s"]), default="2", show_default=True, help="The compiler's -O.")
+@options.toolchain_option
+@options.opt_option()
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=SECONDS,
     default=TIMEOUT,
     show_default=True,
     help="Seconds of processor time (renode: virtual ones) in which a board may say nothing.",
 )
-@click.option("--dump", metavar="F.npz", type=PATH, help="Write inputs and outputs there.")
-@click.option(
-    "--robot", "robot_dir", metavar="DIR", type=PATH, help="Write what the board's .robot needs, run nothing."
-)
-@json_option
-def command(
-    base_path: Path,
-    adapters: tuple[Path, ...],
-    emulator: str,
-    runtime: str,
-    scales: str,
-    board_name: str | None,
-    prompts: tuple[str, ...],
-    inputs: Path | None,
-    count_random: int | None,
-    seed: int,
-    check: str | None,
-    count: bool,
-    toolchain: str,
-    opt: str,
-    timeout: float,
-    dump: Path | None,
-    robot_dir: Path | None,
-    as_json: bool,
-) -> int:
+@path("--dump", metavar="F.npz", help="Write inputs and outputs there.")
+@path("--robot", "robot_dir", metavar="DIR", help="Write what the board's .robot needs, run nothing.")
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> int:
     """Build the firmware of BASE and its adapters for a board, execute it on an emulator, and show what it says.
 
     unicorn, qemu and renode execute the linked ELF file; host runs the same C compiled for this machine, tflm the
@@ -104,72 +113,59 @@ def command(
     code_total is the firmware without weights, labels, tables and adapters: those are model_bytes. ram is all that is
     taken: the arena, in which input and output lie, other data, and the peak stack.
     """
-    found = scaled(bundle.load(base_path), scales, backends.get(emulator).runtime or runtime)
-    loaded = [read_adapter(path, found) for path in adapters]
-    tensors = _tensors(found, inputs, count_random, seed)
-    if not prompts and tensors is None:
+    emulator = given.emulator
+    found = scaled(bundle.load(given.base_path), given.scales, backends.get(emulator).runtime or given.runtime)
+    loaded = [read_adapter(folder, found) for folder in given.adapters]
+    tensors = _tensors(found, given)
+    if not given.prompts and tensors is None:
         raise McueditError("nothing to run", "give --ask TEXT, --inputs F.npz or --random N")
-    build = BuildOptions(runtime, toolchain, opt)
-    if robot_dir is not None:
-        dialogues = robot.dialogues(runner.as_firmware(found, runtime), loaded, prompts, tensors)
-        _write_robot(found, loaded, board_name, robot_dir, dialogues, build)
+    if given.robot_dir is not None:
+        dialogues = robot.dialogues(runner.as_firmware(found, given.runtime), loaded, given.prompts, tensors)
+        _write_robot(found, loaded, given.robot_dir, dialogues, given)
         return 0
     with working(f"running on {emulator}"):
-        result = runner.run(
-            found,
-            loaded,
-            RunOptions(emulator, board_name, count, timeout, build),
-            prompts=prompts,
-            inputs=tensors,
-        )
-        computes = runner.as_firmware(found, runtime) if backends.get(emulator).session else found
-        differing, oracle = _compare(computes, loaded, result) if check else (None, None)
-    if dump is not None:
-        _dump(dump, result)
-    values = _values(found, result, emulator, runtime)
-    if check:
+        result = runner.run(found, loaded, given.options, prompts=given.prompts, inputs=tensors)
+        computes = runner.as_firmware(found, given.runtime) if backends.get(emulator).session else found
+        differing, oracle = _compare(computes, loaded, result) if given.check else (None, None)
+    if given.dump is not None:
+        _dump(given.dump, result)
+    values = _values(found, result, given)
+    if given.check:
         values |= {"differing_bytes": differing, "oracle": oracle}
-    if as_json:
+    if given.as_json:
         answers = {"answers": [a.label for a in result.answers], "answer_classes": [a.index for a in result.answers]}
-        print_json((answers if prompts else {}) | values)
+        print_json((answers if given.prompts else {}) | values)
     else:
-        _show(prompts, result, values)
+        _show(given.prompts, result, values)
     return 1 if differing else 0
 
 
-def _write_robot(
-    found: Base,
-    adapters: list[Adapter],
-    board_name: str | None,
-    folder: Path,
-    dialogues: robot.Dialogues,
-    build: BuildOptions,
-) -> None:
+def _write_robot(found: Base, adapters: list[Adapter], folder: Path, dialogues: robot.Dialogues, given: _Given) -> None:
     """The folder for renode-test, and how that is called."""
     (emulator,) = backends.names(lambda backend: backend.robots)
-    machine = RunOptions(emulator, board_name).machine
+    machine = RunOptions(emulator, given.board_name).machine
     name = machine.name
     with working("building"):
-        robot.write(found, adapters, machine, folder, dialogues, build)
+        robot.write(found, adapters, machine, folder, dialogues, given.build)
     script = resources.path("boards") / name / f"{name}.robot"
     where = folder.resolve()
     note(f"renode-test {script} --variable ELF:{where / robot.ELF} --variable VECTORS:{where / robot.VECTORS}")
 
 
-def _tensors(found: Base, path: Path | None, count_random: int | None, seed: int) -> Int8Array | None:
+def _tensors(found: Base, given: _Given) -> Int8Array | None:
     parts = []
-    if path is not None:
+    if given.inputs is not None:
         hint = "save it with numpy.savez(path, x=...)"
-        arrays = read_npz(path, hint)
+        arrays = read_npz(given.inputs, hint)
         if "x" not in arrays:
-            raise McueditError(f"{path}: no array 'x'", hint)
-        x, clipped = quantized(f"{path}: x", arrays["x"], found.model.input)
+            raise McueditError(f"{given.inputs}: no array 'x'", hint)
+        x, clipped = quantized(f"{given.inputs}: x", arrays["x"], found.model.input)
         notes(clipped)
         parts.append(sequences(found, x).reshape(len(x), -1))
-    if count_random is not None:
+    if given.random is not None:
         from mcuedit.conformance.bytes import random_inputs
 
-        parts.append(random_inputs(found, count_random, seed))
+        parts.append(random_inputs(found, given.random, given.seed))
     if len({part[0].size for part in parts if len(part)}) > 1:
         raise McueditError("--random beside sequences: random inputs have one step", "run them by themselves")
     return np.concatenate([part.reshape(len(part), -1) for part in parts]) if parts else None
@@ -186,13 +182,14 @@ def _compare(found: Base, adapters: list[Adapter], result: runner.Result) -> tup
     return int((wanted != result.outputs).sum()), oracle.name
 
 
-def _values(found: Base, result: runner.Result, emulator: str, runtime: str) -> dict[str, Any]:
-    values: dict[str, Any] = {"emulator": emulator, "inputs": len(result.inputs), "seconds": round(result.seconds, 3)}
+def _values(found: Base, result: runner.Result, given: _Given) -> dict[str, Any]:
+    values: dict[str, Any] = {"emulator": given.emulator, "inputs": len(result.inputs)}
+    values["seconds"] = round(result.seconds, 3)
     if result.board is not None and result.footprint is not None:
         size, stack = result.footprint, result.peak_stack or 0
         ram = size.data + size.bss + stack
         values |= {
-            "runtime": runtime,
+            "runtime": given.runtime,
             "board": result.board,
             "cpu": board.load(result.board).cpu,
             "toolchain": result.toolchain,
@@ -210,11 +207,11 @@ def _values(found: Base, result: runner.Result, emulator: str, runtime: str) -> 
     return values
 
 
-def _dump(path: Path, result: runner.Result) -> None:
+def _dump(to: Path, result: runner.Result) -> None:
     buffer = io.BytesIO()
     classes = np.array([answer.index for answer in result.answers], np.int64)
     np.savez(buffer, x=result.inputs, outputs=result.outputs, answers=classes)
-    atomic.write_file(path, buffer.getvalue())
+    atomic.write_file(to, buffer.getvalue())
 
 
 def _show(prompts: tuple[str, ...], result: runner.Result, values: dict[str, Any]) -> None:

@@ -21,8 +21,9 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.benchmark.edits import SINGLE, EditTask, bench, reader
 from mcuedit.build.driver import BuildResult
 from mcuedit.cli._shared import learning_demo
-from mcuedit.cli._shared.common import example, json_option, print_json, stderr, stdout, table, working
+from mcuedit.cli._shared.common import example, print_json, stderr, stdout, table, working
 from mcuedit.cli._shared.demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours
+from mcuedit.cli._shared.options import json_option
 from mcuedit.codegen.emission import emit
 from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emulate.options import RunOptions
@@ -120,7 +121,8 @@ def _story(base: Base, case: Case, out: Console) -> dict[str, Any]:
     same = (before.outputs == after.outputs).all(axis=1)
     show_neighbours(out, case, before, after, same)
     plain, closed, opened = _count(base, adapter, case)
-    _show_costs(out, len(update), adapter.factor_bytes, len(base.model.data), plain, closed, opened)
+    _show_update(out, len(update), adapter.factor_bytes, len(base.model.data))
+    _show_instructions(out, plain, closed, opened)
     return {
         "question": case.question,
         "answer_before": before.answer.label,
@@ -182,8 +184,11 @@ def _show_metrics(out: Console, metrics: dict[str, Any]) -> None:
     out.print(Padding.indent(table("", ("measure", "share"), rows), 3))
 
 
-def _show_costs(out: Console, update: int, factors: int, model: int, plain: int, closed: int, opened: int) -> None:
+def _show_update(out: Console, update: int, factors: int, model: int) -> None:
     out.print(f"   update: {update} bytes, {factors} of them factors; the model of {model:,} bytes stays as it is")
+
+
+def _show_instructions(out: Console, plain: int, closed: int, opened: int) -> None:
     out.print(
         f"   instructions: {plain:,} an inference; with the gate closed {closed:,} more ({closed / plain:.2%}), "
         f"open {opened:,}"

@@ -11,9 +11,10 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout, working
-from mcuedit.cli._shared.files import PATH, metrics_table, read_adapter, tensor_table
-from mcuedit.edits import load_edits, load_keep
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, print_json, stdout, working
+from mcuedit.cli._shared.files import are_tensors, keep_set, metrics_table, read_adapter, tensor_table
+from mcuedit.edits import load_edits
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.evaluation.metrics import Metrics
@@ -24,14 +25,12 @@ from mcuedit.model import bundle
 @click.command(
     epilog=example("mcuedit eval facts/ repair/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl")
 )
-@click.argument("base_path", metavar="BASE", type=PATH)
-@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
-@click.option(
-    "--edits", "edit_path", required=True, type=PATH, metavar="F", help="Edit set: what the adapters are to change."
-)
-@click.option("--keep", "keep_path", type=PATH, metavar="K", help="Prompts that must not change.")
-@click.option("--dump", metavar="F.npz", type=PATH, help="Write every raw output of prompts there.")
-@json_option
+@options.base_argument
+@options.adapters_argument
+@options.edits_option("Edit set: what the adapters are to change.", metavar="F")
+@options.keep_option("Prompts that must not change.", metavar="K", required=False)
+@options.path("--dump", metavar="F.npz", help="Write every raw output of prompts there.")
+@options.json_option
 def command(
     base_path: Path,
     adapters: tuple[Path, ...],
@@ -49,14 +48,12 @@ def command(
     metrics: Metrics | TensorMetrics
     with working("evaluating"):
         read = edits.reader(found, best_oracle(found.model))
-        if edit_path.suffix == ".npz":
+        if are_tensors(edit_path):
             if dump is not None or keep_path is not None:
                 raise McueditError("--dump and --keep are for prompts", "the .npz holds what to keep")
             metrics = edits.evaluate_tensors(read, loaded, tensor_set([edit_path], found.model))
         else:
-            if keep_path is None:
-                raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
-            keep = load_keep(keep_path)
+            keep = keep_set(keep_path)
             metrics, cases = edits.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
             if dump is not None:
                 atomic.write_file(dump, raw(read, cases, keep.prompts))

@@ -3,16 +3,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
-from mcuedit.cli._shared.common import TEXT, example, json_option, print_json, stdout, table, working
-from mcuedit.cli._shared.files import PATH, read_adapter
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, print_json, stdout, table, working
+from mcuedit.cli._shared.files import read_adapter
+from mcuedit.cli._shared.options import TEXT, into, path, whole
 from mcuedit.federated.aggregate import HOW, Aggregation, aggregate
 from mcuedit.model import bundle
+
+
+@dataclass(frozen=True)
+class _Given:
+    adapters: tuple[Path, ...]
+    base_path: Path
+    output: Path
+    how: str
+    weights: str | None
+    clip: int | None
+    trim: int
+    rank: int | None
+    name: str
+    force: bool
+    as_json: bool
 
 
 @click.command(
@@ -21,12 +39,12 @@ from mcuedit.model import bundle
         "mcuedit federate device*/ --base facts/ --weights 20,5,9 --clip 300 -o fleet/",
     )
 )
-@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
-@click.option("--base", "base_path", metavar="BASE", required=True, type=PATH, help="Base that all of them are for.")
-@click.option("-o", "--output", required=True, type=PATH, metavar="DIR", help="Folder that the adapter is written to.")
-@click.option("--how", type=click.Choice(HOW), default="auto", show_default=True, help="How adapters become one.")
+@options.adapters_argument
+@path("--base", "base_path", metavar="BASE", required=True, help="Base that all of them are for.")
+@options.output_option("DIR", "Folder that the adapter is written to.")
+@options.choice("--how", of=HOW, default="auto", help="How adapters become one.")
 @click.option("--weights", metavar="N,N,...", help="An integer for each adapter: what it was learned from.")
-@click.option("--clip", type=click.IntRange(1), metavar="N", help="L2 norm that the B of one adapter has at most.")
+@whole("--clip", 1, metavar="N", help="L2 norm that the B of one adapter has at most.")
 @click.option(
     "--trim",
     type=click.IntRange(0),
@@ -34,58 +52,43 @@ from mcuedit.model import bundle
     metavar="N",
     help="Leave out the N largest and N smallest values of each element.",
 )
-@click.option(
-    "--rank",
-    type=click.IntRange(1, 255),
-    metavar="R",
-    help="Rank of a factored mean; if not given the largest of the adapters.",
-)
-@click.option("--name", type=TEXT, default="federated", show_default=True)
-@click.option("--force", is_flag=True, help="Replace a folder that mcuedit did not write.")
-@json_option
-def command(
-    adapters: tuple[Path, ...],
-    base_path: Path,
-    output: Path,
-    how: str,
-    weights: str | None,
-    clip: int | None,
-    trim: int,
-    rank: int | None,
-    name: str,
-    force: bool,
-    as_json: bool,
-) -> int:
+@whole("--rank", 1, 255, metavar="R", help="Rank of a factored mean; if not given the largest of the adapters.")
+@click.option("--name", type=TEXT, default="federated", show_default=True, help="Name of the adapter.")
+@options.force_option("Replace a folder that mcuedit did not write.")
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> int:
     """Aggregate adapters that many devices learned for BASE into one.
 
     shared: all have one frozen A; the mean of their B is the mean of what they do, in integers, whatever the order.
     factored: plain deltas; the best approximation of rank R of the mean of BA, and the energy that it drops. joined:
     gated deltas, each with an A of its own, side by side. auto takes the first of them that fits.
     """
-    found = bundle.load(base_path)
-    loaded = [read_adapter(path, found) for path in adapters]
+    found = bundle.load(given.base_path)
+    loaded = [read_adapter(one, found) for one in given.adapters]
     with working("aggregating"):
-        made = aggregate(loaded, found.model, Aggregation(how, _weights(weights), clip, trim, rank, name))
-    folder.save(made.adapter, output, force=force)
+        how = Aggregation(given.how, _weights(given.weights), given.clip, given.trim, given.rank, given.name)
+        made = aggregate(loaded, found.model, how)
+    folder.save(made.adapter, given.output, force=given.force)
     values = {
-        "output": str(output),
+        "output": str(given.output),
         "how": made.how,
         "adapters": made.adapters,
         "clipped": made.clipped,
         "dropped_energy": made.dropped,
         "factor_bytes": made.adapter.factor_bytes,
     }
-    if as_json:
+    if given.as_json:
         print_json(values)
     else:
         rows = [
             ("how", made.how),
             ("adapters", made.adapters),
-            *([("clipped", made.clipped)] if clip else []),
+            *([("clipped", made.clipped)] if given.clip else []),
             ("energy dropped", f"{100 * made.dropped:.3f} %"),
             ("bytes of factors", f"{made.adapter.factor_bytes:,}"),
         ]
-        stdout().print(table(str(output), ("", ""), rows))
+        stdout().print(table(str(given.output), ("", ""), rows))
     return 0
 
 

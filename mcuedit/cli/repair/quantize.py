@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from mcuedit._util.atomic import require_free, write_file, write_folder
 from mcuedit._util.errors import McueditError
-from mcuedit.cli._shared.common import example, json_option, note, print_json, progress, stdout, working
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared import options
+from mcuedit.cli._shared.common import example, note, print_json, progress, stdout, working
+from mcuedit.cli._shared.options import PATH, into, path
 from mcuedit.codegen import inspection
 from mcuedit.codegen.inspection import Runtimes
 from mcuedit.emulate.runner import best_oracle
@@ -25,6 +26,18 @@ _FEW = 50  # samples, below which the ranges that they show are a guess
 _AGREES = 0.95  # share of the same answers, below which we say what could be done
 
 
+@dataclass(frozen=True)
+class _Given:
+    source: Path
+    samples_path: Path
+    output: Path
+    labels_path: Path | None
+    text: bool
+    features: int
+    force: bool
+    as_json: bool
+
+
 @click.command(
     epilog=example(
         "mcuedit quantize net.keras --samples samples.npz --labels labels.txt -o base/",
@@ -32,23 +45,15 @@ _AGREES = 0.95  # share of the same answers, below which we say what could be do
     )
 )
 @click.argument("source", metavar="SOURCE", type=PATH)
-@click.option("--samples", "samples_path", required=True, type=PATH, metavar="F", help="Inputs that calibrate it.")
-@click.option("-o", "--output", required=True, type=PATH, metavar="DIR|F.tflite", help="Where the base goes.")
-@click.option("--labels", "labels_path", type=PATH, metavar="F.txt", help="Names of the classes, one a line.")
+@path("--samples", "samples_path", required=True, metavar="F", help="Inputs that calibrate it.")
+@options.output_option("DIR|F.tflite", "Where the base goes.")
+@path("--labels", "labels_path", metavar="F.txt", help="Names of the classes, one a line.")
 @click.option("--text", is_flag=True, help="The input is text features; samples may be prompts, one a line.")
 @click.option("--features", default=512, show_default=True, help="With prompts: how many features the input has.")
-@click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
-@json_option
-def command(
-    source: Path,
-    samples_path: Path,
-    output: Path,
-    labels_path: Path | None,
-    text: bool,
-    features: int,
-    force: bool,
-    as_json: bool,
-) -> int:
+@options.force_option("Write into a folder that holds other files.")
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> int:
     """Make an int8 base of a float network: batch 1, int8 in and out, as TensorFlow Lite Micro wants it.
 
     SOURCE is what TensorFlow saved, with one input and one output: a .keras or .h5 file, or the folder of a SavedModel.
@@ -57,21 +62,22 @@ def command(
 
     Exit code 1 if no runtime runs the base.
     """
+    source, output = given.source, given.output
     lone = output.suffix == ".tflite"
-    if lone and (labels_path is not None or text):
+    if lone and (given.labels_path is not None or given.text):
         raise McueditError(f"-o {output}: a lone .tflite has no labels and no text", "give a folder: -o DIR")
     if not lone:
-        require_free(output.resolve(), force)
-    samples = read(samples_path, features if text else None)
+        require_free(output.resolve(), given.force)
+    samples = read(given.samples_path, given.features if given.text else None)
     if len(samples) < _FEW:
         note(f"{len(samples)} samples calibrate it: more, as the device will see them, give better ranges")
     with working("quantizing"):
-        made = quantize(source, samples, text)
+        made = quantize(source, samples, given.text)
     model = parse(made.data, str(source))
     files: dict[str, bytes | str] = {MODEL: made.data}
-    if labels_path is not None:
-        files[LABELS] = "".join(f"{label}\n" for label in read_labels(labels_path, model))
-    if text:
+    if given.labels_path is not None:
+        files[LABELS] = "".join(f"{label}\n" for label in read_labels(given.labels_path, model))
+    if given.text:
         files[PREPROCESS] = json.dumps({"kind": "text-hash", "version": 1, "features": samples[0].size}) + "\n"
     runs, agreement = inspection.runtimes(model), None
     if not (runs.bare and runs.tflm):
@@ -80,15 +86,15 @@ def command(
     if lone:
         write_file(output, made.data)
     else:
-        write_folder(output, files, force=force)
-    _show(output, load(output).model, agreement, runs, as_json)
+        write_folder(output, files, force=given.force)
+    _show(output, load(output).model, agreement, runs, given.as_json)
     return 1 if agreement is None else 0
 
 
-def _show(path: Path, model: Model, agreement: Agreement | None, runs: Runtimes, as_json: bool) -> None:
+def _show(to: Path, model: Model, agreement: Agreement | None, runs: Runtimes, as_json: bool) -> None:
     kinds = Counter(op.kind for op in model.ops)
     if as_json:
-        values: dict[str, object] = {"output": str(path), "bytes": len(model.data), "sha256": model.sha256}
+        values: dict[str, object] = {"output": str(to), "bytes": len(model.data), "sha256": model.sha256}
         values |= {"input_shape": model.input.shape, "input_scale": float(model.input.scale[0])}
         values |= {"input_zero_point": model.input.zero, "op_kinds": [op.kind for op in model.ops]}
         values |= {"bare": not runs.bare, "bare_why_not": runs.bare, "tflm": not runs.tflm, "tflm_why_not": runs.tflm}
@@ -97,7 +103,7 @@ def _show(path: Path, model: Model, agreement: Agreement | None, runs: Runtimes,
         return
     out = stdout()
     scale = f"scale {float(model.input.scale[0]):.6g}, zero point {model.input.zero}"
-    out.print(f"{path}: {len(model.data):,} bytes, input {model.input.shape} of {scale}", markup=False)
+    out.print(f"{to}: {len(model.data):,} bytes, input {model.input.shape} of {scale}", markup=False)
     out.print("ops: " + ", ".join(kind if n == 1 else f"{n} {kind}" for kind, n in kinds.items()), markup=False)
     for runtime, why_not in ("bare runtime", runs.bare), ("TensorFlow Lite Micro", runs.tflm):
         out.print(f"{runtime}: {'no, ' + why_not if why_not else 'yes'}", markup=False)

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from mcuedit import zoo
-from mcuedit.cli._shared.common import example, json_option, print_json, stderr, stdout, table
+from mcuedit.cli._shared.common import example, print_json, stderr, stdout, table
+from mcuedit.cli._shared.options import json_option
 
 
 def _counts() -> str:

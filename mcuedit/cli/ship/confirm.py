@@ -6,16 +6,16 @@ from __future__ import annotations
 import click
 
 from mcuedit.cli._shared import devices
-from mcuedit.cli._shared.common import example, json_option
+from mcuedit.cli._shared.common import example
+from mcuedit.cli._shared.options import into, json_option
+from mcuedit.fleet.transport import Device
 
 
 @click.command(epilog=example("mcuedit confirm --to udp:192.168.1.20:1337"))
 @devices.to_option
 @devices.transport_options
 @json_option
-def command(to: str, timeout: float, tries: int, as_json: bool) -> None:
+@into(devices.Reach)
+def command(given: devices.Reach) -> None:
     """Keep the trial of a device: its set is the confirmed one from now on."""
-    with devices.opened(to, timeout, tries) as (device, _):
-        device.confirm()
-        after = device.status()
-    devices.report(to, after, as_json)
+    devices.act(given, Device.confirm)

@@ -3,12 +3,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices
-from mcuedit.cli._shared.common import example, json_option
+from mcuedit.cli._shared.common import example
+from mcuedit.cli._shared.options import into, json_option
 from mcuedit.fleet.transport import mask_of
+
+
+@dataclass(frozen=True)
+class _Given(devices.Reach):
+    names: tuple[str, ...]
+    revoke: bool
+    erase: bool
+    boots: int | None
 
 
 @click.command(
@@ -24,33 +35,26 @@ from mcuedit.fleet.transport import mask_of
 @devices.boots_option
 @devices.transport_options
 @json_option
-def command(
-    names: tuple[str, ...],
-    to: str,
-    revoke: bool,
-    erase: bool,
-    boots: int | None,
-    timeout: float,
-    tries: int,
-    as_json: bool,
-) -> None:
+@into(_Given)
+def command(given: _Given) -> None:
     """Start the trial of a set without some adapters; without any (the factory state) if none is named.
 
     With --revoke or --erase it is done at once and for good.
     """
-    if revoke and erase:
+    if given.revoke and given.erase:
         raise McueditError(
             "--revoke and --erase exclude each other", "revoke now; a new upload may take the slot later"
         )
-    if (revoke or erase) and not names:
+    for_good = given.revoke or given.erase
+    if for_good and not given.names:
         raise McueditError("no slot is named", "name the adapters or slots to revoke or erase")
-    with devices.opened(to, timeout, tries) as (device, status):
-        slots = devices.chosen(status, names, among=None if revoke or erase else status.active)
-        if revoke or erase:
+    with given.opened() as (device, status):
+        slots = devices.chosen(status, given.names, among=None if for_good else status.active)
+        if for_good:
             for slot in slots:
-                device.drop(slot, erase=erase)
+                device.drop(slot, erase=given.erase)
         else:
-            stay = [i for i in status.confirmed if i not in slots] if names else []
-            device.activate(mask_of(tuple(stay)), boots)
+            stay = [i for i in status.confirmed if i not in slots] if given.names else []
+            device.activate(mask_of(tuple(stay)), given.boots)
         after = device.status()
-    devices.report(to, after, as_json)
+    devices.report(given.to, after, given.as_json)

@@ -9,8 +9,8 @@ import click
 
 from mcuedit._util.atomic import write_file
 from mcuedit.cli._shared import devices
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared.common import example, print_json, stdout, table
+from mcuedit.cli._shared.options import PATH, json_option
 from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Device, Status
 from mcuedit.package.registry import open_registry

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,9 +15,10 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.api.inputs import edits_of, tensor_set
-from mcuedit.cli._shared import packages
-from mcuedit.cli._shared.common import TEXT, example, json_option, note, print_json, stdout
-from mcuedit.cli._shared.files import PATH, read_adapter, zoo_base
+from mcuedit.cli._shared import options, packages
+from mcuedit.cli._shared.common import example, note, print_json, stdout
+from mcuedit.cli._shared.files import read_adapter, zoo_base
+from mcuedit.cli._shared.options import TEXT, into, path
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
@@ -28,6 +31,24 @@ from mcuedit.package.registry import open_registry
 AUTO = "auto"
 
 
+@dataclass(frozen=True)
+class _Given:
+    adapters: tuple[Path, ...]
+    base_path: Path | None
+    version: str
+    key_path: Path
+    output: Path
+    name: str | None
+    counter: int | None
+    self_tests: tuple[str, ...]
+    same: tuple[str, ...]
+    manifest_path: Path | None
+    as_json: bool
+
+
+_prompts = partial(click.option, type=TEXT, multiple=True)
+
+
 @click.command(
     epilog=example(
         "mcuedit keygen -o key.pem",
@@ -35,71 +56,45 @@ AUTO = "auto"
         "mcuedit verify fix.mcu --key key.pub",
     )
 )
-@click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
-@click.option("--base", "base_path", type=PATH, help="Base of the adapters, if not from the zoo.")
+@options.adapters_argument
+@path("--base", "base_path", help="Base of the adapters, if not from the zoo.")
 @click.option("--version", required=True, metavar="V", help="MAJOR.MINOR.REVISION, with +BUILD if needed.")
-@click.option("--key", "key_path", required=True, type=PATH, metavar="KEY.pem", help="Ed25519 private key.")
-@click.option("-o", "--output", required=True, type=PATH, metavar="FILE", help="Package to write.")
+@path("--key", "key_path", required=True, metavar="KEY.pem", help="Ed25519 private key.")
+@options.output_option("FILE", "Package to write.")
 @click.option(
     "--name", type=TEXT, help="Two packages of one name are never active together; the adapter's name if not given."
 )
 @click.option("--counter", type=int, metavar="N", help="Security counter; the registry's next one for the base.")
-@click.option(
-    "--self-test",
-    "self_tests",
-    type=TEXT,
-    multiple=True,
-    metavar="P",
-    help="auto, PROMPT=ANSWER, or an .npz of tensors.",
-)
-@click.option(
-    "--self-test-same", "same", type=TEXT, multiple=True, metavar="PROMPT", help="A prompt whose answer must stay."
-)
-@click.option(
-    "--manifest",
-    "manifest_path",
-    type=PATH,
-    metavar="F.json",
-    help="Write the manifest, whose hash the package carries.",
-)
-@json_option
-def command(
-    adapters: tuple[Path, ...],
-    base_path: Path | None,
-    version: str,
-    key_path: Path,
-    output: Path,
-    name: str | None,
-    counter: int | None,
-    self_tests: tuple[str, ...],
-    same: tuple[str, ...],
-    manifest_path: Path | None,
-    as_json: bool,
-) -> None:
+@_prompts("--self-test", "self_tests", metavar="P", help="auto, PROMPT=ANSWER, or an .npz of tensors.")
+@_prompts("--self-test-same", "same", metavar="PROMPT", help="A prompt whose answer must stay.")
+@path("--manifest", "manifest_path", metavar="F.json", help="Write the manifest, whose hash the package carries.")
+@options.json_option
+@into(_Given)
+def command(given: _Given) -> None:
     """Sign adapters as a package that devices take: an image that MCUboot's imgtool understands.
 
     Several adapters become one. Their edits and metrics stay in the registry, their hash travels. A device takes only
     packages whose security counter is above every one that was ever active on it. With --self-test the package carries
     inputs whose answers the device checks before it trusts the adapter; they are proved here first.
     """
-    key = keys.load_private(key_path)
-    of, loaded, edits = _load(adapters, base_path)
+    key = keys.load_private(given.key_path)
+    of, loaded, edits = _load(given.adapters, given.base_path)
     joined = joining.join(loaded, of.model, edits)
-    asked = _self_tests(of, joined, [e for some in edits for e in some], self_tests, same)
+    asked = _self_tests(of, joined, [e for some in edits for e in some], given)
     with open_registry() as registry:
-        release = packing.Release(version, name, counter, edits, asked)
+        release = packing.Release(given.version, given.name, given.counter, edits, asked)
         made = packing.pack(of, loaded, release, key=key, registry=registry)
-    if manifest_path is not None:
-        atomic.write_file(manifest_path, made.manifest)
-    atomic.write_file(output, made.data)
+    if given.manifest_path is not None:
+        atomic.write_file(given.manifest_path, made.manifest)
+    atomic.write_file(given.output, made.data)
     found = made.package
     if found.counter <= made.newest:
         note(
             f"security counter {made.newest} was packed for this base before: "
             f"devices that had it active refuse {found.counter}"
         )
-    if as_json:
-        print_json({"package": str(output), **packages.identity(found), **packages.composition(found)})
+    if given.as_json:
+        print_json({"package": str(given.output), **packages.identity(found), **packages.composition(found)})
         return
     packages.show_identity(found, "good")
     for one in asked:
@@ -108,21 +103,19 @@ def command(
 
 
 def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Adapter], list[tuple[Edit, ...]]]:
-    folders = [folder.load(path) for path in paths if path.is_dir()]
+    folders = [folder.load(one) for one in paths if one.is_dir()]
     if base_path is None and not folders:
         raise McueditError(f"{paths[0]}: device bytes are read against their base", "add --base BASE")
     of = bundle.load(base_path) if base_path is not None else zoo_base(folders)
-    return of, [read_adapter(path, of) for path in paths], [edits_of(path) for path in paths]
+    return of, [read_adapter(one, of) for one in paths], [edits_of(one) for one in paths]
 
 
-def _self_tests(
-    of: Base, adapter: Adapter, edits: Sequence[Edit], given: Sequence[str], same: Sequence[str]
-) -> list[Asked]:
-    if not given and not same:
+def _self_tests(of: Base, adapter: Adapter, edits: Sequence[Edit], given: _Given) -> list[Asked]:
+    if not given.self_tests and not given.same:
         return []
     oracle = best_oracle(of.model)
     prompts, found = [], list[Asked]()
-    for text in given:
+    for text in given.self_tests:
         prompt, equals, answer = text.rpartition("=")
         if text == AUTO:
             found += self_tests.from_edits(of, oracle, adapter, edits)
@@ -132,6 +125,6 @@ def _self_tests(
             prompts.append((prompt.strip(), answer.strip()))
         else:
             raise McueditError(f"--self-test {text!r} is none", "auto, PROMPT=ANSWER, or the path of an .npz")
-    if prompts or same:
-        found += self_tests.from_prompts(of, oracle, adapter, prompts, same)
+    if prompts or given.same:
+        found += self_tests.from_prompts(of, oracle, adapter, prompts, given.same)
     return found

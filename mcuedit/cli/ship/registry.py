@@ -10,8 +10,8 @@ import click
 from mcuedit._util import atomic, textfile
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import packages as _packages
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout, table
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared.common import example, print_json, stdout, table
+from mcuedit.cli._shared.options import PATH, json_option
 from mcuedit.cli._shared.streams import json_line
 from mcuedit.package import parse
 from mcuedit.package.registry import Registry, Stored, default_path, open_registry

@@ -7,9 +7,10 @@ import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout
+from mcuedit.cli._shared.common import example, print_json, stdout
+from mcuedit.cli._shared.options import into, json_option
 from mcuedit.fleet import device_log, remembered
-from mcuedit.fleet.transport import Arms, Device, Status, TransportError
+from mcuedit.fleet.transport import Arms, Status, TransportError
 from mcuedit.package.registry import default_path, open_registry
 
 
@@ -17,13 +18,14 @@ from mcuedit.package.registry import default_path, open_registry
 @devices.to_option
 @devices.transport_options
 @json_option
-def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
+@into(devices.Reach)
+def command(given: devices.Reach) -> int:
     """Show a device: its base, its slots, its trial, the counters of its arms, an upload that is under way.
 
     Exit code 1 if its device log or counter does not go on from what the registry saw last, or if the confirmed set
     is damaged.
     """
-    with Device(to, timeout, tries) as device:
+    with given.device() as device:
         status = device.status()
         trouble: McueditError | None = None
         try:
@@ -38,10 +40,10 @@ def command(to: str, timeout: float, tries: int, as_json: bool) -> int:
         if trouble is None:
             remembered.keep(device, None)
     newer = _newer(status)
-    if as_json:
-        _json(to, status, arms, newer, trouble)
+    if given.as_json:
+        _json(given.to, status, arms, newer, trouble)
     else:
-        _show(to, status, arms, newer, trouble)
+        _show(given.to, status, arms, newer, trouble)
     return 1 if trouble or status.damage else 0
 
 

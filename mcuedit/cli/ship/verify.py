@@ -9,8 +9,8 @@ import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import packages
-from mcuedit.cli._shared.common import example, json_option, print_json, stdout
-from mcuedit.cli._shared.files import PATH
+from mcuedit.cli._shared.common import example, print_json, stdout
+from mcuedit.cli._shared.options import PATH, json_option
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.package import Refused, open_package

@@ -11,28 +11,25 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util import system
-from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.build.driver import build_host
 from mcuedit.emulate.backends.backend import Backend
-from mcuedit.emulate.devices.device import Answer, Counts, Device, check_active, check_inputs, check_text
+from mcuedit.emulate.devices.device import Answer, Device, OnHost, check_active, check_inputs, check_text
 from mcuedit.emulate.devices.firmware import mask_bytes, sources
 from mcuedit.model.bundle import Base
 
 
-class HostDevice(Closing):
+class HostDevice(OnHost):
     """A base with its adapters in a shared library; see `Device`.
 
     Raises:
         McueditError: it cannot be built, or the library refuses the base or an adapter.
     """
 
-    built = None
-
     def __init__(self, base: Base, adapters: Sequence[Adapter] = ()) -> None:
-        self.counts: list[Counts] = []
+        super().__init__()
         self._base, self._adapters = base, len(adapters)
         self._folder = system.folder(runs=True)
         try:
@@ -58,12 +55,6 @@ class HostDevice(Closing):
 
     def run(self, inputs: Int8Array) -> Int8Array:
         return self._infer(self._rows(inputs))[0]
-
-    def stack_peak(self) -> None:
-        return None
-
-    def arena_used(self) -> None:
-        return None
 
     def _rows(self, inputs: Int8Array) -> Int8Array:
         return check_inputs(self._base, inputs)

@@ -13,12 +13,11 @@ import socket
 import subprocess
 from pathlib import Path
 
-from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import segments
-from mcuedit.emulate.backends.session import Console, Crash, Timeout, silence
+from mcuedit.emulate.backends.session import Crash, Timeout, Uart, silence
 from mcuedit.emulate.progress import ASLEEP, Patience, process_clock
 
 _log = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ _LOOK = 0.1  # seconds between two looks at how much QEMU computed
 _COUNTING = ("-icount", "shift=7")  # 128 ns of virtual time per instruction: ticks_per_instruction in board.toml
 
 
-class QemuSession(Closing):
+class QemuSession(Uart):
     """One firmware on one QEMU machine; the process ends with the context.
 
     Args:
@@ -45,8 +44,7 @@ class QemuSession(Closing):
     def __init__(self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0) -> None:
         machine = board.emulation(NAME).machine
         segments(elf, board)  # QEMU would take anything that is no ELF file for a raw image
-        self._console = Console()
-        self._output = bytearray()
+        super().__init__()
         self._timeout = timeout
         command = [find(), "-M", machine, "-nodefaults", "-display", "none", "-monitor", "none"]
         command += ["-serial", "stdio", *(_COUNTING if count else ()), "-kernel", os.fspath(elf)]
@@ -56,13 +54,6 @@ class QemuSession(Closing):
         with theirs:
             uart = theirs.fileno()
             self._process = subprocess.Popen(command, stdin=uart, stdout=uart, stderr=subprocess.PIPE)
-
-    @property
-    def text(self) -> str:
-        return self._console.text
-
-    def write(self, data: bytes) -> None:
-        self._output += data
 
     def read_line(self) -> str:
         patience = Patience(self._timeout, process_clock(self._process.pid), ASLEEP * self._timeout)

@@ -9,37 +9,32 @@ passes only inside read_line, some milliseconds at once.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 from mcuedit._util import resources, system
-from mcuedit._util.closing import Closing
-from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.boards.render import render
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import address_of, segments
 from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
-from mcuedit.emulate.backends.session import Console, Crash, Fault, Timeout
+from mcuedit.emulate.backends.renode_program import find, version
+from mcuedit.emulate.backends.session import Crash, Fault, Timeout, Uart
 from mcuedit.emulate.renode_log import Log
 
 NAME = "renode"
-PROGRAM, VARIABLE = "renode", "RENODE"
 OPTIONS = ("--disable-gui", "--plain", "--hide-log", "--console")
 
 _SLICES = 0.01, 0.32  # virtual seconds at once: the first ones, the longest
 _QUIET = 1.0  # virtual seconds after which a line counts as one that has no reply
-_ANSWER, _SAID = 120, 80  # seconds for its version; characters of what it says instead
 _STARTED = "mcuedit-started"
 _TRACE, _COUNT = "mcuedit_trace", "port_instructions"  # firmware/port/trace.c
 _REGISTER = re.compile(r"\b([A-Za-z]\w*)\W+\d+\W+(0x[0-9A-Fa-f]+)")  # name, index, value
 
 
-class RenodeSession(Closing):
+class RenodeSession(Uart):
     """One firmware on one Renode machine; the process ends with the context.
 
     Args:
@@ -54,7 +49,8 @@ class RenodeSession(Closing):
         emulation = board.emulation(NAME)
         segments(elf, board)  # Renode would go on without
         program = find()
-        self._console, self._output, self._timeout = Console(), bytearray(), timeout
+        super().__init__()
+        self._timeout = timeout
         self._count_at = address_of(elf, _COUNT) if count else None
         self._line: socket.socket | None = None
         self._read = 0  # bytes of the UART's file
@@ -95,13 +91,6 @@ class RenodeSession(Closing):
             self.close()
             raise
 
-    @property
-    def text(self) -> str:
-        return self._console.text
-
-    def write(self, data: bytes) -> None:
-        self._output += data
-
     def read_line(self) -> str:
         try:
             while (line := self._console.next_line()) is None:
@@ -126,6 +115,7 @@ class RenodeSession(Closing):
         return " ".join(f"{name.lower()}={value}" for name, value in _REGISTER.findall(said)) or "registers unknown"
 
     def close(self) -> None:
+        """Ends Renode and removes its files."""
         self._monitor.close()
         if self._line:
             self._line.close()
@@ -173,50 +163,6 @@ class RenodeSession(Closing):
     def _counted(self) -> bool:
         said = self._monitor.ask(f"sysbus ReadDoubleWord {self._count_at:#x}", self.text)
         return any(int(number, 16) for number in re.findall(r"^0x[0-9A-Fa-f]+$", said, re.MULTILINE))
-
-
-def find() -> str:
-    """Path of the program: RENODE (the program or its folder), or what is on PATH.
-
-    Raises:
-        McueditError: it is not installed, or not where RENODE says.
-    """
-    path = program()
-    if path is None:
-        given = os.environ.get(VARIABLE)
-        what = f"{VARIABLE}={given} is neither renode's program nor its folder" if given else "renode is not installed"
-        raise McueditError(what, f"get it from renode.io and set {VARIABLE} or PATH")
-    return path
-
-
-def program(name: str = PROGRAM) -> str | None:
-    """Path of Renode, or of another program beside it; None if it is not there."""
-    given = os.environ.get(VARIABLE)
-    if not given:
-        return shutil.which(name)
-    folder = given if Path(given).is_dir() else str(Path(given).parent)
-    return given if name == PROGRAM and Path(given).is_file() else shutil.which(name, path=folder)
-
-
-def version() -> str:
-    """Its version.
-
-    Raises:
-        McueditError: as `find`, or the program is none or says none.
-    """
-    path = find()
-    hint = f"run {path} --version by hand; {VARIABLE} names another one"
-    try:
-        done = subprocess.run(
-            [path, "--version"], capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=_ANSWER
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise McueditError(f"{path}: {getattr(error, 'strerror', None) or error}", hint) from error
-    said = (done.stdout + done.stderr).decode("utf-8", "replace")
-    found = re.search(r"v?(\d+\.\d+[.\d]*)", said) if done.returncode == 0 else None
-    if found is None:
-        raise McueditError(f"{path} --version says {said.strip()[-_SAID:]!r}, exit code {done.returncode}", hint)
-    return found[1]
 
 
 def _hook(point: int, count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 
 _TEXT_SHOWN = 200
@@ -125,3 +126,20 @@ class Console:
         if line.startswith("fault "):
             raise Fault(f"the firmware reports a {line}", self.text, "see the address in the ELF file's symbols")
         return line
+
+
+class Uart(Closing):
+    """A session's side of a UART: what it said, and what waits to be sent to it."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._output = bytearray()
+
+    @property
+    def text(self) -> str:
+        """See `Session`."""
+        return self._console.text
+
+    def write(self, data: bytes) -> None:
+        """See `Session`."""
+        self._output += data

@@ -7,23 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuedit._util.closing import Closing
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import answers, deltas_of, logits_tensor, trace, with_deltas
 from mcuedit.emulate.backends.backend import Backend
-from mcuedit.emulate.devices.device import Answer, Counts, check_active, check_text, sequences
+from mcuedit.emulate.devices.device import Answer, OnHost, check_active, check_text, sequences
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Tflm
 
 
-class OracleDevice(Closing):
+class OracleDevice(OnHost):
     """A base on an oracle, its adapters in numpy (SPEC.md, section 2); see `Device`."""
 
-    built = None
-
     def __init__(self, base: Base, adapters: Sequence[Adapter], oracle: Oracle) -> None:
-        self.counts: list[Counts] = []
+        super().__init__()
         self._base, self._adapters, self._oracle = base, list(adapters), oracle
         self._active = list(adapters)
 
@@ -40,12 +37,6 @@ class OracleDevice(Closing):
     def run(self, inputs: Int8Array) -> Int8Array:
         rows = sequences(self._base, inputs)
         return self._tensor(rows, self._base.model.outputs[0]).reshape(len(rows), self._base.model.output.size)
-
-    def stack_peak(self) -> None:
-        return None
-
-    def arena_used(self) -> None:
-        return None
 
     def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
         model = self._base.model

@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mcuedit._util.closing import Closing
-from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
+from mcuedit.emulate.backends import unicorn_core
 from mcuedit.emulate.backends.backend import Backend
-from mcuedit.emulate.backends.image import segments
-from mcuedit.emulate.backends.session import Console, Crash, EmulationError, Fault, PowerCut, Timeout, silence
+from mcuedit.emulate.backends.session import Console, EmulationError, Fault, PowerCut, Timeout, Uart, silence
 from mcuedit.emulate.blocks import Blocks
 from mcuedit.emulate.peripherals import registers
 from mcuedit.emulate.peripherals.flash import Flash
@@ -27,10 +23,9 @@ _SYSTICK_VALUE = 0x18
 _AIRCR, _RESET_REQUEST = 0xD0C, 0x05FA0004
 _SYSTICK_MASK = 0xFFFFFFFF  # 32 bits, of which firmware/port/trace.c finds out: there is no exception to count wraps
 _WFI = b"\x30\xbf"
-_REGISTERS = ("pc", "lr", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12")
 
 
-class UnicornSession(Closing):
+class UnicornSession(Uart):
     """One firmware on one virtual board.
 
     Time passes only inside read_line: it runs the core until the UART's input has run dry. Hence a device that waits
@@ -50,10 +45,9 @@ class UnicornSession(Closing):
     def __init__(
         self, board: Board, elf: Path, *, count: bool = False, timeout: float = 20.0, flash: Flash | None = None
     ) -> None:
-        self._unicorn = _import_unicorn()
-        self._console = Console()
-        self._input = bytearray()
-        self._input_at = 0
+        super().__init__()
+        self._unicorn = unicorn_core.load_unicorn()
+        self._taken = 0
         self._dry = False
         self._polled = False
         self._moved = 0  # bytes, either way
@@ -64,23 +58,20 @@ class UnicornSession(Closing):
         self._blocks = Blocks()
         self._system: dict[int, int] = {}
         self._reset_requested = False
-        self._core = self._make_core(board)
+        self._core = unicorn_core.make(self._unicorn, board, board.emulation(NAME).machine)
+        self._hint = unicorn_core.hint(board)
         flash = flash or (Flash.of(board) if board.geometry and board.geometry.driver else None)
         self._around = Surroundings(self._unicorn, self._core, board, self, flash)
         self._core.mmio_map(_SYSTEM_CONTROL, registers.PAGE, self._read_system, None, self._write_system, None)
-        self._load(elf, board)
+        self._pc = unicorn_core.load(self._unicorn, self._core, elf, board)
         self._fresh = self._core.context_save()  # all of the core's registers, as they are after a reset
         if count:
             self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._blocks.enter)
 
-    @property
-    def text(self) -> str:
-        return self._console.text
-
     def write(self, data: bytes) -> None:
-        del self._input[: self._input_at]
-        self._input_at = 0
-        self._input += data
+        del self._output[: self._taken]
+        self._taken = 0
+        super().write(data)
 
     def read_line(self) -> str:
         while (line := self._console.next_line()) is None:
@@ -119,23 +110,9 @@ class UnicornSession(Closing):
         """Power off and on: the flash is as it was, everything else starts again; what was to be said is forgotten."""
         self._around.power_cycle()
         self._console, self._fault, self._ended = Console(), None, False
-        self._input.clear()
-        self._input_at = 0
+        self._output.clear()
+        self._taken = 0
         self._reset()
-
-    def _make_core(self, board: Board) -> Any:
-        uc = self._unicorn
-        machine = board.emulation(NAME).machine
-        model = getattr(uc.arm_const, f"UC_CPU_ARM_{machine.upper().replace('-', '_')}", None)
-        if model is None:
-            raise McueditError(f"board {board.name}: unicorn has no machine {machine!r}", "mend the board.toml")
-        core = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
-        core.ctl_set_cpu_model(model)
-        self._vectors = board.flash.origin
-        self._hint = "see the pc in the ELF file's symbols"
-        if board.fpu == "fpv5-d16":
-            self._hint += "; unicorn's Cortex-M7 knows no double precision, qemu's does"
-        return core
 
     def _reset(self) -> None:
         """What SYSRESETREQ does: the core and all around it, but not memory."""
@@ -143,19 +120,7 @@ class UnicornSession(Closing):
         self._system.clear()
         self._around.reset()
         self._core.context_restore(self._fresh)
-        self._pc = self._register("pc")
-
-    def _load(self, elf: Path, board: Board) -> None:
-        """Writes every PT_LOAD segment to its physical address and resets the core."""
-        try:
-            for address, content in segments(elf, board):
-                self._core.mem_write(address, content)
-            stack, reset = (int.from_bytes(self._core.mem_read(self._vectors + 4 * i, 4), "little") for i in range(2))
-        except self._unicorn.UcError as error:
-            raise Crash(f"{elf}: does not fit the board's memory ({error})", "", "build it for this board") from error
-        self._core.reg_write(self._unicorn.arm_const.UC_ARM_REG_SP, stack)
-        self._core.reg_write(self._unicorn.arm_const.UC_ARM_REG_PC, reset)
-        self._pc = reset
+        self._pc = self._where()
 
     def _run(self) -> None:
         """Runs until the input is dry or a fault; what was said until then is handed out before the fault is raised.
@@ -178,8 +143,8 @@ class UnicornSession(Closing):
             if not self._ended:
                 self._core.emu_start(self._pc | 1, 0xFFFFFFFF)
         except self._unicorn.UcError as error:
-            registers = " ".join(f"{name}={self._register(name):#x}" for name in _REGISTERS)
-            self._fault = Fault(f"{error}: {registers}", self.text, self._hint)
+            state = unicorn_core.registers(self._unicorn, self._core)
+            self._fault = Fault(f"{error}: {state}", self.text, self._hint)
             return
         if self._around.misuse is not None:
             self._fault = Fault(f"flash: {self._around.misuse}", self.text, "see the driver in firmware/port")
@@ -191,24 +156,25 @@ class UnicornSession(Closing):
         elif self._reset_requested:
             self._reset()
         elif self._dry or self._asleep():
-            self._pc = self._register("pc")
+            self._pc = self._where()
         else:
             self._fault = Fault("something else stopped the core", self.text, "a bug: please report it")
 
     def _asleep(self) -> bool:
         """Whether the core waits for an interrupt: there is none, so that it goes on."""
-        return bytes(self._core.mem_read(self._register("pc") - len(_WFI), len(_WFI))) == _WFI
+        return bytes(self._core.mem_read(self._where() - len(_WFI), len(_WFI))) == _WFI
 
-    def _register(self, name: str) -> int:
-        return int(self._core.reg_read(getattr(self._unicorn.arm_const, f"UC_ARM_REG_{name.upper()}")))
+    def _where(self) -> int:
+        """The address of the next instruction."""
+        return unicorn_core.register(self._unicorn, self._core, "pc")
 
     def receive(self) -> int | None:
         """The UART asks for a byte; asking twice with nothing in between means to wait for input."""
-        if self._input_at < len(self._input):
+        if self._taken < len(self._output):
             self._polled = False
             self._moved += 1
-            self._input_at += 1
-            return self._input[self._input_at - 1]
+            self._taken += 1
+            return self._output[self._taken - 1]
         if self._polled:
             self._dry = True
             self._core.emu_stop()
@@ -238,22 +204,6 @@ class UnicornSession(Closing):
             self._core.emu_stop()
 
 
-def _import_unicorn() -> Any:
-    try:
-        importlib.import_module("unicorn.arm_const")
-        return importlib.import_module("unicorn")
-    except ImportError as error:
-        raise McueditError(f"unicorn cannot be imported ({error})", "pip install unicorn") from error
-
-
-def _version() -> str:
-    _import_unicorn()
-    try:
-        return metadata.version("unicorn")
-    except metadata.PackageNotFoundError:
-        return "unknown version"
-
-
 BACKEND: Backend = Backend(
     NAME,
     "virtual and real boards",
@@ -261,8 +211,8 @@ BACKEND: Backend = Backend(
         board, elf, count=start.count, timeout=start.timeout, flash=start.flash
     ),
     board="virt-m4",
-    find=_import_unicorn,
-    version=_version,
+    find=unicorn_core.load_unicorn,
+    version=unicorn_core.version,
     install="pip install unicorn",
     needed=True,
     keeps_flash=True,

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.build.driver import BuildResult
@@ -80,6 +81,23 @@ class Device(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+class OnHost(Closing):
+    """What devices that compute on this machine have in common: no firmware, no stack to measure, nothing counted."""
+
+    built = None
+
+    def __init__(self) -> None:
+        self.counts: list[Counts] = []
+
+    def stack_peak(self) -> None:
+        """See `Device`."""
+        return None
+
+    def arena_used(self) -> None:
+        """See `Device`."""
+        return None
 
 
 def check_inputs(base: Base, inputs: Int8Array) -> Int8Array:

@@ -141,5 +141,6 @@ class Learner(Closing):
         return round(((third - second) - (second - first)) / self._per_instruction)
 
     def close(self) -> None:
+        """Ends the emulator and removes the build."""
         self._session.close()
         self._folder.cleanup()

@@ -96,6 +96,7 @@ class SelfTest(Closing):
         raise McueditError(f"the self-test on {self._board.name} said {verdict!r}", "")
 
     def close(self) -> None:
+        """Removes the build."""
         self._folder.cleanup()
 
 

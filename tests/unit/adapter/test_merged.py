@@ -214,7 +214,7 @@ def test_bench_measures_the_merged_files(tmp_path, capsys) -> None:
     keep.write_text("\n".join((drawn / "keep.jsonl").read_text("utf-8").splitlines()[:40]), "utf-8")
     capsys.readouterr()
     arguments = ["--edits", str(drawn / "edits.jsonl"), "--keep", str(keep), "--merged", "--target", "3", "--json"]
-    assert cli.invoke(["bench", "edits", str(base), *arguments, "--protocol", "single"]) == 0
+    assert cli.invoke(["bench", "edits", str(base), *arguments, "--how", "single"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["edits"], found["placed_3"], found["efficacy"]) == (1, 1, 1.0)
     assert found["neighbourhood"] >= found["neighbourhood_worst"] > 0.9

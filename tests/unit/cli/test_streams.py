@@ -22,7 +22,7 @@ NARROW = {
 SAYS = r"""
 import sys
 from mcuedit import cli
-from mcuedit.cli._shared import common as _common, streams as _streams
+from mcuedit.cli._shared import common as _common, options as _options, streams as _streams
 import click, mcuedit.cli.repair.zoo as verb
 def body(as_json):
     values = {"\xe9": "\u017d \u4e2d \U0001f600 \udcff"}
@@ -34,7 +34,7 @@ def body(as_json):
         _common.note("\u4e2d \udcff")
         with _common.progress("\u4e2d", 1) as advance:
             advance(1)
-verb.command = click.command()(_common.json_option(body))
+verb.command = click.command()(_options.json_option(body))
 cli.main()
 """
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,17 @@ from typing import Any
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
-from mcuedit.api.inputs import edit_set, facts_of
+from mcuedit.api.inputs import facts_of
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import notes, print_json, stdout, working
-from mcuedit.cli._shared.files import metrics_table
-from mcuedit.edits import EditSet, KeepSet, bag_of_words, load_keep
+from mcuedit.cli._shared.files import are_tensors, metrics_table
+from mcuedit.cli._shared.options import is_given
+from mcuedit.cli.repair.edit.given import Given
+from mcuedit.edits import EditSet, KeepSet, bag_of_words
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model.bundle import Base
-from mcuedit.training import Edited, Options, Problem, TextEdits, fit
+from mcuedit.training import Edited, Options, Problem, fit
 from mcuedit.training.methods.private import Config, private_prompts
 from mcuedit.training.options import AUTO
 from mcuedit.training.placement.pairs import logits_op, pairs
@@ -33,42 +34,31 @@ AGAIN = "training on the same prompts again gives away as much again: the epsilo
 MEASURED = "the figures below were measured on the private prompts and are not covered: the adapter does not carry them"
 
 
-def run(
-    base: Base,
-    edit_paths: Sequence[Path],
-    keep_path: Path | None,
-    output: Path,
-    options: Options,
-    text: str,
-    rate: float,
-    *,
-    rank: int | None,
-    force: bool,
-    as_json: bool,
-) -> int:
-    """Trains, writes and measures; the exit code. `rank` None: the default of private training."""
-    if any(path.suffix == ".npz" for path in edit_paths):
+def run(base: Base, schedule: str, options: Options, given: Given) -> int:
+    """Trains, writes and measures; the exit code."""
+    if any(map(are_tensors, given.edit_paths)):
         raise McueditError("--dp with tensors", "private training takes edits of text: a .jsonl file")
-    if keep_path is None:
-        raise McueditError("no keep set", "give --keep FILE: public prompts whose answers must not change, one a line")
-    edits, keep = edit_set(edit_paths), load_keep(keep_path)
-    budget = privacy.budget(text, rate, len(private_prompts(edits)))
+    wanted = given.text("public prompts")
+    edits, keep = wanted.edits, wanted.keep
+    budget = privacy.budget(schedule, given.dp_rate, len(private_prompts(edits)))
+    rank = options.rank if is_given("rank") else None
     began = time.perf_counter()
     with working("training"):
         read = benchmark.reader(base, best_oracle(base.model))
         _check_pair(base, options)
         config = Config(budget=budget, **{**vars(options), "rank": rank or Config.rank})
-        made = fit("private", Problem(read, TextEdits(edits, keep)), config)
+        made = fit("private", Problem(read, wanted), config)
         seconds = time.perf_counter() - began
         measured, _ = benchmark.evaluate(read, [made.adapter], edits, keep, facts_of(base))
     metrics = replace(measured, seconds=round(seconds, 3))
-    folder.save(made.adapter, output, force=force)
+    folder.save(made.adapter, given.output, force=given.force)
     notes((*edits.notes, *keep.notes, *_overlap(edits, keep), AGAIN))
     size = len(encoding.encode(made.adapter, base.model))
-    if as_json:
-        print_json({"adapter": str(output), "adapter_bytes": size, **metrics.flat(), **budget.flat(), **_place(made)})
+    if given.as_json:
+        told = {"adapter": str(given.output), "adapter_bytes": size}
+        print_json({**told, **metrics.flat(), **budget.flat(), **_place(made)})
     else:
-        _show(output, size, budget, metrics)
+        _show(given.output, size, budget, metrics)
     return 0 if metrics.efficacy == 1.0 else 1
 
 

@@ -3,63 +3,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
-from mcuedit.api.inputs import edit_set, facts_of, tensor_set
+from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.cli import complain
 from mcuedit.cli._shared.common import notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import metrics_table, tensor_table
-from mcuedit.edits import load_keep
+from mcuedit.cli._shared.options import is_given
+from mcuedit.cli.repair.edit.given import Given
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
-from mcuedit.model.bundle import Base
-from mcuedit.training import Edited, Options, Problem, TextEdits, fit
+from mcuedit.model import bundle
+from mcuedit.training import Edited, Problem, fit
 
 SUFFIX = ".tflite"
 
 
-def run(
-    base: Base,
-    edit_paths: Sequence[Path],
-    keep_path: Path | None,
-    output: Path,
-    options: Options,
-    *,
-    force: bool,
-    as_json: bool,
-) -> int:
+def run(given: Given) -> int:
     """Trains, writes and measures; the exit code."""
+    output = given.output
+    options = given.options()
+    options = replace(options, gated=options.gated and is_given("gated"))  # plain unless asked otherwise
+    base = bundle.load(given.base_path)
     if output.suffix != SUFFIX:
         raise McueditError(f"-o {output}: --merged writes a model, not a folder", f"give a name that ends in {SUFFIX}")
-    if output.exists() and not force:
+    if output.exists() and not given.force:
         raise McueditError(f"{output} exists", "choose another name, or give --force")
     measured: Metrics | TensorMetrics
     with working("training"):
         read = edits.reader(base, best_oracle(base.model))
-        if edit_paths[0].suffix == ".npz":
-            data = tensor_set(edit_paths, base.model)
+        if given.tensors:
+            data = tensor_set(given.edit_paths, base.model)
             made = fit("merged", Problem(read, data), options)
             file = edits.repaired(base, made, best_oracle) if made.weights else None
             measured = MeasureTensors(read, repaired=file)(data)
         else:
-            if keep_path is None:
-                raise McueditError("no keep set", "give --keep FILE: prompts whose answers must not change, one a line")
-            made = fit("merged", Problem(read, TextEdits(edit_set(edit_paths), load_keep(keep_path))), options)
+            made = fit("merged", Problem(read, given.text()), options)
             file = edits.repaired(base, made, best_oracle) if made.weights else None
             measured = edits.measure_edited(read, made, facts_of(base), file)
     notes(made.notes)
     figures = replace(measured, seconds=round(made.seconds, 3)).flat()
     if made.weights is None:
-        return _nothing_left(output, figures, as_json)
+        return _nothing_left(output, figures, given.as_json)
     atomic.write_file(output, made.new_weights.data)
-    if as_json:
+    if given.as_json:
         print_json(
             {
                 "model": str(output),

@@ -11,29 +11,22 @@ from mcuedit.adapter import folder
 from mcuedit.cli import complain
 from mcuedit.cli._shared.common import notes, print_json, stdout
 from mcuedit.cli._shared.files import metrics_table, placement_table, tensor_table
+from mcuedit.cli.repair.edit.given import Given
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model.oracle import Reader
 from mcuedit.training import Edited
 
-FLOOR = 0.9  # share of what is to be kept that must stay
 _WAYS = "give more inputs to keep, another --tap and --target, or a lower --floor if this will do"
 
 
 def report(
-    trained: Edited,
-    head: Mapping[str, Any],
-    measured: Metrics | TensorMetrics,
-    read: Reader,
-    floor: float,
-    *,
-    gated: bool,
-    as_json: bool,
+    trained: Edited, head: Mapping[str, Any], measured: Metrics | TensorMetrics, read: Reader, given: Given
 ) -> int:
     """Prints all figures; the exit code. `head`: the values of --json that stand before the certificate's."""
-    short = trained.certificate.shortfalls(floor, answers=trained.answers, outputs=gated)
-    verdict = {"floor": floor, "shortfalls": list(short)}
-    if as_json:
+    short = trained.certificate.shortfalls(given.floor, answers=trained.answers, outputs=given.gated)
+    if given.as_json:
+        verdict = {"floor": given.floor, "shortfalls": list(short)}
         print_json({**head, **_certificate(trained), **verdict, **_placement(trained)})
     else:
         _show(trained, head, measured, read)
