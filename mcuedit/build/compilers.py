@@ -74,7 +74,8 @@ class Compiler:
 
     def _run(self, command: Sequence[str], arguments: Sequence[str], folder: Path) -> None:
         # zig knows a header by the path it was given: in a shared cache, relative ones of two folders are one.
-        caches = {"ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache")}
+        # ccache, where it is on PATH, does not see a header that comes before one it knows, unless it preprocesses.
+        caches = {"ZIG_LOCAL_CACHE_DIR": str(folder.resolve() / ".zig-cache"), "CCACHE_NODIRECT": "1"}
         if not _zig_can_write():
             caches["ZIG_GLOBAL_CACHE_DIR"] = caches["ZIG_LOCAL_CACHE_DIR"]
         environment = {**os.environ, **caches}

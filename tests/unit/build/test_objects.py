@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from mcuedit._util.errors import McueditError
 from mcuedit.build import compilers, objects
 
+CCACHE = shutil.which("ccache")
 SOURCE = '#include "size.h"\nint size(void);\nint size(void)\n{\n    return SIZE;\n}\n'
 
 
@@ -62,6 +65,18 @@ def test_another_header_or_option_or_source_is_compiled(tmp_path: Path, calls: l
 def test_a_header_that_comes_before_another_one_is_seen(tmp_path: Path, calls: list[str]) -> None:
     first = made(tmp_path / "a")
     (tmp_path / "a" / "size.h").write_text("#define SIZE 9\n", encoding="utf-8")  # beside the source
+    assert made(tmp_path / "a") != first
+
+
+@pytest.mark.skipif(CCACHE is None, reason="ccache is not installed")
+def test_the_same_is_seen_through_ccache(tmp_path: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its direct mode gives the object of the header that it knows."""
+    compiler = compilers.find_host_compiler()
+    through = replace(compiler, command=(str(CCACHE), *compiler.command))
+    monkeypatch.setattr(compilers, "find_host_compiler", lambda: through)
+    monkeypatch.setenv("CCACHE_DIR", str(tmp_path / "ccache"))
+    first = made(tmp_path / "a")
+    (tmp_path / "a" / "size.h").write_text("#define SIZE 9\n", encoding="utf-8")
     assert made(tmp_path / "a") != first
 
 
