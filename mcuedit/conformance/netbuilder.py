@@ -13,7 +13,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mcuedit.model.ops.kinds import KINDS
 
-_OTHERS = {"SVDF": "SVDFOptions"}  # of kinds that TensorFlow Lite Micro alone runs
+_OTHERS = {  # of kinds that TensorFlow Lite Micro alone runs
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
+    "SVDF": "SVDFOptions",
+    "VAR_HANDLE": "VarHandleOptions",
+}
 
 
 class NetBuilder:

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from helpers.deltas import adapter, delta
-from helpers.stateful import svdf
+from helpers.stateful import summing, svdf
 from helpers.tflm_here import needs_runtime
 
 from mcuedit import cli
@@ -52,6 +52,32 @@ def test_the_wrapper_in_tflms_own_runtime_starts_each_sequence_anew(base: Base, 
     assert (plain.outputs != result.outputs).any()
     back = runner.run(base, options=RunOptions(emulator="host", build=BuildOptions(runtime="tflm")), inputs=x[::-1])
     assert (back.outputs[::-1] == plain.outputs).all()
+
+
+def test_a_resource_variable_starts_anew_with_each_sequence() -> None:
+    """What is written to it in a sequence is read in the next step, and in no other sequence."""
+    x = np.random.default_rng(7).integers(-9, 10, (12, 4, 1, 4)).astype(np.int8)
+    base, there = Base("summing", summing()), RunOptions(emulator="tflm")
+    once = x.sum(axis=1, dtype=np.int8)
+    assert (
+        runner.run(base, options=there, inputs=x).outputs == runner.run(base, options=there, inputs=once).outputs
+    ).all()
+
+
+@needs_runtime
+def test_the_wrapper_leaves_resource_variables_as_they_are() -> None:
+    """With a delta behind the variable: READ_VARIABLE, ASSIGN_VARIABLE and VAR_HANDLE are TFLM's own."""
+    x = np.random.default_rng(8).integers(-9, 10, (12, 4, 1, 4)).astype(np.int8)
+    base = Base("summing", summing())
+    last = len(base.model.ops) - 1
+    chosen = [adapter(base.model, dataclasses.replace(delta(base.model, last, last), c=np.array([1 << 20])))]
+    here = RunOptions(emulator="host", build=BuildOptions(runtime="tflm"))
+    result = runner.run(base, chosen, here, inputs=x)
+    assert (result.outputs == runner.expected(base, chosen, runner.best_oracle(base.model), result.inputs)).all()
+    plain = runner.run(base, options=here, inputs=x)
+    assert (plain.outputs != result.outputs).any()
+    assert (plain.outputs == runner.run(base, options=RunOptions(emulator="tflm"), inputs=x).outputs).all()
+    assert (runner.run(base, options=here, inputs=x[::-1]).outputs[::-1] == plain.outputs).all()
 
 
 @needs_runtime

@@ -24,3 +24,20 @@ def svdf(memory: int = 3) -> Model:
     y = net.tensor("y", (1, 3), 1 / 8, 0)
     net.op("FULLY_CONNECTED", [hidden, w], y)
     return parse(net.pack(x, y), "svdf")
+
+
+def summing() -> Model:
+    """The sum of all inputs so far, kept in a resource variable, then FULLY_CONNECTED."""
+    net = NetBuilder()
+    x = net.tensor("x", (1, 4), 1 / 32, 0)
+    handle = net.tensor("handle", (), 1.0, 0, dtype="RESOURCE")
+    before = net.tensor("before", (1, 4), 1 / 32, 0)
+    after = net.tensor("after", (1, 4), 1 / 32, 0)
+    net.op("VAR_HANDLE", [], handle, container=b"", sharedName=b"sum")
+    net.op("READ_VARIABLE", [handle], before)
+    net.op("ADD", [x, before], after)
+    net.op("ASSIGN_VARIABLE", [handle, after], [])
+    w = net.constant("w", np.random.default_rng(0).integers(-127, 128, (3, 4)).astype(np.int8), [1 / 64])
+    y = net.tensor("y", (1, 3), 1 / 8, 0)
+    net.op("FULLY_CONNECTED", [after, w], y)
+    return parse(net.pack(x, y), "summing")
