@@ -143,6 +143,16 @@ def batch_to_space(d: Drawing, x: Ref, kind: str) -> Ref:
     return y
 
 
+def resized(d: Drawing, x: Ref, kind: str) -> Ref:
+    """RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR, larger or smaller, in all ways that pixels are aligned."""
+    size = [max(1, int(n * 2.0 ** d.rng.uniform(-1, 2))) if d.chance(0.8) else n for n in x.shape[1:3]]
+    corners = d.chance(0.4)
+    centers = d.chance() and not (corners and kind == "RESIZE_BILINEAR")
+    y = _moved(d, x, (x.shape[0], *size, x.shape[3]))
+    d.net.op(kind, [x.index, d.integers(size)], y.index, alignCorners=corners, halfPixelCenters=centers)
+    return y
+
+
 def _moved(d: Drawing, x: Ref, shape: tuple[int, ...]) -> Ref:
     """An output, sometimes of other scales, which the bytes take no notice of."""
     return d.like(x, shape) if d.chance(0.8) else d.tensor(shape, d.scale(), d.zero())

@@ -28,6 +28,13 @@ def curve(d: Drawing, x: Ref, kind: str) -> Ref:
     return y
 
 
+def normalized(d: Drawing, x: Ref, kind: str) -> Ref:
+    """L2_NORMALIZATION over the last axis."""
+    y = d.tensor(x.shape, 1 / 128, 0)
+    d.net.op(kind, [x.index], y.index)
+    return y
+
+
 def softmax(d: Drawing, x: Ref, kind: str) -> Ref:
     """SOFTMAX over the last axis."""
     y = d.tensor(x.shape, 1 / 256, -128)
@@ -35,14 +42,18 @@ def softmax(d: Drawing, x: Ref, kind: str) -> Ref:
     return y
 
 
-def mean(d: Drawing, x: Ref, kind: str) -> Ref:
-    """MEAN over some axes, named from either end, once or twice."""
+def reduced(d: Drawing, x: Ref, kind: str) -> Ref:
+    """MEAN, SUM or REDUCE_MAX over some axes, named from either end, once or twice."""
     rank = len(x.shape)
     axes = [i for i in range(rank) if d.chance()] or [int(d.rng.integers(rank))]
     keep = d.chance()
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keep or i not in axes)
     named = [i - rank if d.chance(0.3) else i for i in axes] + ([axes[0]] if d.chance(0.1) else [])
-    y = d.tensor(shape, x.scale * d.scale(-3, 1), d.zero())
+    if kind == "REDUCE_MAX":
+        y = d.like(x, shape)
+    else:
+        count = math.prod(x.shape[i] for i in axes) if kind == "SUM" else 1
+        y = d.tensor(shape, x.scale * math.sqrt(count) * d.scale(-3, 1), d.zero())
     d.net.op(kind, [x.index, d.integers(named)], y.index, keepDims=keep)
     return y
 

@@ -27,7 +27,9 @@ LINEAR = (
     "FULLY_CONNECTED",
     "MEAN",
     "MUL",
+    "RESIZE_BILINEAR",
     "SUB",
+    "SUM",
 )
 COPIES = (
     "BATCH_TO_SPACE_ND",
@@ -39,6 +41,7 @@ COPIES = (
     "PAD",
     "PADV2",
     "RESHAPE",
+    "RESIZE_NEAREST_NEIGHBOR",
     "SLICE",
     "SPACE_TO_BATCH_ND",
     "SPACE_TO_DEPTH",
@@ -224,3 +227,40 @@ def test_gradients_of_two_operands_are_those_of_the_real_function(kind, seed):
     slope = ((moved_by[1] - moved_by[0]) / 2e-4 / units(made)[0]).reshape(y.shape)
     wanted, found = float((slope * grad).sum()), inner(list(back), way)
     assert abs(found - wanted) <= 1e-3 * max(1.0, float(np.abs(slope * grad).sum()))
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_the_largest_along_axes_gets_the_gradient(seed):
+    rng = np.random.default_rng(seed)
+    model, op = drawn("REDUCE_MAX", rng)
+    it = ops.operator(model, op)
+    x = rng.permuted(np.arange(2 * model.input.size) % 256 - 128).astype(np.int8).reshape(2, *model.input.shape)
+    y = it.forward(x)
+    grad = rng.integers(1, 9, y.shape).astype(np.float32)
+    (back,) = it.backward(grad, [x], y)
+    assert back.sum() == grad.sum()
+    assert np.count_nonzero(back) == grad.size
+    assert inner([back], [x]) == inner([grad], [y])
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_l2_normalization(seed):
+    rng = np.random.default_rng(seed)
+    net = NetBuilder()
+    x, y = net.tensor("x", (1, 5), 1 / 16, 3), net.tensor("y", (1, 5), 1 / 128, 0)
+    net.op("L2_NORMALIZATION", [x], y)
+    model = parse(net.pack(x, y), "l2")
+    it = ops.operator(model, model.ops[0])
+    at, grad = rng.integers(-128, 128, (3, 1, 5)).astype(np.int8), rng.normal(size=(3, 1, 5)).astype(np.float32)
+    (back,) = it.backward(grad, [at], it.forward(at))
+
+    def real(values: np.ndarray) -> np.ndarray:
+        return 128 * (values - 3) / np.sqrt(((values - 3) ** 2).sum(axis=-1, keepdims=True))
+
+    for k in range(5):
+        step = np.zeros(5)
+        step[k] = 1e-3
+        slope = ((real(at + step) - real(at - step)) / 2e-3 * grad).sum(axis=-1)
+        np.testing.assert_allclose(back[..., k], slope, atol=0.01)

@@ -221,6 +221,9 @@ typedef struct {
 
 void mcuedit_mean_s8(const mcuedit_mean *op, const int8_t *input, int8_t *output);
 
+/* The largest, not rescaled. */
+void mcuedit_reduce_max_s8(const mcuedit_mean *op, const int8_t *input, int8_t *output);
+
 /* Transposes, slices, pads. */
 typedef struct {
     const int32_t *loops; /* steps in input and output */
@@ -264,6 +267,29 @@ typedef struct {
 } mcuedit_gather;
 
 void mcuedit_gather_s8(const mcuedit_gather *op, const int8_t *input, int8_t *output);
+
+/* Images of another size. */
+typedef struct {
+    const int32_t *rows; /* [out_h]: offset of the input's; bilinear {offset, that of the next, fraction in 1/1024} */
+    const int32_t *columns; /* [out_w]: the same */
+    uint32_t image;         /* bytes of one of the input */
+    uint32_t batches;
+    uint16_t out_h;
+    uint16_t out_w;
+    uint32_t depth;
+} mcuedit_resize;
+
+void mcuedit_resize_nearest_s8(const mcuedit_resize *op, const int8_t *input, int8_t *output);
+void mcuedit_resize_bilinear_s8(const mcuedit_resize *op, const int8_t *input, int8_t *output);
+
+/* Output scale 1/128, zero point 0. `output` may be `input`. */
+typedef struct {
+    uint32_t depth; /* at most 33,025: a sum of squares is an int32 */
+    uint32_t positions;
+    int8_t zero_point;
+} mcuedit_l2_normalization;
+
+void mcuedit_l2_normalization_s8(const mcuedit_l2_normalization *op, const int8_t *input, int8_t *output);
 
 /* The first index of the largest of n >= 1 values: the answer of a classifier. */
 uint32_t mcuedit_argmax_s8(const int8_t *values, uint32_t n);

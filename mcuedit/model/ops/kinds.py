@@ -105,6 +105,16 @@ def _pool(name: str) -> Kind:
     )
 
 
+def _reduction(name: str) -> Kind:
+    """A kind that makes one element of those along some axes."""
+    reference, lowering, draw = f"{_OPS}reductions:{name}", f"{_LOWER}reductions:lower", "generators_plain:reduced"
+    return Kind(reference, lowering, _GENERATE + draw, options="ReducerOptions")
+
+
+def _resize(reference: str, lowering: str, options: str) -> Kind:
+    return Kind(_OPS + reference, _LOWER + lowering, f"{_GENERATE}generators_moves:resized", _IMAGES, options)
+
+
 def _binary(name: str, options: str, draw: str = "generators:binary", **more: Any) -> Kind:
     """A kind of two operands that are broadcast."""
     reference, lowering = f"{_OPS}elementwise.{name}", f"{_LOWER}elementwise.binary:lower"
@@ -133,13 +143,18 @@ KINDS: dict[str, Kind] = {
     ),
     "GATHER": _view("gather", _SOME, "GatherOptions"),
     "HARD_SWISH": _table("HardSwishOptions"),
+    "L2_NORMALIZATION": Kind(
+        f"{_OPS}l2norm:L2Normalization",
+        f"{_LOWER}l2norm:lower",
+        f"{_GENERATE}generators_plain:normalized",
+        _SOME,
+        "L2NormOptions",
+    ),
     "LEAKY_RELU": _table("LeakyReluOptions"),
     "LOGISTIC": _table(),
     "MAXIMUM": _binary("binary:Extreme", "MaximumMinimumOptions", "generators_binary:extreme", int8=True),
     "MAX_POOL_2D": _pool("MaxPool"),
-    "MEAN": Kind(
-        f"{_OPS}mean:Mean", f"{_LOWER}mean:lower", f"{_GENERATE}generators_plain:mean", options="ReducerOptions"
-    ),
+    "MEAN": _reduction("Sum"),
     "MINIMUM": _binary("binary:Extreme", "MaximumMinimumOptions", "generators_binary:extreme", int8=True),
     "MUL": _binary("binary:Mul", "MulOptions", int8=True),
     "PACK": Kind(
@@ -154,9 +169,12 @@ KINDS: dict[str, Kind] = {
     "PADV2": _copy("Pad", "PadV2Options", "pad", resolver="PadV2"),
     "PRELU": _binary("quotients:Prelu", "", "generators_binary:prelu"),
     "QUANTIZE": _table("QuantizeOptions", "generators:quantize"),
+    "REDUCE_MAX": _reduction("Largest"),
     "RELU": _table(),
     "RELU6": _table(),
     "RESHAPE": _reshape("moves.copies:Reshape", "ReshapeOptions", "generators_plain:reshape"),
+    "RESIZE_BILINEAR": _resize("resize:Bilinear", "resize:lower_bilinear", "ResizeBilinearOptions"),
+    "RESIZE_NEAREST_NEIGHBOR": _resize("moves.views:Moved", "resize:lower_nearest", "ResizeNearestNeighborOptions"),
     "RSQRT": _table("", "generators_binary:root"),
     "SLICE": _view("cut", _ANY, "SliceOptions"),
     "SOFTMAX": Kind(
@@ -176,6 +194,7 @@ KINDS: dict[str, Kind] = {
     ),
     "SQUEEZE": _reshape("moves.shapes:Squeeze", "SqueezeOptions", "generators_moves:squeeze"),
     "STRIDED_SLICE": _copy("StridedSlice", "StridedSliceOptions", "strided_slice", _SOME),
+    "SUM": _reduction("Sum"),
     "SUB": _binary("binary:Sum", "SubOptions"),
     "TANH": _table(),
     "TRANSPOSE": _copy("Transpose", "TransposeOptions", "transpose", int8=True),

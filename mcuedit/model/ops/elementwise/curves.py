@@ -50,10 +50,9 @@ def rsqrt(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     m, s = multiplier(op, ratio)
     require(s >= -31 + _ROOT_SHIFT, op, f"scales {x.scale[0]} and {y.scale[0]}")
     found = np.full(256, 127 - y.zero, np.int64)
-    for value in range(1, 256):
-        root, shift = gemmlowp.inverse_sqrt(value)
-        data = mbqm(np.array([1]), root, shift + _ROOT_SHIFT)
-        found[value] = mbqm(data, m, s - _ROOT_SHIFT)[0]
+    roots = np.array([gemmlowp.inverse_sqrt(value) for value in range(1, 256)])
+    ones = np.ones(len(roots), np.int64)
+    found[1:] = mbqm(mbqm(ones, roots[:, 0], roots[:, 1] + _ROOT_SHIFT), m, s - _ROOT_SHIFT)
     values = np.maximum(_INPUTS + 128, 1).astype(np.float64)
     slope = -0.5 * values**-1.5 / (np.sqrt(float(x.scale[0])) * float(y.scale[0]))
     return found + y.zero, np.where(_INPUTS == -128, 0.0, slope), _LIMITS

@@ -19,6 +19,7 @@ from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.ops.common import integers, require
 from mcuedit.model.ops.moves.blocks import batch_to_space, depth_to_space, space_to_batch, space_to_depth
 from mcuedit.model.ops.moves.view import View
+from mcuedit.model.ops.resize import nearest
 from mcuedit.model.tflite import Model, Op
 
 _MOST_AXES = 5  # of SLICE
@@ -143,6 +144,7 @@ _VIEWS: dict[str, Callable[[Model, Op, int], View]] = {
     "BATCH_TO_SPACE_ND": batch_to_space,
     "DEPTH_TO_SPACE": depth_to_space,
     "GATHER": _gather,
+    "RESIZE_NEAREST_NEIGHBOR": nearest,
     "SLICE": _slice,
     "SPACE_TO_BATCH_ND": space_to_batch,
     "SPACE_TO_DEPTH": space_to_depth,
