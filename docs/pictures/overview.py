@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-WIDTH, HEIGHT = 984, 390
+WIDTH, HEIGHT = 1014, 390
 PACKAGE, MODEL = 386, 135_376  # bytes: one fact, signed, 4 bits; the base `facts`
 INK, SOFT, LINE = "#1f2933", "#52606d", "#9aa5b1"
 BASE, DELTA, GATE = "#e4e7eb", "#d9f2e6", "#fff3c4"
@@ -75,14 +75,14 @@ def picture() -> str:
         note(40, 210, "old one down. While it is closed, every output byte is", SOFT, "start"),
         note(40, 228, "the base's own. The certificate counts that.", SOFT, "start"),
         # what travels
-        f'<line x1="40" y1="280" x2="940" y2="280" stroke="{BASE}" stroke-width="1.5"/>',
+        f'<line x1="40" y1="280" x2="974" y2="280" stroke="{BASE}" stroke-width="1.5"/>',
         note(
             40, 312, "What travels: a signed package of A, c and B, and of a new name if there is one", INK, "start", 15
         ),
-        f'<rect x="40" y="330" width="900" height="14" rx="3" fill="{BASE}"/>',
-        f'<rect x="40" y="330" width="{900 * PACKAGE / MODEL:.1f}" height="14" fill="{GREEN}"/>',
+        f'<rect x="40" y="330" width="934" height="14" rx="3" fill="{BASE}"/>',
+        f'<rect x="40" y="330" width="{934 * PACKAGE / MODEL:.1f}" height="14" fill="{GREEN}"/>',
         note(40, 368, f"the package: {PACKAGE} bytes", GREEN, "start"),
-        note(940, 368, f"the model: {MODEL:,} bytes, never sent again", SOFT, "end"),
+        note(974, 368, f"the model: {MODEL:,} bytes, never sent again", SOFT, "end"),
     ]
     font = "font-family=\"'DejaVu Sans', Verdana, sans-serif\""
     defs = f"<defs>{marker('green', GREEN)}{marker('grey', LINE)}</defs>"
