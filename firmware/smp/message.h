@@ -13,7 +13,7 @@
 enum {
     MCUEDIT_SMP_UNKNOWN = 1,
     MCUEDIT_SMP_INVALID = 3,  /* not CBOR, not a map, a field of another type, or one that is missing */
-    MCUEDIT_SMP_MOVED_ON = 6, /* the audit log has grown since what the request was made by */
+    MCUEDIT_SMP_MOVED_ON = 6, /* the device log has grown since what the request was made by */
     MCUEDIT_SMP_TOO_LONG = 7,
     MCUEDIT_SMP_UNSUPPORTED = 8,
     MCUEDIT_SMP_BUSY = 10,

@@ -81,7 +81,7 @@ def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:
     """Checks device bytes for a slot; they are padded to what can be programmed at once.
 
     This is for firmware without a store, which reads slots by their addresses. A store counts a slot of which its
-    journal knows nothing as empty, and takes packages alone, over its link.
+    journal knows nothing as empty, and takes packages alone, over its transport.
 
     Raises:
         McueditError: they are damaged or too large, or the board has no such slot.
