@@ -193,7 +193,7 @@ def check(delta: Delta, model: Model) -> None:
     same = delta.tap == delta.target
     conditions: list[tuple[bool, str]] = [
         (delta.tap <= delta.target, f"tap {delta.tap} comes after target {delta.target}"),
-        (same or (tap.single and target.single), "a tap before its target needs one row in both ops"),
+        (same or (tap.single and target.single), "a tap before its target needs one position in both ops"),
         (1 <= delta.rank <= 255, f"rank {delta.rank} is not in 1..255"),
         (delta.bits in (4, 8), f"A has {delta.bits} bits, not 8 or 4"),
         (delta.a.shape[1] == tap.n_in, f"A is {delta.a.shape[1]} wide, the tap's input {tap.n_in}"),

@@ -45,9 +45,9 @@ class Trace:
 
     values: dict[int, Int8Array]
 
-    def take(self, rows: AnyIntArray | slice) -> Trace:
+    def take(self, index: AnyIntArray | slice) -> Trace:
         """The same tensors for some of the inputs."""
-        return Trace({t: v[rows] for t, v in self.values.items()})
+        return Trace({t: v[index] for t, v in self.values.items()})
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
@@ -59,7 +59,7 @@ def trace(model: Model, oracle: Oracle, x: Int8Array, first: int = 0) -> Trace:
 
 
 def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
-    """Tensors after `deltas` acted; rows that no open gate reaches are those of the base, byte for byte.
+    """Tensors after `deltas` acted; what no open gate reaches is as in the base, byte for byte.
 
     Args:
         base: from `trace`, with `first` at or before the first tap.
@@ -67,8 +67,8 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     if not deltas or not len(base):
         return base
     now = dict(base.values)
-    touched: dict[int, BoolArray] = {}  # by tensor: rows that differ from the base's
-    kept: dict[int, IntArray] = {}
+    touched: dict[int, BoolArray] = {}  # by tensor: inputs that differ from the base's
+    projected: dict[int, IntArray] = {}
     for op in model.ops[min(d.tap for d in deltas) :]:
         if model.computes_shape(op) or not op.outputs:
             continue
@@ -76,26 +76,26 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
         if reached:
             _rerun(model, op, np.logical_or.reduce(reached), now)
         tapped = [d for d in deltas if d.tap == op.index]
-        kept |= _project(op_geometry(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
+        projected |= _project(op_geometry(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
         aimed = [d for d in deltas if d.target == op.index]
         if aimed:
             y = op.outputs[0]
-            now[y] = _add(aimed, [kept[id(d)] for d in aimed], now[y])
+            now[y] = _add(aimed, [projected[id(d)] for d in aimed], now[y])
         if reached or aimed:
             touched |= {y: (now[y] != base.values[y]).reshape(len(base), -1).any(axis=1) for y in op.outputs}
     return Trace(now)
 
 
-def _rerun(model: Model, op: Op, rows: BoolArray, now: dict[int, Int8Array]) -> None:
-    """Puts the op's outputs for some rows into `now`, in copies."""
-    if rows.any():
+def _rerun(model: Model, op: Op, some: BoolArray, now: dict[int, Int8Array]) -> None:
+    """Puts the op's outputs for some inputs into `now`, in copies."""
+    if some.any():
         for k, y in enumerate(op.outputs):
             now[y] = now[y].copy()
-            now[y][rows] = ops.operator(model, op, k).forward(*(now[t][rows] for t in model.sources(op)))
+            now[y][some] = ops.operator(model, op, k).forward(*(now[t][some] for t in model.sources(op)))
 
 
 def _project(tap: OpGeometry, deltas: Sequence[Delta], x: Int8Array) -> dict[int, IntArray]:
-    """h of several deltas with one tap: int64[n, rows, r] each, by the delta's id."""
+    """h of several deltas with one tap: int64[n, positions, r] each, by the delta's id."""
     a = np.concatenate([d.a for d in deltas])
     c, m, s = (np.concatenate([getattr(d, name) for d in deltas]) for name in "cms")
     some = max(1, _AT_ONCE // (tap.positions * tap.n_in))
@@ -110,14 +110,14 @@ def _project(tap: OpGeometry, deltas: Sequence[Delta], x: Int8Array) -> dict[int
 
 
 def _add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Array:
-    rows = y.reshape(-1, y.shape[-1])
-    flat = [h.reshape(len(rows), -1) for h in hs]
+    at_positions = y.reshape(-1, y.shape[-1])
+    flat = [h.reshape(len(at_positions), -1) for h in hs]
     at = np.flatnonzero(np.any([h.any(axis=1) for h in flat], axis=0))
     if not len(at):
         return y
     active = [(d, h[at]) for d, h in zip(deltas, flat, strict=True) if h[at].any()]
-    moved = rows.copy()
-    moved[at] = add([d for d, _ in active], [h for _, h in active], rows[at])
+    moved = at_positions.copy()
+    moved[at] = add([d for d, _ in active], [h for _, h in active], at_positions[at])
     return moved.reshape(y.shape)
 
 

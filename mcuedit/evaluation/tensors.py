@@ -79,14 +79,14 @@ def reached(wanted: Wanted, scores: Int8Array) -> BoolArray:
     Args:
         scores: int8[n, classes].
     """
-    rows = np.arange(len(scores))
+    each = np.arange(len(scores))
     values = scores.astype(np.int64)
     assert isinstance(wanted, ToClass | Over | Avoid), "vectors are judged by their error"
-    own = values[rows, wanted.classes]
+    own = values[each, wanted.classes]
     rival = _others(values, wanted.classes).max(axis=1)
     if isinstance(wanted, Avoid):
         return np.asarray(own < rival)
-    rival = np.where(wanted.against == ALL, rival, values[rows, np.maximum(wanted.against, 0)])
+    rival = np.where(wanted.against == ALL, rival, values[each, np.maximum(wanted.against, 0)])
     return np.asarray(own > rival)
 
 
@@ -157,9 +157,9 @@ class MeasureTensors:
 
     def _traces(self, x: Int8Array) -> Iterator[tuple[Trace, Trace]]:
         for start in range(0, len(x), CHUNK):
-            rows = x[start : start + CHUNK]
-            base = Trace(self._reader(rows))
-            yield base, Trace(self._repaired(rows)) if self._repaired else with_deltas(self._model, self._deltas, base)
+            some = x[start : start + CHUNK]
+            base = Trace(self._reader(some))
+            yield base, Trace(self._repaired(some)) if self._repaired else with_deltas(self._model, self._deltas, base)
 
     def _errors(self, seen: _Outputs, vectors: FloatArray | None) -> tuple[DoubleArray, DoubleArray] | None:
         """Squared errors without and with the deltas."""

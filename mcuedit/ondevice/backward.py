@@ -50,7 +50,7 @@ class Weighted:
     """What ops with weights have in common.
 
     Args:
-        weights: int64[n_out, n_in], as they meet a row of the input.
+        weights: int64[n_out, n_in], as they meet the input at a position.
     """
 
     def __init__(self, model: Model, op: Op, weights: IntArray) -> None:
@@ -63,7 +63,7 @@ class Weighted:
         return self._op.forward(x.reshape(1, *self._shape)).reshape(-1)
 
     def at_sums(self, y: Int8Array, g: IntArray) -> IntArray:
-        """The gradient by every row's sums, int64[rows, n_out], up to a common factor."""
+        """The gradient by the sums of every position, int64[positions, n_out], up to a common factor."""
         g = unclamped(g, y, self._lo, self._hi).reshape(-1, len(self.w))
         if len(self._scales) == 1:
             return g
@@ -86,7 +86,7 @@ class FullyConnected(Weighted):
 
 
 class Gathered(Weighted):
-    """A CONV_2D as the trained op, on what lies under its windows: int8[rows * taps]."""
+    """A CONV_2D as the trained op, on what lies under its windows: int8[positions * elements]."""
 
     def __init__(self, model: Model, op: Op) -> None:
         data = linear.int8_weights(model, op, 0)[1]

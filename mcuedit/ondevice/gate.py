@@ -15,14 +15,14 @@ from mcuedit.ondevice.statistics import GateStatistics
 
 SLACK = 3  # h from which 127 * h moves a logit by 255, all the way
 INT16 = 32767
-_LEAST = 8  # rows that share what opens where they should not
+_LEAST = 8  # samples that share what opens where they should not
 _FRACTION = 5  # bits of a step beyond those of its gradient
 _START = 1 << 12  # of the largest weight
 _MARGIN = 1 << 12
 
 
 def limit(n_in: int) -> int:
-    """Largest weight with which no product with an int8 row leaves 31 bits."""
+    """Largest weight with which no product with an int8 sample leaves 31 bits."""
     return min(INT16, ((1 << 30) - 1) // (128 * n_in))
 
 
@@ -73,7 +73,7 @@ class GateTrainer:
         self._samples = np.concatenate([s.centre[None], self.corrections, s.rows, self.replay]).astype(np.int64)
         self._p, n_in = len(self.corrections), self._samples.shape[1]
         self._limit = limit(n_in)
-        self._first = 1 + self._p  # of the rows that must stay
+        self._first = 1 + self._p  # of the samples that must stay
         self._near = self._nearest()
         coefs = np.zeros(len(self._samples), np.int64)
         coefs[0], coefs[1 : self._first] = -256 * self._p, 256
@@ -104,7 +104,7 @@ class GateTrainer:
             self.train_step()
 
     def train_step(self) -> None:
-        """One step over all rows."""
+        """One step over all samples."""
         coefs, pull = self._coefficients(self._scores())
         if not coefs.any():
             self.done = True
@@ -126,7 +126,7 @@ class GateTrainer:
         self.step += 1
 
     def _scores(self) -> IntArray:
-        """Of every row less the centre's, in units of the margin: int16 on the device."""
+        """Of every sample less the centre's, in units of the margin: int16 on the device."""
         sums = self._samples @ self.w
         return np.asarray(np.clip((sums - sums[0]) >> self._shift, -INT16, INT16))
 
@@ -140,7 +140,7 @@ class GateTrainer:
         return moved
 
     def _coefficients(self, scores: IntArray) -> tuple[IntArray, int]:
-        """What every row adds to the gradient, int16 on the device, and the bias's gradient."""
+        """What every sample adds to the gradient, int16 on the device, and the bias's gradient."""
         first, clusters, coefs = self._first, self.statistics.clusters, np.zeros(len(scores), np.int64)
         shut = np.maximum(self.margin + scores[first:] + self.b, 0)
         moved = np.maximum(self.margin + self._moved(scores) + self.b, 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tap and a target with the rows of a table there, and what a delta between them gives."""
+"""A tap and a target with the samples of a table there, and what a delta between them gives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Table:
     Attributes:
         now: values of the examples with the adapters in force, without the new delta.
         objective: what they are to become.
-        edit, keep: int64[...], rows of the table.
+        edit, keep: int64[...], samples of the table.
         work: counts what is computed with them.
     """
 
@@ -45,7 +45,7 @@ class Table:
     work: Work = field(default_factory=Work)
 
     def part(self, edit: IntArray, keep: IntArray) -> Table:
-        """The same table with fewer rows in use."""
+        """The same table with fewer samples in use."""
         return Table(self.model, self.now, self.objective, edit, keep, self.work)
 
 
@@ -73,7 +73,7 @@ class DeltaSite:
     """One pair of tap and target."""
 
     def __init__(self, table: Table, pair: tuple[int, int], seen: slice | None = None, most: int = BATCH) -> None:
-        """`seen` is the window of A in the rows of the tap; None are whole rows. `most` bounds the batch."""
+        """`seen` is the window of A in the input of the tap; None is all of it. `most` bounds the batch."""
         self.table, self.pair, self._most, model = table, pair, most, table.model
         self.tap: OpGeometry = op_geometry(model, pair[0])
         self.target: OpGeometry = op_geometry(model, pair[1])
@@ -89,7 +89,7 @@ class DeltaSite:
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing that computes stands between the target and the objective, and there is one row."""
+        """Whether nothing that computes stands between the target and the objective, and there is one position."""
         made, size = self.table.model.ops[self.pair[1]].outputs[0], self.target.n_out
         return self.target.single and made == self.table.objective.end and self._y[0].size == size
 
@@ -111,21 +111,21 @@ class DeltaSite:
         return int(np.clip(_WORK // made, 16, most))
 
     def y(self, index: IntArray) -> Int8Array:
-        """The target's output as rows: int8[m, rows, n_out]."""
+        """The target's output: int8[m, positions, n_out]."""
         return self._y[index].reshape(len(index), -1, self.target.n_out)
 
     def moved(self, delta: Delta, h: IntArray, y: Int8Array) -> Int8Array:
-        """The target's output with a delta, int8[m, rows, n_out]; h int64[m, rows, rank]."""
+        """The target's output with a delta, int8[m, positions, n_out]; h int64[m, positions, rank]."""
         at = h.any(axis=-1)
         moved = y.copy()
         moved[at] = add([delta], [h[at]], y[at])
         return moved
 
     def judge(self, moved: Int8Array, index: IntArray, edits: int) -> tuple[Judged, Judged, Callable[[], FloatArray]]:
-        """How rows do, the first `edits` of which are edited ones and the others are to stay.
+        """How samples do, the first `edits` of which are edited ones and the others are to stay.
 
         Returns:
-            (of the edited rows, of the others, the gradient by `moved` of the sum of both: float32 as moved)
+            (of the edited ones, of the others, the gradient by `moved` of the sum of both: float32 as moved)
         """
         self.table.work.add(2 * len(index) * self.suffix.cost)
         side = {t: self.table.now.values[t][index] for t in self.suffix.side}
@@ -169,6 +169,6 @@ class DeltaSite:
         )
 
     def through(self, b: npt.NDArray[np.generic], h: IntArray, output: tuple[int, int]) -> BoolArray:
-        """Where the gradient passes the clamp of d: bool[m, rows, n_out]."""
+        """Where the gradient passes the clamp of d: bool[m, positions, n_out]."""
         d = h.astype(np.float32) @ b.T.astype(np.float32) * np.float32(output[0] * 2.0 ** (output[1] - 31))
         return np.asarray(np.abs(d) < D_MAX)

@@ -18,7 +18,7 @@ class Suffix:
     """The ops between a target's output and a later tensor, run exactly and differentiated straight through.
 
     Only ops that depend on the target and lead to the end take part. What else they read does not depend on the
-    target: these `side` tensors are those of the base, and a caller hands in their rows.
+    target: these `side` tensors are those of the base, and a caller hands in their samples.
 
     Attributes:
         start: the target's output.

@@ -70,7 +70,7 @@ class TensorTable:
         keep = _choice(len(data.keep), min(config.keep, most - 2 * len(edit)), rng)
         self.notes = tuple(
             f"{data.source}: training looks at {len(some)} of {count} {what}, drawn by the seed"
-            for some, count, what in ((edit, len(data.x), "edits"), (keep, len(data.keep), "rows of keep"))
+            for some, count, what in ((edit, len(data.x), "edits"), (keep, len(data.keep), "keep inputs"))
             if len(some) < count
         )
         self.inputs = n = len(edit)

@@ -91,7 +91,7 @@ def train(
     """Tries each op briefly, and trains the best one.
 
     Args:
-        own: int64[...], edited rows as the user gave them: they must hold; copies should.
+        own: int64[...], edited samples as the user gave them: they must hold; copies should.
 
     Returns:
         (the best, all trials, best first)
@@ -119,7 +119,7 @@ def _trial(table: Table, own: IntArray, op: int, start: Start, config: GridConfi
 
 @dataclass(frozen=True)
 class _Judged:
-    """How rows of one kind do: float32[m] losses, bool[m]."""
+    """How samples of one kind do: float32[m] losses, bool[m]."""
 
     loss: FloatArray
     good: BoolArray
@@ -151,7 +151,7 @@ class _Fit:
         self._mean, self._square = np.zeros_like(self._change), 0.0
 
     def _directions(self, rank: int) -> FloatArray:
-        edit, keep = (self._centred(self._some(rows)) for rows in (self.edit, self.keep))
+        edit, keep = (self._centred(self._some(part)) for part in (self.edit, self.keep))
         return directions(keep if len(keep) else edit, edit, rank)
 
     def run(self, steps: int) -> Merging:
@@ -207,12 +207,12 @@ class _Fit:
             )  # fewer weights go further for the same output
             self._change -= np.float32(rate / typical) * self._mean
 
-    def judged(self, weights: Int8Array, rows: IntArray) -> _Judged:
-        """All edited rows, or all that must stay, with these weights."""
+    def judged(self, weights: Int8Array, samples: IntArray) -> _Judged:
+        """All edited samples, or all that must stay, with these weights."""
         loss, good = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
-        for start in range(0, len(rows), self._batch):
-            index = rows[start : start + self._batch]
-            edits = len(index) if rows is self.edit else 0
+        for start in range(0, len(samples), self._batch):
+            index = samples[start : start + self._batch]
+            edits = len(index) if samples is self.edit else 0
             edited, kept, _ = self._site.judge(self._outputs(weights, index), index, edits)
             part = edited if edits else kept
             loss.append(part.loss)
@@ -220,7 +220,7 @@ class _Fit:
         return _Judged(np.concatenate(loss), np.concatenate(good))
 
     def _outputs(self, weights: Int8Array, index: IntArray) -> Int8Array:
-        """The op's output with other weights, as rows: int8[m, rows, n_out]."""
+        """The op's output with other weights, int8[m, positions, n_out]."""
         model = self._site.table.model
         at = self._op.inputs[1]
         tensors = list(model.tensors)
@@ -229,9 +229,9 @@ class _Fit:
         return y.reshape(len(index), -1, self._site.target.n_out)
 
     def _centred(self, index: IntArray) -> FloatArray:
-        rows = self._site.tapped.of(index).reshape(-1, self._site.tap.n_in)
-        return rows.astype(np.float32) - self._site.tap.zx
+        x = self._site.tapped.of(index).reshape(-1, self._site.tap.n_in)
+        return x.astype(np.float32) - self._site.tap.zx
 
-    def _some(self, rows: IntArray, most: int | None = None) -> IntArray:
+    def _some(self, samples: IntArray, most: int | None = None) -> IntArray:
         most = most or max(1, self._how.sample // (self._site.tap.positions * self._site.tap.n_in))
-        return rows if len(rows) <= most else self._rng.choice(rows, most, replace=False)
+        return samples if len(samples) <= most else self._rng.choice(samples, most, replace=False)

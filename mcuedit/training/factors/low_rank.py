@@ -95,11 +95,11 @@ class Fit:
         self._rng = np.random.default_rng(options.seed)
         table = site.table
         most = max(1, how.sample // (site.tap.positions * site.tap.n_in))
-        self._edit, self._keep = (self._some(rows, most) for rows in (table.edit, table.keep))
+        self._edit, self._keep = (self._some(part, most) for part in (table.edit, table.keep))
         rank = options.factors
         self._a = self._start(rank)
         self._b = np.zeros((site.target.n_out, rank), np.float32)
-        edit, keep = (self._scores(rows, self._a) for rows in (self._edit, self._keep))
+        edit, keep = (self._scores(part, self._a) for part in (self._edit, self._keep))
         self._threshold = self._between(keep, edit)
         over = np.abs(edit - self._threshold)[edit > self._threshold] if self._gated else np.abs(edit)
         peak = max(1.0, float(np.quantile(over, self._how.strong))) if over.size else 1.0
@@ -126,20 +126,20 @@ class Fit:
         edited, kept = self._judged(delta, self._site.table.edit), self._judged(delta, self._site.table.keep)
         return Candidate(*self._site.pair, self._edits, delta.factor_bytes, Tried(edited, kept))
 
-    def _judged(self, delta: Delta, rows: IntArray) -> float:
-        """Share of rows of the table, all of them edited or all to stay, that are as they should be."""
+    def _judged(self, delta: Delta, samples: IntArray) -> float:
+        """Share of samples of the table, all of them edited or all to stay, that are as they should be."""
         site, good = self._site, [np.ones(0, bool)]
-        for start in range(0, len(rows), site.batch):
-            index = rows[start : start + site.batch]
+        for start in range(0, len(samples), site.batch):
+            index = samples[start : start + site.batch]
             moved = site.moved(delta, delta.project(site.tapped.of(index)), site.y(index))
-            edits = len(index) if rows is site.table.edit else 0
+            edits = len(index) if samples is site.table.edit else 0
             good += [judged.good for judged in site.judge(moved, index, edits)[:2]]
         joined = np.concatenate(good)
         return float(joined.mean()) if len(joined) else 1.0
 
     def _start(self, rank: int) -> FloatArray:
         """The strongest directions of the edits' tap inputs where the keep set varies least: float32[rank, n_in]."""
-        keep, edit = (self._centred(rows) for rows in (self._keep if len(self._keep) else self._edit, self._edit))
+        keep, edit = (self._centred(part) for part in (self._keep if len(self._keep) else self._edit, self._edit))
         return directions(keep, edit, rank) * np.float32(0.8 * self._limit)
 
     def _delta(self) -> Delta:
@@ -188,13 +188,13 @@ class Fit:
         b[slice(None) if delta.rows is None else delta.rows] = delta.b
         return b
 
-    def _some(self, rows: IntArray, most: int) -> IntArray:
-        return rows if len(rows) <= most else self._rng.choice(rows, most, replace=False)
+    def _some(self, samples: IntArray, most: int) -> IntArray:
+        return samples if len(samples) <= most else self._rng.choice(samples, most, replace=False)
 
     def _centred(self, index: IntArray) -> FloatArray:
-        """float32[m, n_in], the rows of inputs less the zero point."""
-        rows = self._site.tapped.of(index).reshape(-1, self._site.tap.n_in)
-        return rows.astype(np.float32) - self._site.tap.zx
+        """float32[m, n_in], inputs at every position less the zero point."""
+        x = self._site.tapped.of(index).reshape(-1, self._site.tap.n_in)
+        return x.astype(np.float32) - self._site.tap.zx
 
     def _scores(self, index: IntArray, a: npt.NDArray[np.generic]) -> FloatArray:
         scores: FloatArray = self._centred(index) @ a.astype(np.float32).T
@@ -202,10 +202,10 @@ class Fit:
 
 
 def directions(keep: FloatArray, edit: FloatArray, rank: int) -> FloatArray:
-    """Where edited rows are strong and kept ones vary least: float32[rank, n_in], the largest element of each 1.
+    """Where edited inputs are strong and kept ones vary least: float32[rank, n_in], the largest element of each 1.
 
     Args:
-        keep, edit: float32[..., n_in], rows less the zero point.
+        keep, edit: float32[..., n_in], inputs less the zero point.
     """
     second = keep.T.astype(np.float64) @ keep / len(keep)
     second += (0.01 * np.trace(second) / len(second) + 1e-6) * np.eye(len(second))

@@ -134,8 +134,8 @@ def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
 def _certify(reader: Reader, model: Model, deltas: Sequence[Delta], data: TensorSet) -> Certificate:
     total, identical, answered, touched = 0, 0, 0, list[str]()
     for start in range(0, len(data.keep), _CHUNK):
-        rows = data.keep[start : start + _CHUNK]
-        part = certify(model, deltas, Trace(reader(rows)), [f"keep[{start + i}]" for i in range(len(rows))])
+        some = data.keep[start : start + _CHUNK]
+        part = certify(model, deltas, Trace(reader(some)), [f"keep[{start + i}]" for i in range(len(some))])
         total, identical, answered = total + part.total, identical + part.identical, answered + part.answered
         touched += part.touched
     return Certificate(total, identical, tuple(touched), answered)
@@ -150,9 +150,9 @@ def _notes(made: Made, kept: Certificate, options: Options) -> list[str]:
             "they miss some of their edits or open on others"
         )
     if made.missed:
-        rows = ", ".join(map(str, made.missed[:5])) + (", ..." if len(made.missed) > 5 else "")
+        shown = ", ".join(map(str, made.missed[:5])) + (", ..." if len(made.missed) > 5 else "")
         notes.append(
-            f"{len(made.missed)} edited inputs do not get what is wanted (of those looked at: {rows}): "
+            f"{len(made.missed)} edited inputs do not get what is wanted (of those looked at: {shown}): "
             "try another --tap and --target, a higher --rank, or --plain"
         )
     if not kept.holds and options.gated:

@@ -65,7 +65,7 @@ def pairs(model: Model, tap: str, target: str) -> list[tuple[int, int]]:
 
 
 def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int, int]]:
-    """Pairs to try for inputs that are tensors: every op by itself, and taps before a target where both have one row.
+    """Pairs to try for tensors: every op by itself, and taps before a target where both have one position.
 
     Args:
         end: the tensor that the edits are about; a target must lead to it through ops that are simulated.
@@ -109,4 +109,4 @@ def _mismatch(model: Model, tap: int, target: int) -> str:
         return "the tap comes after the target"
     a: OpGeometry = op_geometry(model, tap)
     b: OpGeometry = op_geometry(model, target)
-    return "" if tap == target or (a.single and b.single) else "a tap before its target needs one row in both ops"
+    return "" if tap == target or (a.single and b.single) else "a tap before its target needs one position in both ops"

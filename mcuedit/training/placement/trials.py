@@ -98,7 +98,7 @@ class Trials:
         return [*sorted(tried, key=lambda c: c.score, reverse=True), *left]
 
     def _few(self, table: Table, pair: tuple[int, int], most: float = math.inf) -> Table:
-        """As many rows of a table as are looked at together at a tap.
+        """As many samples of a table as are looked at together at a tap.
 
         Args:
             most: multiplications that the ops after the target may take for all of them.
@@ -136,11 +136,11 @@ class Trials:
         return candidate if isinstance(candidate.seen, Tried) else self.trial(candidate)
 
     def spread(self, pair: tuple[int, int]) -> FloatArray | None:
-        """How much elements at the tap vary, float32[n_in]; None where an input has several rows there."""
+        """How much elements at the tap vary, float32[n_in]; None where an input has several positions there."""
         site = DeltaSite(self._table.all, pair)
         if site.tap.positions > 1 or not self._options.gated:
             return None
-        some = np.concatenate([rows[: self._how.spread] for rows in (site.table.edit, site.table.keep)])
+        some = np.concatenate([part[: self._how.spread] for part in (site.table.edit, site.table.keep)])
         varies: FloatArray = site.whole.of(some).astype(np.float32).std(axis=(0, 1))
         return varies
 
@@ -186,12 +186,12 @@ class Trials:
         return Candidate(*pair, self._table.inputs, k * (9 + row + target.n_out), instructions=macs)
 
 
-def _spread(rows: IntArray, kinds: IntArray, most: int, seed: int) -> IntArray:
-    """At most so many rows, of every kind as many as of any other as long as there are some."""
-    if len(rows) <= most:
-        return rows
-    rows = np.random.default_rng(seed).permutation(rows)
-    order = np.argsort(kinds[rows], kind="stable")
-    sorted_ = kinds[rows][order]
-    turn = np.arange(len(rows)) - np.searchsorted(sorted_, sorted_)
-    return np.sort(rows[order[np.argsort(turn, kind="stable")[:most]]])
+def _spread(index: IntArray, kinds: IntArray, most: int, seed: int) -> IntArray:
+    """At most so many samples, of every kind as many as of any other as long as there are some."""
+    if len(index) <= most:
+        return index
+    index = np.random.default_rng(seed).permutation(index)
+    order = np.argsort(kinds[index], kind="stable")
+    sorted_ = kinds[index][order]
+    turn = np.arange(len(index)) - np.searchsorted(sorted_, sorted_)
+    return np.sort(index[order[np.argsort(turn, kind="stable")[:most]]])

@@ -149,7 +149,7 @@ def test_rows_of_one_op_are_treated_on_their_own():
         for row in range(3):
             expected = scalar_add([delta], [scalar_h(delta, x[sample, row].tolist())], y[sample, row].tolist())
             assert now[sample, row].tolist() == expected
-    with pytest.raises(McueditError, match="needs one row in both ops"):
+    with pytest.raises(McueditError, match="needs one position in both ops"):
         check(deltas.delta(model, 0, 1), model)
 
 

@@ -388,7 +388,7 @@ def test_pairs_of_ops_with_several_rows():
 
     model = parse(tiny.altered(tiny.classifier(softmax=False), three_rows))
     assert pairs(model, "auto", "auto") == [(1, 1)]
-    with pytest.raises(McueditError, match="one row in both ops"):
+    with pytest.raises(McueditError, match="one position in both ops"):
         pairs(model, "0", "1")
 
 
