@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from helpers import packages, tiny
 from helpers.flashing import device_bytes
 
@@ -42,6 +44,15 @@ def test_every_verb_has_its_function():
     assert set(cli.VERBS) - set(FUNCTIONS) == SHOWS
     for name in FUNCTIONS.values():
         assert callable(getattr(mcuedit, name)), name
+
+
+def test_the_guide_names_the_function_of_every_verb():
+    guide = (ROOT / "docs" / "guides" / "setup.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`[^|]*) \| (.*) \|$", guide.partition("## In Python")[2], re.M)
+    named = {verb: told for verbs, told in rows for verb in re.findall(r"\w+", verbs)}
+    assert named.keys() == FUNCTIONS.keys()
+    for verb, told in named.items():
+        assert f"`mcuedit.{FUNCTIONS[verb]}`" in told
 
 
 @pytest.fixture(scope="module")
