@@ -55,7 +55,4 @@ int port_flash_wait(const volatile uint32_t *status, uint32_t mask, uint32_t idl
  */
 int port_flash_open(volatile uint32_t *keys, const uint32_t key[2], const volatile uint32_t *control, uint32_t lock);
 
-/* Those of every ST part here. */
-#define PORT_FLASH_STM32_KEYS {0x45670123u, 0xCDEF89ABu}
-
 #endif

@@ -1,43 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STM32F0: RM0091, chapter 3: "Flash program and erase operations", registers. Half-words; a page by its address. */
-#include "flash.h"
+#define KEYR     REGISTER(0x04u)
+#define SR       REGISTER(0x0Cu)
+#define CR       REGISTER(0x10u)
+#define AR       REGISTER(0x14u)
 
-#define REGISTER(offset) (*(volatile uint32_t *)(PORT_FLASH_CONTROLLER + (offset)))
-#define KEYR             REGISTER(0x04u)
-#define SR               REGISTER(0x0Cu)
-#define CR               REGISTER(0x10u)
-#define AR               REGISTER(0x14u)
+#define SR_WAIT  (1u << 0)
+#define SR_FLAGS 0x34u /* PGERR, WRPRTERR, EOP: written to be cleared */
+#define CR_PG    (1u << 0)
+#define CR_PER   (1u << 1)
+#define CR_STRT  (1u << 6)
+#define CR_LOCK  (1u << 7)
 
-#define SR_BSY           (1u << 0)
-#define SR_FLAGS         0x34u /* PGERR, WRPRTERR, EOP: written to be cleared */
-#define CR_PG            (1u << 0)
-#define CR_PER           (1u << 1)
-#define CR_STRT          (1u << 6)
-#define CR_LOCK          (1u << 7)
-
-static int wait(void)
-{
-    return port_flash_wait(&SR, SR_BSY, 0);
-}
-
-int port_flash_unlock(void)
-{
-    static const uint32_t keys[] = PORT_FLASH_STM32_KEYS;
-    int err = wait();
-    if (!err) {
-        err = port_flash_open(&KEYR, keys, &CR, CR_LOCK);
-        SR = SR_FLAGS;
-    }
-    return err;
-}
-
-/* A part that is busy refuses it; one that stays so is locked by its next reset. */
-void port_flash_lock(void)
-{
-    if (!wait()) {
-        CR = CR_LOCK;
-    }
-}
+#include "flash_stm32.h"
 
 int port_flash_erase_page(uint32_t address, uint32_t page)
 {

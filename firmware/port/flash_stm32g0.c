@@ -2,9 +2,9 @@
 /* STM32G0 with one bank: RM0444, chapter 3: "FLASH program and erase operations" and what follows, registers. */
 #include <stdint.h>
 
-#define KEYR     0x08u
-#define SR       0x10u
-#define CR       0x14u
+#define KEYR     REGISTER(0x08u)
+#define SR       REGISTER(0x10u)
+#define CR       REGISTER(0x14u)
 #define SR_WAIT  (1u << 16 | 1u << 18) /* BSY1, CFGBSY */
 #define SR_FLAGS 0xC3FBu               /* EOP and every error: written to be cleared */
 
