@@ -4,25 +4,20 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from helpers.compiling import CXX_STANDARDS, OPTIMIZATIONS, STANDARDS, compile_all
 from helpers.crypto import crypto_sources
 
 from mcuedit._util import resources
 from mcuedit.build.external import zcbor
 
-WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wpedantic", "-Wshadow", "-Wundef")
-STANDARDS = ("c99", "c11", "c17")
-CXX_STANDARDS = ("c++17", "c++20")
-OPTIMIZATIONS = ("-O0", "-Os", "-O2", "-O2 -flto", "-O2 -fshort-enums")
 QUICK = {("gcc", "c99", "-Os"), ("gcc", "c17", "-O2 -flto"), ("clang", "c11", "-O2 -fshort-enums")}
 CORES = (("-mcpu=cortex-m0",), ("-mcpu=cortex-m4",), ("-mcpu=cortex-m55",))
 
 FIRMWARE = resources.path("firmware")
+INCLUDE = f"-I{FIRMWARE / 'include'}"
 HEADERS = sorted(path.name for path in (FIRMWARE / "include" / "mcuedit").glob("*.h"))
 
 
@@ -30,14 +25,6 @@ def sources() -> list[Path]:
     """All of the library, and what of SMP takes no library of others."""
     files = [path for folder in resources.LIBRARY for path in sorted((FIRMWARE / folder).glob("*.c"))]
     return [*files, *crypto_sources(signatures=False)]
-
-
-def compile_all(compiler: str, files: Sequence[Path], folder: Path, *flags: str) -> None:
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
-    command = [compiler, *WARNINGS, *flags, f"-I{FIRMWARE / 'include'}", "-c", *map(str, files)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -50,7 +37,7 @@ def compile_all(compiler: str, files: Sequence[Path], folder: Path, *flags: str)
 def test_every_standard_and_optimization_without_a_warning(
     compiler: str, standard: str, optimization: str, tmp_path: Path
 ) -> None:
-    compile_all(compiler, sources(), tmp_path, f"-std={standard}", *optimization.split())
+    compile_all(compiler, sources(), tmp_path, INCLUDE, f"-std={standard}", *optimization.split())
 
 
 @pytest.mark.parametrize(
@@ -62,18 +49,18 @@ def test_every_standard_and_optimization_without_a_warning(
 )
 def test_microcontrollers_without_a_warning(core: tuple[str, ...], optimization: str, tmp_path: Path) -> None:
     flags = ("-std=c99", "-mthumb", "-ffreestanding", *core, *optimization.split())
-    compile_all("arm-none-eabi-gcc", sources(), tmp_path, *flags)
+    compile_all("arm-none-eabi-gcc", sources(), tmp_path, INCLUDE, *flags)
 
 
 @pytest.mark.parametrize("options", ["MCUEDIT_TRACE=1", "MCUEDIT_TRAIN_FLOAT=1", "MCUEDIT_STORE_DEVELOPMENT=1"])
 def test_options_without_a_warning(options: str, tmp_path: Path) -> None:
-    compile_all("gcc", sources(), tmp_path, "-std=c99", "-O1", f"-D{options}")
+    compile_all("gcc", sources(), tmp_path, INCLUDE, "-std=c99", "-O1", f"-D{options}")
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_smp_without_a_warning(compiler: str, tmp_path: Path) -> None:
     flags = [flag.replace("-I", "-isystem", 1) if flag.startswith("-I") else flag for flag in zcbor.find().flags]
-    compile_all(compiler, sorted((FIRMWARE / "smp").glob("*.c")), tmp_path, "-std=c99", "-O1", *flags)
+    compile_all(compiler, sorted((FIRMWARE / "smp").glob("*.c")), tmp_path, INCLUDE, "-std=c99", "-O1", *flags)
 
 
 @pytest.mark.parametrize("standard", CXX_STANDARDS)
@@ -82,4 +69,4 @@ def test_headers_are_cxx_each_by_itself(compiler: str, standard: str, tmp_path: 
     for name in HEADERS:
         (tmp_path / f"{name}.cpp").write_text(f'#include "mcuedit/{name}"\n', encoding="utf-8")
     files = [tmp_path / f"{name}.cpp" for name in HEADERS]
-    compile_all(compiler, files, tmp_path, f"-std={standard}", "-fsyntax-only")
+    compile_all(compiler, files, tmp_path, INCLUDE, f"-std={standard}", "-fsyntax-only")

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "mcuedit/config.h"
+
 #define LINE_END  (-1)
 #define LINE_WORD 6u /* the longest command and what ends it */
 
