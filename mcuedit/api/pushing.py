@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout, Stages, inventory
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport import Device, Limits, Status
@@ -16,20 +17,25 @@ from mcuedit.package import Package, Refused, open_package, parse
 from mcuedit.package.container import signed_bytes
 from mcuedit.package.keys import PublicKey
 
+GOALS = (State.STAGED, State.TRIAL, State.CONFIRMED)
+
 
 @dataclass(frozen=True)
 class PushOptions:
     """What is to happen on each device, and how long it is waited for.
 
     Attributes:
-        goal: how far the package is to get: staged, trial or confirmed.
-        ab: percent of inferences that the trial answers. boots: that a trial has.
-        hold: seconds of health before it is confirmed. worst: percent of bad outcomes of a trial, at most.
-        upload: seconds that an upload may take; timeout: seconds to wait for an answer; tries: timeouts after which a
-            device is given up.
+        goal: how far the package is to get: "staged", "trial" or "confirmed".
+        ab: percent of inferences that the trial answers; None: all.
+        boots: that a trial may take to be confirmed; None: as the device has it.
+        hold: seconds of health before it is confirmed.
+        worst: percent of bad outcomes of a trial, at most.
+        upload: seconds that an upload may take.
+        timeout: seconds to wait for an answer.
+        tries: timeouts after which a device is given up.
     """
 
-    goal: State = State.STAGED
+    goal: str = State.STAGED
     ab: int | None = None
     boots: int | None = None
     hold: float = 0.0
@@ -43,9 +49,17 @@ class PushOptions:
         return Device(address, self.timeout, self.tries)
 
     def rollout(self, data: bytes, package: Package) -> Rollout:
-        """The same for a package."""
+        """The same for a package.
+
+        Raises:
+            McueditError: no such goal.
+        """
+        if self.goal not in GOALS:
+            raise McueditError(f"no goal {self.goal!r}", f"it is one of {', '.join(GOALS)}")
         limits = Limits(total=self.upload)
-        return Rollout(data, package, self.goal, self.ab, self.boots, self.hold, worst=self.worst / 100, limits=limits)
+        return Rollout(
+            data, package, State(self.goal), self.ab, self.boots, self.hold, worst=self.worst / 100, limits=limits
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,8 @@ class FleetOptions:
 
     Attributes:
         canary: percent of the fleet that goes first.
-        max_failures: it stops when more fail. jobs: devices at a time.
+        max_failures: it stops when more fail.
+        jobs: devices at a time.
         results: file that gets a line for every device; None: beside the fleet's file, named after the package.
         resume: leave out what those results have as done.
     """

@@ -98,6 +98,8 @@ def test_what_is_no_package_is_refused_before_a_device_is_reached(tmp_path):
         mcuedit.push(good[:-1] + bytes([good[-1] ^ 1]), "udp:127.0.0.1:9", keys=[packages.public()])
     with pytest.raises(McueditError, match="nowhere"):
         mcuedit.push(good, "nowhere")
+    with pytest.raises(McueditError, match="no goal 'failed'"):
+        mcuedit.push(good, "udp:127.0.0.1:9", options=mcuedit.PushOptions(goal="failed"))
 
 
 def test_a_device_for_this_machine_is_built(tmp_path):
