@@ -12,12 +12,30 @@ _PASSING = "ownload"  # of descriptions of registers, which are for its log alon
 _SHOWN = 200
 
 
-class Log:
-    """A log file that grows; it may not be there yet."""
+class Growing:
+    """A file that another program writes; it may not be there yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read = 0
+
+    def more(self) -> bytes:
+        """What was added since the last look."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._read)
+                found = file.read()
+        except FileNotFoundError:
+            return b""
+        self._read += len(found)
+        return found
+
+
+class Log(Growing):
+    """A log file that grows; it may not be there yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._rest = ""
         self._error = self._abort = ""
 
@@ -34,14 +52,7 @@ class Log:
         return self._abort
 
     def _follow(self) -> None:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._read)
-                found = file.read()
-        except FileNotFoundError:
-            return
-        self._read += len(found)
-        *lines, self._rest = (self._rest + found.decode("utf-8", "replace")).split("\n")
+        *lines, self._rest = (self._rest + self.more().decode("utf-8", "replace")).split("\n")
         for line in lines:
             said = _ERROR.search(line)
             if said and _PASSING not in said[1]:

@@ -12,7 +12,7 @@ import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
-from mcuedit.cli._shared.options import SECONDS, together, whole
+from mcuedit.cli._shared.options import SECONDS, Told, into, json_option, together, whole
 from mcuedit.fleet import remembered
 from mcuedit.fleet.transport import Device, Slot, SlotState, Status
 from mcuedit.fleet.transport.address import FORMS
@@ -170,3 +170,8 @@ def slot_table(status: Status) -> object:
     ]
     columns = ("slot", "state", "package", "counter", "bytes", "signer", "digest")
     return table("", columns, rows, left=("state", "package", "signer", "digest"))
+
+
+def on_a_device(verb: Callable[[Reach], Told]) -> Callable[..., Told]:
+    """The options of a verb that needs nothing but a device."""
+    return to_option(transport_options(json_option(into(Reach)(verb))))

@@ -6,13 +6,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from mcuedit.build.options import OPTIMIZATIONS, RUNTIMES, TOOLCHAINS
+from mcuedit.build.options import OPTIMIZATIONS, RUNTIMES, TOOLCHAINS, BuildOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 Given = TypeVar("Given")
@@ -149,3 +150,23 @@ def board_option(help: str) -> Callable[[F], F]:
 def emulator_option(names: Sequence[str]) -> Callable[[F], F]:
     """Where firmware is executed."""
     return choice("--emulator", of=names, help="What executes it.")
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """What verbs that build firmware are given of the compiler."""
+
+    toolchain: str
+    opt: str
+
+    def build(self, runtime: str = "bare") -> BuildOptions:
+        """How firmware is built."""
+        return BuildOptions(runtime, self.toolchain, self.opt)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What verbs that write a folder are given of it; it may be a file for some."""
+
+    output: Path
+    force: bool

@@ -46,14 +46,15 @@ def _op(name: str, what: str) -> Callable[[F], F]:
     return click.option(name, default=AUTO, show_default=True, metavar="OP", help=named)
 
 
+def _unset(name: str, kind: Any, chosen: str, help: str) -> Callable[[F], F]:
+    """What training chooses by itself if it is not given."""
+    return click.option(name, type=kind, show_default=chosen, help=help)
+
+
+_BITS = "8; for tensors 4 where 8 take over 400 bytes and 4 do as well"
+_PLACE = "Where gates stand. 0: next to the keep set, more wordings open them; 1: next to the edit."
 training_options = together(
-    click.option(
-        "--rank",
-        type=int,
-        default=Options.rank,
-        show_default="1, up to 4 for tensors",
-        help="Factors: 1 is one for each edit; more are shared by all edits.",
-    ),
+    _unset("--rank", int, "1, up to 4 for tensors", "Factors: 1 is one for each edit; more are shared by all edits."),
     click.option(
         "--gated/--plain",
         default=Options.gated,
@@ -62,19 +63,8 @@ training_options = together(
     ),
     _op("--tap", "Operator whose input the gate reads"),
     _op("--target", "Operator whose output the delta is added to"),
-    click.option(
-        "--bits",
-        type=click.Choice(["8", "4"]),
-        show_default="8; for tensors 4 where 8 take over 400 bytes and 4 do as well",
-        help="Bits of an element of A.",
-    ),
-    click.option(
-        "--gate-place",
-        type=float,
-        default=Options.gate_place,
-        show_default="0.2, more for many edits",
-        help="Where gates stand. 0: next to the keep set, more wordings open them; 1: next to the edit.",
-    ),
+    _unset("--bits", click.Choice(["8", "4"]), _BITS, "Bits of an element of A."),
+    _unset("--gate-place", float, "0.2, more for many edits", _PLACE),
     seed_option("Seed of the noise that training adds."),
     click.option("--new-labels", is_flag=True, help="Take answers that look like misspelt labels as new names."),
 )

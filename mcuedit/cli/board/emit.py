@@ -14,7 +14,7 @@ from mcuedit.adapter import folder
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
 from mcuedit.cli._shared.files import scaled, zoo_base
-from mcuedit.cli._shared.options import PATH, into, path
+from mcuedit.cli._shared.options import PATH, Writing, into, path
 from mcuedit.codegen.emission import emit
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
@@ -22,16 +22,14 @@ from mcuedit.ondevice import GateStatistics
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Writing):
     adapters: tuple[Path, ...]
     base_path: Path | None
-    output: Path
     project: str
     runtime: str
     scales: str
     train: Path | None
     train_op: int | None
-    force: bool
     as_json: bool
 
 

@@ -12,23 +12,20 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.api.base import load_base
 from mcuedit.api.flashing import build_firmware
-from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared import options, packages
 from mcuedit.cli._shared.common import example, note, print_json, stdout, working
-from mcuedit.cli._shared.options import TEXT, into, path
+from mcuedit.cli._shared.options import TEXT, Compiling, into, path
 from mcuedit.emulate.devices.updatable import DeviceSetup
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Compiling):
     base_path: Path
     key_paths: tuple[Path, ...]
     board_name: str | None
     learn_path: Path | None
     device_id: str
     development: bool
-    toolchain: str
-    opt: str
     output: Path
     as_json: bool
 
@@ -72,9 +69,8 @@ def command(given: _Given) -> None:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
     of, keys = load_base(given.base_path), packages.public_keys(given.key_paths)
     setup = DeviceSetup(given.device_id, given.development)
-    build = BuildOptions(toolchain=given.toolchain, opt=given.opt)
     with working("building"):
-        made = build_firmware(of, keys, given.board_name, setup=setup, learn=given.learn_path, build=build)
+        made = build_firmware(of, keys, given.board_name, setup=setup, learn=given.learn_path, build=given.build())
     output = given.output
     atomic.write_file(output, made.data)
     if not made.board:

@@ -17,11 +17,10 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
-from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, note, notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import read_adapter, scaled
-from mcuedit.cli._shared.options import SECONDS, TEXT, into, path, whole
+from mcuedit.cli._shared.options import SECONDS, TEXT, Compiling, into, path, whole
 from mcuedit.edits import quantized, read_npz
 from mcuedit.emulate import TIMEOUT, backends, robot, runner
 from mcuedit.emulate.devices.device import sequences
@@ -34,7 +33,7 @@ _ADAPTERS = "Adapter to compile in; may be given again: all are active."
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Compiling):
     base_path: Path
     adapters: tuple[Path, ...]
     emulator: str
@@ -47,22 +46,15 @@ class _Given:
     seed: int
     check: str | None
     count: bool
-    toolchain: str
-    opt: str
     timeout: float
     dump: Path | None
     robot_dir: Path | None
     as_json: bool
 
     @property
-    def build(self) -> BuildOptions:
-        """How the firmware is built."""
-        return BuildOptions(self.runtime, self.toolchain, self.opt)
-
-    @property
     def options(self) -> RunOptions:
         """Where it runs."""
-        return RunOptions(self.emulator, self.board_name, self.count, self.timeout, self.build)
+        return RunOptions(self.emulator, self.board_name, self.count, self.timeout, self.build(self.runtime))
 
 
 @click.command(
@@ -146,7 +138,7 @@ def _write_robot(found: Base, adapters: list[Adapter], folder: Path, dialogues: 
     machine = RunOptions(emulator, given.board_name).machine
     name = machine.name
     with working("building"):
-        robot.write(found, adapters, machine, folder, dialogues, given.build)
+        robot.write(found, adapters, machine, folder, dialogues, given.build(given.runtime))
     script = resources.path("boards") / name / f"{name}.robot"
     where = folder.resolve()
     note(f"renode-test {script} --variable ELF:{where / robot.ELF} --variable VECTORS:{where / robot.VECTORS}")

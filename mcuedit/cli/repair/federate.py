@@ -13,23 +13,21 @@ from mcuedit.adapter import folder
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
 from mcuedit.cli._shared.files import read_adapter
-from mcuedit.cli._shared.options import TEXT, into, path, whole
+from mcuedit.cli._shared.options import TEXT, Writing, into, path, whole
 from mcuedit.federated.aggregate import HOW, Aggregation, aggregate
 from mcuedit.model import bundle
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Writing):
     adapters: tuple[Path, ...]
     base_path: Path
-    output: Path
     how: str
     weights: str | None
     clip: int | None
     trim: int
     rank: int | None
     name: str
-    force: bool
     as_json: bool
 
 

@@ -12,11 +12,10 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.api.base import Base, load_base
 from mcuedit.api.learning import Learned, LearnOptions, carried, learn
-from mcuedit.build.options import BuildOptions
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._shared.files import metrics_table
-from mcuedit.cli._shared.options import into, whole
+from mcuedit.cli._shared.options import Compiling, into, whole
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate import backends
 from mcuedit.emulate.options import RunOptions
@@ -24,7 +23,7 @@ from mcuedit.ondevice.sizes import gate_budget
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Compiling):
     base_path: Path
     edit_path: Path | None
     keep_path: Path
@@ -39,15 +38,12 @@ class _Given:
     board_name: str | None
     emulator: str
     count: bool
-    toolchain: str
-    opt: str
     as_json: bool
 
     @property
     def options(self) -> LearnOptions:
         """How a device is corrected, and which."""
-        build = BuildOptions(toolchain=self.toolchain, opt=self.opt)
-        on = RunOptions(self.emulator, self.board_name, self.count, build=build) if self.board_name else None
+        on = RunOptions(self.emulator, self.board_name, self.count, build=self.build()) if self.board_name else None
         return LearnOptions(self.tap, self.target, self.wordings, self.replay, self.seed, on)
 
 

@@ -14,7 +14,7 @@ from mcuedit._util.atomic import require_free, write_file, write_folder
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, note, print_json, progress, stdout, working
-from mcuedit.cli._shared.options import PATH, into, path
+from mcuedit.cli._shared.options import PATH, Writing, into, path
 from mcuedit.codegen import inspection
 from mcuedit.codegen.inspection import Runtimes
 from mcuedit.emulate.runner import best_oracle
@@ -27,14 +27,12 @@ _AGREES = 0.95  # share of the same answers, below which we say what could be do
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Writing):
     source: Path
     samples_path: Path
-    output: Path
     labels_path: Path | None
     text: bool
     features: int
-    force: bool
     as_json: bool
 
 

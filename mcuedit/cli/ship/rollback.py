@@ -7,15 +7,11 @@ import click
 
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example
-from mcuedit.cli._shared.options import into, json_option
 from mcuedit.fleet.transport import Device
 
 
 @click.command(epilog=example("mcuedit rollback --to udp:192.168.1.20:1337"))
-@devices.to_option
-@devices.transport_options
-@json_option
-@into(devices.Reach)
+@devices.on_a_device
 def command(given: devices.Reach) -> None:
     """End the trial of a device; without one, return to the set that was confirmed before."""
     devices.act(given, Device.rollback)

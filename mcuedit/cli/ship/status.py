@@ -8,17 +8,13 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, print_json, stdout
-from mcuedit.cli._shared.options import into, json_option
 from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Arms, Status, TransportError
 from mcuedit.package.registry import default_path, open_registry
 
 
 @click.command(epilog=example("mcuedit status --to udp:192.168.1.20:1337", "mcuedit status --to serial:/dev/ttyACM0"))
-@devices.to_option
-@devices.transport_options
-@json_option
-@into(devices.Reach)
+@devices.on_a_device
 def command(given: devices.Reach) -> int:
     """Show a device: its base, its slots, its trial, the counters of its arms, an upload that is under way.
 

@@ -22,7 +22,7 @@ from mcuedit.emulate.backends.image import address_of, segments
 from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
 from mcuedit.emulate.backends.renode_program import find, version
 from mcuedit.emulate.backends.session import Crash, Fault, Timeout, Uart
-from mcuedit.emulate.renode_log import Log
+from mcuedit.emulate.renode_log import Growing, Log
 
 NAME = "renode"
 OPTIONS = ("--disable-gui", "--plain", "--hide-log", "--console")
@@ -53,11 +53,10 @@ class RenodeSession(Uart):
         self._timeout = timeout
         self._count_at = address_of(elf, _COUNT) if count else None
         self._line: socket.socket | None = None
-        self._read = 0  # bytes of the UART's file
         self._unanswered = False  # a line was sent, and none heard since
         self._folder = system.folder()
         here = Path(self._folder.name)
-        self._said = here / "uart.txt"
+        self._said = Growing(here / "uart.txt")
         scripts = here / "boards" / board.name  # a path without spaces
         scripts.mkdir(parents=True)
         for name, text in render(board).items():
@@ -69,7 +68,7 @@ class RenodeSession(Uart):
         commands = [
             f"logFile @{log} true",
             f"$elf=@{here}/server.elf",
-            f"$uart=@{self._said}",
+            f"$uart=@{self._said.path}",
             f"include @{here}/boards/{board.name}/{board.name}.resc",
             f'emulation CreateServerSocketTerminal {port} "line" false',
             f"connector Connect sysbus.{emulation.uart} line",
@@ -148,13 +147,7 @@ class RenodeSession(Uart):
             self._unanswered = True
 
     def _receive(self) -> bool:
-        try:
-            with self._said.open("rb") as file:
-                file.seek(self._read)
-                found = file.read()
-        except FileNotFoundError:
-            return False
-        self._read += len(found)
+        found = self._said.more()
         self._console.bytes += found
         if b"\n" in found:
             self._unanswered = False

@@ -12,7 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import edit_set
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.files import are_tensors, keep_set
-from mcuedit.cli._shared.options import TEXT, is_given, path
+from mcuedit.cli._shared.options import TEXT, Writing, is_given, path
 from mcuedit.cli._shared.training import Training, effort_option, training_options
 from mcuedit.training import Options, TextEdits
 
@@ -20,18 +20,16 @@ FLOOR = 0.9  # share of what is to be kept that must stay
 
 
 @dataclass(frozen=True)
-class Given(Training):
+class Given(Training, Writing):
     """The arguments and options of the verb."""
 
     base_path: Path
     edit_paths: tuple[Path, ...]
     keep_path: Path | None
-    output: Path
     beside: tuple[Path, ...]
     onto: Path | None
     name: str | None
     adapter_version: str
-    force: bool
     merged: bool
     private: str | None
     dp_rate: float
