@@ -97,7 +97,7 @@ class Compiler:
             ended = f"by signal {-done.returncode}" if done.returncode < 0 else f"with {done.returncode}"
             hint = "try the other --toolchain; `mcuedit doctor` shows which there are"
             if by_host:
-                hint = "it needs room, and leave to write, where TMPDIR and XDG_CACHE_HOME say"
+                hint = "it needs space, and leave to write, where TMPDIR and XDG_CACHE_HOME say"
             raise McueditError(f"{self.name} failed: {shown or f'it ended {ended} and said nothing'}", hint)
 
     def version(self) -> str:
@@ -157,8 +157,8 @@ def find_cxx_compiler(name: str, tflm: Library) -> Compiler:
     if name == "zig":
         raise McueditError("zig does not link a TensorFlow Lite Micro that gcc built", "use --toolchain gcc")
     compiler, path = find_compiler("gcc"), shutil.which(GXX)
-    probe = [path or GXX, "-x", "c++", "-fsyntax-only", "-include", "cstdint", os.devnull]
-    if path is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+    trial = [path or GXX, "-x", "c++", "-fsyntax-only", "-include", "cstdint", os.devnull]
+    if path is None or subprocess.run(trial, capture_output=True, check=False).returncode:
         raise McueditError(f"no C++ for Cortex-M: {GXX} or its library is not installed", INSTALL_GXX)
     libraries = ("-nostartfiles", "-specs=nano.specs", str(tflm.path), "-lm")
     return replace(compiler, cxx=(path, *tflm.flags), libraries=libraries)

@@ -189,7 +189,7 @@ def _compile(
     """Compiles all sources, as many at once as there are cores.
 
     Raises:
-        McueditError: one of them does not compile, or there is no room.
+        McueditError: one of them does not compile, or the disk is full.
 
     Returns:
         The objects, relative to `out_dir`: no path of this machine gets into what is built.

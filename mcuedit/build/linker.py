@@ -97,7 +97,7 @@ def _lacks(library: str, names: Sequence[str]) -> McueditError:
 
 
 def _too_large(compiler: Compiler, board: Board, arguments: Sequence[str], elf: Path) -> TooLarge:
-    """Links it where there is room for anything, to see what it takes."""
+    """Links it where anything fits, to see what it takes."""
     flash, ram, vectors = (Region(i * _ANYTHING, _ANYTHING) for i in range(3))
     roomy = replace(board, flash=flash, ram=ram, selftest=vectors if board.selftest else None, geometry=None)
     measured = elf.with_name("measured.elf")

@@ -95,7 +95,7 @@ def depthwise(d: Drawing, x: Ref, kind: str) -> Ref:
 
 
 def fully_connected(d: Drawing, x: Ref, kind: str) -> Ref:
-    """FULLY_CONNECTED over the last axis, or over several rows at once."""
+    """FULLY_CONNECTED over the last axis, or over several positions at once."""
     outs = d.pick(1, 2, 3, 5, 8, 17, 33)
     keep = d.chance(0.3)
     data = d.bytes((outs, x.shape[-1]))

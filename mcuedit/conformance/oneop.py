@@ -88,5 +88,5 @@ def random_inputs(model: Model, rng: np.random.Generator, n: int) -> Int8Array:
     turn = np.where(np.arange(size) % 2, 127, -128)
     fixed = [np.full(size, v) for v in (-128, 127, model.input.zero)] + [turn, -1 - turn]
     mixed = [rng.choice([-128, 127], size), rng.integers(-128, 128, size), rng.integers(-20, 21, size)]
-    rows = [*fixed, *mixed] + [rng.integers(-128, 128, size) for _ in range(max(0, n - 8))]
-    return np.stack(rows[:n]).astype(np.int8).reshape(n, *shape)
+    samples = [*fixed, *mixed] + [rng.integers(-128, 128, size) for _ in range(max(0, n - 8))]
+    return np.stack(samples[:n]).astype(np.int8).reshape(n, *shape)

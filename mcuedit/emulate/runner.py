@@ -37,7 +37,7 @@ class Result:
         inputs: int8[n, input size], of sequences int8[n, T * input size]: the prompts' features and the given inputs.
         outputs: int8[n, output size].
         answers: one per prompt.
-        counts: one per row of `outputs`; empty without counting. With TFLM, which has no trace points in an inference,
+        counts: one per sample; empty without counting. With TFLM, which has no trace points in an inference,
             `delta` is what it takes more than with no adapter active.
         peak_stack, arena, footprint, toolchain, board: None where no firmware runs. The footprint is that of
             the firmware without trace points, also when it was counted with them.
@@ -94,10 +94,10 @@ def run(
             device.use(active)
         start = time.perf_counter()
         answers = device.ask(prompts) if prompts else []
-        rows = [base.encode(prompts)] if prompts else []
-        rows += [inputs] if inputs is not None else []
+        samples = [base.encode(prompts)] if prompts else []
+        samples += [inputs] if inputs is not None else []
         width = base.model.input.size
-        x = np.concatenate([r.reshape(len(r), -1) for r in rows] or [np.zeros((0, width), np.int8)])
+        x = np.concatenate([r.reshape(len(r), -1) for r in samples] or [np.zeros((0, width), np.int8)])
         device.counts.clear()  # of `ask`: the same inferences follow
         outputs = device.run(x)
         seconds = time.perf_counter() - start

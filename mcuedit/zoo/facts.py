@@ -100,11 +100,13 @@ def train(facts: list[Fact], labels: list[str]) -> Any:
     rng = np.random.default_rng(SEED)
     tf.keras.utils.set_random_seed(SEED)
     index = {label: i for i, label in enumerate(labels)}
-    rows = [(prompt, i, fact) for i, fact in enumerate(facts) for prompt in facts_data.prompts(fact, "train")]
+    samples = [(prompt, i, fact) for i, fact in enumerate(facts) for prompt in facts_data.prompts(fact, "train")]
     keys = key_words()
-    clean = encode((prompt for prompt, _, _ in rows), FEATURES)
-    noisy = [encode((vary(p, f.subject, keys[f.relation], rng) for p, _, f in rows), FEATURES) for _ in range(COPIES)]
-    classes, which = np.array([index[f.answer] for _, _, f in rows]), np.array([i for _, i, _ in rows])
+    clean = encode((prompt for prompt, _, _ in samples), FEATURES)
+    noisy = [
+        encode((vary(p, f.subject, keys[f.relation], rng) for p, _, f in samples), FEATURES) for _ in range(COPIES)
+    ]
+    classes, which = np.array([index[f.answer] for _, _, f in samples]), np.array([i for _, i, _ in samples])
 
     hidden = [tf.keras.Input((FEATURES,))]
     for n in HIDDEN:
@@ -118,7 +120,7 @@ def train(facts: list[Fact], labels: list[str]) -> Any:
         return 4 * missed + tf.reduce_sum((1 - own) * tf.square(tf.nn.relu(1 + score)), -1)
 
     both = tf.keras.Model(hidden[0], [answer, fact])
-    steps = EPOCHS * (1 + COPIES_PER_EPOCH) * len(rows) // BATCH
+    steps = EPOCHS * (1 + COPIES_PER_EPOCH) * len(samples) // BATCH
     both.compile(
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(2e-3, steps)),
         ["sparse_categorical_crossentropy", hinge],
@@ -135,8 +137,8 @@ def train(facts: list[Fact], labels: list[str]) -> Any:
 
 def _hit(x: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Adds the hits of more unheard-of words, which are as good as random: 4 a question on average."""
-    rows = np.repeat(np.arange(len(x)), rng.poisson(4, len(x)))
-    np.add.at(x, (rows, rng.integers(0, FEATURES, len(rows))), rng.choice([-1.0, 1.0], len(rows)))
+    samples = np.repeat(np.arange(len(x)), rng.poisson(4, len(x)))
+    np.add.at(x, (samples, rng.integers(0, FEATURES, len(samples))), rng.choice([-1.0, 1.0], len(samples)))
     return x
 
 

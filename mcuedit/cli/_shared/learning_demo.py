@@ -37,10 +37,10 @@ def tell(base: Base, case: Case, out: Console) -> dict[str, Any]:
     with working("building the firmware"):
         statistics = corrections.statistics_for(reader(base, best_oracle(base.model)), case.keep, PAIR[0])
         device = StoreDevice(base, statistics, setup, RunOptions(backends.flash_keeping(), BOARD, count=True))
-    plan = gate_budget(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
+    budget = gate_budget(base.model, statistics, PAIR[0], WORDINGS, CONFIRMED)
     with device:
         values = _learn(base, case, session, device, out)
-        values |= _cost(device, plan)
+        values |= _cost(device, budget)
     headline(out, 5, "What it cost")
     _show_costs(out, values)
     return values
@@ -133,11 +133,11 @@ def _ask(base: Base, case: Case, device: StoreDevice) -> Seen:
         return Seen(answer, device.ask(case.neighbours), device.run(base.encode(case.neighbours)))
 
 
-def _cost(device: StoreDevice, plan: dict[str, int]) -> dict[str, int]:
+def _cost(device: StoreDevice, budget: dict[str, int]) -> dict[str, int]:
     made = device.built.footprint
     return {
-        "workspace_bytes": plan["workspace"],
-        "statistics_bytes": plan["flash"],
+        "workspace_bytes": budget["workspace"],
+        "statistics_bytes": budget["flash"],
         "arena_bytes": device.stat("arena"),
         "ram_bytes": made.data + made.bss,
         "code_bytes": made.code + made.rodata,

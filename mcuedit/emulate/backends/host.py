@@ -47,23 +47,23 @@ class HostDevice(OnHost):
     def ask(self, prompts: Sequence[str]) -> list[Answer]:
         n = check_text(self._base)
         inputs = np.zeros((len(prompts), n), np.int8)
-        for row, prompt in zip(inputs, prompts, strict=True):
+        for sample, prompt in zip(inputs, prompts, strict=True):
             raw = prompt.encode()
-            self._library.host_features(raw, len(raw), _pointer(row), n)
+            self._library.host_features(raw, len(raw), _pointer(sample), n)
         _, indices = self._infer(inputs)
         return [Answer(int(i), self._label(int(i))) for i in indices]
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        return self._infer(self._rows(inputs))[0]
+        return self._infer(self._samples(inputs))[0]
 
-    def _rows(self, inputs: Int8Array) -> Int8Array:
+    def _samples(self, inputs: Int8Array) -> Int8Array:
         return check_inputs(self._base, inputs)
 
-    def _infer(self, rows: Int8Array) -> tuple[Int8Array, Any]:
-        rows = np.ascontiguousarray(rows)
-        outputs = np.empty((len(rows), self._base.model.output.size), np.int8)
-        indices = np.empty(len(rows), np.uint16)
-        self._check(self._library.host_run(_pointer(rows), len(rows), _pointer(outputs), _pointer(indices)))
+    def _infer(self, samples: Int8Array) -> tuple[Int8Array, Any]:
+        samples = np.ascontiguousarray(samples)
+        outputs = np.empty((len(samples), self._base.model.output.size), np.int8)
+        indices = np.empty(len(samples), np.uint16)
+        self._check(self._library.host_run(_pointer(samples), len(samples), _pointer(outputs), _pointer(indices)))
         return outputs, indices
 
     def _label(self, index: int) -> str:

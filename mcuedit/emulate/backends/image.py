@@ -61,7 +61,7 @@ def fill(elf: Path, section: str, content: bytes) -> None:
     """Overwrites the start of a section in the file.
 
     Raises:
-        Crash: the file is missing or damaged, has no such section, or one with less room.
+        Crash: the file is missing or damaged, has no such section, or a smaller one.
     """
     try:
         with elf.open("r+b") as file:

@@ -103,18 +103,18 @@ class PluginDevice(HostDevice):
             intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
         )
 
-    def _rows(self, inputs: Int8Array) -> Int8Array:
+    def _samples(self, inputs: Int8Array) -> Int8Array:
         return sequences(self._base, inputs)
 
-    def _infer(self, rows: Int8Array) -> tuple[Int8Array, Any]:
-        """Rows and what follows the last step of each: int8[n, T, *input], or flat rows of one step."""
+    def _infer(self, samples: Int8Array) -> tuple[Int8Array, Any]:
+        """Samples and what follows the last step of each: int8[n, T, *input], or flat samples of one step."""
         model = self._base.model
-        outputs = np.empty((len(rows), model.output.size), np.int8)
-        logits = np.empty((len(rows), model.tensors[self._logits].size), np.int8)
-        for i, row in enumerate(rows):
+        outputs = np.empty((len(samples), model.output.size), np.int8)
+        logits = np.empty((len(samples), model.tensors[self._logits].size), np.int8)
+        for i, sample in enumerate(samples):
             if model.stateful:
                 self._interpreter.reset()
-            for step in row.reshape(-1, *model.input.shape):
+            for step in sample.reshape(-1, *model.input.shape):
                 self._interpreter.set_input(step, 0)
                 self._interpreter.invoke()
             outputs[i] = self._interpreter.get_output(0).reshape(-1)

@@ -35,12 +35,12 @@ class OracleDevice(OnHost):
         return [Answer(int(c), self._label(int(c))) for c in classes]
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        rows = sequences(self._base, inputs)
-        return self._tensor(rows, self._base.model.outputs[0]).reshape(len(rows), self._base.model.output.size)
+        samples = sequences(self._base, inputs)
+        return self._tensor(samples, self._base.model.outputs[0]).reshape(len(samples), self._base.model.output.size)
 
-    def _tensor(self, rows: Int8Array, tensor: int) -> Int8Array:
+    def _tensor(self, samples: Int8Array, tensor: int) -> Int8Array:
         model = self._base.model
-        x = rows if model.stateful else rows[:, 0]
+        x = samples if model.stateful else samples[:, 0]
         deltas = deltas_of(self._active)
         first = min((d.tap for d in deltas), default=len(model.ops) - 1)
         return np.asarray(with_deltas(model, deltas, trace(model, self._oracle, x, first)).values[tensor])

@@ -82,14 +82,14 @@ class SelfTest(Closing):
         Raises:
             McueditError: the firmware reports an error, or anything but the verdict.
         """
-        rows, mask = check_inputs(self._base, inputs), mask_bytes(check_active(active, self._adapters))
-        if len(rows) > self.capacity or len(rows) != len(expected):
-            raise McueditError(f"{len(rows)} inputs and {len(expected)} outputs, capacity {self.capacity}", "")
-        fill(self.elf, _SECTION, len(rows).to_bytes(4, "little") + mask + rows.tobytes() + expected.tobytes())
+        samples, mask = check_inputs(self._base, inputs), mask_bytes(check_active(active, self._adapters))
+        if len(samples) > self.capacity or len(samples) != len(expected):
+            raise McueditError(f"{len(samples)} inputs and {len(expected)} outputs, capacity {self.capacity}", "")
+        fill(self.elf, _SECTION, len(samples).to_bytes(4, "little") + mask + samples.tobytes() + expected.tobytes())
         with open_session(self._emulator, self._board, self.elf, timeout=_TIMEOUT) as session:
             verdict = session.read_line()
         word, *numbers = verdict.split(" ")
-        if verdict == f"pass {len(rows)}":
+        if verdict == f"pass {len(samples)}":
             return 0
         if word == "fail" and len(numbers) == 2 and numbers[1].isdecimal() and int(numbers[1]) > 0:
             return int(numbers[1])

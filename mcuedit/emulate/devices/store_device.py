@@ -77,9 +77,9 @@ class StoreDevice(Learner):
 
     def run(self, inputs: Int8Array) -> Int8Array:
         """int8[n, *input] -> int8[n, output size]"""
-        rows = check_inputs(self._base, inputs)
-        replies = [self.say(f"run {row.tobytes().hex()}").split()[1] for row in rows]
-        return np.frombuffer(bytes.fromhex("".join(replies)), np.int8).reshape(len(rows), -1)
+        samples = check_inputs(self._base, inputs)
+        replies = [self.say(f"run {sample.tobytes().hex()}").split()[1] for sample in samples]
+        return np.frombuffer(bytes.fromhex("".join(replies)), np.int8).reshape(len(samples), -1)
 
     def restart(self) -> None:
         """Power off and on."""

@@ -83,10 +83,10 @@ class VirtualDevice(Closing):
         return answers
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        rows = check_inputs(self._base, inputs)
-        replies = self._infer([b"run " + row.tobytes().hex().encode() for row in rows], "out")
+        samples = check_inputs(self._base, inputs)
+        replies = self._infer([b"run " + sample.tobytes().hex().encode() for sample in samples], "out")
         raw = bytes.fromhex("".join(replies))
-        return np.frombuffer(raw, np.int8).reshape(len(rows), self._base.model.output.size)
+        return np.frombuffer(raw, np.int8).reshape(len(samples), self._base.model.output.size)
 
     def stack_peak(self) -> int:
         return self._stat("stack")
