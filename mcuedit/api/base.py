@@ -10,7 +10,7 @@ from pathlib import Path
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter, check_adapter
 from mcuedit.adapter.forward import flow
-from mcuedit.emulate.backends.tflm import OracleDevice
+from mcuedit.emulate.backends.oracle_device import OracleDevice
 from mcuedit.emulate.devices.device import Answer
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle

@@ -13,7 +13,7 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.boards.board import Board
 from mcuedit.build.options import PLAIN, BuildOptions
-from mcuedit.emulate.backends.tflm import OracleDevice
+from mcuedit.emulate.backends.oracle_device import OracleDevice
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model.bundle import Base

@@ -177,6 +177,6 @@ def with_scales(base: Base, floats: Iterable[str]) -> Base:
 
 def expected(base: Base, adapters: Sequence[Adapter], oracle: Oracle, inputs: Int8Array) -> Int8Array:
     """What every device must give: int8[n, output size]; the base by the oracle, the deltas by numpy."""
-    from mcuedit.emulate.backends.tflm import OracleDevice
+    from mcuedit.emulate.backends.oracle_device import OracleDevice
 
     return OracleDevice(base, adapters, oracle).run(inputs)

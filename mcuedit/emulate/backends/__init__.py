@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mcuedit._util.errors import McueditError
-from mcuedit.emulate.backends import host, qemu, renode, tflm, unicorn
+from mcuedit.emulate.backends import host, oracle_device, qemu, renode, unicorn
 from mcuedit.emulate.backends.backend import Backend
 
 BACKENDS: dict[str, Backend] = {
-    backend.name: backend for backend in (unicorn.BACKEND, qemu.BACKEND, renode.BACKEND, host.BACKEND, tflm.BACKEND)
+    backend.name: backend
+    for backend in (unicorn.BACKEND, qemu.BACKEND, renode.BACKEND, host.BACKEND, oracle_device.BACKEND)
 }
 DEFAULT = next(iter(BACKENDS))  # what pip installs
 

@@ -11,7 +11,7 @@ from rich.padding import Padding
 
 from mcuedit.benchmark.edits import reader
 from mcuedit.cli._shared.common import table, working
-from mcuedit.cli._shared.demo import Case, Seen, dialogue, headline, show_neighbours
+from mcuedit.cli.repair.demo.story import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import backends
 from mcuedit.emulate.devices.store_device import StoreDevice

@@ -20,10 +20,10 @@ from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
 from mcuedit.benchmark.edits import SINGLE, EditTask, bench, reader
 from mcuedit.build.driver import BuildResult
-from mcuedit.cli._shared import learning_demo
 from mcuedit.cli._shared.common import example, print_json, stderr, stdout, table, working
-from mcuedit.cli._shared.demo import SHOWN, Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.cli._shared.options import json_option
+from mcuedit.cli.repair.demo import learning
+from mcuedit.cli.repair.demo.story import SHOWN, Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen.emission import emit
 from mcuedit.edits import EditSet, KeepSet, load_facts
 from mcuedit.emulate.options import RunOptions
@@ -53,9 +53,9 @@ def command(story: str, seed: int, as_json: bool) -> int:
     start = time.perf_counter()
     base = bases.load(zoo.folder("facts"))
     case = draw(zoo.folder("facts"), seed)
-    values = (learning_demo.tell if story == "learn" else _story)(base, case, out)
+    values = (learning.tell if story == "learn" else _story)(base, case, out)
     values["seconds_total"] = round(time.perf_counter() - start, 1)
-    good = (learning_demo.is_good if story == "learn" else _is_good)(values, case.edit.target_new)
+    good = (learning.is_good if story == "learn" else _is_good)(values, case.edit.target_new)
     out.print(
         f"\n{'Repaired' if good else 'Not repaired as it should be'}, in {values['seconds_total']:.0f} s.", style="bold"
     )
