@@ -11,14 +11,14 @@
 
 enum { ALL = 100 };
 
-/* A workspace goes on only beside the base and the rows that it began with. */
+/* A workspace goes on only beside the base and the samples that it began with. */
 static uint32_t key_of(const mcuedit_train_gate *gate)
 {
     const mcuedit_train_statistics *statistics = gate->statistics;
     uint32_t n = gate->base->ops[gate->tap].n_in;
     uint32_t key = mcuedit_crc32(0, gate->base->id, sizeof(gate->base->id));
     key = mcuedit_crc32(key, (const uint8_t *)statistics->centre, n);
-    return mcuedit_crc32(key, (const uint8_t *)statistics->rows, n * statistics->row_count);
+    return mcuedit_crc32(key, (const uint8_t *)statistics->samples, n * statistics->sample_count);
 }
 
 static int forget(mcuedit_session *session)
@@ -129,8 +129,8 @@ int mcuedit_session_judge(mcuedit_session *session, const int8_t *x, const int8_
 static uint32_t step_cost(const mcuedit_train_gate *gate)
 {
     const mcuedit_train_statistics *statistics = gate->statistics;
-    uint32_t rows = 1u + gate->correction_count + statistics->row_count + gate->replay_count;
-    return 2u * gate->base->ops[gate->tap].n_in * (rows + statistics->direction_count);
+    uint32_t samples = 1u + gate->correction_count + statistics->sample_count + gate->replay_count;
+    return 2u * gate->base->ops[gate->tap].n_in * (samples + statistics->direction_count);
 }
 
 int mcuedit_session_train(mcuedit_session *session, uint32_t budget)

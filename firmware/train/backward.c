@@ -30,14 +30,14 @@ void mcuedit_train_matmul_backward(const void *op, const int8_t *x, const int8_t
     const mcuedit_requant *to = &matrix->requant;
     int32_t top = mcuedit_train_top(to, matrix->n_out);
     (void)x;
-    for (uint32_t i = 0, row = ((const mcuedit_fully_connected *)op)->positions; row != 0;) {
+    for (uint32_t i = 0, left = ((const mcuedit_fully_connected *)op)->positions; left != 0;) {
         int32_t c = mcuedit_train_at_sum(to, top, i, g[i], y[i]);
         if (c != 0) {
             mcuedit_train_add(acc, matrix->weights + i * matrix->n_in, c, matrix->n_in);
         }
         if (++i == matrix->n_out) {
             i = 0;
-            row--;
+            left--;
             acc += matrix->n_in;
             g += matrix->n_out;
             y += matrix->n_out;

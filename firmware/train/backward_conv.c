@@ -49,7 +49,7 @@ static void at_sums(const mcuedit_requant *to, const mcuedit_window *window, uin
                     int32_t *g)
 {
     int32_t top = mcuedit_train_top(to, channels);
-    for (uint32_t rows = (uint32_t)window->batches * window->out_h * window->out_w; rows != 0; rows--) {
+    for (uint32_t positions = (uint32_t)window->batches * window->out_h * window->out_w; positions != 0; positions--) {
         for (uint32_t i = 0; i < channels; i++, g++, y++) {
             *g = mcuedit_train_at_sum(to, top, i, *g, *y);
         }

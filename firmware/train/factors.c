@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The workspace of factors in training, its rows, and where factors start. */
+/* The workspace of factors in training, its samples, and where factors start. */
 #include "factors.h"
 
 #include <stdbool.h>
@@ -15,13 +15,13 @@ enum { START = 100, PEAK = 100 };
 mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state)
 {
     mcuedit_train_f train;
-    uint32_t rank = factors->rank, rows = (uint32_t)factors->correction_count + factors->replay_count;
+    uint32_t rank = factors->rank, samples = (uint32_t)factors->correction_count + factors->replay_count;
     train.state = state;
     train.factors = factors;
     train.op = &factors->base->ops[factors->op];
     train.n = train.op->n_in;
     train.n_out = train.op->n_out;
-    train.inputs = train.op->positions;
+    train.positions = train.op->positions;
     train.rank = rank;
     train.pitch = (train.n + 1u) & ~1u;
     train.least = factors->gated ? 0 : -127;
@@ -35,15 +35,16 @@ mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors,
     train.a = (mcuedit_train_master *)(train.acc + factors->width);
     train.b = train.a + rank * train.pitch;
     train.classes = (uint16_t *)(train.b + rank * train.n_out);
-    train.values = (int8_t *)(train.classes + rows + ((rank * train.n_out * (sizeof(*train.b) / 2u) + rows) & 1u));
+    train.values =
+        (int8_t *)(train.classes + samples + ((rank * train.n_out * (sizeof(*train.b) / 2u) + samples) & 1u));
     train.h = train.values + factors->values;
-    train.rows = train.h + train.inputs * rank;
+    train.samples = train.h + train.positions * rank;
     return train;
 }
 
-const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t index)
+const int8_t *mcuedit_train_factors_sample(const mcuedit_train_f *train, uint32_t index)
 {
-    return train->rows + index * train->inputs * train->n;
+    return train->samples + index * train->positions * train->n;
 }
 
 #if MCUEDIT_TRAIN_FLOAT
@@ -85,7 +86,7 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, mcuedit_tra
         return MCUEDIT_E_GEOMETRY;
     }
     const mcuedit_op *op = &factors->base->ops[factors->op];
-    if (op->n_in == 0 || op->positions > MCUEDIT_TRAIN_INPUTS) {
+    if (op->n_in == 0 || op->positions > MCUEDIT_TRAIN_POSITIONS) {
         return MCUEDIT_E_GEOMETRY;
     }
     if (op->n_in > MCUEDIT_TRAIN_WIDTH || factors->rank == 0 || factors->rank > MCUEDIT_TRAIN_RANK ||
@@ -107,16 +108,16 @@ int mcuedit_train_factors_init(const mcuedit_train_factors *factors, mcuedit_tra
     return MCUEDIT_OK;
 }
 
-/* Where among `count` rows from `first` on x is; count: nowhere. */
+/* Where among `count` samples from `first` on x is; count: nowhere. */
 static uint32_t find(const mcuedit_train_f *train, uint32_t first, uint32_t count, const int8_t *x)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const int8_t *row = mcuedit_train_factors_row(train, first + i);
+        const int8_t *sample = mcuedit_train_factors_sample(train, first + i);
         uint32_t same = 0;
-        while (same < train->inputs * train->n && row[same] == x[same]) {
+        while (same < train->positions * train->n && sample[same] == x[same]) {
             same++;
         }
-        if (same == train->inputs * train->n) {
+        if (same == train->positions * train->n) {
             return i;
         }
     }
@@ -145,11 +146,11 @@ static int refuse(const mcuedit_train_f *train, const int8_t *x, uint32_t class)
     return MCUEDIT_OK;
 }
 
-static void put_row(mcuedit_train_f *train, uint32_t index, const int8_t *x, uint32_t class)
+static void put_sample(mcuedit_train_f *train, uint32_t index, const int8_t *x, uint32_t class)
 {
-    uint32_t size = train->inputs * train->n;
+    uint32_t size = train->positions * train->n;
     for (uint32_t j = 0; j < size; j++) {
-        train->rows[index * size + j] = x[j];
+        train->samples[index * size + j] = x[j];
     }
     train->classes[index] = (uint16_t)class;
 }
@@ -165,7 +166,7 @@ int mcuedit_train_factors_add_correction(const mcuedit_train_factors *factors, m
     if (train.state->corrections == factors->correction_count) {
         return MCUEDIT_E_FULL;
     }
-    put_row(&train, train.state->corrections, x, wanted);
+    put_sample(&train, train.state->corrections, x, wanted);
     train.state->corrections++;
     return MCUEDIT_OK;
 }
@@ -186,7 +187,7 @@ int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, mcued
         state->replay++;
     }
     if (at < factors->replay_count) {
-        put_row(&train, factors->correction_count + at, x, answer);
+        put_sample(&train, factors->correction_count + at, x, answer);
     }
     return MCUEDIT_OK;
 }
@@ -194,22 +195,22 @@ int mcuedit_train_factors_add_replay(const mcuedit_train_factors *factors, mcued
 /* Mean of the confirmed inputs at element j. */
 static int32_t centre(const mcuedit_train_f *train, uint32_t j)
 {
-    uint32_t sum = 0, count = train->state->replay * train->inputs;
-    const int8_t *x = mcuedit_train_factors_row(train, train->factors->correction_count) + j;
+    uint32_t sum = 0, count = train->state->replay * train->positions;
+    const int8_t *x = mcuedit_train_factors_sample(train, train->factors->correction_count) + j;
     for (uint32_t i = count; i != 0; i--, x += train->n) {
         sum += (uint32_t)(*x + 128);
     }
     return (int32_t)(sum / count) - 128;
 }
 
-/* The row of an input that is farthest from that mean. */
+/* The position of an input whose elements are farthest from that mean. */
 static const int8_t *farthest(const mcuedit_train_f *train, const int8_t *x)
 {
     const int8_t *found = x;
     int32_t most = -1;
-    for (uint32_t row = train->inputs; row != 0; row--, x += train->n) {
+    for (uint32_t left = train->positions; left != 0; left--, x += train->n) {
         int32_t apart = 0;
-        for (uint32_t j = 0; j < train->n && train->inputs > 1; j++) {
+        for (uint32_t j = 0; j < train->n && train->positions > 1; j++) {
             int32_t away = x[j] - centre(train, j);
             apart += away < 0 ? -away : away;
         }
@@ -221,12 +222,12 @@ static const int8_t *farthest(const mcuedit_train_f *train, const int8_t *x)
     return found;
 }
 
-/* The largest reach of an input's rows. */
+/* The largest reach of an input's positions. */
 static int32_t reach_of(const mcuedit_train_f *train, uint32_t index, uint32_t k)
 {
-    const int8_t *x = mcuedit_train_factors_row(train, index);
+    const int8_t *x = mcuedit_train_factors_sample(train, index);
     int32_t most = INT32_MIN;
-    for (uint32_t row = train->inputs; row != 0; row--, x += train->n) {
+    for (uint32_t left = train->positions; left != 0; left--, x += train->n) {
         int32_t reach = mcuedit_train_factors_reach(train, x, k);
         most = reach > most ? reach : most;
     }
@@ -237,7 +238,7 @@ static int32_t reach_of(const mcuedit_train_f *train, uint32_t index, uint32_t k
 static int32_t first_row(mcuedit_train_f *train, uint32_t k)
 {
     uint32_t p = train->state->corrections, turn = k / p;
-    const int8_t *x = farthest(train, mcuedit_train_factors_row(train, k % p));
+    const int8_t *x = farthest(train, mcuedit_train_factors_sample(train, k % p));
     mcuedit_train_master *a = train->a + k * train->pitch;
     int32_t peak = 0;
     for (uint32_t j = 0; j < train->n; j++) {

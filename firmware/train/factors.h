@@ -30,10 +30,10 @@ typedef struct {
     mcuedit_train_master *b; /* [n_out][rank] */
     uint16_t *classes;       /* [corrections + replay] */
     int8_t *values;          /* outputs of all layers */
-    int8_t *h;               /* [inputs][rank]: of the sample at hand */
-    int8_t *rows;            /* [corrections + replay][inputs][n_in] */
+    int8_t *h;               /* [positions][rank]: of the sample at hand */
+    int8_t *samples;         /* [corrections + replay][positions][n_in] */
     uint32_t n;
-    uint32_t inputs; /* rows of the op's input */
+    uint32_t positions; /* of the op */
     uint32_t n_out;
     uint32_t rank;
     uint32_t pitch;
@@ -42,10 +42,10 @@ typedef struct {
 
 mcuedit_train_f mcuedit_train_factors_open(const mcuedit_train_factors *factors, mcuedit_train_factors_state *state);
 
-/* Row `index` of the corrections, or of the replay from correction_count on. */
-const int8_t *mcuedit_train_factors_row(const mcuedit_train_f *train, uint32_t index);
+/* Sample `index` of the corrections, or of the replay from correction_count on. */
+const int8_t *mcuedit_train_factors_sample(const mcuedit_train_f *train, uint32_t index);
 
-/* A . (x - zx) of factor k, for one row of the op's input. */
+/* A . (x - zx) of factor k, at one position. */
 int32_t mcuedit_train_factors_reach(const mcuedit_train_f *train, const int8_t *x, uint32_t k);
 
 /* Layer `index` of the sample x: its output, with the delta for the first. */

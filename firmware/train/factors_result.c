@@ -28,12 +28,13 @@ static void round_masters(mcuedit_train_f *train)
     }
 }
 
-/* Row `index` gets its class, through the int8 path. A correction wants it alone at the top; others take the first. */
+/* Sample `index` gets its class, through the int8 path. A correction wants it alone at the top; others take the first.
+ */
 static bool holds(mcuedit_train_f *train, uint32_t index, bool alone)
 {
     uint32_t rival = 0, wanted = train->classes[index];
     for (uint32_t i = 0; i < train->factors->layer_count; i++) {
-        mcuedit_train_factors_forward(train, mcuedit_train_factors_row(train, index), i);
+        mcuedit_train_factors_forward(train, mcuedit_train_factors_sample(train, index), i);
     }
     int32_t lead = mcuedit_train_factors_lead(train, wanted, &rival);
     return lead > 0 || (!alone && lead == 0 && wanted < rival);

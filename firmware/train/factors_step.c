@@ -41,7 +41,7 @@ static void project(const mcuedit_train_f *train, const int8_t *x, int8_t *h)
     }
 }
 
-/* What is added to element i of an output row. */
+/* What is added to element i of a position's output. */
 static inline int32_t amount(const mcuedit_train_f *train, const int8_t *h, uint32_t i)
 {
     const mcuedit_train_master *b = train->b + i * train->rank;
@@ -66,7 +66,7 @@ static bool is_open(const mcuedit_train_f *train, const int8_t *h)
 static void add(mcuedit_train_f *train, const int8_t *x, int8_t *y)
 {
     int8_t *h = train->h;
-    for (uint32_t row = train->inputs; row != 0; row--, x += train->n, y += train->n_out, h += train->rank) {
+    for (uint32_t left = train->positions; left != 0; left--, x += train->n, y += train->n_out, h += train->rank) {
         project(train, x, h);
         for (uint32_t i = is_open(train, h) ? 0 : train->n_out; i < train->n_out; i++) {
             y[i] = (int8_t)mcuedit_clamp(y[i] + amount(train, h, i), train->op->act_lo, train->op->act_hi);
@@ -116,7 +116,7 @@ static int32_t to_peak(const int32_t *values, uint32_t n)
 /* The gradient at the op's output, its largest element 127. Returns false if nothing passes. */
 static bool gather(mcuedit_train_f *train)
 {
-    uint32_t size = train->inputs * train->n_out;
+    uint32_t size = train->positions * train->n_out;
     int32_t lo = train->op->act_lo, hi = train->op->act_hi;
     for (uint32_t at = 0; at < size; at++) {
         train->g[at] = mcuedit_train_unclamped(train->g[at], train->values[at], lo, hi);
@@ -129,7 +129,7 @@ static bool gather(mcuedit_train_f *train)
     return unit != 0;
 }
 
-/* The gradient at h of one row, from that at its output. */
+/* The gradient at h of one position, from that at its output. */
 static void to_h(mcuedit_train_f *train, const int32_t *g, const int8_t *h)
 {
     for (uint32_t k = 0; k < train->rank; k++) {
@@ -210,8 +210,8 @@ static void move_a(mcuedit_train_f *train, const int8_t *x, int32_t rate)
     }
 }
 
-/* Sums over all rows of the input, in `acc`: first those of B, then those of A. */
-static void sum_rows(mcuedit_train_f *train, const int8_t *x)
+/* Sums over all positions, in `acc`: first those of B, then those of A. */
+static void sum_positions(mcuedit_train_f *train, const int8_t *x)
 {
     uint32_t of_b = train->n_out * train->rank, down = 0;
     int32_t *sums = train->acc, zx = train->op->input_zero_point;
@@ -223,7 +223,7 @@ static void sum_rows(mcuedit_train_f *train, const int8_t *x)
     }
     const int32_t *g = train->g;
     const int8_t *h = train->h;
-    for (uint32_t row = train->inputs; row != 0; row--, x += train->n, g += train->n_out, h += train->rank) {
+    for (uint32_t left = train->positions; left != 0; left--, x += train->n, g += train->n_out, h += train->rank) {
         to_h(train, g, h);
         for (uint32_t i = 0; i < of_b; i++) {
             sums[i] += g[i / train->rank] * h[i % train->rank];
@@ -236,11 +236,11 @@ static void sum_rows(mcuedit_train_f *train, const int8_t *x)
     }
 }
 
-/* The change of several rows together. */
-static void move_rows(mcuedit_train_f *train, const int8_t *x, int32_t rate_a, int32_t rate_b)
+/* The change of several positions together. */
+static void move_positions(mcuedit_train_f *train, const int8_t *x, int32_t rate_a, int32_t rate_b)
 {
     uint32_t of_b = train->n_out * train->rank;
-    sum_rows(train, x);
+    sum_positions(train, x);
     int32_t *sums = train->acc;
     mcuedit_train_fold(sums, of_b, FOLD);
     int32_t unit = to_peak(sums, of_b);
@@ -268,8 +268,8 @@ static void move(mcuedit_train_f *train, const int8_t *x)
     const mcuedit_train_factors *factors = train->factors;
     int32_t left = factors->steps - train->state->step;
     int32_t rate_a = factors->rate_a * left / factors->steps, rate_b = factors->rate_b * left / factors->steps;
-    if (train->inputs > 1) {
-        move_rows(train, x, rate_a, rate_b);
+    if (train->positions > 1) {
+        move_positions(train, x, rate_a, rate_b);
         return;
     }
     to_h(train, train->g, train->h);
@@ -289,11 +289,11 @@ static uint32_t sample(const mcuedit_train_f *train)
 static void next(mcuedit_train_f *train)
 {
     mcuedit_train_factors_state *state = train->state;
-    uint32_t rows = state->corrections > state->replay ? state->corrections : state->replay;
+    uint32_t samples = state->corrections > state->replay ? state->corrections : state->replay;
     state->step++;
     state->index = 0;
     state->phase =
-        state->steps_without_loss >= 2u * rows || state->step == train->factors->steps ? FACTOR_END : FACTOR_FORWARD;
+        state->steps_without_loss >= 2u * samples || state->step == train->factors->steps ? FACTOR_END : FACTOR_FORWARD;
 }
 
 /* At the logits: what pulls, if the sample is not as it should be. */
@@ -342,8 +342,8 @@ static uint32_t piece(mcuedit_train_f *train)
 {
     mcuedit_train_factors_state *state = train->state;
     const mcuedit_train_factors *factors = train->factors;
-    const int8_t *x = mcuedit_train_factors_row(train, sample(train));
-    uint32_t index = state->index, delta = train->inputs * train->rank * (train->n + train->n_out);
+    const int8_t *x = mcuedit_train_factors_sample(train, sample(train));
+    uint32_t index = state->index, delta = train->positions * train->rank * (train->n + train->n_out);
     if (state->phase == FACTOR_FORWARD) {
         mcuedit_train_factors_forward(train, x, index);
         state->index++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A CONV_2D of any windows as the op that is trained (SPEC.md, section 13): a sample is what lies under each of its
- * windows, gathered once, so that training meets plain rows.
+ * windows, gathered once, so that training meets plain positions.
  */
 #include "mcuedit/train_factors.h"
 #include "../core/window.h"
@@ -27,7 +27,7 @@ void mcuedit_train_gathered_forward(const void *op, const int8_t *x, int8_t *y)
 {
     const mcuedit_conv_2d *conv = op;
     const mcuedit_window *window = conv->window;
-    mcuedit_fully_connected rows = {.matrix = conv->filters};
-    rows.positions = (uint32_t)window->batches * window->out_h * window->out_w;
-    mcuedit_fully_connected_s8(&rows, x, y);
+    mcuedit_fully_connected matmul = {.matrix = conv->filters};
+    matmul.positions = (uint32_t)window->batches * window->out_h * window->out_w;
+    mcuedit_fully_connected_s8(&matmul, x, y);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The workspace of a gate's training, and the rows that come into it. */
+/* The workspace of a gate's training, and the samples that come into it. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,7 +11,7 @@ mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, mcuedit_train_s
 {
     mcuedit_train train;
     uint32_t n = state->n_in, even = (n + 1u) & ~1u;
-    uint32_t capacity = 1u + gate->correction_count + gate->statistics->row_count + gate->replay_count;
+    uint32_t capacity = 1u + gate->correction_count + gate->statistics->sample_count + gate->replay_count;
     train.state = state;
     train.statistics = gate->statistics;
     train.acc = (int32_t *)(state + 1);
@@ -23,11 +23,11 @@ mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, mcuedit_train_s
     train.replay = train.own + gate->correction_count * n;
     train.n = n;
     train.first = 1u + state->corrections;
-    train.rows = train.first + gate->statistics->row_count + state->replay;
+    train.samples = train.first + gate->statistics->sample_count + state->replay;
     return train;
 }
 
-const int8_t *mcuedit_train_row(const mcuedit_train *train, uint32_t index)
+const int8_t *mcuedit_train_sample(const mcuedit_train *train, uint32_t index)
 {
     const mcuedit_train_statistics *statistics = train->statistics;
     if (index == 0) {
@@ -37,10 +37,10 @@ const int8_t *mcuedit_train_row(const mcuedit_train *train, uint32_t index)
         return train->own + (index - 1u) * train->n;
     }
     index -= train->first;
-    if (index < statistics->row_count) {
-        return statistics->rows + index * train->n;
+    if (index < statistics->sample_count) {
+        return statistics->samples + index * train->n;
     }
-    return train->replay + (index - statistics->row_count) * train->n;
+    return train->replay + (index - statistics->sample_count) * train->n;
 }
 
 static int check(const mcuedit_train_gate *gate)
@@ -55,10 +55,10 @@ static int check(const mcuedit_train_gate *gate)
         target->window != NULL) {
         return MCUEDIT_E_GEOMETRY;
     }
-    uint32_t rows = 1u + gate->correction_count + statistics->row_count + gate->replay_count;
-    if (tap->n_in > MCUEDIT_TRAIN_WIDTH || rows > MCUEDIT_TRAIN_ROWS || gate->correction_count == 0 ||
+    uint32_t samples = 1u + gate->correction_count + statistics->sample_count + gate->replay_count;
+    if (tap->n_in > MCUEDIT_TRAIN_WIDTH || samples > MCUEDIT_TRAIN_SAMPLES || gate->correction_count == 0 ||
         gate->correction_count > MCUEDIT_TRAIN_CORRECTIONS || statistics->cluster_count > MCUEDIT_TRAIN_CLUSTERS ||
-        statistics->cluster_count > statistics->row_count || statistics->steps == 0) {
+        statistics->cluster_count > statistics->sample_count || statistics->steps == 0) {
         return MCUEDIT_E_BOUND;
     }
     return MCUEDIT_OK;
@@ -74,8 +74,8 @@ int mcuedit_train_init(const mcuedit_train_gate *gate, mcuedit_train_state *stat
         return MCUEDIT_E_ALIGN;
     }
     uint32_t n = gate->base->ops[gate->tap].n_in;
-    uint32_t needed =
-        (uint32_t)MCUEDIT_TRAIN_GATE_SIZE(n, gate->correction_count, gate->replay_count, gate->statistics->row_count);
+    uint32_t needed = (uint32_t)MCUEDIT_TRAIN_GATE_SIZE(n, gate->correction_count, gate->replay_count,
+                                                        gate->statistics->sample_count);
     if (size < needed) {
         return MCUEDIT_E_CAPACITY;
     }
@@ -86,11 +86,11 @@ int mcuedit_train_init(const mcuedit_train_gate *gate, mcuedit_train_state *stat
     return MCUEDIT_OK;
 }
 
-static bool is_among(const int8_t *rows, uint32_t count, uint32_t n, const int8_t *x)
+static bool is_among(const int8_t *samples, uint32_t count, uint32_t n, const int8_t *x)
 {
-    for (; count != 0; count--, rows += n) {
+    for (; count != 0; count--, samples += n) {
         uint32_t same = 0;
-        while (same < n && rows[same] == x[same]) {
+        while (same < n && samples[same] == x[same]) {
             same++;
         }
         if (same == n) {

@@ -6,7 +6,7 @@
 
 #include "mcuedit/train.h"
 
-/* Rows are counted: the centre, the corrections, what is in flash, the replay. */
+/* Samples are counted: the centre, the corrections, what is in flash, the replay. */
 typedef struct {
     mcuedit_train_state *state;
     const mcuedit_train_statistics *statistics;
@@ -14,16 +14,16 @@ typedef struct {
     int16_t *w;      /* [n_in] */
     int16_t *v;      /* [n_in] */
     int16_t *g;      /* [n_in] */
-    int16_t *scores; /* [rows] */
+    int16_t *scores; /* [samples] */
     int8_t *own;     /* [corrections][n_in] */
     int8_t *replay;  /* [replay][n_in] */
     uint32_t n;
-    uint32_t first; /* of the rows that must stay */
-    uint32_t rows;
+    uint32_t first; /* of the samples that must stay */
+    uint32_t samples;
 } mcuedit_train;
 
 mcuedit_train mcuedit_train_open(const mcuedit_train_gate *gate, mcuedit_train_state *state);
-const int8_t *mcuedit_train_row(const mcuedit_train *train, uint32_t index);
+const int8_t *mcuedit_train_sample(const mcuedit_train *train, uint32_t index);
 
 /* Phases of the state. */
 enum { TRAIN_IDLE, TRAIN_SCORE, TRAIN_GRADIENT, TRAIN_CONDITION, TRAIN_END };

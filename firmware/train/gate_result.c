@@ -26,18 +26,18 @@ static void round_weights(mcuedit_train *train)
     }
 }
 
-static int32_t row_score(const mcuedit_train *train, uint32_t index)
+static int32_t score_of(const mcuedit_train *train, uint32_t index)
 {
-    return mcuedit_train_dot(mcuedit_train_row(train, index), train->g, train->n);
+    return mcuedit_train_dot(mcuedit_train_sample(train, index), train->g, train->n);
 }
 
-/* Highest A.x of what must stay: rows, and edits as if they were of another cluster. `lowest`: of the edits. */
+/* Highest A.x of what must stay: samples, and edits as if they were of another cluster. `lowest`: of the edits. */
 static int32_t highest_shut(const mcuedit_train *train, int32_t *lowest)
 {
     int32_t highest = INT32_MIN, top = INT32_MIN, near = 0, first = INT32_MAX, last = INT32_MIN;
     const uint32_t clusters = train->statistics->cluster_count, own = train->state->near;
-    for (uint32_t i = train->first; i < train->rows; i++) {
-        int32_t found = row_score(train, i);
+    for (uint32_t i = train->first; i < train->samples; i++) {
+        int32_t found = score_of(train, i);
         uint32_t k = i - train->first;
         highest = found > highest ? found : highest;
         if (k < clusters && k != own) {
@@ -46,7 +46,7 @@ static int32_t highest_shut(const mcuedit_train *train, int32_t *lowest)
         near = k == own ? found : near;
     }
     for (uint32_t i = 1; i < train->first; i++) {
-        int32_t found = row_score(train, i);
+        int32_t found = score_of(train, i);
         first = found < first ? found : first;
         last = found > last ? found : last;
     }
@@ -70,12 +70,12 @@ static int self_check(const mcuedit_train *train, int32_t at, uint32_t allowed)
 {
     uint32_t changed = 0;
     for (uint32_t i = 1; i < train->first; i++) {
-        if (row_score(train, i) - at < SLACK) {
+        if (score_of(train, i) - at < SLACK) {
             return MCUEDIT_E_UNLEARNED;
         }
     }
-    for (uint32_t i = train->rows - train->state->replay; i < train->rows; i++) {
-        changed += row_score(train, i) > at;
+    for (uint32_t i = train->samples - train->state->replay; i < train->samples; i++) {
+        changed += score_of(train, i) > at;
     }
     return changed > allowed ? MCUEDIT_E_REPLAY : MCUEDIT_OK;
 }

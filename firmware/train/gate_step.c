@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Trains the gate: a support vector machine with a squared hinge, whose steps are damped along the directions in which
- * wordings of one question differ (SPEC.md, section 13). Work is cut into pieces of one row, so that a step can end
+ * wordings of one question differ (SPEC.md, section 13). Work is cut into pieces of one sample, so that a step can end
  * after any of them. The numpy twin is mcuedit/ondevice/gate.py.
  */
 #include <stdbool.h>
@@ -23,7 +23,7 @@ static uint32_t nearest(const mcuedit_train *train)
     uint32_t n = train->n, count = train->first - 1u, found = 0;
     uint64_t least = UINT64_MAX;
     for (uint32_t k = 0; k < train->statistics->cluster_count; k++) {
-        const int8_t *centre = train->statistics->rows + k * n;
+        const int8_t *centre = train->statistics->samples + k * n;
         uint64_t apart = 0;
         for (uint32_t j = 0; j < n; j++) {
             int32_t away = (int32_t)count * centre[j];
@@ -57,7 +57,7 @@ static void begin_gradient(mcuedit_train *train)
 /* The first direction: from the centre to the mean of the corrections. */
 static void begin(mcuedit_train *train)
 {
-    for (uint32_t i = 0; i < train->rows; i++) {
+    for (uint32_t i = 0; i < train->samples; i++) {
         train->scores[i] = i < train->first ? 256 : 0;
     }
     train->scores[0] = (int16_t)(-256 * (int32_t)(train->first - 1u));
@@ -86,7 +86,7 @@ static int first_weights(mcuedit_train *train)
     }
     int32_t centre = mcuedit_train_dot(train->statistics->centre, train->w, train->n);
     for (uint32_t i = 1; i < train->first; i++) {
-        sum += (mcuedit_train_dot(mcuedit_train_row(train, i), train->w, train->n) - centre) >> 5;
+        sum += (mcuedit_train_dot(mcuedit_train_sample(train, i), train->w, train->n) - centre) >> 5;
     }
     int32_t reach = sum > 0 ? (int32_t)((uint32_t)sum / (train->first - 1u)) << 4 : 0;
     if (reach < MARGIN) {
@@ -108,7 +108,7 @@ static int first_weights(mcuedit_train *train)
 static void score(mcuedit_train *train, uint32_t index)
 {
     mcuedit_train_state *state = train->state;
-    int32_t sum = mcuedit_train_dot(mcuedit_train_row(train, index), train->w, train->n);
+    int32_t sum = mcuedit_train_dot(mcuedit_train_sample(train, index), train->w, train->n);
     if (index == 0) {
         state->centre = sum;
     }
@@ -133,12 +133,12 @@ static int32_t share(int32_t slack, uint32_t of)
     return (int32_t)(((uint32_t)(slack < MCUEDIT_INT16 ? slack : MCUEDIT_INT16) << 2) / of);
 }
 
-/* How many rows and moved edits, but at least LEAST, are within the margin. */
+/* How many samples and moved edits, but at least LEAST, are within the margin. */
 static uint32_t count_active(const mcuedit_train *train)
 {
     const mcuedit_train_state *state = train->state;
     uint32_t active = 0;
-    for (uint32_t i = train->first; i < train->rows; i++) {
+    for (uint32_t i = train->first; i < train->samples; i++) {
         active += state->margin + train->scores[i] + state->b > 0;
     }
     for (uint32_t i = 1; i < train->first; i++) {
@@ -175,7 +175,7 @@ static void pull_corrections(mcuedit_train *train, uint32_t active, int32_t *awa
     }
 }
 
-/* What every row adds to the gradient takes the place of its score. Returns false where nothing pulls any more. */
+/* What every sample adds to the gradient takes the place of its score. Returns false where nothing pulls any more. */
 static bool coefficients(mcuedit_train *train)
 {
     mcuedit_train_state *state = train->state;
@@ -184,7 +184,7 @@ static bool coefficients(mcuedit_train *train)
     bool any = false;
     state->pull = 0;
     pull_corrections(train, active, away);
-    for (uint32_t i = 1; i < train->rows; i++) {
+    for (uint32_t i = 1; i < train->samples; i++) {
         if (i >= first) {
             int32_t shut = share(positive(state->margin + train->scores[i] + state->b), active);
             state->pull += shut;
@@ -256,7 +256,7 @@ static void update(mcuedit_train *train)
     enter(train, state->step == steps ? TRAIN_END : TRAIN_SCORE);
 }
 
-/* One row's work. */
+/* The work of one sample, or of one direction. */
 static int piece(mcuedit_train *train)
 {
     mcuedit_train_state *state = train->state;
@@ -264,7 +264,7 @@ static int piece(mcuedit_train *train)
     switch (state->phase) {
     case TRAIN_SCORE:
         score(train, index);
-        if (state->index == train->rows) {
+        if (state->index == train->samples) {
             if (!coefficients(train)) {
                 enter(train, TRAIN_END);
             } else {
@@ -274,9 +274,9 @@ static int piece(mcuedit_train *train)
         return MCUEDIT_OK;
     case TRAIN_GRADIENT:
         if (train->scores[index] != 0) {
-            mcuedit_train_add(train->acc, mcuedit_train_row(train, index), train->scores[index], train->n);
+            mcuedit_train_add(train->acc, mcuedit_train_sample(train, index), train->scores[index], train->n);
         }
-        if (state->index == train->rows) {
+        if (state->index == train->samples) {
             end_gradient(train);
         }
         return MCUEDIT_OK;

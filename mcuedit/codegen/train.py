@@ -115,7 +115,7 @@ def render_train(
             _array("centre", s.centre),
             _array("directions", s.directions),
             _array("damping", s.damping),
-            _array("rows", s.rows),
+            _array("samples", s.rows),
         ],
     }
     stem = context["names"].stem

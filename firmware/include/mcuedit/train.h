@@ -21,16 +21,16 @@ extern "C" {
 #define MCUEDIT_TRAIN_CORRECTIONS 8   /* most wordings of one edit */
 #define MCUEDIT_TRAIN_CLUSTERS    8
 #define MCUEDIT_TRAIN_OLD         6   /* classes that the corrections had, at most */
-#define MCUEDIT_TRAIN_ROWS        500 /* of all kinds together */
+#define MCUEDIT_TRAIN_SAMPLES     500 /* of all kinds together */
 
-/* What generated code carries to train a gate at one tap; rows are in the tap's own quantization. */
+/* What generated code carries to train a gate at one tap; samples are inputs of the tap, in its own quantization. */
 typedef struct {
     const int8_t *centre;     /* [n_in] */
     const int8_t *directions; /* [direction_count][n_in] */
     const int16_t *damping;   /* [direction_count] */
-    const int8_t *rows;       /* [row_count][n_in]: centres of clusters first */
+    const int8_t *samples;    /* [sample_count][n_in]: centres of clusters first */
     uint16_t direction_count;
-    uint16_t row_count;
+    uint16_t sample_count;
     uint16_t cluster_count;
     uint16_t steps;
     int32_t rate_multiplier;
@@ -79,10 +79,10 @@ typedef struct {
     uint8_t saturated;
 } mcuedit_train_state;
 
-/* Bytes of workspace for a tap of `n_in` elements; `rows` is the row_count of the statistics. */
-#define MCUEDIT_TRAIN_GATE_SIZE(n_in, corrections, replay, rows)    \
-    (sizeof(mcuedit_train_state) + 10u * (((n_in) + 1u) & ~1u) +    \
-     ((2u * (1u + (corrections) + (rows) + (replay)) + 3u) & ~3u) + \
+/* Bytes of workspace for a tap of `n_in` elements; `samples` is the sample_count of the statistics. */
+#define MCUEDIT_TRAIN_GATE_SIZE(n_in, corrections, replay, samples)    \
+    (sizeof(mcuedit_train_state) + 10u * (((n_in) + 1u) & ~1u) +       \
+     ((2u * (1u + (corrections) + (samples) + (replay)) + 3u) & ~3u) + \
      ((((corrections) + (replay)) * (n_in) + 3u) & ~3u))
 
 /* The adapter that comes of it, with a label of at most `label` bytes. */

@@ -15,9 +15,9 @@
 extern "C" {
 #endif
 
-#define MCUEDIT_TRAIN_RANK   8   /* most factors */
-#define MCUEDIT_TRAIN_POOL   256 /* most pixels under the window of a pool */
-#define MCUEDIT_TRAIN_INPUTS 256 /* most rows of the trained op's input */
+#define MCUEDIT_TRAIN_RANK      8   /* most factors */
+#define MCUEDIT_TRAIN_POOL      256 /* most pixels under the window of a pool */
+#define MCUEDIT_TRAIN_POSITIONS 256 /* most positions of the trained op */
 
 /*
  * A master, in 128ths of an int8 step. With MCUEDIT_TRAIN_FLOAT, which the library and whoever uses this header must
@@ -63,7 +63,7 @@ typedef struct {
     const mcuedit_train_layer *layers; /* the trained op, then those behind it up to the logits */
     uint16_t op;                       /* of the base: tap and target */
     uint16_t layer_count;
-    uint16_t width;  /* the largest n_out of all layers; of several rows also rank * (n_in + n_out) */
+    uint16_t width;  /* the largest n_out of all layers; of several positions also rank * (n_in + n_out) */
     uint16_t values; /* sum of their n_out */
     uint16_t steps;  /* at most */
     uint16_t rate_a; /* 128ths of an int8 step, falling to 0 */
@@ -95,17 +95,17 @@ typedef struct {
     uint16_t wanted; /* of the sample at hand */
 } mcuedit_train_factors_state;
 
-/* Bytes of workspace for an op with `rows` rows of input; `width` and `values` as in the configuration. */
-#define MCUEDIT_TRAIN_FACTORS_SIZE(rows, n_in, n_out, rank, width, values, corrections, replay)         \
+/* Bytes of workspace for an op with so many positions; `width` and `values` as in the configuration. */
+#define MCUEDIT_TRAIN_FACTORS_SIZE(positions, n_in, n_out, rank, width, values, corrections, replay)    \
     (sizeof(mcuedit_train_factors_state) + 20u * (rank) + 8u * (width) +                                \
      sizeof(mcuedit_train_master) * (rank) * (((n_in) + 1u) & ~1u) +                                    \
      ((sizeof(mcuedit_train_master) * (n_out) * (rank) + 2u * ((corrections) + (replay)) + 3u) & ~3u) + \
-     (((values) + (rows) * (rank) + ((corrections) + (replay)) * (rows) * (n_in) + 3u) & ~3u))
+     (((values) + (positions) * (rank) + ((corrections) + (replay)) * (positions) * (n_in) + 3u) & ~3u))
 
 #define MCUEDIT_TRAIN_FACTORS_ADAPTER(n_in, n_out, rank, label) \
     (20u + 20u + (rank) * (9u + (n_in) + (n_out)) + 3u + 6u + (label))
 
-/* Makes a sample of an op with windows: what lies under each of them, rows * n_in bytes. `x` is the op's input. */
+/* Makes a sample of an op with windows: what lies under each of them, positions * n_in bytes. `x` is the op's input. */
 void mcuedit_train_factors_gather(const mcuedit_train_factors *factors, const int8_t *x, int8_t *sample);
 
 /* As their namesakes in train.h. `x` is the input of the op, or the sample made of it; `answer` is what is right. */
