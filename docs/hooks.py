@@ -14,7 +14,10 @@ import click
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
-_FRAME = re.compile(r"#(ifndef|endif|include|ifdef|define \w+_H$)|extern \"C\"|}$")  # of a header, not of its API
+_CPP = r"#ifdef __cplusplus\n(?:extern \"C\" \{|\})\n#endif\n"
+_FRAME = re.compile(
+    rf"{_CPP}|^#ifndef \w+_H\n#define \w+_H\n|^#include (?:<.*>|\"mcuedit/.*\")\n|#endif[^\n]*\n*\Z", re.M
+)  # of a header
 TOP = {"README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md"}
 
 
@@ -63,8 +66,7 @@ def of_command(command: click.Command, parent: click.Context, name: str, level: 
         yield ("```text\n" + "\n".join(lines[1:]) + "\n```" if lines[0] == "\b" else prose(paragraph)) + "\n"
     records = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
     if records:
-        cells = [[cell.replace("|", "\\|") for cell in record] for record in records]
-        rows = [f"| `{option}` | {prose(help)} |" for option, help in cells]
+        rows = [f"| <code>{cell(option)}</code> | {cell(help)} |" for option, help in records if help]
         yield "\n".join(["| option | |", "| --- | --- |", *rows]) + "\n"
     if command.epilog:
         yield f"```text\n{inspect.cleandoc(command.epilog.replace(chr(8), '')).strip()}\n```\n"
@@ -74,7 +76,12 @@ def of_command(command: click.Command, parent: click.Context, name: str, level: 
 
 def prose(text: str) -> str:
     """Text of a help page, which is no Markdown."""
-    return re.sub(r"([<*_\[])", r"\\\1", text)
+    return re.sub(r"([*_\[])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def cell(text: str) -> str:
+    """The same in a table."""
+    return prose(text).replace("|", "&#124;")
 
 
 def python() -> str:
@@ -101,12 +108,12 @@ def c() -> str:
 def declarations(text: str) -> str:
     """Comments as prose, what stands between them as C."""
     out = []
+    text = _FRAME.sub("", text)
     for comment, code in re.findall(r"^/\*(.*?)\*/\n((?:(?!^/\*)[^\n]*\n)*)", text, re.M | re.S):
         prose = re.sub(r"^ ?\* ?", "", comment.strip(), flags=re.M)
         if prose.startswith("SPDX"):
             continue
         out.append(prose.replace("<", "&lt;") + "\n")
-        kept = [line for line in code.splitlines() if not _FRAME.match(line)]
-        if any(line.strip() for line in kept):
-            out.append("```c\n" + "\n".join(kept).strip() + "\n```\n")
+        if code.strip():
+            out.append(f"```c\n{code.strip()}\n```\n")
     return "\n".join(out)
