@@ -12,7 +12,8 @@ import threading
 
 import pytest
 from helpers import packages
-from helpers.standin import Served, Standin
+from helpers.served import Served
+from helpers.standin import Standin
 from helpers.waiting import WAIT
 
 from mcuedit import cli
