@@ -68,16 +68,21 @@ def give(made: FactorsInC, twin: FactorTrainer) -> None:
         assert made.correct(row, wanted) == 0
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_factors_after_every_step(base: Base, options: FactorOptions, made: FactorsInC, seed: int) -> None:
-    twin = twin_of(base, options, seed, floats=made.floats)
+def train_side_by_side(made: FactorsInC, twin: FactorTrainer) -> None:
+    """To the end; masters are equal after every step."""
     give(made, twin)
-    while twin.step < options.steps and not twin.done:
+    while twin.step < twin.options.steps and not twin.done:
         twin.train_step()
         while made.steps < twin.step:
             assert made.step(1) in (0, MORE)
         np.testing.assert_array_equal(made.a, twin.a)
         np.testing.assert_array_equal(made.b, twin.b)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_factors_after_every_step(base: Base, options: FactorOptions, made: FactorsInC, seed: int) -> None:
+    twin = twin_of(base, options, seed, floats=made.floats)
+    train_side_by_side(made, twin)
     assert made.step(1) == 0
     assert np.abs(twin.b).max() > 128
     twin.round()
@@ -161,13 +166,7 @@ def test_a_convolution_with_a_pool_behind(tmp_path: Path, how: str) -> None:
     floats = how == "floats"
     twin = FactorTrainer(model, DIGITS_OP, options, x[:3], tuple(wanted), x[3:], tuple(own[3:]), floats=floats)
     made = FactorsInC(base, DIGITS_OP, options, ROOM, tmp_path, floats=floats)
-    give(made, twin)
-    while twin.step < options.steps and not twin.done:
-        twin.train_step()
-        while made.steps < twin.step:
-            assert made.step(1) in (0, MORE)
-        np.testing.assert_array_equal(made.a, twin.a)
-        np.testing.assert_array_equal(made.b, twin.b)
+    train_side_by_side(made, twin)
     assert np.abs(twin.b).max() > 128
     adapter = made.result()
     twin.round()

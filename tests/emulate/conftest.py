@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Firmware that many tests run: built once."""
+"""Firmware that many tests run, built once; what a device is told that learns a capital."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from helpers import packages
+from helpers import kazakhstan, packages
 from helpers.virtual import BuildEcho
 
+from mcuedit.benchmark import edits
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.build.options import BuildOptions
 from mcuedit.emulate.devices.updatable import build_program
+from mcuedit.emulate.runner import best_oracle
+from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Reader
+from mcuedit.ondevice import GateStatistics
+from mcuedit.ondevice.corrections import CorrectionSession
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +53,24 @@ def device_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pa
         return build_program(base, [packages.public(signer)], tmp_path_factory.mktemp("program"))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def base(facts: Path) -> Base:
+    """Of the device that learns; tests about another base have their own."""
+    return bases.load(facts)
+
+
+@pytest.fixture(scope="session")
+def read(base: Base) -> Reader:
+    return edits.reader(base, best_oracle(base.model))
+
+
+@pytest.fixture(scope="session")
+def session(base: Base, facts: Path) -> CorrectionSession:
+    return kazakhstan.session(base, facts)
+
+
+@pytest.fixture(scope="session")
+def statistics(read: Reader, facts: Path) -> GateStatistics:
+    return kazakhstan.statistics(read, facts)

@@ -3,43 +3,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from helpers import kazakhstan
 from helpers.kazakhstan import SETUP
 
 from mcuedit.adapter import encoding
-from mcuedit.benchmark import edits
 from mcuedit.emulate.devices.learner import Learner, Refused
 from mcuedit.emulate.options import RunOptions
-from mcuedit.emulate.runner import best_oracle
-from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics, corrections
 from mcuedit.ondevice.corrections import CorrectionSession
-
-
-@pytest.fixture(scope="module")
-def base(facts: Path) -> Base:
-    return bases.load(facts)
-
-
-@pytest.fixture(scope="module")
-def read(base: Base) -> Reader:
-    return edits.reader(base, best_oracle(base.model))
-
-
-@pytest.fixture(scope="module")
-def session(base: Base, facts: Path) -> CorrectionSession:
-    return kazakhstan.session(base, facts)
-
-
-@pytest.fixture(scope="module")
-def statistics(read: Reader, facts: Path) -> GateStatistics:
-    return kazakhstan.statistics(read, facts)
 
 
 @pytest.fixture(scope="module")

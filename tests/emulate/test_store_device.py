@@ -4,27 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
-from helpers import kazakhstan
 from helpers.kazakhstan import NEW, OLD, SETUP
 from helpers.linked import OWN, WRITE, Linked
 from helpers.linked import Refused as LinkRefused
 
 from mcuedit._util.errors import McueditError
-from mcuedit.benchmark import edits
 from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import PowerCut
 from mcuedit.emulate.devices.learner import Refused
 from mcuedit.emulate.devices.store_device import StoreDevice
 from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.peripherals.flash import Cut
-from mcuedit.emulate.runner import best_oracle
-from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice import GateStatistics
@@ -43,26 +38,6 @@ class Link(Linked):
         finally:
             while self.session._console.next_line() is not None:
                 pass  # was read already
-
-
-@pytest.fixture(scope="module")
-def base(facts: Path) -> Base:
-    return bases.load(facts)
-
-
-@pytest.fixture(scope="module")
-def read(base: Base) -> Reader:
-    return edits.reader(base, best_oracle(base.model))
-
-
-@pytest.fixture(scope="module")
-def session(base: Base, facts: Path) -> CorrectionSession:
-    return kazakhstan.session(base, facts)
-
-
-@pytest.fixture(scope="module")
-def statistics(read: Reader, facts: Path) -> GateStatistics:
-    return kazakhstan.statistics(read, facts)
 
 
 @pytest.fixture(scope="module")

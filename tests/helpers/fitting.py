@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mcuedit import training
 from mcuedit.adapter.delta import Adapter
 from mcuedit.edits import EditSet, KeepSet, TensorSet
 from mcuedit.model.oracle import Reader
+from mcuedit.model.tflite import Model
 from mcuedit.training import Edited, InForce, Options, Problem, TextEdits
 from mcuedit.training.core.candidate import Candidate
 
@@ -40,3 +43,9 @@ def place_tensors(
 def train_merged(reader: Reader, data: TensorSet, options: Options) -> Edited:
     """By method "merged"."""
     return training.fit("merged", Problem(reader, data), options)
+
+
+def changed(model: Model, data: bytes) -> np.ndarray:
+    """Places of the bytes in which a .tflite differs from a model's."""
+    assert len(data) == len(model.data)
+    return np.flatnonzero(np.frombuffer(data, np.uint8) != np.frombuffer(model.data, np.uint8))
