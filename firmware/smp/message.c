@@ -149,7 +149,7 @@ static void start(mcuedit_smp_exchange *exchange, uint8_t *body, uint32_t capaci
     zcbor_new_encode_state(exchange->out, MCUEDIT_SMP_DEPTH + 2, body, capacity, 1);
 }
 
-/* Fits into any response: mcuedit_smp_handle demands the room. */
+/* Fits into any response: mcuedit_smp_handle demands so much capacity. */
 static void put_error(mcuedit_smp_exchange *exchange, const header *head, int err)
 {
     if (err > 0) {

@@ -63,14 +63,14 @@ typedef struct {
  */
 int mcuedit_smp_fields(const mcuedit_smp_exchange *exchange, mcuedit_smp_field *fields, uint32_t count);
 
-/* Puts a key and a value into the response. False if there is no room. */
+/* Puts a key and a value into the response. False if the response is full. */
 bool mcuedit_smp_put_uint(mcuedit_smp_exchange *exchange, const char *key, uint32_t value);
 bool mcuedit_smp_put_bool(mcuedit_smp_exchange *exchange, const char *key, bool value);
 bool mcuedit_smp_put_bytes(mcuedit_smp_exchange *exchange, const char *key, const void *bytes, uint32_t size);
 bool mcuedit_smp_put_text(mcuedit_smp_exchange *exchange, const char *key, const char *text, uint32_t length);
 bool mcuedit_smp_put_key(mcuedit_smp_exchange *exchange, const char *key);
 
-/* For handlers that have put all they have to say: 0 if there was room. */
+/* For handlers that have put all they have to say: 0 if it fitted in. */
 static inline int mcuedit_smp_done(bool ok)
 {
     return ok ? MCUEDIT_OK : MCUEDIT_SMP_TOO_LONG;

@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_store(&store);
     reopen(&store);
     int err = mcuedit_store_activate(&store, 0, 1, 100);                /* the factory's state can always be had ... */
-    REQUIRE(err == MCUEDIT_OK || store.state.sequence == SEQUENCE_END); /* ... and kept, while the journal has room */
+    REQUIRE(err == MCUEDIT_OK || store.state.sequence == SEQUENCE_END); /* ... and kept, while the journal is not full */
     REQUIRE(mcuedit_store_mask(&store, 1) == 0);
     return 0;
 }

@@ -73,14 +73,14 @@ static void put(uint8_t *at, uint32_t value, size_t size)
     memcpy(at, &value, size);
 }
 
-/* Mutates the payload of a package, which ends at `end`; its new size. At most `room` bytes. */
-static size_t mutate_payload(uint8_t *payload, size_t size, size_t room, unsigned *seed)
+/* Mutates the payload of a package, which ends at `end`; its new size. At most `capacity` bytes. */
+static size_t mutate_payload(uint8_t *payload, size_t size, size_t capacity, unsigned *seed)
 {
     size_t adapter = size >= 20 ? 4u * (payload[6] | (size_t)payload[7] << 8) : 0;
     if (adapter >= 20 && adapter <= size && draw(seed) % 2 == 0) { /* the self-test alone */
-        return adapter + LLVMFuzzerMutate(payload + adapter, size - adapter, room - adapter);
+        return adapter + LLVMFuzzerMutate(payload + adapter, size - adapter, capacity - adapter);
     }
-    size = LLVMFuzzerMutate(payload, size, room);
+    size = LLVMFuzzerMutate(payload, size, capacity);
     adapter = size >= 20 ? 4u * (payload[6] | (size_t)payload[7] << 8) : 0;
     if (size >= 20 && draw(seed) % 8 != 0) {
         mend_adapter(payload, adapter >= 20 && adapter <= size ? adapter : size & ~(size_t)3);
@@ -96,13 +96,13 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     }
     uint32_t area = data[10] | (uint32_t)data[11] << 8;
     area = area > FIXED && area <= FIXED + NAME_MAX && area + HEADER + TAIL <= size ? area : FIXED + 1;
-    size_t room = max_size - HEADER - area - TAIL, length = size - HEADER - area - TAIL;
-    room = room < sizeof(payload) ? room : sizeof(payload);
-    length = length < room ? length : room;
+    size_t capacity = max_size - HEADER - area - TAIL, length = size - HEADER - area - TAIL;
+    capacity = capacity < sizeof(payload) ? capacity : sizeof(payload);
+    length = length < capacity ? length : capacity;
     memcpy(end, data + size - TAIL - area, area + TAIL);
     memcpy(payload, data + HEADER, length);
-    length = mutate_payload(payload, length, room, &seed);
-    while (length % 4 != 0 && length < room) {
+    length = mutate_payload(payload, length, capacity, &seed);
+    while (length % 4 != 0 && length < capacity) {
         payload[length++] = 0;
     }
     memcpy(end + 16, fuzz_base->id, MCUEDIT_BASE_ID_SIZE);

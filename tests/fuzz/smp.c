@@ -6,7 +6,7 @@
 #include "flash.h"
 #include "mcuedit/smp.h"
 
-enum { HEADER = MCUEDIT_SMP_HEADER_SIZE, ROOM = 1024, MOST = 64 };
+enum { HEADER = MCUEDIT_SMP_HEADER_SIZE, CAPACITY = 1024, MOST = 64 };
 
 static int reset(void *context)
 {
@@ -32,7 +32,7 @@ static int infer(void *context, mcuedit_smp_inference *inference)
 }
 
 static mcuedit_smp_receiver receiver;
-static uint8_t line[ROOM + 4];
+static uint8_t line[CAPACITY + 4];
 
 static void receive(void *context, uint8_t byte)
 {
@@ -49,7 +49,7 @@ static void handle(mcuedit_smp *smp, const uint8_t *message, uint32_t size, uint
         uint32_t got = 0;
         mcuedit_smp_send(response, length, receive, NULL);
         const uint8_t *back = mcuedit_smp_message(&receiver, &got);
-        REQUIRE(length > ROOM || (back != NULL && got == length && memcmp(back, response, length) == 0));
+        REQUIRE(length > CAPACITY || (back != NULL && got == length && memcmp(back, response, length) == 0));
         mcuedit_smp_release(&receiver);
     }
     free(request);
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .base_size = sizeof(base),
                                         .boots = 3,
                                         .buffer_count = 1,
-                                        .buffer_size = ROOM,
+                                        .buffer_size = CAPACITY,
                                         .reset = reset,
                                         .infer = infer};
     mcuedit_smp smp;
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = data[at] | (size_t)data[at + 1] << 8;
         at += 2;
         length = length < size - at ? length : size - at;
-        handle(&smp, data + at, (uint32_t)length, count % 7 == 6 ? MCUEDIT_SMP_RESPONSE_MIN + data[at - 2] : ROOM);
+        handle(&smp, data + at, (uint32_t)length, count % 7 == 6 ? MCUEDIT_SMP_RESPONSE_MIN + data[at - 2] : CAPACITY);
         at += length;
     }
     mcuedit_smp_receiver_init(&receiver, line, sizeof(line));
@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* Changes one message and leaves all others in place, with lengths that fit, or changes anything. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    static uint8_t message[ROOM], rest[1 << 16];
+    static uint8_t message[CAPACITY], rest[1 << 16];
     size_t starts[MOST], count = 0, at = 0;
     while (at + 2 + HEADER <= size && count < MOST) {
         starts[count++] = at;
@@ -106,14 +106,14 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     size_t start = starts[draw(&seed) % count] + 2;
     size_t length = data[start - 2] | (size_t)data[start - 1] << 8;
     length = length < size - start ? length : size - start;
-    size_t after = size - start - length, room = max_size - start - after;
-    room = room < sizeof(message) ? room : sizeof(message);
-    if (length > room) {
+    size_t after = size - start - length, capacity = max_size - start - after;
+    capacity = capacity < sizeof(message) ? capacity : sizeof(message);
+    if (length > capacity) {
         return LLVMFuzzerMutate(data, size, max_size);
     }
     memcpy(rest, data + start + length, after);
     memcpy(message, data + start, length);
-    length = LLVMFuzzerMutate(message, length, room);
+    length = LLVMFuzzerMutate(message, length, capacity);
     if (length >= HEADER) {
         message[2] = (uint8_t)((length - HEADER) >> 8);
         message[3] = (uint8_t)(length - HEADER);

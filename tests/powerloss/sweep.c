@@ -143,8 +143,8 @@ static void fill(uint32_t places)
 {
     mcuedit_store *store = device_store();
     uint32_t page = here->geometry.page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : here->geometry.page;
-    uint32_t room = MCUEDIT_RECORD_SIZE + (uint32_t)sizeof(store->state);
-    while ((store->place % page == 0 ? 0 : (page - store->place % page) / room) != places) {
+    uint32_t record = MCUEDIT_RECORD_SIZE + (uint32_t)sizeof(store->state);
+    while ((store->place % page == 0 ? 0 : (page - store->place % page) / record) != places) {
         if (mcuedit_store_erase(store, (uint8_t)(here->geometry.slots - 1))) {
             bad("no filling");
         }

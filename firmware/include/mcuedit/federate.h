@@ -60,7 +60,7 @@ typedef struct {
 int mcuedit_private_check(const mcuedit_private *schedule);
 
 /*
- * Clips one private example's gradient and adds it to `sum`; `own` is room for it. Both are int32 [n_rows][rank].
+ * Clips one private example's gradient and adds it to `sum`; `own` gets it. Both are int32 [n_rows][rank].
  * Returns as mcuedit_federate_example.
  */
 int mcuedit_private_example(const mcuedit_private *schedule, const mcuedit_adapter *adapter, const int8_t *h,

@@ -26,7 +26,7 @@ typedef struct {
     const mcuedit_checkpoint *checkpoint; /* NULL: a reset forgets what was not adopted */
     mcuedit_train_state *workspace;       /* its beginning */
     uint32_t workspace_size;
-    void *adapter; /* room for the result, at a word */
+    void *adapter; /* gets the result; at a word */
     uint32_t adapter_size;
     uint32_t seed;
     uint16_t every; /* steps between two checkpoints; 0: one at the begin and one at the end */

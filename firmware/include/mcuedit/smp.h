@@ -20,7 +20,7 @@ extern "C" {
 
 #define MCUEDIT_SMP_HEADER_SIZE  8
 
-/* Room that a response needs at least: any error fits into it. */
+/* Least capacity for a response: any error fits into it. */
 #define MCUEDIT_SMP_RESPONSE_MIN 48
 
 /* The longest serial line that is sent, its two first bytes and line feed included. */
@@ -71,7 +71,7 @@ void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
 
 /*
  * Handles one message of `size` bytes. Returns the size of the response in `response`; 0 if there is none to give: less
- * than MCUEDIT_SMP_RESPONSE_MIN bytes of room, a damaged header, or a response where a request should be.
+ * than MCUEDIT_SMP_RESPONSE_MIN bytes of capacity, a damaged header, or a response where a request should be.
  */
 uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t size, uint8_t *response,
                             uint32_t capacity);

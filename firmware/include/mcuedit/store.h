@@ -162,8 +162,8 @@ typedef struct {
     int8_t damage;  /* why the confirmed set is not active: an error of the last mcuedit_store_open, else 0 */
     uint32_t page;  /* bytes of a page of the journal */
     uint32_t end;   /* of the journal: the first slot */
-    uint32_t place; /* of the next record; at the start of a page: there is no room */
-    uint32_t spare; /* page that is erased when there is no room */
+    uint32_t place; /* of the next record; at the start of a page: this one is full */
+    uint32_t spare; /* page that is erased when one is full */
     mcuedit_store_state state;
     mcuedit_store_counts counts;
     mcuedit_store_set sets[3];
