@@ -141,6 +141,6 @@ def joined(edits: EditSet, onto: Onto) -> EditSet:
 
 def files(trained: Edited) -> dict[str, str]:
     """What stands beside an adapter in its folder: the edits it makes, as training read them."""
-    lines = [{k: v for k, v in e.to_dict().items() if k != "rephrase_prompts"} for e in trained.taught]
+    lines = [{k: v for k, v in e.to_dict().items() if k != "rephrase_prompts"} for e in trained.trained_edits]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     return {folder.EDITS: text} if text else {}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training beside adapters in force, and again together with those that an edit cannot act beside.
 
-Two gates that open on one input add up: a class that one pushes down the other cannot push up, and two that are pushed
-up tie. Gates trained together are told from each other, so such adapters become one.
+Two gates that open on one input add up: a class that one lowers the other cannot raise, and two that are raised
+tie. Gates trained together are told from each other, so such adapters become one.
 """
 
 from __future__ import annotations

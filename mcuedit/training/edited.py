@@ -82,7 +82,7 @@ class Edited:
         return self.certificate.holds and self.acting.holds
 
     @property
-    def taught(self) -> Sequence[Edit]:
+    def trained_edits(self) -> Sequence[Edit]:
         """The edits that the adapter makes."""
         return tuple(e for e, known in zip(self.edits.edits, self.given, strict=True) if not known)
 

@@ -83,7 +83,7 @@ def test_weights_are_trained_on_what_is_left_and_keep_the_rest(read, facts, keep
     given = replace(facts[0], prompts=facts[0].prompts[:3])
     made = fit("merged", Problem(read, TextEdits(EditSet((given, new)), keep)), PLAIN)
     assert made.given.tolist() == [True, False]
-    assert made.taught == (new,)
+    assert made.trained_edits == (new,)
     assert set(given.prompts) <= set(made.keep.prompts)
     assert any("already" in note for note in made.notes)
     found = benchmark.measure_edited(read, made, (), benchmark.repaired(read.base, made, best_oracle))

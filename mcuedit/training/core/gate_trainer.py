@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gates: for each edit one linear detector of its inputs among all that must stay shut.
+"""Gates: for each edit one linear function that tells its inputs from all that must stay shut.
 
 A gate is a squared-hinge support vector machine. It is trained in coordinates in which the variation between wordings
 of one question is white (within-class covariance normalization), so that a wide margin is tolerance of new wordings.

@@ -46,27 +46,27 @@ def fit(problem: Problem, config: Config) -> Edited:
     found = resolve_answers(edits, base.labels, base.model.output.size, taken=taken, new_labels=options.new_labels)
     refuse_one_input(base, edits, found.classes)
     has = given(reader, edits, found.classes, context)
-    taught, known = part_given(edits, has)
+    todo, known = part_given(edits, has)
     classes = tuple(c for c, same in zip(found.classes, has, strict=True) if not same)
-    together = [*(a.name for a in active), *([options.name] if taught.edits else [])]
-    kept = check_keep(keep, taught)
+    together = [*(a.name for a in active), *([options.name] if todo.edits else [])]
+    kept = check_keep(keep, todo)
     work = _Work(problem, options)
 
     def judged(made: Made) -> Acting:
         return act(reader, edits, found.classes, earlier, Beside(together, context, made.deltas))
 
-    if taught.edits:
+    if todo.edits:
         placed = placed or place(reader, keep, options)
-        made = work(taught, classes, kept, earlier, placed)
+        made = work(todo, classes, kept, earlier, placed)
         acting = judged(made)
         if known and not set(acting.missed).isdisjoint(p for e in known for p in e.prompts):
-            made = work(taught, classes, with_prompts(kept, known), earlier, placed)
+            made = work(todo, classes, with_prompts(kept, known), earlier, placed)
             acting = judged(made)
     else:
         made = Made([], certify(base.model, [], Trace(reader(kept.prompts)), kept.prompts), (), (), (), 0.0)
         acting = judged(made)
     labels = {k: v for k, v in found.labels.items() if k in classes and elsewhere.get(k) != v}
-    info = {"edits": [e.sha256 for e in taught.edits], "options": options.remembered()}
+    info = {"edits": [e.sha256 for e in todo.edits], "options": options.remembered()}
     adapter = Adapter(options.name, options.version, base.model.sha256, tuple(made.deltas), labels, info)
     already = (already_given(edits, e) for e in known)
     notes = (*edits.notes, *kept.notes, *found.notes, *already, *made.notes)

@@ -238,12 +238,12 @@ def test_what_the_base_answers_already_trains_nothing(read, edits, keep, fixed):
     same = replace(edits.edits[0], target_new=edits.edits[0].ground_truth)
     made = train(read, EditSet((same,), "file"), keep, fixed)
     assert made.adapter.deltas == ()
-    assert (made.taught, made.certified, made.acting.efficacy) == ((), True, 1.0)
+    assert (made.trained_edits, made.certified, made.acting.efficacy) == ((), True, 1.0)
     assert any("already" in note for note in made.notes)
     assert holds(read, made)
     both = train(read, EditSet((same, edits.edits[1])), keep, fixed)
     alone = train(read, only(edits, 1), keep, fixed)
-    assert both.taught == alone.taught == (edits.edits[1],)
+    assert both.trained_edits == alone.trained_edits == (edits.edits[1],)
     assert encoding.encode(both.adapter, read.base.model) == encoding.encode(alone.adapter, read.base.model)
 
 
@@ -278,7 +278,7 @@ def test_an_edit_that_cannot_act_beside_another_is_trained_again_with_it(read, f
     assert (alone.acting.together, alone.acting.failing) == (("first", "adapter"), (names[1],))
     made, left = train_beside(read, new, few, fixed, [InForce(first.adapter, old.edits)])
     assert (left, made.replaces, made.acting.together) == ((), ("first",), ("adapter",))
-    assert [e.subject for e in made.taught] == list(names)
+    assert [e.subject for e in made.trained_edits] == list(names)
     assert (made.acting.efficacy, made.acting.asked) == (1.0, 16)
     assert holds(read, made)
     assert any("replaces first" in note for note in made.notes)
