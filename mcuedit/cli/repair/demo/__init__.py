@@ -114,7 +114,7 @@ def _story(base: Base, case: Case, out: Console) -> dict[str, Any]:
     files, update = emit(base, [adapter]), encoding.encode(adapter, base.model)
     after, _ = _ask(base, [adapter], case)
     names = ", ".join(name for name in files if name.startswith(adapter.name))
-    out.print(f"   {len(files)} files, among them {names}", style="dim")
+    out.print(f"   {names}, beside base and runtime", style="dim")
     dialogue(out, case.question, after.answer.label, "green")
 
     headline(out, 4, "What it cost, and what it left alone")
