@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import AnyIntArray, BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta, add
 from mcuedit.model import ops
@@ -22,21 +23,25 @@ _AT_ONCE = 1 << 24  # elements under windows that are spread out at a time: boun
 
 def logits_tensor(model: Model) -> int:
     """The tensor that classes are read from: what a final SOFTMAX reads, else the output, RESHAPEs apart."""
-    makers = {y: op for op in model.ops for y in op.outputs}
+    makers = {y: op for op in model.ops if model.is_core(op) for y in op.outputs}
 
     def before(tensor: int, kind: str) -> int:
         while tensor in makers and makers[tensor].kind == kind and makers[tensor].inputs:
             tensor = makers[tensor].inputs[0]
         return tensor
 
-    last = before(model.outputs[0], "RESHAPE")
+    last = before(model.output.index, "RESHAPE")
     return before(before(last, "SOFTMAX"), "RESHAPE")
 
 
 def flow(model: Model, first: int) -> list[int]:
-    """Tensors that a delta with its tap at op `first` may read or change: int8 sources and outputs from there on."""
-    used = (t for op in model.ops[first:] if not model.computes_shape(op) for t in (*model.sources(op), *op.outputs))
-    return list(dict.fromkeys(t for t in used if model.tensors[t].dtype == INT8))
+    """Tensors that a delta with its tap at op `first` may read or change: int8 sources and outputs from there on.
+
+    What the model gives is always among them, whatever writes it.
+    """
+    used = (t for op in model.ops[first:] if model.is_core(op) for t in (*model.sources(op), *op.outputs))
+    ends = (*model.outputs, logits_tensor(model))
+    return list(dict.fromkeys(t for t in (*used, *ends) if model.tensors[t].dtype == INT8))
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,13 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     touched: dict[int, BoolArray] = {}  # by tensor: inputs that differ from the base's
     projected: dict[int, IntArray] = {}
     for op in model.ops[min(d.tap for d in deltas) :]:
-        if model.computes_shape(op) or not op.outputs:
+        if not model.is_core(op):
             continue
         reached = [touched[t] for t in model.sources(op) if t in touched]
+        if model.keeps_state(op) and any(rows.any() for rows in reached):
+            raise remembered(op)
+        if not op.outputs:
+            continue
         if reached:
             _rerun(model, op, np.logical_or.reduce(reached), now)
         tapped = [d for d in deltas if d.tap == op.index]
@@ -84,6 +93,14 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
         if reached or aimed:
             touched |= {y: (now[y] != base.values[y]).reshape(len(base), -1).any(axis=1) for y in op.outputs}
     return Trace(now)
+
+
+def remembered(op: Op) -> McueditError:
+    """The error about a delta before an op that keeps what it reads: later inferences would change, too."""
+    return McueditError(
+        f"op {op.index} {op.kind} keeps what a delta before it changes, for later inferences",
+        "choose a later target, behind the ops that keep a state",
+    )
 
 
 def _rerun(model: Model, op: Op, some: BoolArray, now: dict[int, Int8Array]) -> None:
@@ -133,11 +150,17 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
         x: int8[n, *input shape without the batch].
 
     Returns:
-        int8[n, *output shape].
+        int8[n, *output shape]; of several outputs int8[n, bytes of all].
     """
     deltas = deltas_of(adapters)
     first = min((d.tap for d in deltas), default=len(model.ops) - 1)
-    return with_deltas(model, deltas, trace(model, oracle, x, first)).values[model.outputs[0]]
+    now = with_deltas(model, deltas, trace(model, oracle, x, first))
+    return now.values[model.outputs[0]] if len(model.outputs) == 1 else whole_output(model, now)
+
+
+def whole_output(model: Model, now: Trace) -> Int8Array:
+    """All that the model gives, its outputs one after the other: int8[n, bytes]."""
+    return np.concatenate([now.values[t].reshape(len(now), model.tensors[t].size) for t in model.outputs], axis=1)
 
 
 def answers(logits: Int8Array) -> IntArray:

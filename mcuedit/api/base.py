@@ -69,10 +69,11 @@ class Base(bundle.Base):
         """Output bytes with the adapters in force.
 
         Args:
-            inputs: int8[n, *input], quantized as the model's input is; of a base with state also int8[n, T, *input].
+            inputs: int8[n, *input], quantized as the model's input is; of a base with state also int8[n, T, *input]; of
+                one with several inputs int8[n, bytes of all].
 
         Returns:
-            int8[n, output size].
+            int8[n, bytes of all outputs].
 
         Raises:
             McueditError: another dtype or width.
@@ -83,11 +84,15 @@ class Base(bundle.Base):
         return OracleDevice(self, self.adapters, self.reader.oracle)
 
 
-def load_base(path: str | Path) -> Base:
-    """Reads a base: a .tflite with int8 input and output, or a folder with its labels and text front end.
+def load_base(path: str | Path, output: str | None = None) -> Base:
+    """Reads a base: a .tflite that is int8 inside, or a folder with its labels and text front end.
+
+    Args:
+        output: of several outputs the name of the one that is edited; None: the only one that is a classifier's.
 
     Raises:
-        McueditError: something is missing, malformed or does not fit the model.
+        McueditError: something is missing, malformed or does not fit the model, or there is no such output.
     """
     found = bundle.load(path)
-    return Base(found.name, found.model, found.labels, found.features, found.folder)
+    model = found.model if output is None else bundle.choose(found.model, output)
+    return Base(found.name, model, found.labels, found.features, found.folder)

@@ -17,6 +17,7 @@ from mcuedit.benchmark import edits as benchmark
 from mcuedit.edits import Edit, EditSet, TensorSet
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
+from mcuedit.model.bundle import choose
 from mcuedit.training import Edited, InForce, Options, Problem, TextEdits, fit, still_wanted, train_beside
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def edit(
         McueditError: the sets are malformed or contradict each other, an answer is no label, an adapter is for another
             base, or nothing can carry the edits.
     """
+    choose(base.model, None)  # which of several outputs is edited
     options, read = options or Options(), base.reader
     found = any_edits(edits, base.model)
     measured: Metrics | TensorMetrics

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter
-from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, load_edits, load_facts, load_keep, load_tensors
+from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, load_edits, load_facts, load_keep
 from mcuedit.edits.reader import parse_edits, parse_keep
+from mcuedit.edits.tensor_sets import load_for
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model
 
@@ -28,7 +29,7 @@ def any_edits(edits: Edits, model: Model) -> EditSet | TensorSet:
         edits: a set, the path of its .jsonl, .json or .npz, or records with the fields of a line of .jsonl.
 
     Raises:
-        McueditError: as `load_edits` and `load_tensors`.
+        McueditError: as `load_edits` and `load_for`.
     """
     if isinstance(edits, EditSet | TensorSet):
         return edits
@@ -65,7 +66,7 @@ def tensor_set(paths: Sequence[Path], model: Model) -> TensorSet:
     """Edits of tensors; they stand in one file."""
     if len(paths) > 1:
         raise McueditError("several edit files with tensors", "put them into one .npz")
-    return load_tensors(paths[0], model.input, model.output.size, model.output)
+    return load_for(paths[0], model)
 
 
 def facts_of(base: Base) -> tuple[Edit, ...]:

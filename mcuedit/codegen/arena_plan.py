@@ -42,7 +42,8 @@ class ArenaPlan:
         lowered: one per op of the model.
         places: of every activation, by tensor index.
         arena_size: bytes, input and output among them.
-        input_offset, output_offset: where in the arena the caller may put input and output.
+        input_offset, output_offset: where in the arena the caller may put input and output; several inputs lie there
+            one after the other, and so do several outputs.
         scratch: offset in the arena of an op's scratch, by op index; None: it lies on the stack.
         logits: the tensor whose largest element is a classifier's answer: what a last SOFTMAX reads, else the output.
     """
@@ -73,7 +74,7 @@ class ArenaPlan:
 
     def called(self, op: Op) -> bool:
         """Whether the op leaves any code: it computes, or its bytes must move."""
-        if self.model.computes_shape(op):
+        if not self.model.is_core(op):
             return False
         if self.lowered[op.index].function:
             return True
@@ -96,12 +97,12 @@ def plan_arena(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()
         McueditError: an op, or the graph's form, is not in the bare runtime.
     """
     lowered = tuple(lower(model, op) for op in model.ops)
-    ops = [op for op in model.ops if not model.computes_shape(op)]
+    ops = [op for op in model.ops if model.is_core(op)]
     _check_graph(model, ops)
     logits = logits_tensor(model)
     owner = _owners(model, ops, lowered)
     last = _last_uses(model, ops, owner)
-    last |= {owner[t]: len(model.ops) for t in (logits, model.outputs[0], *keep)}
+    last |= {owner[t]: len(model.ops) for t in (logits, *model.outputs, *keep)}
     # Blocks of several activations live longer and are sometimes harder to pack than each of them on its own.
     arenas = []
     for in_place in (False,) if preserve else (True, False):
@@ -110,7 +111,8 @@ def plan_arena(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()
         offsets = allocate(blocks, preserve)
         arenas.append((max(offsets[i] + b.size for i, b in blocks.items()), block, blocks, offsets))
     arena_size, block, blocks, offsets = min(arenas, key=lambda arena: arena[0])
-    places = {t: _place(model, t, owner, offsets[block[owner[t]]]) for t in owner}
+    ends = _ends(model, owner)
+    places = {t: ends.get(owner[t], Place("arena", offsets[block[owner[t]]], model.tensors[t].size)) for t in owner}
     scratch = {
         op.index: hole(blocks, offsets, op.index, lowered[op.index].scratch, arena_size, preserve)
         for op in ops
@@ -121,7 +123,7 @@ def plan_arena(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()
 
 
 def _check_graph(model: Model, ops: Sequence[Op]) -> None:
-    known = {model.inputs[0]}
+    known = set(model.inputs)
     for op in ops:
         for tensor in model.sources(op):
             if tensor not in known:
@@ -130,18 +132,23 @@ def _check_graph(model: Model, ops: Sequence[Op]) -> None:
                     f"ops must stand in execution order; {AGAIN}",
                 )
         known.update(op.outputs)
-    if model.outputs[0] not in known:
+    if not known.issuperset(model.outputs):
         raise McueditError("no op writes the model's output", AGAIN)
+    if len({*model.inputs, *model.outputs}) < len(model.inputs) + len(model.outputs):
+        raise McueditError("one tensor is two of the model's inputs and outputs", AGAIN)
 
 
 def _owners(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered]) -> dict[int, int]:
     """Activations -> the first tensor with the same bytes."""
-    owner = {model.inputs[0]: model.inputs[0]}
+    owner = {t: t for t in model.inputs}
+    ends = set(model.inputs)  # what lies at the caller's
     for op in ops:
         x = owner[model.sources(op)[0]]
         for y in op.outputs:
-            must_move = y == model.outputs[0] and x == model.inputs[0]  # nothing but RESHAPE
+            must_move = y in model.outputs and x in ends  # nothing but RESHAPE
             owner[y] = y if lowered[op.index].function or must_move else x
+            if y in model.outputs:
+                ends.add(owner[y])
     return owner
 
 
@@ -158,16 +165,22 @@ def _blocks(
     last: dict[int, int],
     in_place: bool,
 ) -> dict[int, int]:
-    """Owners -> the first of those that lie in the same memory, one after the other in time."""
-    block = {owner[model.inputs[0]]: owner[model.inputs[0]]}
+    """Owners -> the first of those that lie in the same memory, one after the other in time.
+
+    Several inputs, or outputs, are one block.
+    """
+    block = dict.fromkeys(model.inputs, model.inputs[0])
+    outputs = [owner[t] for t in model.outputs]
+    together = {t for side in (model.inputs, outputs) if len(side) > 1 for t in side}
     for op in ops:
-        block |= {y: y for y in op.outputs if owner[y] == y}
+        block |= {y: outputs[0] if y in outputs and y in together else y for y in op.outputs if owner[y] == y}
         y = op.outputs[0]
         if owner[y] != y:
             continue
-        for position in lowered[op.index].in_place if in_place else ():
+        for position in lowered[op.index].in_place if in_place and y not in together else ():
             x = owner[model.sources(op)[position]]
-            if last[x] == op.index and model.tensors[x].size == model.tensors[y].size:
+            free = x not in together and last[x] == op.index
+            if free and model.tensors[x].size == model.tensors[y].size:
                 block[y] = block[x]
                 break
     return block
@@ -176,19 +189,26 @@ def _blocks(
 def _measured(
     model: Model, ops: Sequence[Op], owner: dict[int, int], block: dict[int, int], last: dict[int, int]
 ) -> dict[int, Block]:
-    first = {y: op.index for op in ops for y in op.outputs} | {model.inputs[0]: -1}
+    first = {y: op.index for op in ops for y in op.outputs} | dict.fromkeys(model.inputs, -1)
+    sizes = {block[model.inputs[0]]: model.input_size}
+    if len(model.outputs) > 1:
+        sizes[block[owner[model.outputs[0]]]] = model.output_size
     found: dict[int, Block] = {}
     for tensor, name in block.items():
-        size = model.tensors[tensor].size
+        size = sizes.get(name, model.tensors[tensor].size)
         before = found.get(name, Block(size, first[tensor], -1))
         found[name] = Block(size, before.first, max(before.last, last.get(tensor, -1)))
     return found
 
 
-def _place(model: Model, tensor: int, owner: dict[int, int], offset: int) -> Place:
-    size = model.tensors[tensor].size
-    if owner[tensor] == owner[model.inputs[0]]:
-        return Place("input", 0, size)
-    if owner[tensor] == owner[model.outputs[0]]:
-        return Place("output", 0, size)
-    return Place("arena", offset, size)
+def _ends(model: Model, owner: dict[int, int]) -> dict[int, Place]:
+    """Owners that lie at the caller's -> where."""
+    found: dict[int, Place] = {}
+    sides: tuple[tuple[Literal["input", "output"], tuple[int, ...]], ...]
+    sides = ("output", model.outputs), ("input", model.inputs)
+    for where, tensors in sides:
+        start = 0
+        for t in tensors:
+            found[owner[t]] = Place(where, start, model.tensors[t].size)
+            start += model.tensors[t].size
+    return found

@@ -20,6 +20,7 @@ from mcuedit.codegen.adapter_text import adapter_text
 from mcuedit.codegen.arena_plan import ArenaPlan, Place, plan_arena, projects
 from mcuedit.codegen.names import activation_name, adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import lower
+from mcuedit.codegen.rims import quantization
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops.kinds import Lowered
@@ -156,8 +157,8 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "constants": constants,
         "blobs_crc": f"0x{zlib.crc32(literals.little_endian(c['values'] for c in constants)):08x}",
         "constant_bytes": sum(constant["values"].nbytes for constant in constants),
-        "input_size": model.input.size,
-        "output_size": model.output.size,
+        "input_size": model.input_size,
+        "output_size": model.output_size,
         **quantization(model),
         "input_offset": made.input_offset,
         "output_offset": made.output_offset,
@@ -167,14 +168,6 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "logits": _logits(made),
         "features": base.features or 0,
         **label_context(base),
-    }
-
-
-def quantization(model: Model) -> dict[str, Any]:
-    """Scales as C's floats, and zero points, of input and output."""
-    ends = {"input": model.input, "output": model.output}
-    return {f"{end}_scale": f"{np.float32(t.scale[0])!s}f" for end, t in ends.items()} | {
-        f"{end}_zero_point": t.zero for end, t in ends.items()
     }
 
 
@@ -194,7 +187,7 @@ def _pointers(made: ArenaPlan) -> dict[str, int]:
 def _pointer(made: ArenaPlan, tensor: int) -> str:
     place, model = made.places[tensor], made.model
     if place.where != "arena":
-        return place.where
+        return f"{place.where} + {place.offset}" if place.offset else place.where
     maker = next(op for op in model.ops if tensor in op.outputs)
     title = model.tensors[tensor].name
     return activation_name(maker.index, title if len(maker.outputs) == 1 else f"{title}_{maker.outputs.index(tensor)}")
@@ -202,7 +195,7 @@ def _pointer(made: ArenaPlan, tensor: int) -> str:
 
 def _logits(made: ArenaPlan) -> Place:
     place = made.places[made.logits]
-    return place if place.where == "arena" else made.places[made.model.outputs[0]]
+    return place if place.where == "arena" else made.places[made.model.output.index]
 
 
 def _parameters(model: Model, op: Op, lowered: Lowered) -> dict[str, Any]:

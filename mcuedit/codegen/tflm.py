@@ -15,7 +15,8 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen import literals
 from mcuedit.codegen.names import base_names, comment, distinct_names
-from mcuedit.codegen.render import banner, label_context, quantization, render_adapter, render_text, runtime
+from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
+from mcuedit.codegen.rims import quantization
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
@@ -108,9 +109,9 @@ def _context(base: Base, watched: bool = False) -> dict[str, Any]:
         "model_size": len(model.data),
         "model_crc": f"0x{zlib.crc32(model.data):08x}",
         "model_bytes": literals.array(np.frombuffer(model.data, np.uint8)),
-        "input_size": model.input.size,
+        "input_size": model.input_size,
         **quantization(model),
-        "output_size": model.output.size,
+        "output_size": model.output_size,
         "logits": logits,
         "logits_size": model.tensors[logits].size,
         "arena_size": arena_size(model),

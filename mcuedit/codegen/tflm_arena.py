@@ -41,8 +41,8 @@ def _aligned(size: int) -> int:
 
 def _blocks(model: Model) -> dict[int, Block]:
     """Activations by tensor index, scratch of op i as -1 - i."""
-    first = {model.inputs[0]: 0}
-    last: dict[int, int] = {model.outputs[0]: len(model.ops)}
+    first = dict.fromkeys(model.file_inputs, 0)
+    last: dict[int, int] = dict.fromkeys(model.file_outputs, len(model.ops))
     for op in model.ops:
         for tensor in op.outputs:
             first.setdefault(tensor, op.index)

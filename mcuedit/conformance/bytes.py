@@ -28,6 +28,7 @@ from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import as_firmware, best_oracle, expected, open_device
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
+from mcuedit.model.rims import reachable
 
 _CHUNK = 4096  # inputs between two signs of progress, and between Ctrl-C and the end
 
@@ -53,8 +54,9 @@ class Row:
 
 
 def random_inputs(base: Base, count: int, seed: int = 0) -> Int8Array:
-    """int8[count, input size], every value as likely."""
-    return np.random.default_rng(seed).integers(-128, 128, (count, base.model.input.size), np.int8)
+    """int8[count, input size], every value as likely that the model can be given."""
+    rows = np.random.default_rng(seed).integers(-128, 128, (count, base.model.input_size), np.int8)
+    return reachable(base.model, rows)
 
 
 @dataclass(frozen=True)

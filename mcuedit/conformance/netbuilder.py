@@ -114,9 +114,10 @@ class NetBuilder:
             setattr(op.builtinOptions, name, value)
         self._graph.operators.append(op)
 
-    def pack(self, graph_input: int, output: int) -> bytes:
+    def pack(self, graph_input: int | Sequence[int], output: int | Sequence[int]) -> bytes:
         """The file's bytes."""
-        self._graph.inputs, self._graph.outputs = [graph_input], [output]
+        ends = ([end] if isinstance(end, int) else list(end) for end in (graph_input, output))
+        self._graph.inputs, self._graph.outputs = ends
         self._model.subgraphs = [self._graph]
         builder = flatbuffers.Builder(1024)
         builder.Finish(self._model.Pack(builder), b"TFL3")

@@ -82,9 +82,10 @@ def random_inputs(model: Model, rng: np.random.Generator, n: int) -> Int8Array:
     """Inputs: the extremes first, alone and in turn, the zero point, then a mixture of extremes and uniform bytes.
 
     Returns:
-        int8[n, *input]
+        int8[n, *input], of several inputs int8[n, bytes of all]
     """
-    shape, size = model.input.shape, model.input.size
+    size = model.input_size
+    shape = model.input.shape if len(model.inputs) == 1 else (size,)
     turn = np.where(np.arange(size) % 2, 127, -128)
     fixed = [np.full(size, v) for v in (-128, 127, model.input.zero)] + [turn, -1 - turn]
     mixed = [rng.choice([-128, 127], size), rng.integers(-128, 128, size), rng.integers(-20, 21, size)]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,85 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
-from mcuedit.model.tflite import Tensor
+from mcuedit.model.rims import Rim
+from mcuedit.model.tflite import Model, Tensor
 
 _FAR = 255  # steps beyond the quantized range from which a float is a mistake and no outlier
 
 
-def quantized(name: str, values: npt.NDArray[Any], tensor: Tensor) -> tuple[Int8Array, list[str]]:
+@dataclass(frozen=True)
+class End:
+    """An input or output of a base as files of arrays name it, and what its .tflite has there instead."""
+
+    name: str
+    tensor: Tensor
+    rim: Rim | None = None
+
+
+def input_ends(model: Model) -> tuple[End, ...]:
+    """All inputs of a base."""
+    return tuple(
+        End(name, model.tensors[t], rim)
+        for name, t, rim in zip(model.input_names, model.inputs, model.input_rims, strict=True)
+    )
+
+
+def output_end(model: Model) -> End:
+    """The output that edits are about."""
+    at = model.answering
+    return End(model.output_names[at], model.output, model.output_rim(at))
+
+
+def is_given(arrays: Mapping[str, npt.NDArray[Any]], name: str, ends: Sequence[End]) -> bool:
+    """Whether a file holds an array, or those of several inputs."""
+    return name in arrays or (len(ends) > 1 and any(f"{name}:{end.name}" in arrays for end in ends))
+
+
+def packed(
+    where: str, arrays: Mapping[str, npt.NDArray[Any]], name: str, ends: Sequence[End]
+) -> tuple[Int8Array, list[str]]:
+    """An array of inputs; those of several inputs, `name:input` each, as one row of bytes.
+
+    Args:
+        where: the file, for messages.
+
+    Returns:
+        int8 in the shape given, or int8[n, bytes of all] (of sequences [n, T, bytes]); notes.
+
+    Raises:
+        McueditError: as `quantized`; or arrays of several inputs do not go together.
+    """
+    if name in arrays and (len(ends) == 1 or arrays[name].dtype == np.int8):
+        return quantized(f"{where}: {name}", arrays[name], ends[0].tensor, ends[0].rim)
+    parts: list[Int8Array] = []
+    notes: list[str] = []
+    lead: tuple[int, ...] | None = None
+    for end in ends:
+        array = f"{name}:{end.name}"
+        if array not in arrays:
+            listed = ", ".join(repr(f"{name}:{e.name}") for e in ends)
+            raise McueditError(f"{where}: no array {array!r}", f"a base of {len(ends)} inputs takes {listed}")
+        values, shape = arrays[array], end.tensor.shape[1:]
+        ahead = values.shape[: values.ndim - len(shape)]
+        if values.shape[len(ahead) :] != shape or len(ahead) not in (1, 2) or lead not in (None, ahead):
+            also = f" and begins with {list(lead)} in the others" if lead else ""
+            wants = ", ".join(map(str, ["n", *shape]))
+            raise McueditError(f"{where}: {array} has shape {list(values.shape)}", f"this base wants [{wants}]{also}")
+        lead = ahead
+        made, said = quantized(f"{where}: {array}", values, end.tensor, end.rim)
+        parts.append(made.reshape(*lead, end.tensor.size))
+        notes += said
+    return np.concatenate(parts, axis=-1), notes
+
+
+def quantized(
+    name: str, values: npt.NDArray[Any], tensor: Tensor, rim: Rim | None = None
+) -> tuple[Int8Array, list[str]]:
     """int8 as it is; floats in real units by the scale and zero point of a tensor.
 
     Args:
         name: what to call the values in messages.
+        rim: of the .tflite: values of its type become what its QUANTIZE makes of them, or come of its last op.
 
     Returns:
         the values, and a note if some of them clip
@@ -30,8 +101,11 @@ def quantized(name: str, values: npt.NDArray[Any], tensor: Tensor) -> tuple[Int8
     """
     if values.dtype == np.int8:
         return values, []
+    if rim is not None and rim.outer.dtype != "FLOAT32" and values.dtype == rim.dtype:
+        return (rim.quantize if rim.is_input else rim.nearest)(values), []
     if values.dtype.kind != "f":
-        raise McueditError(f"{name} is {values.dtype}", "give int8, or floats to be quantized")
+        also = f", {np.dtype(rim.dtype).name} as the .tflite," if rim is not None else ","
+        raise McueditError(f"{name} is {values.dtype}", f"give int8{also} or floats to be quantized")
     if not np.isfinite(values).all():
         raise McueditError(f"{name} holds NaN or infinity", "give finite values")
     steps = np.round(values.astype(np.float64) / float(tensor.scale[0])) + tensor.zero
@@ -46,7 +120,9 @@ def quantized(name: str, values: npt.NDArray[Any], tensor: Tensor) -> tuple[Int8
         )
     clipped = int((beyond > 0).sum())
     note = f"{name}: {clipped} of {values.size} values lie outside {low:.6g}..{high:.6g} and clip"
-    return np.clip(steps, -128, 127).astype(np.int8), [note] if clipped else []
+    exact = rim is not None and rim.is_input and rim.outer.dtype == "FLOAT32"
+    made = rim.quantize(values) if rim is not None and exact else np.clip(steps, -128, 127).astype(np.int8)
+    return made, [note] if clipped else []
 
 
 def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:

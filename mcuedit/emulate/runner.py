@@ -96,7 +96,7 @@ def run(
         answers = device.ask(prompts) if prompts else []
         samples = [base.encode(prompts)] if prompts else []
         samples += [inputs] if inputs is not None else []
-        width = base.model.input.size
+        width = base.model.input_size
         x = np.concatenate([r.reshape(len(r), -1) for r in samples] or [np.zeros((0, width), np.int8)])
         device.counts.clear()  # of `ask`: the same inferences follow
         outputs = device.run(x)

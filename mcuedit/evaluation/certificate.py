@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit.adapter.delta import Delta
-from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
+from mcuedit.adapter.forward import Trace, answers, logits_tensor, whole_output, with_deltas
 from mcuedit.model.tflite import Model
 
 
@@ -59,9 +59,9 @@ def certify(model: Model, deltas: Sequence[Delta], base: Trace, names: Sequence[
         base: of the untouched base, from the first tap on.
         names: one per input.
     """
-    output, logits = model.outputs[0], logits_tensor(model)
+    logits = logits_tensor(model)
     now = with_deltas(model, deltas, base)
-    before, after = (trace.values[output] for trace in (base, now))
-    touched = np.flatnonzero((before != after).reshape(len(before), -1).any(axis=1)).tolist()
+    before, after = (whole_output(model, trace) for trace in (base, now))
+    touched = np.flatnonzero((before != after).any(axis=1)).tolist()
     answered = int((answers(base.values[logits]) == answers(now.values[logits])).sum())
     return Certificate(len(before), len(before) - len(touched), tuple(names[i] for i in touched), answered)

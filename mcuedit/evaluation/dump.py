@@ -21,7 +21,7 @@ def dump(reader: Reader, cases: Sequence[Case], keep: Sequence[str]) -> bytes:
     which role; `wanted` int64[edits] is the class each edit wants. Keep prompts have role "keep" and edit -1.
     """
     model = reader.base.model
-    logits, output = logits_tensor(model), model.outputs[0]
+    logits, output = logits_tensor(model), model.output.index
     columns: dict[str, list[np.ndarray]] = {n: [] for n in ("base_logits", "base_output", "logits", "output")}
     prompts: list[str] = []
     set_of: list[int] = []

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.adapter.delta import Delta
-from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, with_deltas
+from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, whole_output, with_deltas
 from mcuedit.edits import Edit, KeepSet
 from mcuedit.evaluation.cases import Questions
 from mcuedit.model.oracle import Inputs, Reader
@@ -91,15 +91,16 @@ class Measure:
         """Answers and outputs for `inputs`, without and with `deltas`."""
         base = Trace(self._reader(inputs))
         now = Trace(self._repaired(inputs)) if self._repaired else with_deltas(self._model, deltas, base)
-        logits, output = logits_tensor(self._model), self._model.outputs[0]
-        out_before, out_after = (t.values[output].reshape(len(inputs), -1) for t in (base, now))
+        logits, output = logits_tensor(self._model), self._model.output.index
+        shown = now.values[output].reshape(len(inputs), -1)
+        before, after = (whole_output(self._model, t) for t in (base, now))
         return Seen(
             answers(base.values[logits]),
             answers(now.values[logits]),
             is_tie(now.values[logits]),
-            answers(out_after),
-            is_tie(out_after),
-            (out_before == out_after).all(axis=1),
+            answers(shown),
+            is_tie(shown),
+            (before == after).all(axis=1),
         )
 
     def edits(self, cases: Sequence[Case], keep: KeepSet, facts: Sequence[tuple[Edit, int]]) -> Metrics:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mcuedit._util.typing import BoolArray, DoubleArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
-from mcuedit.adapter.forward import Trace, answers, logits_tensor, with_deltas
+from mcuedit.adapter.forward import Trace, answers, logits_tensor, whole_output, with_deltas
 from mcuedit.edits import TensorSet, Wanted
 from mcuedit.edits.wanted import ALL, Avoid, Over, ToClass, ToVector
 from mcuedit.model.oracle import Reader
@@ -65,12 +65,17 @@ class TensorMetrics:
 
 @dataclass(frozen=True)
 class _Outputs:
-    """int8[n, size] of some inputs, without and with deltas: logits and what follows a SOFTMAX."""
+    """int8[n, size] of some inputs, without and with deltas: logits and what follows a SOFTMAX.
+
+    Attributes:
+        same: whether the bytes of all outputs are, bool[n].
+    """
 
     before: Int8Array
     after: Int8Array
     shown_before: Int8Array
     shown: Int8Array
+    same: BoolArray
 
 
 def reached(wanted: Wanted, scores: Int8Array) -> BoolArray:
@@ -130,8 +135,8 @@ class MeasureTensors:
             held_out=after,
             unchanged=None if own else _mean(answers(keep.before) == answers(keep.after)),
             unchanged_test=None if own else _mean(answers(keep_test.before) == answers(keep_test.after)),
-            identical_keep=_mean((keep.shown_before == keep.shown).all(axis=1)),
-            identical_test=_mean((keep_test.shown_before == keep_test.shown).all(axis=1)),
+            identical_keep=_mean(keep.same),
+            identical_test=_mean(keep_test.same),
             error_before=_mean(own[0]) if own else None,
             error=_mean(own[1]) if own else None,
             held_out_error_before=_mean(other[0]) if other else None,
@@ -144,16 +149,15 @@ class MeasureTensors:
         )
 
     def _see(self, x: Int8Array) -> _Outputs:
-        logits, output = logits_tensor(self._model), self._model.outputs[0]
-        parts = [
-            np.zeros((4, 0, self._model.output.size), np.int8),
-            *(
-                np.stack([t.values[i].reshape(len(base), -1) for i in (logits, output) for t in (base, now)])
-                for base, now in self._traces(x)
-            ),
-        ]
+        model = self._model
+        logits, output = logits_tensor(model), model.output.index
+        parts, same = [np.zeros((4, 0, model.output.size), np.int8)], [np.zeros(0, bool)]
+        for base, now in self._traces(x):
+            ends = [t.values[i].reshape(len(base), -1) for i in (logits, output) for t in (base, now)]
+            parts.append(np.stack(ends))
+            same.append((whole_output(model, base) == whole_output(model, now)).all(axis=1))
         before, after, shown_before, shown = np.concatenate(parts, axis=1)
-        return _Outputs(before, after, shown_before, shown)
+        return _Outputs(before, after, shown_before, shown, np.concatenate(same))
 
     def _traces(self, x: Int8Array) -> Iterator[tuple[Trace, Trace]]:
         for start in range(0, len(x), CHUNK):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcuedit._util import textfile
@@ -47,7 +47,7 @@ class Base:
                 f"base {self.name} takes tensors, not text",
                 f"give inputs as .npz, or a folder with {PREPROCESS}",
             )
-        return features.encode(prompts, self.features).reshape(len(prompts), *self.model.input.shape[1:])
+        return features.encode(prompts, self.features).reshape(len(prompts), *self.model.input_shape)
 
 
 def load(path: str | Path) -> Base:
@@ -60,8 +60,41 @@ def load(path: str | Path) -> Base:
     if not path.is_dir():
         return Base(path.stem, tflite.load(path))
     loaded = tflite.load(path / MODEL)
-    labels = read_labels(path / LABELS, loaded) if (path / LABELS).exists() else None
+    labels = None
+    if (path / LABELS).exists():
+        loaded = _labelled(path / LABELS, loaded)
+        labels = read_labels(path / LABELS, loaded)
     return Base(path.resolve().name, loaded, labels, _features(path, loaded), path)
+
+
+def choose(model: Model, name: str | None) -> Model:
+    """The model with the output that edits are about.
+
+    Args:
+        name: of the output, as `inspect` shows it, or its position; None: the only one that is like a classifier's.
+
+    Raises:
+        McueditError: there is no such output, or several that it could be.
+    """
+    names = [f"{shown!r} ({i})" for i, shown in enumerate(model.output_names)]
+    if name is not None:
+        known = {str(i): i for i in range(len(model.outputs))} | {n: i for i, n in enumerate(model.output_names)}
+        if name not in known:
+            raise McueditError(f"no output {name!r}", f"the model has {', '.join(names)}")
+        return replace(model, chosen=known[name])
+    if model.chosen is None and len(model.outputs) > 1 and len(model.classifiers) != 1:
+        raise McueditError(
+            f"the model has {len(model.outputs)} outputs, {len(model.classifiers)} of them like a classifier's",
+            f"say which one is edited, --output-name NAME: {', '.join(names)}",
+        )
+    return model
+
+
+def _labelled(file: Path, loaded: Model) -> Model:
+    """The model with the only one of several outputs that has as many scores as there are labels, if one has."""
+    count = len([line for line in textfile.read(file, _MEND).split("\n") if line.strip()])
+    found = [i for i, t in enumerate(loaded.outputs) if loaded.tensors[t].size == count]
+    return replace(loaded, chosen=found[0]) if len(loaded.outputs) > 1 and len(found) == 1 else loaded
 
 
 def read_labels(file: Path, loaded: Model) -> tuple[str, ...]:
@@ -98,8 +131,8 @@ def _features(folder: Path, loaded: Model) -> int | None:
     if (spec.kind, spec.version) != ("text-hash", 1):
         known = "text-hash version 1 is known"
         raise McueditError(f"{file}: front end {spec.kind!r} version {spec.version} is unknown", known)
-    if n != loaded.input.size:
-        raise McueditError(f"{file}: {n!r} features, the model's input has {loaded.input.size}", "mend features")
+    if n != loaded.input_size:
+        raise McueditError(f"{file}: {n!r} features, the model's input has {loaded.input_size}", "mend features")
     if n & (n - 1):
         raise McueditError(f"{file}: {n} features are no power of two", "text-hash needs one: SPEC.md, section 4")
     quant = float(loaded.input.scale[0]), loaded.input.zero

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
+
 if TYPE_CHECKING:
     from mcuedit.model.tflite import Model, Op, Tensor
 
@@ -21,12 +23,41 @@ _RIM = ("QUANTIZE", "DEQUANTIZE", "CAST")  # what stands between a rim of anothe
 Cause = Callable[["Model"], str]
 
 
-def refusal(model: Model) -> tuple[str, str] | None:
-    """Why a model is no base, and what to do; None if none of the causes is known of it."""
+def require(model: Model, name: str) -> None:
+    """Raises unless the model is a base.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        McueditError: it is none; calls what it is by its name and says the way out.
+    """
+    if not model.inputs or not model.outputs:
+        missing = "input" if not model.inputs else "output"
+        raise McueditError(f"{name}: a model without {missing}", "convert it again from what has one")
     for cause, hint in _CAUSES:
         if found := cause(model):
-            return found, hint
-    return None
+            raise McueditError(f"{name}: {found}", hint)
+    for op, tensor in _read(model):
+        _require_fixed(tensor, f"{name}: {_where(op)}")
+    for which, tensors in ("input", model.inputs), ("output", model.outputs):
+        for tensor in (model.tensors[t] for t in tensors):
+            if tensor.dtype != _INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
+                ends = [op for op in model.ops if tensor.index in (op.inputs if which == "input" else op.outputs)]
+                where = _where(ends[0]) if ends else ""
+                what = "" if tensor.dtype != _INT8 else " without a scale"
+                raise McueditError(
+                    f"{name}: {where}{which} {tensor.name!r} is {tensor.dtype}{what}, not quantized int8", _FULL
+                )
+
+
+def _require_fixed(tensor: Tensor, where: str) -> None:
+    """Raises where a tensor has other lengths than the batch open."""
+    if tensor.open_axes not in ((), (0,)):
+        raise McueditError(
+            f"{where}tensor {tensor.name!r} leaves axes {list(tensor.open_axes)} open, only the batch may be",
+            f"give the network an input of fixed shape, then {QUANTIZE}",
+        )
 
 
 def _custom(code: str, what: str) -> Cause:
@@ -43,7 +74,7 @@ def _scale(model: Model) -> str:
         if not np.isfinite(tensor.scale).all():
             return f"{_where(op)}tensor {tensor.name!r} has a scale of {tensor.scale[~np.isfinite(tensor.scale)][0]}"
         if tensor.data is None and tensor.dtype == _INT8 and tensor.scale.size and not tensor.scale.all():
-            return f"{_where(op)}tensor {tensor.name!r} has a scale of 0"
+            return f"{_where(op)}tensor {tensor.name!r} has a scale of 0: its calibration saw a range of zero"
     return ""
 
 
@@ -124,7 +155,9 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
 
 
 def _read(model: Model) -> list[tuple[Op, Tensor]]:
-    return [(op, tensor) for op in model.ops for tensor in _tensors(model, op)]
+    """Ops and their tensors, without those at a rim that is taken as it is."""
+    rims = {rim.op for rim in model.rims}
+    return [(op, tensor) for op in model.ops if op.index not in rims for tensor in _tensors(model, op)]
 
 
 def _tensors(model: Model, op: Op) -> list[Tensor]:

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
@@ -23,6 +25,7 @@ from mcuedit.model.windows import WINDOWED, window
 Inputs = Sequence[str] | Int8Array
 Progress = Callable[[int], None]
 
+_PLAIN_SHAPES = ("PACK", "SHAPE", "STRIDED_SLICE")
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _WIDTHS = {"INT16": 2, "INT32": 4, "INT64": 8, "FLOAT32": 4}  # bytes of an element; others have one
 _SANDBOX_SECONDS = 120  # of processor time: a busy machine gives little of it
@@ -30,11 +33,13 @@ _SANDBOXED = """
 import resource, sys
 import numpy as np
 from tflite_micro import runtime
-arena, shape, seconds = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(",")], int(sys.argv[3])
+arena, seconds = int(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 preserve = runtime.InterpreterConfig.kPreserveAllTensors
 net = runtime.Interpreter.from_bytes(sys.stdin.buffer.read(), arena_size=arena, intrepreter_config=preserve)
-net.set_input(np.zeros(shape, np.int8), 0)
+for i, end in enumerate(sys.argv[3:]):
+    shape, dtype = end.split(":")
+    net.set_input(np.zeros([int(n) for n in shape.split(",")], dtype), i)
 net.invoke()
 """
 MAX_ACTIVATIONS = 256 << 20  # elements; a damaged file can claim any shape, and the arena is sized by it
@@ -73,8 +78,10 @@ class Tflm:
                 f"the model's activations have {activations:,} elements, at most {MAX_ACTIVATIONS:,} are simulated",
                 "no microcontroller holds as many: 'mcuedit inspect BASE' shows whether a shape is damaged",
             )
-        if not model.input.shape:
-            raise McueditError(f"{_reader(model)}input {model.input.name!r} has no axes", AGAIN)
+        for tensor in (model.tensors[t] for t in model.inputs):
+            if not tensor.shape:
+                where = _reader(model, tensor.index)
+                raise McueditError(f"{where}input {tensor.name!r} has no axes", AGAIN)
         _require_order(model)
         unproven = [op for op in model.ops if not _proven(model, op)]
         arena = _arena(model)
@@ -91,59 +98,94 @@ class Tflm:
         """See Oracle.
 
         Args:
-            x: int8[n, *input]; for a model with state also int8[n, steps, *input]: values are those of the last step.
+            x: int8[n, *input], of several inputs int8[n, bytes of all]; with state also int8[n, steps, ...]:
+                values are those of the last step. A file with another type at its rim is given what its QUANTIZE makes
+                these of, and that is read back.
 
         Raises:
-            McueditError: an input has another shape or type.
+            McueditError: an input has another shape or type, or nothing at the rim becomes it.
         """
         model = self._model
         found = {t: np.empty((len(x), *model.tensors[t].shape), np.int8) for t in tensors}
         for i, sequence in enumerate(steps(model, x)):
             if model.stateful:
                 self._interpreter.reset()
-            self._run(sequence)
+            for step in sequence:
+                self._run(step)
+            given = dict(zip(model.inputs, split(model, sequence[-1]), strict=True))
             for t, values in found.items():
-                values[i] = self._value(t, sequence[-1]).reshape(values[i].shape)
+                values[i] = (given[t] if t in given else self._value(t)).reshape(values[i].shape)
         return found
 
-    def _run(self, sequence: Int8Array) -> None:
+    def _run(self, step: Int8Array) -> None:
+        """One inference."""
         try:
-            for step in sequence:
-                self._interpreter.set_input(step, 0)
-                self._interpreter.invoke()
+            given = split(self._model, step)
+            for i, values in enumerate(given):
+                self._interpreter.set_input(taken_by(self._model, i, values), i)
+            self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise McueditError(f"TensorFlow Lite Micro fails on the model: {error}", "see the line above") from error
+        for i, values in enumerate(given):
+            rim = self._model.input_rim(i)
+            if rim is not None and not np.array_equal(self._value(self._model.inputs[i]), values):
+                raise McueditError(
+                    f"op {rim.op} QUANTIZE: TensorFlow Lite Micro makes other bytes of {rim.outer.name!r} than we do",
+                    "report it, with the model",
+                )
 
-    def _value(self, tensor: int, given: Int8Array) -> Int8Array:
-        if tensor == self._model.inputs[0]:
-            return given
-        if tensor == self._model.outputs[0]:
-            return np.asarray(self._interpreter.get_output(0))
+    def _value(self, tensor: int) -> Int8Array:
+        if tensor in self._plain_outputs:
+            return np.asarray(self._interpreter.get_output(self._plain_outputs[tensor]))
         return np.asarray(self._interpreter.GetTensor(tensor, 0)["tensor_data"])
+
+    @cached_property
+    def _plain_outputs(self) -> dict[int, int]:
+        """Positions of outputs that the file gives as they are."""
+        return {t: i for i, t in enumerate(self._model.outputs) if self._model.output_rim(i) is None}
+
+
+def split(model: Model, row: Int8Array) -> list[Int8Array]:
+    """One inference's inputs, each in its shape, from a row of all of them."""
+    if len(model.inputs) == 1:
+        return [row.reshape(model.input.shape)]
+    found, start = [], 0
+    for tensor in (model.tensors[t] for t in model.inputs):
+        found.append(row.reshape(-1)[start : start + tensor.size].reshape(tensor.shape))
+        start += tensor.size
+    return found
+
+
+def taken_by(model: Model, position: int, values: Int8Array) -> npt.NDArray[Any]:
+    """What the file is to be given at an input so that its core gets these values."""
+    rim = model.input_rim(position)
+    return values if rim is None else rim.taken(values).reshape(rim.outer.shape)
 
 
 def steps(model: Model, x: Int8Array) -> Int8Array:
-    """Inputs as int8[n, steps, *input with its batch], one step unless the model has state."""
-    shape = model.input.shape
-    lead = x.shape[1:2] if model.stateful and x[:1].size not in (0, model.input.size) else (1,)
-    if x.dtype != np.int8 or x.size != len(x) * math.prod(lead) * model.input.size:
+    """Inputs as int8[n, steps, *input with its batch], one step unless the model has state.
+
+    Of a model with several inputs int8[n, steps, bytes of all].
+    """
+    shape = model.input.shape if len(model.inputs) == 1 else model.input_shape
+    lead = x.shape[1:2] if model.stateful and x[:1].size not in (0, model.input_size) else (1,)
+    if x.dtype != np.int8 or x.size != len(x) * math.prod(lead) * model.input_size:
         given = f"{x.dtype}{list(x.shape[1:])}"
         wants = f"int8{list(shape)}, or a sequence of them" if model.stateful else f"int8{list(shape)}"
-        raise McueditError(
-            f"{_reader(model)}an input of {given} where the base takes {wants}", "give inputs of that shape"
-        )
+        where = _reader(model, model.inputs[0])
+        raise McueditError(f"{where}an input of {given} where the base takes {wants}", "give inputs of that shape")
     return x.reshape(len(x), *lead, *shape)
 
 
-def _reader(model: Model) -> str:
-    """The start of a message about the graph input: the op that reads it."""
-    return next((f"op {op.index} {op.kind}: " for op in model.ops if model.inputs[0] in op.inputs), "")
+def _reader(model: Model, tensor: int) -> str:
+    """The start of a message about an input: the op that reads it."""
+    return next((f"op {op.index} {op.kind}: " for op in model.ops if tensor in op.inputs), "")
 
 
 def _require_order(model: Model) -> None:
     """Raises where an op reads what no op before it wrote."""
     written = set(model.inputs)
-    for op in model.ops:
+    for op in filter(model.is_core, model.ops):
         for t in (model.tensors[i] for i in model.sources(op)):
             if t.index not in written and not t.variable and t.size:
                 what = f"op {op.index} {op.kind}: nothing writes tensor {t.name!r} before it is read"
@@ -163,7 +205,7 @@ def _proven(model: Model, op: Op) -> bool:
     Raises:
         McueditError: they do not.
     """
-    if model.computes_shape(op):
+    if not model.is_core(op) and (op.kind in _PLAIN_SHAPES or not model.computes_shape(op)):
         return True
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
     beside = types - {INT8, INT32}
@@ -185,9 +227,12 @@ def _run_sandboxed(model: Model, arena: int, op: Op) -> None:
     Raises:
         McueditError: the process was ended by a signal.
     """
-    shape = ",".join(map(str, model.input.shape))
+    rims = [model.input_rim(i) for i in range(len(model.inputs))]
+    types = [np.dtype(rim.dtype if rim else np.int8).name for rim in rims]
+    shapes = [",".join(map(str, model.tensors[t].shape)) for t in model.inputs]
+    ends = [f"{shape}:{dtype}" for shape, dtype in zip(shapes, types, strict=True)]
     done = subprocess.run(
-        [sys.executable, "-c", _SANDBOXED, str(arena), shape, str(_SANDBOX_SECONDS)],
+        [sys.executable, "-c", _SANDBOXED, str(arena), str(_SANDBOX_SECONDS), *ends],
         input=model.data,
         capture_output=True,
         check=False,

@@ -11,15 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, IntArray
-from mcuedit.model.causes import QUANTIZE, refusal
+from mcuedit.model.rims import Rim
 
 INT8, INT32 = "INT8", "INT32"
-_SHAPE_KINDS = ("PACK", "SHAPE", "STRIDED_SLICE")  # they end in the shape operand of a RESHAPE, which is known
+_WHOLE = (INT32, "INT64")  # types that shapes are computed in
 _STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "CUSTOM", "READ_VARIABLE", "VAR_HANDLE")  # custom: may be
 BASE_ID_SIZE = 8  # bytes of the SHA-256 that identify a base on the device
 
@@ -80,10 +79,18 @@ class Op:
 
 @dataclass(frozen=True)
 class Model:
-    """Subgraph 0 of a .tflite whose graph input and output are int8.
+    """The int8 core of subgraph 0 of a .tflite, with what stands at its rim.
+
+    Several inputs are one row of bytes, one input after the other in the file's order; so are several outputs.
 
     Attributes:
         data: the file's bytes; never modified.
+        ops: of the file, those at the rim and those that compute shapes among them: an index is the file's.
+        inputs, outputs: int8 tensors where the core begins and ends.
+        input_rims, output_rims: what the file has instead there, one for each; None: the int8 tensor itself.
+        input_names, output_names: of the signature, else of the file's tensors.
+        chosen: position of the output that edits are about; None: the only one that is a classifier's.
+        notes: what of the file is not taken.
         float_scales: kinds of ops whose ratios of scales are taken in float32, as some versions of TFLM do, and not in
             double, as the pinned `tflite_micro` runtime does (SPEC.md, section 1).
     """
@@ -94,6 +101,12 @@ class Model:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     float_scales: frozenset[str] = frozenset()
+    input_rims: tuple[Rim | None, ...] = ()
+    output_rims: tuple[Rim | None, ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    chosen: int | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -107,26 +120,104 @@ class Model:
 
     @property
     def input(self) -> Tensor:
-        """The only graph input."""
+        """The first input of the core, mostly the only one."""
         return self.tensors[self.inputs[0]]
 
     @property
     def output(self) -> Tensor:
-        """The only graph output."""
-        return self.tensors[self.outputs[0]]
+        """The output that edits are about, mostly the only one."""
+        return self.tensors[self.outputs[self.answering]]
+
+    @cached_property
+    def answering(self) -> int:
+        """Position of that output: the chosen one, the only one that is a classifier's, or the first."""
+        if self.chosen is not None:
+            return self.chosen
+        found = self.classifiers
+        return found[0] if len(found) == 1 else 0
+
+    @cached_property
+    def classifiers(self) -> tuple[int, ...]:
+        """Positions of outputs that are like a classifier's: a row of several scores."""
+        shapes = [self.tensors[t].shape for t in self.outputs]
+        return tuple(i for i, shape in enumerate(shapes) if shape and shape[-1] == math.prod(shape) > 1)
+
+    @cached_property
+    def input_size(self) -> int:
+        """Bytes of all inputs."""
+        return sum(self.tensors[t].size for t in self.inputs)
+
+    @cached_property
+    def output_size(self) -> int:
+        """Bytes of all outputs."""
+        return sum(self.tensors[t].size for t in self.outputs)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one inference, the batch apart: of the only input, or the bytes of several."""
+        return self.input.shape[1:] if len(self.inputs) == 1 else (self.input_size,)
+
+    @cached_property
+    def rims(self) -> tuple[Rim, ...]:
+        """All that the file has at its rim."""
+        return tuple(rim for rim in (*self.input_rims, *self.output_rims) if rim is not None)
+
+    @property
+    def file_inputs(self) -> tuple[int, ...]:
+        """The file's own inputs, those at the rim among them."""
+        return tuple(rim.outer.index if rim else t for t, rim in zip(self.inputs, self.input_rims, strict=True))
+
+    @property
+    def file_outputs(self) -> tuple[int, ...]:
+        """The file's own outputs, those at the rim among them."""
+        return tuple(rim.outer.index if rim else t for t, rim in zip(self.outputs, self.output_rims, strict=True))
+
+    def input_rim(self, position: int = 0) -> Rim | None:
+        """What the file has in place of an input."""
+        return self.input_rims[position] if self.input_rims else None
+
+    def output_rim(self, position: int = 0) -> Rim | None:
+        """What the file has in place of an output."""
+        return self.output_rims[position] if self.output_rims else None
 
     def sources(self, op: Op) -> tuple[int, ...]:
         """The op's activation inputs, in its order: neither constant, nor omitted, nor a shape."""
         return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None and self.tensors[i].dtype != INT32)
 
+    def is_core(self, op: Op) -> bool:
+        """Whether the op computes with activations of the core: it neither computes a shape nor stands at the rim."""
+        return op.index not in self._beside
+
+    @cached_property
+    def _beside(self) -> frozenset[int]:
+        """Ops that are not the core's."""
+        return frozenset(rim.op for rim in self.rims) | {op.index for op in self.ops if self.computes_shape(op)}
+
     def computes_shape(self, op: Op) -> bool:
         """Whether the op only computes a shape, as a converter's Flatten over an open batch does."""
-        return op.kind in _SHAPE_KINDS and all(self.tensors[i].dtype == INT32 for i in op.outputs)
+        return op.index in self._shape_ops
+
+    @cached_property
+    def _shape_ops(self) -> frozenset[int]:
+        """Ops whose output is known without any activation: SHAPE, and what is computed of it in whole numbers."""
+        known = {t.index for t in self.tensors if t.data is not None} | {-1}
+        found = set()
+        for op in self.ops:
+            whole = op.outputs and all(self.tensors[t].dtype in _WHOLE for t in op.outputs)
+            stateless = op.kind not in _STATEFUL_KINDS
+            if whole and stateless and op.inputs and (op.kind == "SHAPE" or known.issuperset(op.inputs)):
+                known.update(op.outputs)
+                found.add(op.index)
+        return frozenset(found)
 
     @property
     def stateful(self) -> bool:
         """Whether an inference depends on the ones before it."""
         return any(t.variable for t in self.tensors) or any(op.kind in _STATEFUL_KINDS for op in self.ops)
+
+    def keeps_state(self, op: Op) -> bool:
+        """Whether the op keeps something of its input for later inferences."""
+        return op.kind == "ASSIGN_VARIABLE" or any(i >= 0 and self.tensors[i].variable for i in op.inputs)
 
     def shares_weights(self, op: Op) -> bool:
         """Whether another op reads the buffer that holds this one's weights."""
@@ -163,91 +254,15 @@ def parse(data: bytes, name: str = "model") -> Model:
         raise McueditError(f"{name}: not a .tflite file", "give the int8 .tflite that is deployed")
     from ai_edge_litert import schema_py_generated as schema
 
+    from mcuedit.model.causes import require
+    from mcuedit.model.flatbuffer import convert
+
     try:
         root = schema.ModelT.InitFromPackedBuf(data, 0)
-        model = _convert(schema, root, data)
+        model = convert(schema, root, data)
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, KeyError) as error:
         raise McueditError(
             f"{name}: truncated or damaged .tflite ({error})", "copy the file again from its source"
         ) from error
-    _require_int8(model, name)
+    require(model, name)
     return model
-
-
-def _convert(schema: Any, root: Any, data: bytes) -> Model:
-    kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
-    dtypes = {v: k for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
-    graph = root.subgraphs[0]
-    tensors = tuple(_tensor(i, t, root.buffers, dtypes) for i, t in enumerate(graph.tensors))
-    ops = []
-    for i, op in enumerate(graph.operators):
-        code = root.operatorCodes[op.opcodeIndex]
-        builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-        options = dict(vars(op.builtinOptions)) if op.builtinOptions is not None else {}
-        inputs, outputs = (tuple(int(x) for x in xs) for xs in (op.inputs, op.outputs))
-        if any(not -1 <= t < len(tensors) for t in inputs) or any(not 0 <= t < len(tensors) for t in outputs):
-            raise IndexError(f"op {i} names a tensor that does not exist")
-        custom = (code.customCode or b"").decode("utf-8", "replace")
-        ops.append(Op(i, kinds[builtin], inputs, outputs, options, custom))
-    inputs, outputs = tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs))
-    if any(not 0 <= t < len(tensors) for t in inputs + outputs):
-        raise IndexError("the graph names a tensor that does not exist")
-    return Model(data, tensors, tuple(ops), inputs, outputs)
-
-
-def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tensor:
-    shape = tuple(int(n) for n in raw.shape) if raw.shape is not None else ()
-    signature = tuple(raw.shapeSignature) if raw.shapeSignature is not None else ()
-    open_axes = tuple(i for i, n in enumerate(signature) if n < 0)
-    if min(shape, default=0) < 0:
-        raise ValueError(f"tensor {index} has a length of {min(shape)}; only a signature leaves one open")
-    dtype = dtypes[raw.type]
-    quant = raw.quantization
-    scale = np.asarray(quant.scale if quant and quant.scale is not None else [], np.float32)
-    zero = np.asarray(quant.zeroPoint if quant and quant.zeroPoint is not None else [], np.int64)
-    if buffers[raw.buffer].data is None and not zero.size:
-        scale = scale[:0]  # as TFLM does, which takes an activation without zero point as not quantized
-    if zero.size <= 1:
-        zero = np.broadcast_to(zero if zero.size else np.int64(0), scale.shape)
-    if zero.size != scale.size:
-        raise ValueError(f"tensor {index} has {scale.size} scales and {zero.size} zero points")
-    if (scale < 0).any():
-        raise ValueError(f"tensor {index} has a negative scale")
-    buffer = buffers[raw.buffer].data
-    constant = None
-    if buffer is not None and len(buffer):
-        numpy_type = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FLOAT32": "<f4"}
-        constant = np.frombuffer(bytes(buffer), numpy_type.get(dtype, "u1"))
-        if dtype in numpy_type:
-            constant = constant.reshape(shape)
-    axis = int(quant.quantizedDimension) if quant else 0
-    name, place, state = (raw.name or b"").decode(), int(raw.buffer), bool(raw.isVariable)
-    return Tensor(index, name, shape, dtype, scale, zero, constant, axis, place, state, open_axes)
-
-
-def _require_int8(model: Model, name: str) -> None:
-    if why := refusal(model):
-        raise McueditError(f"{name}: {why[0]}", why[1])
-    hint = f"make an int8 one of what it was converted from: {QUANTIZE}"
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        count = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
-        raise McueditError(f"{name}: {count}", "one of each is needed")
-    for op in model.ops:
-        inputs, outputs = model.op_tensors(op)
-        for tensor in (*inputs, *outputs):
-            if tensor is not None:
-                _require_fixed(tensor, f"{name}: op {op.index} {op.kind}")
-    for which, tensor in ("input", model.input), ("output", model.output):
-        if tensor.dtype != INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
-            ends = [op for op in model.ops if tensor.index in (op.inputs if which == "input" else op.outputs)]
-            where = f"op {ends[0].index} {ends[0].kind}: " if ends else ""
-            raise McueditError(f"{name}: {where}{which} {tensor.name!r} is {tensor.dtype}, not quantized int8", hint)
-
-
-def _require_fixed(tensor: Tensor, where: str) -> None:
-    """Raises where a tensor has other lengths than the batch open."""
-    if tensor.open_axes not in ((), (0,)):
-        raise McueditError(
-            f"{where}: tensor {tensor.name!r} leaves axes {list(tensor.open_axes)} open, only the batch may be",
-            f"give the network an input of fixed shape, then {QUANTIZE}",
-        )

@@ -177,7 +177,7 @@ def backward_layers(model: Model, target: int) -> list[BackwardLayer]:
     for op in model.ops[target + 1 :]:
         if now == end:
             break
-        if now not in op.inputs or model.computes_shape(op):
+        if now not in op.inputs or not model.is_core(op):
             continue
         if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             found.append(Pool(model, op))

@@ -99,7 +99,7 @@ def _check_for(found: Package, model: Model, refused: Any, name: str) -> None:
         raise refused("E_FORM", f"its adapter: {error.message}") from error
     try:
         for asked in found.self_tests:
-            asked.expand(model.input.size, model.input.zero)
+            asked.expand(model.input_size, model.input.zero)
             if asked.answer >= model.output.size:
                 raise ValueError(f"class {asked.answer} of {model.output.size}")
     except ValueError as error:

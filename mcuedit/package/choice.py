@@ -144,8 +144,8 @@ def from_tensors(base: Base, oracle: Oracle, adapter: Adapter, data: TensorSet) 
 
 def failing(base: Base, oracle: Oracle, adapter: Adapter, self_tests: Sequence[SelfTest]) -> list[int]:
     """Which self-tests do not get the answer that they state, by the base's runtime and the numpy arithmetic."""
-    shape = base.model.input.shape[1:]
-    x = np.stack([p.expand(base.model.input.size, base.model.input.zero).reshape(shape) for p in self_tests])
+    shape = base.model.input_shape
+    x = np.stack([p.expand(base.model.input_size, base.model.input.zero).reshape(shape) for p in self_tests])
     asked = _ask(base, oracle, adapter, x)
     bad = []
     for i, one in enumerate(self_tests):
@@ -157,12 +157,12 @@ def failing(base: Base, oracle: Oracle, adapter: Adapter, self_tests: Sequence[S
 
 def _quiet(base: Base) -> tuple[Int8Array, list[str]]:
     """Inputs of nothing but zero points, and with one other element."""
-    size, zero = base.model.input.size, base.model.input.zero
+    size, zero = base.model.input_size, base.model.input.zero
     x = np.full((1 + min(size, _QUIET), size), zero, np.int8)
     for i in range(len(x) - 1):
         x[1 + i, i] = zero + 16 if zero < 100 else zero - 16
     names = ["(zero points alone)", *(f"(zero points but for element {i})" for i in range(len(x) - 1))]
-    return x.reshape(len(x), *base.model.input.shape[1:]), names
+    return x.reshape(len(x), *base.model.input_shape), names
 
 
 def _ask(base: Base, oracle: Oracle, adapter: Adapter, x: Int8Array) -> _Answers:

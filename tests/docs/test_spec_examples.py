@@ -19,6 +19,7 @@ from conftest import ROOT
 from helpers import packages
 from helpers.blocks import blocks
 from helpers.native import Native, includes, link, source
+from helpers.rims import rimmed
 from helpers.smp_node import Node
 from safetensors.numpy import save as to_safetensors
 
@@ -34,7 +35,7 @@ from mcuedit.fleet import device_log, inventory
 from mcuedit.fleet.results import Results
 from mcuedit.fleet.transport.frames import Frames
 from mcuedit.fleet.transport.messages import ConfirmResponse, ConfirmWrite, StatusRead, StatusResponse
-from mcuedit.model import bundle
+from mcuedit.model import bundle, tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.model.text import fnv1a, text_features
@@ -98,6 +99,17 @@ def test_products_of_the_fixed_point_example_are_those_of_the_arithmetic() -> No
     for row in table("fixed_point"):
         x, m, s, wanted = map(int, row)
         assert int(mbqm(np.array([x]), np.array([m]), np.array([s]))[0]) == wanted
+
+
+def test_values_at_the_rim_become_the_bytes_of_the_example() -> None:
+    outer = {"FLOAT32": ("FLOAT32", 1.0, 0), "UINT8": ("UINT8", 1 / 16, 128), "INT16": ("INT16", 1 / 100, 0)}
+    (example,) = (json.loads(text) for text in shown("fixed_point", "json"))
+    assert example.keys() == outer.keys()
+    for kind, pairs in example.items():
+        rim = tflite.parse(rimmed(outer[kind], inner=(1 / 16, 0))).input_rim()
+        assert rim is not None
+        for value, byte in pairs:
+            assert rim.quantize(np.array([value], rim.dtype)).tolist() == [byte], (kind, value)
 
 
 def test_the_example_of_a_delta_is_what_the_arithmetic_gives() -> None:

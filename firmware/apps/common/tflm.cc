@@ -31,6 +31,10 @@ alignas(MODEL_RESOLVER) unsigned char resolver_place[sizeof(MODEL_RESOLVER)];
 alignas(MicroInterpreter) unsigned char interpreter_place[sizeof(MicroInterpreter)];
 MicroInterpreter *interpreter;
 mcuedit_tflm deltas;
+#ifdef MODEL_SET_INPUT /* the interpreter's ends are of another type, or several */
+int8_t core_input[MODEL_INPUT_SIZE];
+int8_t core_output[MODEL_OUTPUT_SIZE];
+#endif
 
 void PrintArgument(char conversion, va_list *arguments)
 {
@@ -92,19 +96,30 @@ int tflm_start(mcuedit_context *context, int8_t *arena)
         interpreter->AllocateTensors() != kTfLiteOk) {
         return MCUEDIT_E_RUNTIME;
     }
+#ifdef MODEL_SET_INPUT
+    tflm_input = core_input;
+    tflm_output = core_output;
+#else
     tflm_input = interpreter->input(0)->data.int8;
     tflm_output = interpreter->output(0)->data.int8;
+#endif
     return mcuedit_tflm_status(&deltas);
 }
 
 int tflm_infer(void)
 {
+#ifdef MODEL_SET_INPUT
+    MODEL_SET_INPUT(interpreter, tflm_input);
+#endif
 #if MCUEDIT_TRACE
     mcuedit_trace();
     TfLiteStatus status = interpreter->Invoke();
     mcuedit_trace();
 #else
     TfLiteStatus status = interpreter->Invoke();
+#endif
+#ifdef MODEL_GET_OUTPUT
+    MODEL_GET_OUTPUT(interpreter, tflm_output);
 #endif
     return status == kTfLiteOk ? MCUEDIT_OK : MCUEDIT_E_RUNTIME;
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import table
 from mcuedit.edits import KeepSet, load_keep
-from mcuedit.model.bundle import Base, load
+from mcuedit.model.bundle import Base, choose, load
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
@@ -26,6 +27,16 @@ def read_bytes(path: Path, hint: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", hint) from error
+
+
+def load_chosen(path: Path, output_name: str | None) -> Base:
+    """A base with the output that edits are about.
+
+    Raises:
+        McueditError: as `load` and `choose`.
+    """
+    found = load(path)
+    return replace(found, model=choose(found.model, output_name))
 
 
 def read_adapter(path: Path, base: Base) -> Adapter:

@@ -85,6 +85,12 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 json_option = click.option("--json", "as_json", is_flag=True, help="One flat JSON object on stdout.")
 base_argument = click.argument("base_path", metavar="BASE", type=PATH)
 adapters_argument = click.argument("adapters", metavar="ADAPTER...", nargs=-1, required=True, type=PATH)
+output_name_option = click.option(
+    "--output-name",
+    "output_name",
+    metavar="NAME",
+    help="Of several outputs the one that is edited: its name or position. Not needed if one alone is a classifier's.",
+)
 scales_option = choice(
     "--tflm-scales",
     "scales",

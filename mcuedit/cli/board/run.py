@@ -21,7 +21,7 @@ from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, note, notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import read_adapter, scaled
 from mcuedit.cli._shared.options import SECONDS, TEXT, Compiling, into, path, whole
-from mcuedit.edits import quantized, read_npz
+from mcuedit.edits.npz import input_ends, is_given, packed, read_npz
 from mcuedit.emulate import TIMEOUT, backends, robot, runner
 from mcuedit.emulate.devices.device import sequences
 from mcuedit.emulate.options import RunOptions
@@ -77,7 +77,7 @@ class _Given(Compiling):
 @options.scales_option
 @options.board_option("One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", type=TEXT, metavar="TEXT", multiple=True, help="A question; may be given again.")
-@path("--inputs", metavar="F.npz", help="Input tensors: array x, int8 or float.")
+@path("--inputs", metavar="F.npz", help="Input tensors: array x, int8, float, or what the .tflite takes.")
 @whole("--random", 1, metavar="N", help="N random inputs.")
 @options.seed_option("Seed of the random inputs.")
 @click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
@@ -148,10 +148,10 @@ def _tensors(found: Base, given: _Given) -> Int8Array | None:
     parts = []
     if given.inputs is not None:
         hint = "save it with numpy.savez(path, x=...)"
-        arrays = read_npz(given.inputs, hint)
-        if "x" not in arrays:
+        arrays, ends = read_npz(given.inputs, hint), input_ends(found.model)
+        if not is_given(arrays, "x", ends):
             raise McueditError(f"{given.inputs}: no array 'x'", hint)
-        x, clipped = quantized(f"{given.inputs}: x", arrays["x"], found.model.input)
+        x, clipped = packed(str(given.inputs), arrays, "x", ends)
         notes(clipped)
         parts.append(sequences(found, x).reshape(len(x), -1))
     if given.random is not None:

@@ -13,13 +13,12 @@ from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, working
-from mcuedit.cli._shared.files import are_tensors, keep_set, metrics_table, read_adapter, tensor_table
+from mcuedit.cli._shared.files import are_tensors, keep_set, load_chosen, metrics_table, read_adapter, tensor_table
 from mcuedit.edits import load_edits
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.model import bundle
 
 
 @click.command(
@@ -29,6 +28,7 @@ from mcuedit.model import bundle
 @options.adapters_argument
 @options.edits_option("Edit set: what the adapters are to change.", metavar="F")
 @options.keep_option("Prompts that must not change.", metavar="K", required=False)
+@options.output_name_option
 @options.path("--dump", metavar="F.npz", help="Write every raw output of prompts there.")
 @options.json_option
 def command(
@@ -36,6 +36,7 @@ def command(
     adapters: tuple[Path, ...],
     edit_path: Path,
     keep_path: Path | None,
+    output_name: str | None,
     dump: Path | None,
     as_json: bool,
 ) -> int:
@@ -43,7 +44,7 @@ def command(
 
     Exit code 1 if an edited prompt or input does not get what is wanted.
     """
-    found = bundle.load(base_path)
+    found = load_chosen(base_path, output_name)
     loaded = [read_adapter(path, found) for path in adapters]
     metrics: Metrics | TensorMetrics
     with working("evaluating"):

@@ -25,7 +25,7 @@ def lower(model: Model, op: Op) -> Lowered:
     Raises:
         McueditError: the bare runtime has no such op, or not in this form.
     """
-    if model.computes_shape(op):
+    if not model.is_core(op):
         return Lowered()
     if op.kind not in KINDS:
         raise McueditError(

@@ -57,8 +57,7 @@ class Engine:
         Raises:
             McueditError: inputs of another type or size.
         """
-        (output,) = self._plain.run(check_inputs(self._base, inputs), self._model.outputs)
-        return output
+        return np.concatenate(self._plain.run(check_inputs(self._base, inputs), self._model.outputs), axis=1)
 
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
         """See Oracle; no activation is overwritten by another one."""
@@ -87,7 +86,8 @@ class _Program:
         """int8[n, input size] -> int8[n, size] of each tensor."""
         places = [self._arena[self._bytes(t)] for t in tensors]
         found = [np.empty((len(inputs), place.size), np.int8) for place in places]
-        given = self._arena[self._bytes(self._plan.model.inputs[0])]
+        start = self._plan.input_offset
+        given = self._arena[start : start + self._plan.model.input_size]
         for i, row in enumerate(inputs):
             given[:] = row
             for function, arguments in self._calls:

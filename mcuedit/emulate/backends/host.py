@@ -61,7 +61,7 @@ class HostDevice(OnHost):
 
     def _infer(self, samples: Int8Array) -> tuple[Int8Array, Any]:
         samples = np.ascontiguousarray(samples)
-        outputs = np.empty((len(samples), self._base.model.output.size), np.int8)
+        outputs = np.empty((len(samples), self._base.model.output_size), np.int8)
         indices = np.empty(len(samples), np.uint16)
         self._check(self._library.host_run(_pointer(samples), len(samples), _pointer(outputs), _pointer(indices)))
         return outputs, indices

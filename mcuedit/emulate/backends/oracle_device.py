@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
-from mcuedit.adapter.forward import answers, deltas_of, logits_tensor, trace, with_deltas
+from mcuedit.adapter.forward import Trace, answers, deltas_of, logits_tensor, trace, whole_output, with_deltas
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.devices.device import Answer, OnHost, check_active, check_text, sequences
 from mcuedit.model.bundle import Base
@@ -31,19 +29,19 @@ class OracleDevice(OnHost):
     def ask(self, prompts: Sequence[str]) -> list[Answer]:
         check_text(self._base)
         model = self._base.model
-        classes = answers(self._tensor(sequences(self._base, self._base.encode(prompts)), logits_tensor(model)))
+        now = self._now(sequences(self._base, self._base.encode(prompts)))
+        classes = answers(now.values[logits_tensor(model)])
         return [Answer(int(c), self._label(int(c))) for c in classes]
 
     def run(self, inputs: Int8Array) -> Int8Array:
-        samples = sequences(self._base, inputs)
-        return self._tensor(samples, self._base.model.outputs[0]).reshape(len(samples), self._base.model.output.size)
+        return whole_output(self._base.model, self._now(sequences(self._base, inputs)))
 
-    def _tensor(self, samples: Int8Array, tensor: int) -> Int8Array:
+    def _now(self, samples: Int8Array) -> Trace:
         model = self._base.model
         x = samples if model.stateful else samples[:, 0]
         deltas = deltas_of(self._active)
         first = min((d.tap for d in deltas), default=len(model.ops) - 1)
-        return np.asarray(with_deltas(model, deltas, trace(model, self._oracle, x, first)).values[tensor])
+        return with_deltas(model, deltas, trace(model, self._oracle, x, first))
 
     def _label(self, index: int) -> str:
         for adapter in self._active:

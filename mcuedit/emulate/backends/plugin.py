@@ -23,6 +23,7 @@ from mcuedit.emulate.backends.host import HostDevice, load_library
 from mcuedit.emulate.devices.device import sequences
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import split, taken_by
 
 _NONE = 0xFFFF  # MCUEDIT_TFLM_NONE
 _NEWER = b"N6tflite5micro12MicroContextE"  # typeinfo of MicroContext
@@ -109,21 +110,25 @@ class PluginDevice(HostDevice):
     def _infer(self, samples: Int8Array) -> tuple[Int8Array, Any]:
         """Samples and what follows the last step of each: int8[n, T, *input], or flat samples of one step."""
         model = self._base.model
-        outputs = np.empty((len(samples), model.output.size), np.int8)
+        outputs = np.empty((len(samples), model.output_size), np.int8)
         logits = np.empty((len(samples), model.tensors[self._logits].size), np.int8)
         for i, sample in enumerate(samples):
             if model.stateful:
                 self._interpreter.reset()
-            for step in sample.reshape(-1, *model.input.shape):
-                self._interpreter.set_input(step, 0)
+            for step in sample.reshape(-1, model.input_size):
+                for at, values in enumerate(split(model, step)):
+                    self._interpreter.set_input(taken_by(model, at, values), at)
                 self._interpreter.invoke()
-            outputs[i] = self._interpreter.get_output(0).reshape(-1)
-            found = outputs[i] if self._logits == model.outputs[0] else self._tensor(self._logits)
-            logits[i] = found.reshape(-1)
+            outputs[i] = np.concatenate([self._tensor(t) for t in model.outputs])
+            logits[i] = self._tensor(self._logits)
         return outputs, answers(logits)
 
     def _tensor(self, index: int) -> Int8Array:
-        return np.asarray(self._interpreter.GetTensor(index, 0)["tensor_data"])
+        """int8[size]; what the file gives as it is, is taken from there."""
+        model = self._base.model
+        if index in model.outputs and model.output_rim(model.outputs.index(index)) is None:
+            return np.asarray(self._interpreter.get_output(model.outputs.index(index))).reshape(-1)
+        return np.asarray(self._interpreter.GetTensor(index, 0)["tensor_data"]).reshape(-1)
 
 
 def _runtime_is_newer() -> bool:

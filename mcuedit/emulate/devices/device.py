@@ -106,7 +106,7 @@ def check_inputs(base: Base, inputs: Int8Array) -> Int8Array:
     Raises:
         McueditError: another dtype or width.
     """
-    size = base.model.input.size
+    size = base.model.input_size
     if inputs.dtype != np.int8 or inputs.ndim == 0 or inputs.size != len(inputs) * size:
         raise McueditError(
             f"inputs are {inputs.dtype}{list(inputs.shape)}, base {base.name} takes int8[n, {size}]",
@@ -116,7 +116,7 @@ def check_inputs(base: Base, inputs: Int8Array) -> Int8Array:
 
 
 def sequences(base: Base, inputs: Int8Array) -> Int8Array:
-    """Inputs as int8[n, T, *input]; T is 1 unless the base has state.
+    """Inputs as int8[n, T, *input with its batch]; T is 1 unless the base has state.
 
     Args:
         inputs: as `Device.run` takes them; each row may be flat.
@@ -124,12 +124,11 @@ def sequences(base: Base, inputs: Int8Array) -> Int8Array:
     Raises:
         McueditError: another dtype or width.
     """
-    model, size = base.model, base.model.input.size
+    model, size = base.model, base.model.input_size
     row = inputs.size // len(inputs) if inputs.ndim and len(inputs) else size
     if inputs.dtype != np.int8 or not model.stateful or row == 0 or row % size:
-        flat = check_inputs(base, inputs)
-        return flat.reshape(len(flat), 1, *model.input.shape)
-    return steps(model, inputs.reshape(len(inputs), row // size, *model.input.shape))
+        return steps(model, check_inputs(base, inputs)[:, None])
+    return steps(model, inputs.reshape(len(inputs), row // size, size))
 
 
 def check_text(base: Base) -> int:

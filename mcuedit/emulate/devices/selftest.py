@@ -51,7 +51,7 @@ class SelfTest(Closing):
     ) -> None:
         board.emulation(emulator)
         self._base, self._adapters, self._emulator, self._board = base, len(adapters), emulator, board
-        vector = base.model.input.size + base.model.output.size
+        vector = base.model.input_size + base.model.output_size
         header = 8 + len(mask_bytes([False] * len(adapters)))  # the count, the mask, and what rounds up to words
         self.capacity = max(1, min(capacity, (_memory(base, board) - header) // vector))
         self._folder = system.folder()

@@ -86,7 +86,7 @@ class VirtualDevice(Closing):
         samples = check_inputs(self._base, inputs)
         replies = self._infer([b"run " + sample.tobytes().hex().encode() for sample in samples], "out")
         raw = bytes.fromhex("".join(replies))
-        return np.frombuffer(raw, np.int8).reshape(len(samples), self._base.model.output.size)
+        return np.frombuffer(raw, np.int8).reshape(len(samples), self._base.model.output_size)
 
     def stack_peak(self) -> int:
         return self._stat("stack")

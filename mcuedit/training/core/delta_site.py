@@ -106,7 +106,7 @@ class DeltaSite:
     def at_once(self, most: int) -> int:
         """How many inputs to look at together, at most so many."""
         model = self.table.model
-        later = {t for op in model.ops[self.pair[1] :] if not model.computes_shape(op) for t in op.outputs}
+        later = {t for op in model.ops[self.pair[1] :] if model.is_core(op) for t in op.outputs}
         made = sum(model.tensors[t].size for t in later) + self.tap.positions * self.tap.n_in
         return int(np.clip(_WORK // made, 16, most))
 

@@ -118,7 +118,7 @@ class Objective:
 
 def end_tensor(model: Model, wanted: Wanted) -> int:
     """Where an objective is read from: the output for vectors, else the logits."""
-    return model.outputs[0] if isinstance(wanted, ToVector) else logits_tensor(model)
+    return model.output.index if isinstance(wanted, ToVector) else logits_tensor(model)
 
 
 def _nothing(values: Int8Array) -> Judged:

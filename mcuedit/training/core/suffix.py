@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
+from mcuedit.adapter.forward import remembered
 from mcuedit.model import ops
 from mcuedit.model.adaptable import OpGeometry, op_geometry
 from mcuedit.model.tflite import Model, Op
@@ -92,10 +93,12 @@ def _cost(model: Model, op: Op) -> int:
 
 def _between(model: Model, target: int, end: int) -> list[Op]:
     """Ops after `target` that depend on it and that tensor `end` depends on, in order of execution."""
-    later = [op for op in model.ops[target + 1 :] if not model.computes_shape(op)]
+    later = [op for op in model.ops[target + 1 :] if model.is_core(op)]
     depends = {model.ops[target].outputs[0]}
     for op in later:
         if depends.intersection(model.sources(op)):
+            if model.keeps_state(op):
+                raise remembered(op)
             depends.update(op.outputs)
     if end not in depends:
         raise McueditError(

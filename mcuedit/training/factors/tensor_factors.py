@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuedit._util.typing import BoolArray, IntArray
 from mcuedit.adapter.delta import Delta
-from mcuedit.adapter.forward import Trace, with_deltas
+from mcuedit.adapter.forward import Trace, whole_output, with_deltas
 from mcuedit.training.core import solver
 from mcuedit.training.core.delta_site import BATCH, DeltaSite, Table
 from mcuedit.training.core.gates import GateForm, Gates, SearchConfig, Task, find_gates
@@ -153,10 +153,10 @@ class TensorFactors:
 
     def identical(self, site: DeltaSite, delta: Delta, index: IntArray) -> BoolArray:
         """Which inputs have the output bytes that they have without the delta: bool[m]."""
-        output, same = self._table.model.outputs[0], [np.zeros(0, bool)]
+        model, same = self._table.model, [np.zeros(0, bool)]
         for some, now in self._with(site, delta, index):
-            before = self._table.all.now.values[output][some]
-            same.append((now.values[output] == before).reshape(len(some), -1).all(axis=1))
+            before = whole_output(model, self._table.all.now.take(some))
+            same.append((whole_output(model, now) == before).all(axis=1))
         return np.concatenate(same)
 
     def _worst(self, site: DeltaSite, delta: Delta) -> float:

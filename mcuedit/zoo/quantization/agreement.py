@@ -43,7 +43,7 @@ def agree(wanted: FloatArray, model: Model, oracle: Oracle, samples: FloatArray,
     """
     x, _ = quantized("samples", samples, model.input)
     output = model.output
-    x = x.reshape(len(x), *model.input.shape[1:])
+    x = x.reshape(len(x), *model.input_shape)
     chunks = []
     for start in range(0, len(x), _CHUNK):
         chunks.append(oracle.activations(x[start : start + _CHUNK], [output.index])[output.index])

@@ -11,34 +11,13 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from helpers import tiny
+from helpers.rims import rimmed
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import parse
-
-
-def rims(first: str = "FLOAT32", last: str = "FLOAT32", *, middle: bool = False) -> bytes:
-    """int8 inside, what the ends are told to be; with `middle` a float op between the int8 ones."""
-    net, rng = NetBuilder(), np.random.default_rng(0)
-    x = net.tensor("x", (1, 6), 1 / 16, 0, dtype=first)
-    now = x
-    if first != "INT8":
-        now = net.tensor("inside", (1, 6), 1 / 16, 0)
-        net.op("QUANTIZE", [x], now)
-    if middle:
-        real, back = net.tensor("real", (1, 6), 1, 0, dtype="FLOAT32"), net.tensor("back", (1, 6), 1 / 16, 0)
-        net.op("DEQUANTIZE", [now], real)
-        net.op("QUANTIZE", [real], back)
-        now = back
-    y = net.tensor("y8", (1, 4), 1 / 4, 0)
-    net.op("FULLY_CONNECTED", [now, net.constant("w", rng.integers(-99, 99, (4, 6)).astype(np.int8), [1 / 99])], y)
-    if last != "INT8":
-        end = net.tensor("y", (1, 4), 1 / 4, 0, dtype=last)
-        net.op("DEQUANTIZE" if last == "FLOAT32" else "QUANTIZE", [y], end)
-        y = end
-    return net.pack(x, y)
 
 
 def custom(code: str) -> bytes:
@@ -75,10 +54,11 @@ CAUSES = {
     "infinite scale": (scaled(np.inf), "has a scale of inf", "representative data"),
     "NaN scale": (scaled(np.nan), "has a scale of nan", "representative data"),
     "zero scale": (scaled(0.0), "has a scale of 0", "representative data"),
-    "float rims": (rims(), "int8 inside, but input 'x' is FLOAT32 and output 'y' is FLOAT32", "inference_input_type"),
-    "float output": (rims("INT8"), "int8 inside, but output 'y' is FLOAT32", "inference_output_type"),
-    "uint8 rims": (rims("UINT8", "UINT8"), "int8 inside, but input 'x' is UINT8 and", "inference_input_type"),
-    "float inside": (rims("INT8", "INT8", middle=True), "a model with float ops between int8 ones", "mcuedit quantize"),
+    "float inside": (
+        rimmed("INT8", "INT8", middle=True),
+        "a model with float ops between int8 ones",
+        "mcuedit quantize",
+    ),
     "float": (tiny.classifier(dtype="FLOAT32", float_weights=True), "a float model", "mcuedit quantize"),
     "dynamic range": (tiny.classifier(dtype="FLOAT32"), "a dynamic-range model", "mcuedit quantize"),
     "legacy uint8": (legacy(), "a legacy uint8 model", "int8 has taken its place"),

@@ -15,7 +15,7 @@ from mcuedit.api.editing import Onto, files, joined
 from mcuedit.api.inputs import edits_of, facts_of, tensor_set
 from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared.common import example, notes, searching, working
-from mcuedit.cli._shared.files import read_adapter
+from mcuedit.cli._shared.files import load_chosen, read_adapter
 from mcuedit.cli._shared.options import into
 from mcuedit.cli.repair.edit import merged, private
 from mcuedit.cli.repair.edit.given import Given, edit_options
@@ -23,7 +23,6 @@ from mcuedit.cli.repair.edit.report import nothing_left, report
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.model import bundle
 from mcuedit.model.oracle import Reader
 from mcuedit.training import Edited, InForce, Options, Problem, TextEdits, fit, train_beside
 
@@ -55,7 +54,7 @@ def command(given: Given) -> int:
     if given.merged:
         return merged.run(given)
     atomic.require_free(given.output.resolve(), given.force)
-    found = bundle.load(given.base_path)
+    found = load_chosen(given.base_path, given.output_name)
     active: Sequence[Adapter] = [read_adapter(path, found) for path in given.beside]
     name = given.name or given.output.resolve().name
     options = given.options(name=name, version=given.adapter_version, effort=given.effort)

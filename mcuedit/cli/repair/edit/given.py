@@ -34,6 +34,7 @@ class Given(Training, Writing):
     private: str | None
     dp_rate: float
     floor: float
+    output_name: str | None
     effort: float
     as_json: bool
 
@@ -92,6 +93,7 @@ edit_options = options.together(
         show_default=True,
         help="Exit code 1 if a smaller share of what is to be kept keeps its answer or, with gates, its output bytes.",
     ),
+    options.output_name_option,
     effort_option,
     training_options,
     options.json_option,

@@ -14,13 +14,12 @@ from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.cli import complain
 from mcuedit.cli._shared.common import notes, print_json, stdout, table, working
-from mcuedit.cli._shared.files import metrics_table, tensor_table
+from mcuedit.cli._shared.files import load_chosen, metrics_table, tensor_table
 from mcuedit.cli._shared.options import is_given
 from mcuedit.cli.repair.edit.given import Given
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
-from mcuedit.model import bundle
 from mcuedit.training import Edited, Problem, fit
 
 SUFFIX = ".tflite"
@@ -31,7 +30,7 @@ def run(given: Given) -> int:
     output = given.output
     options = given.options()
     options = replace(options, gated=options.gated and is_given("gated"))  # plain unless asked otherwise
-    base = bundle.load(given.base_path)
+    base = load_chosen(given.base_path, given.output_name)
     if output.suffix != SUFFIX:
         raise McueditError(f"-o {output}: --merged writes a model, not a folder", f"give a name that ends in {SUFFIX}")
     if output.exists() and not given.force:

@@ -12,6 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.cli._shared import options, packages
 from mcuedit.cli._shared.common import example
+from mcuedit.cli._shared.files import load_chosen
 from mcuedit.cli._shared.options import PATH, into, path
 from mcuedit.cli._shared.training import effort_option
 from mcuedit.cli.repair.inspect import adapter, base, ranking
@@ -27,6 +28,7 @@ class _Given:
     keep_path: Path | None
     key_paths: tuple[Path, ...]
     against: Path | None
+    output_name: str | None
     effort: float
     as_json: bool
 
@@ -45,6 +47,7 @@ class _Given:
 @options.keep_option("With --edits: prompts that must not change.", metavar="K", required=False)
 @options.keys_option("Check a package's signature.")
 @path("--against", metavar="F.tflite", help="Compare a package with a patch to this model.")
+@options.output_name_option
 @effort_option
 @options.json_option
 @into(_Given)
@@ -63,7 +66,7 @@ def command(given: _Given) -> None:
     if given.key_paths or given.against is not None:
         raise McueditError(f"{what}: no package", "--key and --against are for what 'mcuedit pack' writes")
     if given.edit_paths:
-        ranking.show(bundle.load(what), given.edit_paths, given.keep_path, given.effort, as_json)
+        ranking.show(load_chosen(what, given.output_name), given.edit_paths, given.keep_path, given.effort, as_json)
     elif (what / "adapter_config.json").is_file():
         adapter.show(folder.load(what), None, as_json)
     elif head[:3] == encoding.MAGIC[:3]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 
 from mcuedit.boards import board
@@ -10,7 +12,8 @@ from mcuedit.cli._shared.common import print_json, stdout, table
 from mcuedit.codegen import inspection
 from mcuedit.edits import is_spare
 from mcuedit.model.bundle import Base
-from mcuedit.model.tflite import Tensor
+from mcuedit.model.rims import Rim
+from mcuedit.model.tflite import INT8, Model, Tensor
 
 
 def show(found: Base, as_json: bool) -> None:
@@ -28,6 +31,11 @@ def show(found: Base, as_json: bool) -> None:
                 "macs": sum(op.macs for op in ops),
                 "input_shape": model.input.shape,
                 "output_shape": model.output.shape,
+                "inputs": list(model.input_names),
+                "outputs": list(model.output_names),
+                "input_types": _types(model.input_rims),
+                "output_types": _types(model.output_rims),
+                "notes": list(model.notes),
                 "labels": len(labels) - spare,
                 "spare": spare,
                 "op_kinds": [op.kind for op in ops],
@@ -51,6 +59,8 @@ def show(found: Base, as_json: bool) -> None:
     out.print(f"sha256 {model.sha256}")
     if labels:
         out.print(f"{len(labels) - spare} labels, {spare} spare slots")
+    for line in (*_ends(model), *model.notes):
+        out.print(line, markup=False)
     columns = ("op", "kind", "input", "weights", "output", "MACs", "bare", "tap", "target", "output's name, or why not")
     rows = [_op_row(op) for op in ops]
     out.print(table("", columns, rows, left=[column for column in columns if column != "MACs"]))
@@ -60,6 +70,27 @@ def show(found: Base, as_json: bool) -> None:
         scratch = f", {runs.stack_scratch:,} of stack as scratch" if runs.stack_scratch else ""
         out.print(f"bare runtime: yes; {runs.arena:,} bytes of arena{scratch}, {runs.constants:,} of constants")
     out.print(f"TensorFlow Lite Micro: {'no, ' + runs.tflm if runs.tflm else 'yes'}", markup=False)
+
+
+def _types(rims: Sequence[Rim | None]) -> list[str]:
+    return [rim.outer.dtype if rim else INT8 for rim in rims]
+
+
+def _ends(model: Model) -> list[str]:
+    """A line for each input and output, where they are several or not int8."""
+    if not model.rims and len(model.inputs) == len(model.outputs) == 1:
+        return []
+    lines = []
+    for i, (name, rim) in enumerate(zip(model.input_names, model.input_rims, strict=True)):
+        behind = f", int8 behind op {rim.op}" if rim else ""
+        tensor = _tensor(model.tensors[model.inputs[i]])
+        lines.append(f"input {i} {name!r}: {_types([rim])[0]}{behind}, {tensor}")
+    for i, (name, rim) in enumerate(zip(model.output_names, model.output_rims, strict=True)):
+        before = f", int8 before op {rim.op}" if rim else ""
+        edited = ", the one that is edited" if len(model.outputs) > 1 and i == model.answering else ""
+        tensor = _tensor(model.tensors[model.outputs[i]])
+        lines.append(f"output {i} {name!r}: {_types([rim])[0]}{before}, {tensor}{edited}")
+    return lines
 
 
 def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:

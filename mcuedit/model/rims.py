@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends of a model that are of another type than its int8 core: QUANTIZE and DEQUANTIZE at the rim, as TFLM does them.
+
+SPEC.md, section 1 has the arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import BoolArray, Int8Array
+from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+
+if TYPE_CHECKING:
+    from mcuedit.model.tflite import Model, Op, Tensor
+
+Outer = npt.NDArray[Any]  # values of the rim's type
+
+TYPES = {"FLOAT32": np.float32, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32}
+_EVERY = np.arange(-128, 128).astype(np.int8)
+_MOST_RATIO = 1 << 30
+
+
+@dataclass(frozen=True)
+class Rim:
+    """One end. What the file takes or gives is `outer`; `inner` is the int8 tensor of the core.
+
+    Attributes:
+        op: index of the QUANTIZE or DEQUANTIZE between them.
+        is_input: whether it stands before the core.
+    """
+
+    op: int
+    outer: Tensor
+    inner: Tensor
+    is_input: bool = True
+
+    @property
+    def dtype(self) -> type[Any]:
+        """numpy's type of what the file takes or gives."""
+        return TYPES[self.outer.dtype]
+
+    def quantize(self, values: Outer) -> Int8Array:
+        """What the core gets of values of the rim's type: float32 rounds halves away from zero."""
+        scale, zero = self.inner.scale[0], self.inner.zero
+        if self.outer.dtype == "FLOAT32":
+            with np.errstate(over="ignore"):
+                steps = (np.asarray(values, np.float32) / scale).astype(np.float64)
+            whole = np.sign(steps) * np.floor(np.abs(steps) + 0.5) + zero
+            return np.asarray(np.clip(np.nan_to_num(whole, nan=-128.0), -128, 127), np.int8)
+        ratio = float(self.outer.scale[0]) / float(scale)
+        wide = np.asarray(values, np.int64) - self.outer.zero
+        return np.clip(mbqm(wide, *quantize_multiplier(ratio)) + zero, -128, 127).astype(np.int8)
+
+    def dequantize(self, x: Int8Array) -> Outer:
+        """What the file gives of int8 values of the core."""
+        scale, zero = self.inner.scale[0], self.inner.zero
+        wide = np.asarray(x, np.int64) - zero
+        if self.outer.dtype == "FLOAT32":
+            with np.errstate(over="ignore"):
+                return (float(scale) * wide).astype(np.float32)
+        info = np.iinfo(self.dtype)
+        ratio = float(scale) / float(self.outer.scale[0])
+        found = mbqm(wide, *quantize_multiplier(ratio)) + self.outer.zero
+        return np.clip(found, info.min, info.max).astype(self.dtype)
+
+    def taken(self, x: Int8Array) -> Outer:
+        """Values of the rim's type that `quantize` makes these int8 values of.
+
+        Raises:
+            McueditError: there is none for one of them.
+        """
+        at = np.asarray(x, np.int64) + 128
+        missing = ~self._inverse[1][at]
+        if missing.any():
+            q = int(np.asarray(x)[missing].ravel()[0])
+            raise McueditError(
+                f"op {self.op} QUANTIZE: no {self.outer.dtype} value of input {self.outer.name!r} becomes {q}",
+                f"give inputs as {self.outer.dtype}: they are quantized as the op does it",
+            )
+        return np.asarray(self._inverse[0][at])
+
+    def nearest(self, values: Outer) -> Int8Array:
+        """Of an output: int8 values of the core that come nearest to values of the rim's type."""
+        made = self.dequantize(_EVERY).astype(np.float64)
+        flat = np.asarray(values, np.float64).ravel()
+        return np.asarray(_EVERY[np.abs(flat[:, None] - made).argmin(axis=1)].reshape(np.shape(values)), np.int8)
+
+    def reachable(self, x: Int8Array) -> Int8Array:
+        """The int8 values nearest to x that some value of the rim becomes."""
+        there = _EVERY[self._inverse[1]].astype(np.int64)
+        table = there[np.abs(_EVERY.astype(np.int64)[:, None] - there).argmin(axis=1)].astype(np.int8)
+        return np.asarray(table[np.asarray(x, np.int64) + 128])
+
+    @cached_property
+    def _inverse(self) -> tuple[Outer, BoolArray]:
+        """A value for each of the 256 bytes, and whether it becomes that byte."""
+        if self.outer.dtype == "FLOAT32":
+            tried = self.dequantize(_EVERY)
+        else:
+            every = self._every()
+            tried = np.zeros(256, self.dtype)
+            tried[self.quantize(every).astype(np.int64) + 128] = every
+        return tried, self.quantize(tried) == _EVERY
+
+    def _every(self) -> Outer:
+        """Values of the rim's type among which each byte has one that becomes it, if there is any."""
+        info = np.iinfo(self.dtype)
+        if self.outer.dtype != "INT32":
+            return np.arange(info.min, info.max + 1).astype(self.dtype)
+        real = (_EVERY.astype(np.float64) - self.inner.zero) * float(self.inner.scale[0])
+        near = np.round(real / float(self.outer.scale[0])) + self.outer.zero
+        tried = (near[:, None] + np.arange(-2, 3)).clip(info.min, info.max)
+        return np.unique(tried).astype(self.dtype)
+
+
+def reachable(model: Model, rows: Int8Array) -> Int8Array:
+    """Rows of all inputs, each byte the nearest one that something at the rim becomes."""
+    made, start = rows.copy(), 0
+    for i, t in enumerate(model.inputs):
+        end, rim = start + model.tensors[t].size, model.input_rim(i)
+        if rim is not None:
+            made[:, start:end] = rim.reachable(made[:, start:end])
+        start = end
+    return made
+
+
+def input_rim(tensors: tuple[Tensor, ...], ops: tuple[Op, ...], tensor: int) -> Rim | None:
+    """The rim behind a graph input: its only reader is a QUANTIZE to int8."""
+    readers = [op for op in ops if tensor in op.inputs]
+    if len(readers) != 1 or readers[0].kind != "QUANTIZE":
+        return None
+    return _rim(tensors, readers[0], is_input=True)
+
+
+def output_rim(tensors: tuple[Tensor, ...], ops: tuple[Op, ...], tensor: int) -> Rim | None:
+    """The rim before a graph output: a DEQUANTIZE or QUANTIZE of int8 writes it, and nobody else reads it."""
+    makers = [op for op in ops if tensor in op.outputs]
+    if len(makers) != 1 or any(tensor in op.inputs for op in ops):
+        return None
+    wanted = "DEQUANTIZE" if tensors[tensor].dtype == "FLOAT32" else "QUANTIZE"
+    return _rim(tensors, makers[0], is_input=False) if makers[0].kind == wanted else None
+
+
+def _rim(tensors: tuple[Tensor, ...], op: Op, *, is_input: bool) -> Rim | None:
+    outer, inner = (op.inputs, op.outputs) if is_input else (op.outputs, op.inputs)
+    if len(outer) != 1 or len(inner) != 1 or inner[0] < 0:
+        return None
+    out, core = tensors[outer[0]], tensors[inner[0]]
+    known = out.dtype in TYPES and core.dtype == "INT8" and core.data is None and out.size == core.size
+    if not known or not _quantized(core):
+        return None
+    if out.dtype != "FLOAT32":
+        ratio = float(out.scale[0]) / float(core.scale[0]) if _quantized(out) else 0.0
+        if not (1 / _MOST_RATIO < ratio < _MOST_RATIO):
+            return None
+    return Rim(op.index, out, core, is_input)
+
+
+def _quantized(tensor: Tensor) -> bool:
+    return tensor.scale.size == tensor.zero_point.size == 1 and bool(0 < tensor.scale[0] < np.inf)
