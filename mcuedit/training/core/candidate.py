@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# Weights of the score: what must not change counts more than a missed wording, most of all where everything else is
-# meant; 100 B an edit are worth two wordings in a hundred.
-_SHUT, _CLOSE, _PER_BYTE = 4.0, 2.0, 2e-4
-# The same for tensors, where an answer that stays is what counts, and equal bytes beside it are a bonus.
-_SAME_BYTES, _SAME_ANSWER, _PER_INSTRUCTION = 0.5, 4.0, 1e-7
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """What counts how much where pairs are compared; a wording that opens its gate, or an edit that holds, counts 1.
+
+    Attributes:
+        shut, close: of text: what must not change counts more than a missed wording, most of all where everything else
+            is meant.
+        same_answer, same_bytes: of tensors: an answer that stays is what counts, equal bytes beside it are a bonus.
+        per_byte: 100 B an edit are worth two wordings in a hundred. per_instruction: of an inference.
+    """
+
+    shut: float = 4.0
+    close: float = 2.0
+    same_answer: float = 4.0
+    same_bytes: float = 0.5
+    per_byte: float = 2e-4
+    per_instruction: float = 1e-7
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,7 @@ class Candidate:
         separable: edits whose gate can be shut on every clean input that must stay; None before there are gates.
         instructions: given for tensors, what the delta costs an inference at most, roughly: a multiplication each of A
             and two of B.
+        weights: by which it is compared.
     """
 
     tap: int
@@ -69,6 +83,7 @@ class Candidate:
     seen: Untried | Screened | Tried = Untried()
     separable: int | None = None
     instructions: int | None = None
+    weights: ScoreConfig = field(default_factory=ScoreConfig, repr=False)
 
     @property
     def pair(self) -> tuple[int, int]:
@@ -84,12 +99,12 @@ class Candidate:
     @property
     def score(self) -> float:
         """Larger is better."""
-        seen = self.seen
+        seen, w = self.seen, self.weights
         if not isinstance(seen, Tried):
             return float("-inf")
         if self.instructions is not None:
-            return seen.recall + _SAME_ANSWER * seen.close + _SAME_BYTES * seen.shut - self._cost
-        return seen.recall + _CLOSE * seen.close + _SHUT * seen.shut - _PER_BYTE * self.factor_bytes / self.edits
+            return seen.recall + w.same_answer * seen.close + w.same_bytes * seen.shut - self._cost
+        return seen.recall + w.close * seen.close + w.shut * seen.shut - w.per_byte * self.factor_bytes / self.edits
 
     @property
     def faultless(self) -> bool:
@@ -126,4 +141,5 @@ class Candidate:
 
     @property
     def _cost(self) -> float:
-        return _PER_BYTE * self.factor_bytes / self.edits + _PER_INSTRUCTION * (self.instructions or 0)
+        w = self.weights
+        return w.per_byte * self.factor_bytes / self.edits + w.per_instruction * (self.instructions or 0)

@@ -8,7 +8,7 @@ rounding. Steps are normalized per tensor: step = rate * gradient / max |gradien
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.training.core.candidate import Candidate, Tried
+from mcuedit.training.core.candidate import Candidate, ScoreConfig, Tried
 from mcuedit.training.core.delta_site import DeltaSite, Factors, Table
 from mcuedit.training.core.optimizer import Best, cosine, normalized
 from mcuedit.training.options import Options
@@ -37,6 +37,7 @@ class LowRank:
         common: else it opens on this much less of what must stay.
         loss: weight of what kept answers lose, in the score that says which step was the best.
         settled: perfect steps in a row that end the training.
+        score: by what places are compared.
     """
 
     steps: int = 150
@@ -53,6 +54,7 @@ class LowRank:
     common: float = 0.8
     loss: float = 0.01
     settled: int = 10
+    score: ScoreConfig = field(default_factory=ScoreConfig)
 
 
 def train(
@@ -124,7 +126,8 @@ class Fit:
     def candidate(self, delta: Delta) -> Candidate:
         """How a delta does on its own examples."""
         edited, kept = self._judged(delta, self._site.table.edit), self._judged(delta, self._site.table.keep)
-        return Candidate(*self._site.pair, self._edits, delta.factor_bytes, Tried(edited, kept))
+        seen, weights = Tried(edited, kept), self._how.score
+        return Candidate(*self._site.pair, self._edits, delta.factor_bytes, seen, weights=weights)
 
     def _judged(self, delta: Delta, samples: IntArray) -> float:
         """Share of samples of the table, all of them edited or all to stay, that are as they should be."""

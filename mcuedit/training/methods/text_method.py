@@ -15,7 +15,7 @@ from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
 from mcuedit.edits import ToClass
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.model.tflite import Model
-from mcuedit.training.core.candidate import Candidate
+from mcuedit.training.core.candidate import Candidate, ScoreConfig
 from mcuedit.training.core.delta_site import Table
 from mcuedit.training.core.gate_trainer import GateConfig
 from mcuedit.training.core.gates import GateForm
@@ -39,7 +39,7 @@ class Config(Options):
         noise: copies that gates are trained on. gates: how they are trained.
         solver: of a column of B, where ops follow the target.
         shared: of one delta for all edits, which a rank above 1 and plain factors ask for. objective: of that.
-        simulation: of edits, by which a place is chosen.
+        simulation: of edits, by which a place is chosen. score: by what places are compared without it.
     """
 
     noise: NoiseConfig = field(default_factory=NoiseConfig)
@@ -47,6 +47,7 @@ class Config(Options):
     solver: SolverConfig = field(default_factory=lambda: SolverConfig(steps=200, idle=None))
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
     shared: LowRank = field(default_factory=LowRank)
 
 
@@ -121,7 +122,8 @@ class TextMethod:
                 columns = gated.solved_columns(table, now, suffix, options.solver, margin, options.seed)
             made = gated.deltas(model, gates, options.width, columns, pair)
             size = sum(d.factor_bytes for d in made)
-            candidate = Candidate(*pair, len(made), size, separable=int(gates.separate.sum()))
+            separable, weights = int(gates.separate.sum()), options.score
+            candidate = Candidate(*pair, len(made), size, separable=separable, weights=weights)
             if trial and unseen:
                 candidate = gated.trial(candidate, made, trial, self._tapped(unseen, pair[0]))
             found.append((candidate, gates, made))

@@ -16,7 +16,7 @@ import numpy as np
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
 from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
-from mcuedit.training.core.candidate import Candidate, Tried
+from mcuedit.training.core.candidate import Candidate, ScoreConfig, Tried
 from mcuedit.training.core.gate_trainer import GateConfig
 from mcuedit.training.core.gates import GateForm
 from mcuedit.training.examples import text
@@ -33,6 +33,7 @@ class SimulationConfig:
         wordings: a question needs that many to play.
         garbled: share of the words of a test wording that are dropped or unheard of.
         noise: copies that the players' gates are trained on. gates: how these are trained.
+        score: by what places are compared.
     """
 
     players: int = 32
@@ -42,6 +43,7 @@ class SimulationConfig:
     garbled: float = 0.5
     noise: text.NoiseConfig = field(default_factory=text.NoiseConfig)
     gates: GateConfig = field(default_factory=GateConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
 
 
 def rank_by_simulated_edits(
@@ -90,7 +92,7 @@ def rank_by_simulated_edits(
         size = config.players * gated.factor_bytes(gates.a.shape[1], form.bits)
         separable = int(gates.separate.sum())
         seen = Tried(float(np.mean(opened)), float(shut), float(close))
-        found.append(Candidate(tap, target, config.players, size, seen, separable))
+        found.append(Candidate(tap, target, config.players, size, seen, separable, weights=config.score))
     return tuple(sorted(found, key=lambda c: c.score, reverse=True))
 
 

@@ -10,13 +10,13 @@ fewer examples where each takes long.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mcuedit._util.typing import FloatArray, IntArray
 from mcuedit.model.adaptable import op_geometry
-from mcuedit.training.core.candidate import Candidate, Screened, Tried, Untried
+from mcuedit.training.core.candidate import Candidate, ScoreConfig, Screened, Tried, Untried
 from mcuedit.training.core.delta_site import FEW, DeltaSite, Table
 from mcuedit.training.examples.tensors import TensorTable
 from mcuedit.training.factors.tensor_factors import Made, TensorFactors, share
@@ -38,6 +38,7 @@ class TrialConfig:
         patches, trial: elements at a tap in a screen or trial, and multiplications behind the target in a trial.
         least: inputs that both look at, whatever that takes.
         spread: inputs of either kind that say how much elements vary.
+        score: by what places are compared.
     """
 
     tried: int = 4
@@ -49,6 +50,7 @@ class TrialConfig:
     trial: int = 1 << 29
     least: int = 96
     spread: int = 512
+    score: ScoreConfig = field(default_factory=ScoreConfig)
 
 
 class Trials:
@@ -183,7 +185,8 @@ class Trials:
         k = len(self._table.names) if self._options.gated else self.factors.rank
         row = tap.n_in if self.factors.form.bits == 8 else (tap.n_in + 1) // 2
         macs = k * (tap.positions * tap.n_in + 2 * target.positions * target.n_out)
-        return Candidate(*pair, self._table.inputs, k * (9 + row + target.n_out), instructions=macs)
+        size = k * (9 + row + target.n_out)
+        return Candidate(*pair, self._table.inputs, size, instructions=macs, weights=self._how.score)
 
 
 def _spread(index: IntArray, kinds: IntArray, most: int, seed: int) -> IntArray:
