@@ -118,7 +118,8 @@ def _flipped(text: str, array: str) -> str:
     """C source with the lowest bit of the last element of an array flipped."""
     at = text.index("{", text.index(f" {array}["))
     end = text.index("}", at)
-    numbers = [int(word) for word in re.findall(r"-?\d+", text[at:end])]
+    plain = re.sub(r"/\*.*?\*/", "", text[at:end])
+    numbers = [int(word, 0) for word in re.findall(r"0x[0-9a-f]+|-?\d+", plain)]
     numbers[-1] ^= 1
     return f"{text[: at + 1]}{', '.join(map(str, numbers))}{text[end:]}"
 
