@@ -16,7 +16,7 @@ from mcuedit.boards.board import Board
 from mcuedit.boards.memory import Region
 from mcuedit.boards.render import render as render_board
 from mcuedit.build.linker import render
-from mcuedit.emulate.backends import renode_program
+from mcuedit.emulate.backends.renode import program as renode_program
 
 UARTS = {
     "cmsdk": "UART.CMSDK_APB_UART",

@@ -25,8 +25,8 @@ from mcuedit.codegen.inspection import holds, runtimes
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.conformance.synthetic import adapters
 from mcuedit.emulate import open_session, robot
-from mcuedit.emulate.backends import renode_program
 from mcuedit.emulate.backends.oracle_device import OracleDevice
+from mcuedit.emulate.backends.renode import program as renode_program
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.robot import dialogues
 from mcuedit.emulate.runner import best_oracle

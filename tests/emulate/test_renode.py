@@ -18,8 +18,8 @@ from mcuedit.boards import board
 from mcuedit.cli.board import doctor
 from mcuedit.conformance.bytes import random_inputs
 from mcuedit.emulate import Crash, Fault, Timeout, open_session, runner
-from mcuedit.emulate.backends import renode_program
 from mcuedit.emulate.backends.renode import RenodeSession
+from mcuedit.emulate.backends.renode import program as renode_program
 from mcuedit.emulate.options import RunOptions
 from mcuedit.model import bundle as bases
 from mcuedit.model import tflite

@@ -16,10 +16,11 @@ from helpers.virtual import needs_renode
 from mcuedit._util import resources
 from mcuedit.boards import board
 from mcuedit.build.options import BuildOptions
-from mcuedit.emulate.backends import renode, renode_program
-from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
+from mcuedit.emulate.backends import renode
+from mcuedit.emulate.backends.renode import program as renode_program
+from mcuedit.emulate.backends.renode.log import Log
+from mcuedit.emulate.backends.renode.monitor import Monitor, print_command
 from mcuedit.emulate.devices.updatable import build_device
-from mcuedit.emulate.renode_log import Log
 from mcuedit.fleet.transport import Device, Refused, upload
 from mcuedit.model.bundle import Base
 

@@ -45,14 +45,11 @@ def key(tmp_path: Path) -> Path:
 
 
 def ours(name: str, signer: object) -> bytes:
-    from mcuedit.package import seal
+    from mcuedit.package import Identity, seal
 
     return seal(
         encode(packages.fact(), MODEL),
-        name=NAME,
-        version=VERSION,
-        counter=COUNTER,
-        base_sha256=MODEL.sha256,
+        Identity(NAME, VERSION, COUNTER, MODEL.sha256),
         manifest=packages.MANIFEST,
         key=signer,
         self_tests=packages.self_tests(MODEL, packages.fact()) if name == "probed.mcu" else (),

@@ -11,7 +11,7 @@ import pytest
 from mcuedit.boards import board
 from mcuedit.build import compilers
 from mcuedit.build.driver import BuildResult
-from mcuedit.emulate.backends import renode_program
+from mcuedit.emulate.backends.renode import program as renode_program
 
 UNICORN_BOARDS = [name for name in board.names() if "unicorn" in board.load(name).emulators]
 QEMU_BOARDS = [name for name in board.names() if "qemu" in board.load(name).emulators]

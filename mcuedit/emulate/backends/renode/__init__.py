@@ -19,10 +19,10 @@ from mcuedit.boards.board import Board
 from mcuedit.boards.render import render
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.backends.image import address_of, segments
-from mcuedit.emulate.backends.renode_monitor import Monitor, print_command
-from mcuedit.emulate.backends.renode_program import find, version
+from mcuedit.emulate.backends.renode.log import Growing, Log
+from mcuedit.emulate.backends.renode.monitor import Monitor, print_command
+from mcuedit.emulate.backends.renode.program import find, version
 from mcuedit.emulate.backends.session import Crash, Fault, Timeout, Uart
-from mcuedit.emulate.renode_log import Growing, Log
 
 NAME = "renode"
 OPTIONS = ("--disable-gui", "--plain", "--hide-log", "--console")

@@ -12,9 +12,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from mcuedit.emulate.backends.renode.log import Log
 from mcuedit.emulate.backends.session import Crash, Timeout
 from mcuedit.emulate.progress import ASLEEP, Patience, process_clock
-from mcuedit.emulate.renode_log import Log
 
 _CHUNK = 1 << 16
 _LOOK = 0.5  # seconds between two looks at the log
