@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,11 +15,23 @@ from mcuedit.benchmark import edits
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, working
 from mcuedit.cli._shared.files import are_tensors, keep_set, load_chosen, metrics_table, read_adapter, tensor_table
+from mcuedit.cli._shared.options import into
 from mcuedit.edits import load_edits
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
+
+
+@dataclass(frozen=True)
+class _Given:
+    base_path: Path
+    adapters: tuple[Path, ...]
+    edit_path: Path
+    keep_path: Path | None
+    output_name: str | None
+    dump: Path | None
+    as_json: bool
 
 
 @click.command(
@@ -31,34 +44,27 @@ from mcuedit.evaluation.tensors import TensorMetrics
 @options.output_name_option
 @options.path("--dump", metavar="F.npz", help="Write every raw output of prompts there.")
 @options.json_option
-def command(
-    base_path: Path,
-    adapters: tuple[Path, ...],
-    edit_path: Path,
-    keep_path: Path | None,
-    output_name: str | None,
-    dump: Path | None,
-    as_json: bool,
-) -> int:
+@into(_Given)
+def command(given: _Given) -> int:
     """Measure adapters, all active together, against their untouched base.
 
     Exit code 1 if an edited prompt or input does not get what is wanted.
     """
-    found = load_chosen(base_path, output_name)
-    loaded = [read_adapter(path, found) for path in adapters]
+    found = load_chosen(given.base_path, given.output_name)
+    loaded = [read_adapter(path, found) for path in given.adapters]
     metrics: Metrics | TensorMetrics
     with working("evaluating"):
         read = edits.reader(found, best_oracle(found.model))
-        if are_tensors(edit_path):
-            if dump is not None or keep_path is not None:
+        if are_tensors(given.edit_path):
+            if given.dump is not None or given.keep_path is not None:
                 raise McueditError("--dump and --keep are for prompts", "the .npz holds what to keep")
-            metrics = edits.evaluate_tensors(read, loaded, tensor_set([edit_path], found.model))
+            metrics = edits.evaluate_tensors(read, loaded, tensor_set([given.edit_path], found.model))
         else:
-            keep = keep_set(keep_path)
-            metrics, cases = edits.evaluate(read, loaded, load_edits(edit_path), keep, facts_of(found))
-            if dump is not None:
-                atomic.write_file(dump, raw(read, cases, keep.prompts))
-    if as_json:
+            keep = keep_set(given.keep_path)
+            metrics, cases = edits.evaluate(read, loaded, load_edits(given.edit_path), keep, facts_of(found))
+            if given.dump is not None:
+                atomic.write_file(given.dump, raw(read, cases, keep.prompts))
+    if given.as_json:
         print_json(metrics.flat())
     else:
         stdout().print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
