@@ -20,6 +20,8 @@ _FULL = f"make an int8 one of what it was converted from: {QUANTIZE}"
 _ENDS = f"set the converter's inference_input_type and inference_output_type to tf.int8, or: {QUANTIZE}"
 _RIM = ("QUANTIZE", "DEQUANTIZE", "CAST")  # what stands between a rim of another type and what is int8
 
+_CUSTOM = ("CIRCULAR_BUFFER", "Signal", "TFLite_Detection_PostProcess", "ethos-u", "edgetpu-custom-op")
+
 Cause = Callable[["Model"], str]
 
 
@@ -100,6 +102,14 @@ def _rims(model: Model) -> str:
     return f"int8 inside, but {' and '.join(said)}"
 
 
+def _foreign(model: Model) -> str:
+    """An op of another runtime: xcore's and TensorFlow's are custom ops in TensorFlow Lite Micro."""
+    if not any(t.dtype == _INT8 for _, t in _read(model)):
+        return ""
+    op = next((op for op in model.ops if op.custom and not op.custom.startswith(_CUSTOM)), None)
+    return f"{_where(op)}custom op {op.custom!r} is not of TensorFlow Lite Micro" if op else ""
+
+
 def _legacy(model: Model) -> str:
     activations = [(op, t) for op, t in _read(model) if t.data is None]
     found = next(((op, t) for op, t in activations if t.dtype == "UINT8" and t.scale.size), None)
@@ -146,6 +156,7 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
         _custom("edgetpu-custom-op", "compiled for a Coral Edge TPU, its layers are an executable"),
         "give the int8 .tflite that edgetpu_compiler read: inspect, edit and run that one",
     ),
+    (_foreign, "give the .tflite that was compiled for that runtime, or leave the op out and convert the model again"),
     (_scale, f"its calibration saw no finite values there: with representative data that reaches it, {QUANTIZE}"),
     (_rims, _ENDS),
     (_legacy, f"int8 has taken its place; of the float model: {QUANTIZE}"),

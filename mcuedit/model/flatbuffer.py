@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.model.rims import input_rim, output_rim
 from mcuedit.model.tflite import INT8, Model, Op, Tensor
+
+_COMPRESSED = "COMPRESSION_METADATA"  # TFLM's name of its entry in the metadata
+_UNCOMPRESSED = "give the .tflite that was compressed: inspect, edit and run that one, then compress it again"
 
 
 def convert(schema: Any, root: Any, data: bytes) -> Model:
@@ -17,7 +21,12 @@ def convert(schema: Any, root: Any, data: bytes) -> Model:
 
     Args:
         schema: the generated module. root: its object tree of the file. data: the file's bytes.
+
+    Raises:
+        McueditError: the file is compressed.
     """
+    if any(_text(entry.name) == _COMPRESSED for entry in root.metadata or ()):
+        raise McueditError("its weights are compressed for TensorFlow Lite Micro", _UNCOMPRESSED)
     kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
     dtypes = {v: k for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
     graph = root.subgraphs[0]

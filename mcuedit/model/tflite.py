@@ -260,6 +260,8 @@ def parse(data: bytes, name: str = "model") -> Model:
     try:
         root = schema.ModelT.InitFromPackedBuf(data, 0)
         model = convert(schema, root, data)
+    except McueditError as error:
+        raise McueditError(f"{name}: {error.message}", error.hint) from error
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, KeyError) as error:
         raise McueditError(
             f"{name}: truncated or damaged .tflite ({error})", "copy the file again from its source"

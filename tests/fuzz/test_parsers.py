@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -15,15 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import deltas, tiny
+from helpers.rims import branching, rimmed
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.codegen import render_base, render_tflm_base
 from mcuedit.codegen.inspection import describe
 from mcuedit.edits import check_edits, load_edits, load_keep, load_tensors, resolve_answers
 from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.bundle import Base, choose
 from mcuedit.model.fixedpoint import quantize_multiplier
+from mcuedit.model.rims import reachable
 from mcuedit.model.tflite import Model, parse
 
 EFFORT = int(os.environ.get("MCUEDIT_FUZZ", "1"))  # times as many inputs as in CI
@@ -85,6 +90,20 @@ def test_tiny_model():
     use(tiny.classifier())
     seeds = [tiny.classifier(), tiny.classifier((4, 3), reshape=True, per_channel=True)]
     hammer(use, seeds, 1000)
+
+
+def test_models_with_rims_and_several_ends():
+    def use_ends(data: bytes) -> None:
+        use(data)
+        model = parse(data, "fuzz")
+        reachable(model, np.zeros((1, min(model.input_size, 1 << 16)), np.int8))
+        for render in (render_base, render_tflm_base):
+            with contextlib.suppress(McueditError):
+                render(Base("fuzz", model))
+        choose(model, None)
+
+    seeds = [rimmed(), rimmed(("UINT8", 1 / 16, 128), ("INT32", 1 / 64, 0)), branching(first="INT16", last="FLOAT32")]
+    hammer(use_ends, [*seeds, branching(shared=True)], 500)
 
 
 def test_facts_model(facts: Path):

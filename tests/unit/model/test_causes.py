@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from conftest import ROOT
 from helpers import tiny
 from helpers.rims import rimmed
@@ -25,6 +26,18 @@ def custom(code: str) -> bytes:
     x, y = net.tensor("x", (1, 4), 0.1, 0), net.tensor("y", (1, 4), 0.1, 0)
     net.op("CUSTOM", [x], y)
     return tiny.altered(net.pack(x, y), lambda m: setattr(m.operatorCodes[0], "customCode", code.encode()))
+
+
+def compressed() -> bytes:
+    """As TFLM's compression leaves a model: constants are bins, and metadata says how to read them."""
+
+    def change(model: Any) -> None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = b"COMPRESSION_METADATA", 0
+        model.metadata = [entry]
+        model.buffers[1].data = model.buffers[1].data[:-3]
+
+    return tiny.altered(tiny.classifier(), change)
 
 
 def scaled(scale: float, tensor: int = 0) -> bytes:
@@ -51,6 +64,12 @@ def legacy() -> bytes:
 CAUSES = {
     "vela": (custom("ethos-u"), "compiled by Vela for an Arm Ethos-U", "the int8 .tflite that Vela read"),
     "edgetpu": (custom("edgetpu-custom-op"), "compiled for a Coral Edge TPU", "edgetpu_compiler read"),
+    "another runtime": (
+        custom("XC_conv2d_v2"),
+        "custom op 'XC_conv2d_v2' is not of TensorFlow Lite",
+        "compiled for that",
+    ),
+    "compressed": (compressed(), "its weights are compressed for TensorFlow Lite Micro", "that was compressed"),
     "infinite scale": (scaled(np.inf), "has a scale of inf", "representative data"),
     "NaN scale": (scaled(np.nan), "has a scale of nan", "representative data"),
     "zero scale": (scaled(0.0), "has a scale of 0", "representative data"),
