@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from mcuedit.codegen.ops import lower
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.causes import AGAIN
 from mcuedit.model.ops.kinds import Lowered
+from mcuedit.model.ops.recurrent.state import SILENT, State, reads, states, writes
 from mcuedit.model.tflite import Model, Op
 
 
@@ -40,7 +41,8 @@ class ArenaPlan:
 
     Attributes:
         lowered: one per op of the model.
-        places: of every activation, by tensor index.
+        places: of every activation, by tensor index, and of what lasts, by its key.
+        states: what lasts, by its key.
         arena_size: bytes, input and output among them.
         input_offset, output_offset: where in the arena the caller may put input and output; several inputs lie there
             one after the other, and so do several outputs.
@@ -56,6 +58,7 @@ class ArenaPlan:
     output_offset: int
     scratch: dict[int, int | None]
     logits: int
+    states: dict[int, State]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -74,11 +77,11 @@ class ArenaPlan:
 
     def called(self, op: Op) -> bool:
         """Whether the op leaves any code: it computes, or its bytes must move."""
-        if not self.model.is_core(op):
+        if not self.model.is_core(op) or op.kind in SILENT:
             return False
         if self.lowered[op.index].function:
             return True
-        return self.places[self.model.sources(op)[0]] != self.places[op.outputs[0]]
+        return self.places[reads(self.model, op)[0]] != self.places[writes(self.model, op)[0]]
 
 
 def projects(model: Model, op: Op) -> bool:
@@ -97,35 +100,43 @@ def plan_arena(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()
         McueditError: an op, or the graph's form, is not in the bare runtime.
     """
     lowered = tuple(lower(model, op) for op in model.ops)
-    ops = [op for op in model.ops if model.is_core(op)]
-    _check_graph(model, ops)
+    ops = [op for op in model.ops if model.is_core(op) and op.kind not in SILENT]
+    kept = states(model)
+    _check_graph(model, ops, kept)
     logits = logits_tensor(model)
-    owner = _owners(model, ops, lowered)
+    copied = {op.index for op in ops if op.kind == "READ_VARIABLE" and (preserve or _outlives(model, ops, lowered, op))}
+    owner = _owners(model, ops, lowered, kept, copied)
     last = _last_uses(model, ops, owner)
-    last |= {owner[t]: len(model.ops) for t in (logits, *model.outputs, *keep)}
+    last |= {owner[t]: len(model.ops) for t in (logits, *model.outputs, *keep, *kept)}
     # Blocks of several activations live longer and are sometimes harder to pack than each of them on its own.
     arenas = []
     for in_place in (False,) if preserve else (True, False):
         block = _blocks(model, ops, lowered, owner, last, in_place)
-        blocks = _measured(model, ops, owner, block, last)
+        blocks = _measured(model, ops, owner, {t: name for t, name in block.items() if t not in kept}, last)
+        blocks |= {key: Block(state.size, -1, len(model.ops)) for key, state in kept.items()}
         offsets = allocate(blocks, preserve)
         arenas.append((max(offsets[i] + b.size for i, b in blocks.items()), block, blocks, offsets))
     arena_size, block, blocks, offsets = min(arenas, key=lambda arena: arena[0])
     ends = _ends(model, owner)
-    places = {t: ends.get(owner[t], Place("arena", offsets[block[owner[t]]], model.tensors[t].size)) for t in owner}
+    places = {t: Place("arena", offsets[t], state.size) for t, state in kept.items()}
+    places |= {
+        t: ends.get(owner[t], Place("arena", offsets[block[owner[t]]], model.tensors[t].size))
+        for t in owner
+        if t not in kept
+    }
     scratch = {
         op.index: hole(blocks, offsets, op.index, lowered[op.index].scratch, arena_size, preserve)
         for op in ops
         if lowered[op.index].scratch
     }
     input_offset, output_offset = (offsets[block[owner[t]]] for t in (model.inputs[0], model.outputs[0]))
-    return ArenaPlan(model, lowered, places, arena_size, input_offset, output_offset, scratch, logits)
+    return ArenaPlan(model, lowered, places, arena_size, input_offset, output_offset, scratch, logits, kept)
 
 
-def _check_graph(model: Model, ops: Sequence[Op]) -> None:
-    known = set(model.inputs)
+def _check_graph(model: Model, ops: Sequence[Op], kept: Iterable[int]) -> None:
+    known = {*model.inputs, *kept}
     for op in ops:
-        for tensor in model.sources(op):
+        for tensor in reads(model, op):
             if tensor not in known:
                 raise McueditError(
                     f"op {op.index} {op.kind} reads tensor {tensor} before an op wrote it",
@@ -138,23 +149,42 @@ def _check_graph(model: Model, ops: Sequence[Op]) -> None:
         raise McueditError("one tensor is two of the model's inputs and outputs", AGAIN)
 
 
-def _owners(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered]) -> dict[int, int]:
-    """Activations -> the first tensor with the same bytes."""
-    owner = {t: t for t in model.inputs}
-    ends = set(model.inputs)  # what lies at the caller's
+def _owners(
+    model: Model, ops: Sequence[Op], lowered: Sequence[Lowered], kept: Iterable[int], copied: Container[int]
+) -> dict[int, int]:
+    """Activations and states -> the first of them with the same bytes.
+
+    Args:
+        copied: ops of READ_VARIABLE whose output is not the state itself.
+    """
+    owner = {t: t for t in (*model.inputs, *kept)}
+    ends = {*model.inputs, *kept}  # what lies at the caller's, or lasts
     for op in ops:
-        x = owner[model.sources(op)[0]]
+        x = owner[reads(model, op)[0]]
         for y in op.outputs:
-            must_move = y in model.outputs and x in ends  # nothing but RESHAPE
+            must_move = (y in model.outputs and x in ends) or op.index in copied
             owner[y] = y if lowered[op.index].function or must_move else x
             if y in model.outputs:
                 ends.add(owner[y])
     return owner
 
 
+def _outlives(model: Model, ops: Sequence[Op], lowered: Sequence[Lowered], read: Op) -> bool:
+    """Whether what a READ_VARIABLE read is used after the variable was assigned anew."""
+    alike, assigned = set(read.outputs), False
+    for op in ops[ops.index(read) + 1 :]:
+        used = not alike.isdisjoint(reads(model, op))
+        if used and assigned:
+            return True
+        if used and not lowered[op.index].function:
+            alike.update(op.outputs)
+        assigned = assigned or writes(model, op) == reads(model, read)
+    return False
+
+
 def _last_uses(model: Model, ops: Sequence[Op], owner: dict[int, int]) -> dict[int, int]:
     """The last op that touches each owner."""
-    return {owner[t]: op.index for op in ops for t in (*model.sources(op), *op.outputs)}
+    return {owner[t]: op.index for op in ops for t in (*reads(model, op), *writes(model, op))}
 
 
 def _blocks(
@@ -169,14 +199,14 @@ def _blocks(
 
     Several inputs, or outputs, are one block.
     """
-    block = dict.fromkeys(model.inputs, model.inputs[0])
+    block = {t: t for t, own in owner.items() if t == own} | dict.fromkeys(model.inputs, model.inputs[0])
     outputs = [owner[t] for t in model.outputs]
     together = {t for side in (model.inputs, outputs) if len(side) > 1 for t in side}
     for op in ops:
         block |= {y: outputs[0] if y in outputs and y in together else y for y in op.outputs if owner[y] == y}
-        y = op.outputs[0]
-        if owner[y] != y:
+        if not op.outputs or owner[op.outputs[0]] != op.outputs[0]:
             continue
+        y = op.outputs[0]
         for position in lowered[op.index].in_place if in_place and y not in together else ():
             x = owner[model.sources(op)[position]]
             free = x not in together and last[x] == op.index

@@ -24,6 +24,7 @@ from mcuedit.codegen.rims import quantization
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops.kinds import Lowered
+from mcuedit.model.ops.recurrent.state import reads, states, writes
 from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import Window
 
@@ -99,6 +100,7 @@ def render_adapter(adapter: Adapter, base: Base) -> dict[str, str]:
 def render_model_header(base: Base) -> dict[str, str]:
     """`model.h`: the names of a base under fixed ones, for the applications of firmware/apps."""
     context = {**banner(base), "names": base_names(base.name), "has_labels": base.labels is not None}
+    context["resets"] = len(states(base.model)) > 0
     return {"model.h": render_text("model.h.j2", context)}
 
 
@@ -126,6 +128,7 @@ def render_project(
         "sources": [path for path in files if path.endswith(".c")],
         "features": base.features,
         "has_labels": base.labels is not None,
+        "resets": len(made.states) > 0,
         "arena_size": made.arena_size,
     }
     files |= {
@@ -165,6 +168,7 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "arena_size": made.arena_size,
         "stack_scratch": made.stack_scratch,
         "pointers": _pointers(made),
+        "resets": [(made.places[key].offset, state.fill, state.size) for key, state in made.states.items()],
         "logits": _logits(made),
         "features": base.features or 0,
         **label_context(base),
@@ -176,7 +180,7 @@ def _pointers(made: ArenaPlan) -> dict[str, int]:
     found: dict[str, int] = {}
     for op in made.model.ops:
         if made.called(op):
-            for tensor in (*made.model.sources(op), *op.outputs):
+            for tensor in (*reads(made.model, op), *writes(made.model, op), *made.lowered[op.index].states):
                 if made.places[tensor].where == "arena":
                     found[_pointer(made, tensor)] = made.places[tensor].offset
             if (offset := made.scratch.get(op.index)) is not None:
@@ -186,6 +190,8 @@ def _pointers(made: ArenaPlan) -> dict[str, int]:
 
 def _pointer(made: ArenaPlan, tensor: int) -> str:
     place, model = made.places[tensor], made.model
+    if tensor in made.states:
+        return f"state{list(made.states).index(tensor)}"
     if place.where != "arena":
         return f"{place.where} + {place.offset}" if place.offset else place.where
     maker = next(op for op in model.ops if tensor in op.outputs)
@@ -242,16 +248,19 @@ def _op_context(made: ArenaPlan, op: Op) -> dict[str, Any]:
         "input": pointers.get("input", ""),
         "output": pointers.get("output", ""),
         "patch": pointers.get("scratch", "0"),
-        "size": model.tensors[op.outputs[0]].size if called else 0,
+        "size": made.places[writes(model, op)[0]].size if called else 0,
     }
 
 
 def _operands(made: ArenaPlan, op: Op) -> dict[str, str]:
     """C expressions of what an op's function may be called with."""
-    sources = [_pointer(made, tensor) for tensor in made.model.sources(op)]
-    outputs = [_pointer(made, tensor) for tensor in op.outputs]
+    sources, outputs, kept = (
+        [_pointer(made, tensor) for tensor in some]
+        for some in (reads(made.model, op), writes(made.model, op), made.lowered[op.index].states)
+    )
     pointers = {f"input{i}": pointer for i, pointer in enumerate(sources)} | {"input": sources[0]}
     pointers |= {f"output{i}": pointer for i, pointer in enumerate(outputs)} | {"output": outputs[0]}
+    pointers |= {f"state{i}": pointer for i, pointer in enumerate(kept)}
     if op.index in made.scratch:
         offset = made.scratch[op.index]
         pointers["scratch"] = "scratch" if offset is None else f"scratch{op.index}"

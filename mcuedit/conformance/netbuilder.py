@@ -37,6 +37,7 @@ class NetBuilder:
         self._model.operatorCodes = []
         self._graph = schema.SubGraphT()
         self._graph.tensors, self._graph.operators = [], []
+        self._called: list[Any] = []
 
     def tensor(
         self,
@@ -114,11 +115,22 @@ class NetBuilder:
             setattr(op.builtinOptions, name, value)
         self._graph.operators.append(op)
 
+    def call_once(self, variable: bytes, values: npt.NDArray[Any], scale: float, zero: int) -> None:
+        """Adds a CALL_ONCE whose graph assigns a constant to the resource variable of that name."""
+        self.op("CALL_ONCE", [], [], initSubgraphIndex=1 + len(self._called))
+        outer, self._graph = self._graph, schema.SubGraphT()
+        self._graph.tensors, self._graph.operators, self._graph.inputs, self._graph.outputs = [], [], [], []
+        handle = self.tensor("handle", (), 1.0, 0, dtype="RESOURCE")
+        self.op("VAR_HANDLE", [], handle, container=b"", sharedName=variable)
+        self.op("ASSIGN_VARIABLE", [handle, self.constant("first", values, [scale], zero=zero)], [])
+        self._called.append(self._graph)
+        self._graph = outer
+
     def pack(self, graph_input: int | Sequence[int], output: int | Sequence[int]) -> bytes:
         """The file's bytes."""
         ends = ([end] if isinstance(end, int) else list(end) for end in (graph_input, output))
         self._graph.inputs, self._graph.outputs = ends
-        self._model.subgraphs = [self._graph]
+        self._model.subgraphs = [self._graph, *self._called]
         builder = flatbuffers.Builder(1024)
         builder.Finish(self._model.Pack(builder), b"TFL3")
         return bytes(builder.Output())

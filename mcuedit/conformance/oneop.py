@@ -42,13 +42,13 @@ def random_net(rng: np.random.Generator) -> bytes:
 
 
 def random_graph(rng: np.random.Generator, ops: int) -> bytes:
-    """Ops of any kinds, at least so many, each on one of the latest activations; nobody reads some outputs."""
+    """Ops of any kinds but those with state, at least so many, each on one of the latest activations, some unread."""
     d = Drawing(rng)
     values = [d.tensor((1, *d.shape(2), d.pick(1, 2, 3, 4)), d.scale(), d.zero())]
     for last in range(ops - 1, -1, -1):
         latest = [value for value in values if value.shape][-3:]  # no op is drawn for scalars
         x = latest[-1 if last == 0 else d.pick(*range(len(latest)))]
-        fitting = [kind for kind, record in KINDS.items() if record.axes[0] <= len(x.shape) <= record.axes[1]]
+        fitting = [k for k, kind in KINDS.items() if kind.axes[0] <= len(x.shape) <= kind.axes[1] and not kind.state]
         values.append(_drawn(d, x, fitting[d.pick(*range(len(fitting)))]))
     return d.net.pack(values[0].index, values[-1].index)
 

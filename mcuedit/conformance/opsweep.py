@@ -15,11 +15,12 @@ from mcuedit.conformance.oneop import random_graph, random_inputs, random_model,
 from mcuedit.emulate.backends.engine import Engine
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.oracle import Oracle, Tflm
-from mcuedit.model.tflite import Model, parse
+from mcuedit.model.tflite import INT8, Model, parse
 
 NETS, GRAPHS = "nets", "graphs"  # beside the kinds of ops
 ALL = (*KINDS, NETS, GRAPHS)
 _INPUTS = 16  # for each model
+_STEPS = 4  # of a model with state, which starts anew so many inputs apart
 _MOST_OPS = 9
 
 
@@ -59,7 +60,9 @@ def compare(found: Model, number: int, oracle: Callable[[Model], Oracle] = Tflm)
         McueditError: the oracle or the bare runtime refuses the model.
     """
     x = random_inputs(found, _dice("inputs", number), _INPUTS)
-    tensors = [t for op in found.ops if found.is_core(op) for t in op.outputs]
+    if found.stateful:
+        x = x.reshape(-1, _STEPS, *found.input.shape)
+    tensors = [t for op in found.ops if found.is_core(op) for t in op.outputs if found.tensors[t].dtype == INT8]
     engine = Engine(found)
     want, got = oracle(found).activations(x, tensors), engine.activations(x, tensors)
     pairs = [(want[t], got[t]) for t in tensors]

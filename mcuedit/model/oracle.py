@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base
 from mcuedit.model.causes import AGAIN
+from mcuedit.model.ops.recurrent.state import VARIABLES
 from mcuedit.model.tflite import INT8, INT32, Model, Op
 from mcuedit.model.windows import WINDOWED, window
 
@@ -210,6 +212,11 @@ def _proven(model: Model, op: Op) -> bool:
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
     beside = types - {INT8, INT32}
     other = (op.kind == "QUANTIZE" and beside) or (op.kind in _WEIGHTED and beside == {"INT4"})  # TFLM's, not simulated
+    if op.kind in VARIABLES:  # those that are kept otherwise are TFLM's alone
+        with contextlib.suppress(McueditError):
+            ops.operator(model, op)
+            return True
+        return False
     if op.kind in ops.kinds() and not other and any(model.tensors[i].dtype == INT8 for i in op.outputs):
         ops.operator(model, op)
         return True

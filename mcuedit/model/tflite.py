@@ -181,8 +181,9 @@ class Model:
         return self.output_rims[position] if self.output_rims else None
 
     def sources(self, op: Op) -> tuple[int, ...]:
-        """The op's activation inputs, in its order: neither constant, nor omitted, nor a shape."""
-        return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None and self.tensors[i].dtype != INT32)
+        """The op's activation inputs, in its order: neither constant, nor omitted, nor a shape, nor state."""
+        given = (i for i in op.inputs if i >= 0 and self.tensors[i].data is None and not self.tensors[i].variable)
+        return tuple(i for i in given if self.tensors[i].dtype not in (INT32, "RESOURCE"))
 
     def is_core(self, op: Op) -> bool:
         """Whether the op computes with activations of the core: it neither computes a shape nor stands at the rim."""

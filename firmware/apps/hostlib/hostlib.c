@@ -3,6 +3,7 @@
 #include "apps/common/app.h"
 
 MCUEDIT_EXPORT int host_start(void);
+MCUEDIT_EXPORT void host_reset(void);
 MCUEDIT_EXPORT int host_use(const uint8_t *mask);
 MCUEDIT_EXPORT int host_run(const int8_t *inputs, uint32_t n, int8_t *outputs, uint16_t *answers);
 MCUEDIT_EXPORT const char *host_label(uint16_t answer, uint8_t *length);
@@ -19,6 +20,14 @@ static void copy(int8_t *to, const int8_t *from, uint32_t size)
 int host_start(void)
 {
     return app_start();
+}
+
+/* What lasts from one inference to the next starts anew. */
+void host_reset(void)
+{
+#ifdef MODEL_RESET /* of a base that keeps something */
+    MODEL_RESET(app_arena);
+#endif
 }
 
 int host_use(const uint8_t *mask)

@@ -12,6 +12,7 @@ from dataclasses import astuple
 from mcuedit._util.errors import McueditError
 from mcuedit.model.causes import AGAIN
 from mcuedit.model.ops.kinds import KINDS, Lowered, part
+from mcuedit.model.ops.recurrent.state import SILENT
 from mcuedit.model.tflite import INT8, Model, Op
 
 _U16_MAX = 0xFFFF  # of the fields of a mcuedit_window
@@ -32,10 +33,11 @@ def lower(model: Model, op: Op) -> Lowered:
             f"op {op.index} {op.kind} is not in the bare runtime",
             f"it has {', '.join(sorted(KINDS))}; replace the op in the model or use another runtime",
         )
-    sources = model.sources(op)
-    require(len(sources) > 0 and len(op.outputs) > 0, op, "its input or its output is missing")
-    require(KINDS[op.kind].splits or len(op.outputs) == 1, op, f"{len(op.outputs)} outputs")
-    for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
+    sources, kind = model.sources(op), KINDS[op.kind]
+    if not kind.state:
+        require(len(sources) > 0 and len(op.outputs) > 0, op, "its input or its output is missing")
+        require(kind.splits or len(op.outputs) == 1, op, f"{len(op.outputs)} outputs")
+    for tensor in (model.tensors[i] for i in (*sources, *(() if op.kind in SILENT else op.outputs))):
         require(tensor.dtype == INT8, op, f"tensor {tensor.name!r} is {tensor.dtype}, not int8")
         quantized = tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
         require(quantized and -128 <= tensor.zero <= 127, op, f"tensor {tensor.name!r} is not quantized")

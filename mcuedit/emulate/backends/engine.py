@@ -20,9 +20,10 @@ from mcuedit._util import resources, system
 from mcuedit._util.typing import Int8Array
 from mcuedit.build.driver import build_engine
 from mcuedit.codegen.literals import C_TYPES
-from mcuedit.emulate.devices.device import check_inputs
+from mcuedit.emulate.devices.device import sequences
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops.kinds import Lowered
+from mcuedit.model.ops.recurrent.state import reads, writes
 from mcuedit.model.tflite import Model, Op
 
 _HEADERS = ("mcuedit.h", "kernels.h")
@@ -49,7 +50,7 @@ class Engine:
         """Outputs, in the arena as it is planned for a device.
 
         Args:
-            inputs: int8[n, *input].
+            inputs: int8[n, *input]; of a model with state also int8[n, steps, *input]: outputs are those of the last.
 
         Returns:
             int8[n, output size]
@@ -57,11 +58,11 @@ class Engine:
         Raises:
             McueditError: inputs of another type or size.
         """
-        return np.concatenate(self._plain.run(check_inputs(self._base, inputs), self._model.outputs), axis=1)
+        return np.concatenate(self._plain.run(sequences(self._base, inputs), self._model.outputs), axis=1)
 
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
         """See Oracle; no activation is overwritten by another one."""
-        found = self._preserving.run(check_inputs(self._base, x), tensors)
+        found = self._preserving.run(sequences(self._base, x), tensors)
         shapes = (self._model.tensors[t].shape for t in tensors)
         return {t: flat.reshape(len(x), *shape) for t, flat, shape in zip(tensors, found, shapes, strict=True)}
 
@@ -83,15 +84,18 @@ class _Program:
         self._calls: list[tuple[Callable[..., None], list[Any]]] = [self._call(op) for op in called]
 
     def run(self, inputs: Int8Array, tensors: Sequence[int]) -> list[Int8Array]:
-        """int8[n, input size] -> int8[n, size] of each tensor."""
+        """int8[n, steps, *input] -> int8[n, size] of each tensor, after the last step; each row starts anew."""
         places = [self._arena[self._bytes(t)] for t in tensors]
         found = [np.empty((len(inputs), place.size), np.int8) for place in places]
         start = self._plan.input_offset
         given = self._arena[start : start + self._plan.model.input_size]
         for i, row in enumerate(inputs):
-            given[:] = row
-            for function, arguments in self._calls:
-                function(*arguments)
+            for key, state in self._plan.states.items():
+                self._arena[self._bytes(key)] = state.fill
+            for step in row.reshape(-1, given.size):
+                given[:] = step
+                for function, arguments in self._calls:
+                    function(*arguments)
             for values, place in zip(found, places, strict=True):
                 values[i] = place
         return found
@@ -103,16 +107,19 @@ class _Program:
 
     def _call(self, op: Op) -> tuple[Callable[..., None], list[Any]]:
         model, lowered = self._plan.model, self._plan.lowered[op.index]
-        sources = [self._pointer(self._arena, self._bytes(t).start) for t in model.sources(op)]
-        outputs = [self._pointer(self._arena, self._bytes(t).start) for t in op.outputs]
+        sources, outputs, kept = (
+            [self._pointer(self._arena, self._bytes(t).start) for t in some]
+            for some in (reads(model, op), writes(model, op), lowered.states)
+        )
         if not lowered.function:
-            return self._ffi.memmove, [outputs[0], sources[0], model.tensors[op.outputs[0]].size]
+            return self._ffi.memmove, [outputs[0], sources[0], self._plan.places[writes(model, op)[0]].size]
         named = {name: self._pointer(values) for name, values in lowered.constants.items()}
         if lowered.window:
             named["window"] = self._new("mcuedit_window *", asdict(lowered.window))
         params = self._params(lowered, named)
         named |= {f"input{i}": source for i, source in enumerate(sources)} | {"input": sources[0]}
         named |= {f"output{i}": output for i, output in enumerate(outputs)} | {"output": outputs[0]}
+        named |= {f"state{i}": state for i, state in enumerate(kept)}
         if op.index in self._plan.scratch:
             offset = self._plan.scratch[op.index]
             named["scratch"] = self._pointer(self._scratch if offset is None else self._arena, offset or 0)

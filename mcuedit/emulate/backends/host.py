@@ -16,7 +16,7 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
 from mcuedit.build.driver import build_host
 from mcuedit.emulate.backends.backend import Backend
-from mcuedit.emulate.devices.device import Answer, Device, OnHost, check_active, check_inputs, check_text
+from mcuedit.emulate.devices.device import Answer, Device, OnHost, check_active, check_inputs, check_text, sequences
 from mcuedit.emulate.devices.firmware import mask_bytes, sources
 from mcuedit.model.bundle import Base
 
@@ -57,9 +57,20 @@ class HostDevice(OnHost):
         return self._infer(self._samples(inputs))[0]
 
     def _samples(self, inputs: Int8Array) -> Int8Array:
-        return check_inputs(self._base, inputs)
+        return sequences(self._base, inputs) if self._base.model.stateful else check_inputs(self._base, inputs)
 
     def _infer(self, samples: Int8Array) -> tuple[Int8Array, Any]:
+        """Samples, or of a base with state int8[n, T, *input], each started anew: what follows the last step."""
+        if not self._base.model.stateful:
+            return self._steps(samples)
+        found = [self._sequence(sample) for sample in samples]
+        return np.concatenate([y[-1:] for y, _ in found]), np.concatenate([index[-1:] for _, index in found])
+
+    def _sequence(self, steps: Int8Array) -> tuple[Int8Array, Any]:
+        self._library.host_reset()
+        return self._steps(steps.reshape(-1, self._base.model.input_size))
+
+    def _steps(self, samples: Int8Array) -> tuple[Int8Array, Any]:
         samples = np.ascontiguousarray(samples)
         outputs = np.empty((len(samples), self._base.model.output_size), np.int8)
         indices = np.empty(len(samples), np.uint16)

@@ -65,6 +65,8 @@ def _require_int8(model: Model, op: Op) -> None:
     """Raises unless the op has an activation to read, its outputs, and all of them are int8 with one scale."""
     sources, kind = model.sources(op), KINDS[op.kind]
     place = kind.source
+    if kind.state:
+        return
     if not sources or not (kind.several or sources == op.inputs[place : place + 1]):
         raise McueditError(f"op {op.index} {op.kind}: input {place} must be its only activation", AGAIN)
     if not op.outputs or not (kind.splits or len(op.outputs) == 1):

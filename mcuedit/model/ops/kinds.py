@@ -35,6 +35,7 @@ class Kind:
         several: more than its first input may be an activation.
         source: position of the input that is the only activation, where it is not the first.
         splits: it may have several outputs; `reference` is given (model, op, output), and simulates that one.
+        state: it keeps something for later inferences; `reference` simulates the first one.
     """
 
     reference: str
@@ -48,6 +49,7 @@ class Kind:
     several: bool = False
     source: int = 0
     splits: bool = False
+    state: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,10 @@ class Lowered:
         params: (field, C expression); `{name}` of `constants` stands for the array, `{window}` for a pointer to it.
         constants: arrays in flash, by name; covered by the base's CRC.
         operands: "input" (the op's source 0), "input1", ..., "output" (its output 0), "output1", ..., "scratch", or the
-            name of a constant; a tuple of these stands for an array of them.
+            name of a constant; a tuple of these stands for an array of them. "state0", ...: where `states` lie.
         scratch: bytes that "scratch" points to, aligned to a word.
         window: of a windowed op.
+        states: keys of what it keeps (`mcuedit.model.ops.recurrent.state`).
         in_place: positions of sources whose place the output may take: the kernel reads an element before it writes it.
     """
 
@@ -74,6 +77,13 @@ class Lowered:
     scratch: int = 0
     window: Window | None = None
     in_place: tuple[int, ...] = ()
+    states: tuple[int, ...] = ()
+
+
+def _variable(options: str = "", draw: str = "generators_state:ring") -> Kind:
+    """A kind about resource variables, which leaves a copy at most."""
+    reference, lowering = f"{_OPS}recurrent.variables:Variable", f"{_LOWER}recurrent.variables:lower"
+    return Kind(reference, lowering, _GENERATE + draw, options=options, state=True)
 
 
 def _table(options: str = "", draw: str = "generators_plain:curve") -> Kind:
@@ -129,8 +139,10 @@ def _weights(module: str, name: str, draw: str, axes: tuple[int, int], options: 
 KINDS: dict[str, Kind] = {
     "ABS": _table("AbsOptions"),
     "ADD": _binary("binary:Sum", "AddOptions", int8=True),
+    "ASSIGN_VARIABLE": _variable(),
     "AVERAGE_POOL_2D": _pool("AveragePool"),
     "BATCH_TO_SPACE_ND": _view("batch_to_space", _PLANES, "BatchToSpaceNDOptions"),
+    "CALL_ONCE": _variable("CallOnceOptions"),
     "CONCATENATION": _copy("Concatenation", "ConcatenationOptions", "concatenation", several=True),
     "CONV_2D": _weights("conv", "Conv", "convolution", _IMAGES, "Conv2DOptions"),
     "DEPTH_TO_SPACE": _view("depth_to_space", _IMAGES, "DepthToSpaceOptions"),
@@ -169,6 +181,7 @@ KINDS: dict[str, Kind] = {
     "PADV2": _copy("Pad", "PadV2Options", "pad", resolver="PadV2"),
     "PRELU": _binary("quotients:Prelu", "", "generators_binary:prelu"),
     "QUANTIZE": _table("QuantizeOptions", "generators:quantize"),
+    "READ_VARIABLE": _variable(),
     "REDUCE_MAX": _reduction("Largest"),
     "RELU": _table(),
     "RELU6": _table(),
@@ -199,6 +212,7 @@ KINDS: dict[str, Kind] = {
     "TANH": _table(),
     "TRANSPOSE": _copy("Transpose", "TransposeOptions", "transpose", int8=True),
     "UNPACK": _view("split", _SOME, "UnpackOptions", splits=True),
+    "VAR_HANDLE": _variable("VarHandleOptions"),
 }
 
 

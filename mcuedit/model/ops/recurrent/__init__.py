@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops that keep something for later inferences."""
