@@ -67,6 +67,8 @@ def _rim(rim: Rim | None, which: str) -> dict[str, Any] | None:
     least, most = (-128, 127) if which == "input" else (np.iinfo(rim.dtype).min, np.iinfo(rim.dtype).max)
     if which == "input":
         values["taken"] = literals.array(rim.taken(rim.reachable(_EVERY)))
+    else:
+        values["told"] = len(np.unique(rim.dequantize(_EVERY))) == len(_EVERY)
     values |= {"zero_point": rim.outer.zero, "multiplier": m, "shift": s, "least": int(least), "most": int(most)}
     return values
 
