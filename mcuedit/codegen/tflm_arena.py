@@ -21,6 +21,7 @@ _PER_OP = 288  # node, parsed options, the kernel's data, the wrapper's, handles
 _PER_CHANNEL = 8  # multiplier and shift
 _PLANNING = 96  # per tensor and op, only while the plan is made, where activations will lie
 
+_CELLS, _LSTM = 19, 1024  # operand of an LSTM; what its kernel keeps beside its four buffers
 _MVE_CHANNELS = 124  # channels that CMSIS-NN's depthwise convolution takes at a time
 
 
@@ -78,6 +79,8 @@ def _scratch(model: Model, op: Op) -> int:
         return 4 * _aligned(height * width * channels) + _aligned(patch) + _ALIGN
     if op.kind == "FULLY_CONNECTED" and weights is not None:
         return 4 * weights.shape[0]
+    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(op.inputs) > _CELLS:
+        return 4 * _aligned(2 * model.tensors[op.inputs[_CELLS]].size) + _LSTM
     if op.kind in ("AVERAGE_POOL_2D", "MEAN", "SUM", "REDUCE_MAX") and x is not None:
         return 4 * max(x.shape[-1], outputs[0].size) + _ALIGN
     return 0

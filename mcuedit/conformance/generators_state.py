@@ -33,3 +33,25 @@ def ring(d: Drawing, x: Ref, kind: str) -> Ref:
     late = d.like(x, along(2 * memory))  # what was read is needed after it was assigned anew
     d.net.op("CONCATENATION", [new.index, old.index], late.index, axis=axis)
     return late
+
+
+def lstm(d: Drawing, x: Ref, kind: str) -> Ref:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM, time first or batch first, with and without a clip."""
+    time_major, n_state, n_in = d.chance(), d.pick(1, 2, 5, 8, 17), x.shape[2]
+    batches = x.shape[1] if time_major else x.shape[0]
+    hidden_scale, hidden_zero = (1 / 128, 0) if d.chance() else (d.scale(-8, -5), d.zero())
+    cell_scale = 2.0 ** d.pick(-15, -13, -12, -12, -11, -10, -8)
+
+    def gates(n: int, spread: float) -> list[int]:
+        scales = [spread / (73 * 73 * np.sqrt(n)) * d.scale(-1, 2) for _ in range(4)]
+        return [d.net.constant("w", d.bytes((n_state, n)), [scale]) for scale in scales]
+
+    weights = gates(n_in, 1 / x.scale) + gates(n_state, 1 / hidden_scale)
+    biases = [d.net.constant("b", d.rng.integers(-9999, 9999, n_state).astype(np.int32), [1.0]) for _ in range(4)]
+    hidden = d.net.tensor("hidden", (batches, n_state), hidden_scale, hidden_zero, variable=True)
+    cell = d.net.tensor("cell", (batches, n_state), cell_scale, 0, dtype="INT16", variable=True)
+    y = d.tensor((*x.shape[:2], n_state), hidden_scale, hidden_zero)
+    inputs = [x.index, *weights, -1, -1, -1, *biases, -1, -1, hidden, cell, -1, -1, -1, -1]
+    clip = cell_scale * float(d.pick(0, 0, 9000, 40000))
+    d.net.op(kind, inputs, y.index, timeMajor=time_major, cellClip=clip, fusedActivationFunction=4)
+    return y

@@ -291,6 +291,48 @@ typedef struct {
 
 void mcuedit_l2_normalization_s8(const mcuedit_l2_normalization *op, const int8_t *input, int8_t *output);
 
+/* A product whose input's zero point stands in the bias: weights [n_state][n], bias [n_state]. */
+typedef struct {
+    const int8_t *weights;
+    const int32_t *bias;
+    int32_t multiplier;
+    int8_t shift;
+} mcuedit_lstm_product;
+
+typedef struct {
+    mcuedit_lstm_product input;
+    mcuedit_lstm_product hidden;
+} mcuedit_lstm_gate;
+
+typedef struct {
+    int32_t multiplier;
+    int8_t shift;
+} mcuedit_lstm_scale;
+
+/* Row r of the input has n_in elements, of the output n_state. */
+typedef struct {
+    const uint16_t *curve; /* [256]: sigmoid at i / 24, in 1/65536 */
+    mcuedit_lstm_gate input;
+    mcuedit_lstm_gate forget;
+    mcuedit_lstm_gate cell;
+    mcuedit_lstm_gate output;
+    mcuedit_lstm_scale keep; /* forget gate times cell */
+    mcuedit_lstm_scale take; /* input gate times cell gate */
+    mcuedit_lstm_scale show; /* output gate times tanh of the cell */
+    uint32_t steps;
+    uint32_t batches;
+    uint32_t n_in;
+    uint32_t n_state;
+    uint32_t step_rows; /* from one step to the next */
+    uint32_t batch_rows;
+    int16_t clip;      /* of a cell; 0: none */
+    int8_t cell_shift; /* log2 of a cell's step, 12 more */
+    int8_t zero_point; /* of hidden state and output */
+} mcuedit_lstm;
+
+/* `hidden`: batches * n_state bytes, `cells`: so many int16_t, aligned to 2; both last. */
+void mcuedit_lstm_s8(const mcuedit_lstm *op, const int8_t *input, int8_t *output, int8_t *hidden, void *cells);
+
 /* The first index of the largest of n >= 1 values: the answer of a classifier. */
 uint32_t mcuedit_argmax_s8(const int8_t *values, uint32_t n);
 

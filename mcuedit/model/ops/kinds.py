@@ -211,6 +211,15 @@ KINDS: dict[str, Kind] = {
     "SUB": _binary("binary:Sum", "SubOptions"),
     "TANH": _table(),
     "TRANSPOSE": _copy("Transpose", "TransposeOptions", "transpose", int8=True),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Kind(
+        f"{_OPS}recurrent.lstm:Lstm",
+        f"{_LOWER}recurrent.lstm:lower",
+        f"{_GENERATE}generators_state:lstm",
+        (3, 3),
+        "UnidirectionalSequenceLSTMOptions",
+        "UnidirectionalSequenceLSTM",
+        state=True,
+    ),
     "UNPACK": _view("split", _SOME, "UnpackOptions", splits=True),
     "VAR_HANDLE": _variable("VarHandleOptions"),
 }
