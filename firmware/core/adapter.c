@@ -138,7 +138,7 @@ static MCUEDIT_NOINLINE int check_delta(const uint8_t *delta, const uint8_t *end
         return MCUEDIT_E_SIZE;
     }
     uint32_t rank = delta[DELTA_RANK];
-    if (rank == 0 || delta[DELTA_FLAGS] > (DELTA_GATED | DELTA_INT4 | DELTA_DENSE | DELTA_WINDOWS) ||
+    if (rank == 0 || delta[DELTA_FLAGS] >= 2 * DELTA_CONDITIONAL ||
         !is_scale(mcuedit_i32(delta + DELTA_MULTIPLIER), mcuedit_i8(delta + DELTA_SHIFT))) {
         return MCUEDIT_E_FIELD;
     }

@@ -7,6 +7,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "delta.h"
 #include "dot.h"
@@ -148,17 +149,39 @@ static bool is_open(const int8_t *h, uint32_t rank)
     return any != 0;
 }
 
-/* One pass over the open deltas of `op`: the sums of a block of rows. Returns the first stored row after the block. */
-static uint32_t collect_all(mcuedit_context *context, uint32_t op, uint32_t first)
+/*
+ * The second question, before anything is added to y: a conditional delta that does not lower the largest element is
+ * shut.
+ */
+static MCUEDIT_NOINLINE void ask(const mcuedit_context *context, const uint8_t *delta, int8_t *h, const int8_t *y)
+{
+    if ((delta[DELTA_FLAGS] & DELTA_CONDITIONAL) != 0) {
+        uint32_t n_out = context->base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out;
+        int32_t sums[MCUEDIT_BLOCK_ROWS] = {0}; /* those of the context may hold what other deltas add */
+        (void)collect(delta, h, mcuedit_argmax_s8(y, n_out), sums);
+        if (sums[0] >= 0) {
+            memset(h, 0, delta[DELTA_RANK]);
+        }
+    }
+}
+
+/*
+ * One pass over the open deltas of `op`: the sums of a block of rows of y. Returns the first stored row after the
+ * block. The first pass is before anything is added.
+ */
+static uint32_t collect_all(mcuedit_context *context, uint32_t op, uint32_t first, const int8_t *y)
 {
     uint32_t next = UINT32_MAX;
-    const int8_t *h = context->h;
+    int8_t *h = context->h;
     for (uint32_t i = 0; i < context->now->count; i++) {
         const mcuedit_adapter *adapter = context->now->adapters[i];
         const uint8_t *delta = adapter->deltas;
         for (uint32_t left = adapter->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
             uint32_t rank = delta[DELTA_RANK];
             if (mcuedit_u16(delta + DELTA_TARGET) == op && is_open(h, rank)) {
+                if (first == 0) {
+                    ask(context, delta, h, y);
+                }
                 uint32_t row = collect(delta, h, first, context->sums);
                 next = row < next ? row : next;
             }
@@ -173,7 +196,7 @@ static void add_row(mcuedit_context *context, uint32_t op, int8_t *y)
     const mcuedit_op *target = &context->base->ops[op];
     uint32_t n_out = target->n_out, next;
     for (uint32_t first = 0; first < n_out; first = next) {
-        next = collect_all(context, op, first);
+        next = collect_all(context, op, first, y);
         for (uint32_t i = 0; i < MCUEDIT_BLOCK_ROWS; i++) {
             if (context->sums[i] != 0) {
                 y[first + i] = (int8_t)mcuedit_clamp(y[first + i] + context->sums[i], target->act_lo, target->act_hi);

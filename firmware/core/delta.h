@@ -31,7 +31,7 @@ enum {
     DELTA_C = 20, /* c[r], directly followed by m[r] and A */
 };
 
-enum { DELTA_GATED = 1, DELTA_INT4 = 2, DELTA_DENSE = 4, DELTA_WINDOWS = 8 };
+enum { DELTA_GATED = 1, DELTA_INT4 = 2, DELTA_DENSE = 4, DELTA_WINDOWS = 8, DELTA_CONDITIONAL = 16 };
 
 /* How a row of A is stored: 0 is whole, in int8. */
 enum { DELTA_FORM = DELTA_INT4 | DELTA_WINDOWS };

@@ -104,7 +104,7 @@ static uint32_t put_adapter(const mcuedit_train *train, const mcuedit_train_gate
     mcuedit_train_put_delta(gate->base, gate->tap, gate->target, delta);
     mcuedit_train_put16(delta + DELTA_N_ROWS, state->old_count + 1u);
     delta[DELTA_RANK] = 1;
-    delta[DELTA_FLAGS] = DELTA_GATED;
+    delta[DELTA_FLAGS] = DELTA_GATED | DELTA_CONDITIONAL;
     delta[DELTA_SHIFT] = 0;
     mcuedit_train_put32(delta + DELTA_MULTIPLIER, INT32_MAX);
     mcuedit_train_put32(p, (uint32_t)-at);

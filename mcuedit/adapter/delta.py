@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit._util.typing import Int8Array, IntArray
+from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.tflite import Model
@@ -39,6 +39,7 @@ class Delta:
         act_lo, act_hi: fused activation range of the target in its output quantization.
         first: int64[r], where the window of each row of A begins; None where rows are stored whole.
         width: elements of a window, the same in all rows. A is 0 outside.
+        conditional: it acts only where it lowers the (first) largest element of a row of the target's output.
     """
 
     tap: int
@@ -58,6 +59,7 @@ class Delta:
     act_hi: int
     first: IntArray | None = None
     width: int = 0
+    conditional: bool = False
 
     @property
     def rank(self) -> int:
@@ -85,6 +87,18 @@ class Delta:
     def amount(self, h: IntArray) -> IntArray:
         """d of the stored rows, int64[..., r] -> int64[..., n_rows]; 0 where every h is."""
         return np.clip(mbqm(h @ self.b.T.astype(np.int64), self.M, self.S), -D_MAX, D_MAX)
+
+    def acts(self, h: IntArray, d: IntArray, y: Int8Array) -> BoolArray:
+        """Where the delta is open: bool[...].
+
+        Args:
+            h: int64[..., r]. d: int64[..., n_rows]. y: int8[..., n_out], before any delta was added.
+        """
+        is_open = np.asarray(h.any(axis=-1))
+        if self.conditional:
+            rows = np.arange(y.shape[-1]) if self.rows is None else self.rows
+            is_open &= ((d < 0) & (rows == y.argmax(axis=-1, keepdims=True))).any(axis=-1)
+        return is_open
 
 
 @dataclass(frozen=True)
@@ -151,9 +165,10 @@ def add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Ar
     total = np.zeros(y.shape, np.int64)
     is_open = np.zeros(y.shape[:-1], bool)
     for delta, h in zip(deltas, hs, strict=True):
-        rows = slice(None) if delta.rows is None else delta.rows
-        total[..., rows] += delta.amount(h)
-        is_open |= h.any(axis=-1)
+        d = delta.amount(h)
+        acts = delta.acts(h, d, y)
+        total[..., slice(None) if delta.rows is None else delta.rows] += d * acts[..., None]
+        is_open |= acts
     moved = np.clip(y + total, deltas[0].act_lo, deltas[0].act_hi).astype(np.int8)
     return np.where(is_open[..., None], moved, y)
 

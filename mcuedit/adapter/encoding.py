@@ -20,7 +20,7 @@ HEADER = struct.Struct("<4sHH8sI")
 DELTA = struct.Struct("<HHHHHBBbbbbi")
 LABEL = struct.Struct("<HB")
 _CRC_AT = 16
-_GATED, _INT4, _DENSE, _WINDOWS = 1, 2, 4, 8
+_GATED, _INT4, _DENSE, _WINDOWS, _CONDITIONAL = 1, 2, 4, 8, 16
 _WINDOW = struct.Struct("<HH")
 
 
@@ -96,7 +96,7 @@ def decode(data: bytes, model: Model, name: str = "adapter") -> Adapter:
 
 def _encode_delta(delta: Delta) -> bytes:
     flags = _GATED * delta.gated | _INT4 * (delta.bits == 4) | _DENSE * (delta.rows is None)
-    flags |= _WINDOWS * (delta.first is not None)
+    flags |= _WINDOWS * (delta.first is not None) | _CONDITIONAL * delta.conditional
     factors = delta.c.astype("<i4").tobytes() + delta.m.astype("<i4").tobytes() + _pack_a(delta)
     if delta.rows is not None:
         factors += b"\0" * (len(factors) % 2) + delta.rows.astype("<u2").tobytes()
@@ -148,7 +148,7 @@ def _decode_delta(data: bytes, start: int, model: Model, name: str) -> tuple[Del
     tap, target, n_in, n_rows, words, rank, flags, zx, S, act_lo, act_hi, M = DELTA.unpack_from(data, start)
     end, offset = start + words * 4, start + DELTA.size
     bits, dense = (4 if flags & _INT4 else 8), bool(flags & _DENSE)
-    if flags & ~(_GATED | _INT4 | _DENSE | _WINDOWS):
+    if flags & ~(_GATED | _INT4 | _DENSE | _WINDOWS | _CONDITIONAL):
         raise _refused(name, f"unknown flags {flags:#x}")
 
     def take(dtype: str, count: int) -> np.ndarray:
@@ -174,8 +174,10 @@ def _decode_delta(data: bytes, start: int, model: Model, name: str) -> tuple[Del
     take("u1", -offset % 4)
     if offset != end:
         raise _refused(name, "a delta is longer than its factors")
-    gated = bool(flags & _GATED)
-    return Delta(tap, target, a, c, m, s, b, rows, M, S, gated, bits, zx, act_lo, act_hi, first, width), end
+    gated, conditional = bool(flags & _GATED), bool(flags & _CONDITIONAL)
+    return Delta(
+        tap, target, a, c, m, s, b, rows, M, S, gated, bits, zx, act_lo, act_hi, first, width, conditional
+    ), end
 
 
 def _unpack_windows(packed: np.ndarray, n_in: int, bits: int, whole: int, name: str) -> tuple[Int8Array, IntArray, int]:

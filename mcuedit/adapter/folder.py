@@ -100,7 +100,8 @@ def load(path: str | Path) -> Adapter:
 
 def _scalars(delta: Delta) -> dict[str, Any]:
     whole = {name: getattr(delta, name) for name in _SCALARS}
-    return whole if delta.first is None else whole | {"width": delta.width}
+    whole |= {} if delta.first is None else {"width": delta.width}
+    return whole | {"conditional": True} if delta.conditional else whole
 
 
 def _config(path: Path) -> form.Ours:
@@ -140,7 +141,7 @@ def _delta(scalars: form.Scalars, tensors: Mapping[str, np.ndarray], group: str)
         raise ValueError(f"{group}lora_A and lora_B must be int8 matrices")
     if not len(a) == b.shape[1] == len(c) == len(m) == len(s):
         raise ValueError(f"the factors of {group[:-1]} differ in rank")
-    values = {name: getattr(scalars, name) for name in _SCALARS}
+    values = {name: getattr(scalars, name) for name in (*_SCALARS, "conditional")}
     if first is not None:
         values |= {"first": first.astype(np.int64), "width": scalars.width}
     return Delta(a=a, b=b, c=c, m=m, s=s, rows=None if rows is None else rows.astype(np.int64), **values)

@@ -22,6 +22,7 @@ class Scalars(BaseModel):
     act_lo: int
     act_hi: int
     width: int = 0
+    conditional: bool = False
 
 
 class Ours(BaseModel):

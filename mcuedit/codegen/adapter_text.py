@@ -32,7 +32,7 @@ _DELTA = (
     ("output at most {}", 1),
     ("M: {}", 4),
 )
-_FLAGS = ("gated", "A is int4", "B is dense", "A has windows")
+_FLAGS = ("gated", "A is int4", "B is dense", "A has windows", "conditional")
 
 
 def adapter_text(raw: bytes, adapter: Adapter) -> str:

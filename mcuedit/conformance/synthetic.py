@@ -59,4 +59,5 @@ def _delta(model: Model, rng: np.random.Generator, tap: int, target: int, kind: 
         zx=source.zx,
         act_lo=aim.act_lo,
         act_hi=aim.act_hi,
+        conditional=kind % 5 > 2,
     )

@@ -122,7 +122,7 @@ def _same_a(adapters: Sequence[Adapter]) -> bool:
 
 
 def _same_but_b(delta: Delta, other: Delta) -> bool:
-    scalars = ("tap", "target", "M", "S", "gated", "bits")
+    scalars = ("tap", "target", "M", "S", "gated", "bits", "conditional")
     arrays = ("a", "c", "m", "s")
     return all(getattr(delta, n) == getattr(other, n) for n in scalars) and all(
         np.array_equal(getattr(delta, n), getattr(other, n)) for n in arrays

@@ -137,7 +137,7 @@ def _delta(read: Reader, session: CorrectionSession, pair: tuple[int, int], a: I
     one = np.ones(1, np.int64)
     return Delta(
         *pair, a[None], -at * one, FULL * one, 0 * one, column, rows, FULL, 0,
-        True, 8, tap.zx, target.act_lo, target.act_hi,
+        True, 8, tap.zx, target.act_lo, target.act_hi, conditional=True,
     )  # fmt: skip
 
 

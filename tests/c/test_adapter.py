@@ -147,7 +147,7 @@ FIELDS = {
     "beyond the end": (in_delta("<H", 8, 0xFFFF), "E_SIZE"),
     "rank 0": (in_delta("<B", 10, 0), "E_FIELD"),
     "rank 2": (in_delta("<B", 10, 2), "E_SIZE"),
-    "unknown flag": (in_delta("<B", 11, 0x11), "E_FIELD"),
+    "unknown flag": (in_delta("<B", 11, 0x21), "E_FIELD"),
     "windows in rows of 11": (in_delta("<B", 11, 0x09), "E_GEOMETRY"),
     "dense with 2 rows of 7": (in_delta("<B", 11, 0x05), "E_GEOMETRY"),
     "int4": (in_delta("<B", 11, 0x03), "E_SIZE"),

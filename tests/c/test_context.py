@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,17 @@ def test_one_delta(net: Native, tap: int, target: int, rows: int | None, bits: i
         it = delta(net.model, tap, target, rank=rank, bits=bits, gated=gated, rows=rows, seed=rank)
         changed = (check(net, [adapter(net.model, it)]) != base).any(axis=1)
         assert changed.any()
+        check(net, [adapter(net.model, replace(it, conditional=True))])
+
+
+@pytest.mark.parametrize(("tap", "target"), [(0, 2), (1, 1), (2, 2)])
+def test_a_conditional_delta_acts_on_some_of_the_inputs_that_open_it(net: Native, tap: int, target: int) -> None:
+    base = check(net, [])
+    it = delta(net.model, tap, target, rank=2, gated=False, rows=None, seed=3)
+    always = (check(net, [adapter(net.model, it)]) != base).any(axis=1)
+    sometimes = (check(net, [adapter(net.model, replace(it, conditional=True))]) != base).any(axis=1)
+    assert not (sometimes & ~always).any()
+    assert 0 < sometimes.sum() < always.sum()
 
 
 @pytest.mark.parametrize("gated", [True, False])
@@ -84,6 +96,7 @@ def test_stacks(net: Native, seed: int) -> None:
                 gated=bool(rng.integers(2)),
                 rows=None if rng.integers(3) == 0 else int(rng.integers(1, 8)),
                 width=[None, None, 4, 8][int(rng.integers(4))],
+                conditional=bool(rng.integers(2)),
                 seed=1000 * seed + 10 * i + k,
             )
             for k in range(int(rng.integers(1, 5)))

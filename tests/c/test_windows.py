@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -103,7 +103,7 @@ def test_stacks_of_deltas(lib: ctypes.CDLL, case: str, bits: int) -> None:
 def test_any_convolution(lib: ctypes.CDLL, conv: Conv, seed: int) -> None:
     model = parse(conv.tflite())
     made = [deltas.delta(model, 0, 0, rank=1 + i, bits=(8, 4)[i], rows=None, seed=seed + i) for i in range(2)]
-    check(lib, conv, [made])
+    check(lib, conv, [made, [replace(delta, conditional=True) for delta in made]])
 
 
 def check(lib: ctypes.CDLL, conv: Conv, sets: list[list[deltas.Delta]], n: int = 6) -> None:

@@ -16,7 +16,7 @@ from mcuedit.model.tflite import Model
 
 HERE = Path(__file__).resolve().parents[1] / "c"
 DEVELOPMENT = "MCUEDIT_STORE_DEVELOPMENT"
-_CORE = ("package", "self_test", "adapter", "crc32", "delta", "dot", "error", "window")
+_CORE = ("package", "self_test", "adapter", "argmax", "crc32", "delta", "dot", "error", "window")
 
 
 def sources() -> list[Path]:
@@ -30,7 +30,7 @@ def base_in_c(model: Model) -> str:
     for op in model.ops:
         if is_adaptable(model, op):
             c = op_geometry(model, op.index)
-            ops.append(f"{{{c.n_in}, {c.n_out}, {c.rows}, {c.zx}, {c.act_lo}, {c.act_hi}, 0}}")
+            ops.append(f"{{{c.n_in}, {c.n_out}, {c.positions}, {c.zx}, {c.act_lo}, {c.act_hi}, 0}}")
         else:
             ops.append("{0, 0, 0, 0, 0, 0, 0}")
     return (

@@ -21,6 +21,7 @@ def delta(
     rows: int | None = 2,
     seed: int = 0,
     width: int | None = None,
+    conditional: bool = False,
 ) -> Delta:
     """Factors whose gates open for about half of all inputs; `rows` is None for a dense B, `width` for whole rows of A.
 
@@ -59,6 +60,7 @@ def delta(
         act_hi=sink.act_hi,
         first=first,
         width=width or 0,
+        conditional=conditional,
     )
 
 

@@ -35,7 +35,7 @@ LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096}  # byte
 _FLAGS = ("-g", "-O2", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all")
 _UNSEEN = "-fno-sanitize=fuzzer-no-link"  # loops over all bytes, which would tell libFuzzer nothing
 _WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
-_CORE = ("adapter", "delta", "dot", "error", "package", "self_test", "context", "window")
+_CORE = ("adapter", "argmax", "delta", "dot", "error", "package", "self_test", "context", "window")
 _ALONE = ("adapter", "package")  # need no store
 _COUNT = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _COVERED = re.compile(r"cov: (\d+)")

@@ -19,6 +19,7 @@ _CORE = (
     "self_test",
     "adapter",
     "crc32",
+    "argmax",
     "delta",
     "error",
     "error_text",

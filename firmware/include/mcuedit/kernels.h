@@ -333,9 +333,6 @@ typedef struct {
 /* `hidden`: batches * n_state bytes, `cells`: so many int16_t, aligned to 2; both last. */
 void mcuedit_lstm_s8(const mcuedit_lstm *op, const int8_t *input, int8_t *output, int8_t *hidden, void *cells);
 
-/* The first index of the largest of n >= 1 values: the answer of a classifier. */
-uint32_t mcuedit_argmax_s8(const int8_t *values, uint32_t n);
-
 #ifdef __cplusplus
 }
 #endif

@@ -150,6 +150,9 @@ void mcuedit_context_add_windows(mcuedit_context *context, uint16_t op, const in
 /* Name that the set to be latched next gives to class `index`: not terminated, `*length` bytes. NULL if none does. */
 const char *mcuedit_context_label(const mcuedit_context *context, uint16_t index, uint8_t *length);
 
+/* The first index of the largest of n >= 1 values: the answer of a classifier. */
+uint32_t mcuedit_argmax_s8(const int8_t *values, uint32_t n);
+
 /* Text features (SPEC.md, section 4): `length` bytes of `text` to `n` features; `n` is a power of two. */
 void mcuedit_text_features(const char *text, uint32_t length, int8_t *features, uint32_t n);
 

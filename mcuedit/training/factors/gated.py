@@ -97,6 +97,8 @@ def deltas(
     bits: int,
     columns: Sequence[Column],
     pair: tuple[int, int],
+    *,
+    conditional: bool,
 ) -> list[Delta]:
     """A delta per gate.
 
@@ -123,22 +125,23 @@ def deltas(
             zx=tap.zx,
             act_lo=target.act_lo,
             act_hi=target.act_hi,
+            conditional=conditional,
         )
         for a, c, column in zip(gates.a, gates.offset, columns, strict=True)
     ]
 
 
-def logit_columns(examples: Examples, logits: Int8Array) -> list[Column]:
+def logit_columns(examples: Examples, *logits: Int8Array) -> list[Column]:
     """For a target that makes the logits: the new class goes to the top, the classes it had go to the bottom.
 
     A class that ties with the answer goes down too: where logits saturate, the new class can only join it at the top.
 
     Args:
-        logits: int8[n, classes], of each example without the edits.
+        logits: int8[n, classes] each, of each example without the edits: of the base, and with what is in force.
     """
     columns = []
     for e, wanted in enumerate(examples.classes):
-        own = logits[examples.clean & (examples.owner == e)]
+        own = np.concatenate([of[examples.clean & (examples.owner == e)] for of in logits])
         had = np.flatnonzero((own == own.max(axis=1, keepdims=True)).any(axis=0))
         rows = np.union1d(wanted, had)
         columns.append(Column(rows, np.where(rows == wanted, 127, -127).astype(np.int8), *FULL))

@@ -89,7 +89,7 @@ class TextMethod:
         base = Trace(self._reader(table.inputs))
         now = with_deltas(self._model, self._context, base)
         if self._options.gated and self._options.factors == 1:
-            deltas, overlapping, candidates = self._gated(table, fresh, now, tried)
+            deltas, overlapping, candidates = self._gated(table, fresh, base, now, tried)
         else:
             deltas, overlapping, candidates = self._shared(table, now, tried)
         if placed:
@@ -104,23 +104,29 @@ class TextMethod:
         return Made(deltas, kept, overlapping, candidates, self._notes(kept, overlapping), seconds)
 
     def _gated(
-        self, table: Examples, fresh: Callable[[], Examples], now: Trace, tried: Sequence[tuple[int, int]]
+        self,
+        table: Examples,
+        fresh: Callable[[], Examples],
+        base: Trace,
+        now: Trace,
+        tried: Sequence[tuple[int, int]],
     ) -> tuple[list[Delta], tuple[str, ...], tuple[Candidate, ...]]:
         options, model = self._options, self._model
         trial = fresh() if len(tried) > 1 else None
         unseen = with_deltas(model, self._context, Trace(self._reader(trial.inputs))) if trial else None
-        logits = now.values[logits_tensor(model)].reshape(len(now), -1)
+        logits = [of.values[logits_tensor(model)].reshape(len(now), -1) for of in (base, now)]
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
-            form = GateForm(options.width, options.place_for(len(table.classes)))
+            form = GateForm(options.width, options.place)
             gates = gated.train(table, self._tapped(now, pair[0]), form, options.gates)
-            if pair[1] == logits_op(model):
-                columns = gated.logit_columns(table, logits)
+            asks = pair[1] == logits_op(model)
+            if asks:
+                columns = gated.logit_columns(table, *logits)
             else:
                 suffix, margin = Suffix(model, pair[1], logits_tensor(model)), options.objective.margin
                 columns = gated.solved_columns(table, now, suffix, options.solver, margin, options.seed)
-            made = gated.deltas(model, gates, options.width, columns, pair)
+            made = gated.deltas(model, gates, options.width, columns, pair, conditional=asks)
             size = sum(d.factor_bytes for d in made)
             separable, weights = int(gates.separate.sum()), options.score
             candidate = Candidate(*pair, len(made), size, separable=separable, weights=weights)

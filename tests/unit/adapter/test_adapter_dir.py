@@ -24,6 +24,7 @@ def sample(model: Model) -> Adapter:
         model,
         deltas.delta(model, 0, 1, rank=2, bits=4),
         deltas.delta(model, 1, 1, rows=None, gated=False),
+        deltas.delta(model, 1, 1, seed=1, conditional=True),
         name="burundi",
         labels={5: "gitega", 4: "são tomé"},
     )

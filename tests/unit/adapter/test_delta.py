@@ -40,14 +40,18 @@ def scalar_h(delta: Delta, x: Sequence[int]) -> list[int]:
 
 
 def scalar_add(active: Sequence[Delta], hs: Sequence[list[int]], y: Sequence[int]) -> list[int]:
-    if not any(any(h) for h in hs):
-        return list(y)
-    total = [0] * len(y)
+    total, is_open = [0] * len(y), False
     for delta, h in zip(active, hs, strict=True):
         index = range(len(y)) if delta.rows is None else delta.rows.tolist()
+        d = dict.fromkeys(range(len(y)), 0)
         for row, i in enumerate(index):
             b_h = sum(int(delta.b[row, k]) * h[k] for k in range(delta.rank))
-            total[i] += clamp(mbqm(b_h, delta.M, delta.S), -255, 255)
+            d[i] = clamp(mbqm(b_h, delta.M, delta.S), -255, 255)
+        if any(h) and (not delta.conditional or d[y.index(max(y))] < 0):
+            is_open = True
+            total = [t + d[i] for i, t in enumerate(total)]
+    if not is_open:
+        return list(y)
     return [clamp(v + d, active[0].act_lo, active[0].act_hi) for v, d in zip(y, total, strict=True)]
 
 
@@ -59,14 +63,15 @@ def random_rows(count: int, width: int, seed: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("rank", [1, 3])
 @pytest.mark.parametrize("rows", [2, None], ids=["sparse", "dense"])
-def test_one_delta(tiny_model, gated, bits, rank, rows):
-    delta = deltas.delta(tiny_model, 0, 1, gated=gated, bits=bits, rank=rank, rows=rows)
+@pytest.mark.parametrize("conditional", [False, True], ids=["", "conditional"])
+def test_one_delta(tiny_model, gated, bits, rank, rows, conditional):
+    delta = deltas.delta(tiny_model, 0, 1, gated=gated, bits=bits, rank=rank, rows=rows, conditional=conditional)
     x, y = random_rows(60, 16), random_rows(60, 6, 2)
     h = delta.project(x)
     assert h.tolist() == [scalar_h(delta, row) for row in x.tolist()]
     expected = [scalar_add([delta], [scalar_h(delta, a)], b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
     assert add([delta], [h], y).tolist() == expected
-    assert not np.array_equal(add([delta], [h], y), y)
+    assert conditional or not np.array_equal(add([delta], [h], y), y)
 
 
 def test_several_deltas_add_up_before_the_one_clamp(tiny_model):
@@ -74,6 +79,7 @@ def test_several_deltas_add_up_before_the_one_clamp(tiny_model):
         deltas.delta(tiny_model, 1, 1, seed=1),
         deltas.delta(tiny_model, 0, 1, seed=2, gated=False, rank=2),
         deltas.delta(tiny_model, 0, 1, seed=3, rows=None, bits=4),
+        deltas.delta(tiny_model, 1, 1, seed=4, rows=None, conditional=True),
     ]
     taps = {0: random_rows(80, 16), 1: random_rows(80, 8, 2)}
     y = random_rows(80, 6, 3)
@@ -82,8 +88,29 @@ def test_several_deltas_add_up_before_the_one_clamp(tiny_model):
     for i in range(80):
         one = [scalar_h(d, taps[d.tap][i].tolist()) for d in active]
         assert moved[i].tolist() == scalar_add(active, one, y[i].tolist())
-    for order in ([2, 0, 1], [1, 2, 0]):  # the sum has no order
+    for order in ([3, 2, 0, 1], [1, 2, 3, 0]):  # the sum has no order
         assert add([active[i] for i in order], [hs[i] for i in order], y).tolist() == moved.tolist()
+
+
+def test_a_conditional_delta_acts_only_where_it_lowers_the_first_largest_output(tiny_model):
+    it = replace(
+        deltas.delta(tiny_model, 1, 1, conditional=True),
+        rows=np.array([1, 4]),
+        b=np.array([[-127], [127]], np.int8),
+        M=(1 << 31) - 1,
+        S=0,
+    )
+    h = np.ones((4, 1), np.int64)
+    y = np.array(
+        [[0, 9, 0, 0, 5, 0], [9, 0, 0, 0, 5, 0], [0, 9, 9, 0, 5, 0], [9, 9, 0, 0, 5, 0]], np.int8
+    )  # the class that is lowered; another; a tie that it comes first in; one that it does not
+    assert (add([it], [h], y) != y).any(axis=1).tolist() == [True, False, True, False]
+    raised = replace(it, b=-it.b)
+    assert (add([raised], [h], y) == y).all()  # no row of it lowers class 1
+    assert (add([it], [0 * h], y) == y).all()
+    up = replace(it, conditional=False, rows=np.array([0]), b=np.array([[127]], np.int8))
+    both = add([up, it], [h, h], y)  # the question is about what stood there before any of them
+    assert (both[:, 4] != y[:, 4]).tolist() == [True, False, True, False]
 
 
 def test_opposite_deltas_cancel_where_two_clamps_would_not(tiny_model):

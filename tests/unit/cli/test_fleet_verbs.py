@@ -12,8 +12,7 @@ import threading
 
 import pytest
 from helpers import packages
-from helpers.served import Served
-from helpers.standin import Standin
+from helpers.standin import Served, Standin
 from helpers.waiting import WAIT
 
 from mcuedit import cli

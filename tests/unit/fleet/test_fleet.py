@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from helpers import packages
-from helpers.served import Served
-from helpers.standin import REVOKED, Core, Standin
+from helpers.standin import REVOKED, Core, Served, Standin
 
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Member, Results, Rollout, Stages, inventory, read, remembered

@@ -7,8 +7,7 @@ from itertools import count
 
 import pytest
 from helpers import packages
-from helpers.served import Served
-from helpers.standin import Standin
+from helpers.standin import Served, Standin
 
 from mcuedit.fleet import device_log
 from mcuedit.fleet.transport import Device

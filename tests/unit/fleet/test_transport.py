@@ -10,8 +10,7 @@ from itertools import count
 import numpy as np
 import pytest
 from helpers import packages
-from helpers.served import Served
-from helpers.standin import BUSY, Standin, answer
+from helpers.standin import BUSY, Served, Standin, answer
 from smp import packet
 
 from mcuedit._util.errors import McueditError

@@ -27,7 +27,7 @@ def mixed(model: Model) -> Adapter:
         model,
         deltas.delta(model, 0, 0, rank=3, rows=None, gated=False, seed=1),
         deltas.delta(model, 0, 1, bits=4, seed=2),
-        deltas.delta(model, 1, 1, rank=2, rows=3, seed=3),
+        deltas.delta(model, 1, 1, rank=2, rows=3, seed=3, conditional=True),
         labels={4: "gitega", 5: "são tomé"},
     )
 

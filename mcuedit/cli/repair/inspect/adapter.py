@@ -41,7 +41,7 @@ def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
         (
             f"{d.tap} -> {d.target}",
             d.rank,
-            "gated" if d.gated else "plain",
+            ("gated" if d.gated else "plain") + (", conditional" if d.conditional else ""),
             d.bits,
             d.a.shape[1],
             "all" if d.rows is None else len(d.rows),
