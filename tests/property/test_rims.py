@@ -40,7 +40,7 @@ def floats(rng: np.random.Generator, s: float, z: int) -> np.ndarray:
 
 
 @given(scale, zero, scale, zero, st.integers(0, 2**31))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_float_ends(s_in, z_in, s_out, z_out, seed):
     data = rimmed(inner=(s_in, z_in), core=(s_out, z_out), size=SIZE)
     model = parse(data)
@@ -57,7 +57,7 @@ def test_float_ends(s_in, z_in, s_out, z_out, seed):
 
 
 @given(st.sampled_from(["UINT8", "INT16", "INT32"]), scale, scale, zero, scale, scale, zero, st.integers(0, 2**31))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_whole_ends(dtype, s_outer, s_in, z_in, s_core, s_given, z_core, seed):
     rng = np.random.default_rng(seed)
     info = np.iinfo(dtype.lower())
