@@ -26,18 +26,21 @@ def svdf(memory: int = 3) -> Model:
     return parse(net.pack(x, y), "svdf")
 
 
-def summing() -> Model:
-    """The sum of all inputs so far, kept in a resource variable, then FULLY_CONNECTED."""
+def summing(*, before: bool = False) -> Model:
+    """The sum of all inputs so far, kept in a resource variable, then FULLY_CONNECTED; with `before` one there, too."""
     net = NetBuilder()
-    x = net.tensor("x", (1, 4), 1 / 32, 0)
+    given = x = net.tensor("x", (1, 4), 1 / 32, 0)
+    if before:
+        x = net.tensor("turned", (1, 4), 1 / 32, 0)
+        net.op("FULLY_CONNECTED", [given, net.constant("turn", np.eye(4, dtype=np.int8)[::-1].copy(), [1.0])], x)
     handle = net.tensor("handle", (), 1.0, 0, dtype="RESOURCE")
-    before = net.tensor("before", (1, 4), 1 / 32, 0)
+    so_far = net.tensor("before", (1, 4), 1 / 32, 0)
     after = net.tensor("after", (1, 4), 1 / 32, 0)
     net.op("VAR_HANDLE", [], handle, container=b"", sharedName=b"sum")
-    net.op("READ_VARIABLE", [handle], before)
-    net.op("ADD", [x, before], after)
+    net.op("READ_VARIABLE", [handle], so_far)
+    net.op("ADD", [x, so_far], after)
     net.op("ASSIGN_VARIABLE", [handle, after], [])
     w = net.constant("w", np.random.default_rng(0).integers(-127, 128, (3, 4)).astype(np.int8), [1 / 64])
     y = net.tensor("y", (1, 3), 1 / 8, 0)
     net.op("FULLY_CONNECTED", [after, w], y)
-    return parse(net.pack(x, y), "summing")
+    return parse(net.pack(given, y), "summing")
