@@ -72,6 +72,10 @@ def _scratch(model: Model, op: Op) -> int:
     inputs, outputs = model.op_tensors(op)
     x, weights = (*inputs, None, None)[:2]
     patch = op_geometry(model, op.index).n_in if is_adaptable(model, op) else 0
+    if op.kind == "TRANSPOSE_CONV":
+        return 4 * outputs[0].size + _ALIGN
+    if op.kind == "BATCH_MATMUL":  # operands turned, which are kept
+        return sum(t.size for t in inputs if t is not None) + 2 * _PER_OP
     if weights is not None and len(weights.shape) == 4:
         _, height, width, channels = weights.shape
         if op.kind == "DEPTHWISE_CONV_2D":

@@ -55,3 +55,25 @@ def lstm(d: Drawing, x: Ref, kind: str) -> Ref:
     clip = cell_scale * float(d.pick(0, 0, 9000, 40000))
     d.net.op(kind, inputs, y.index, timeMajor=time_major, cellClip=clip, fusedActivationFunction=4)
     return y
+
+
+def svdf(d: Drawing, x: Ref, kind: str) -> Ref:
+    """SVDF of any rank and memory, its state int8 or int16."""
+    (batches, n_in), rank, units, memory = x.shape, d.pick(1, 1, 2, 3), d.pick(1, 2, 5, 8), d.pick(1, 2, 3, 10)
+    filters, wide = rank * units, d.chance()
+    most, dtype = (32767, np.int16) if wide else (127, np.int8)
+    feature_scale = d.scale(-9, -5)
+    state_scale = x.scale * feature_scale * 73 * 73 * np.sqrt(n_in) / most * d.scale(0, 3)
+    time_scale, state_zero = d.scale(-9, -5) * 127 / most, 0 if wide else d.zero()
+    feature = d.net.constant("feature", d.bytes((filters, n_in)), [feature_scale])
+    weights = d.rng.integers(-most // 32 - 1 if wide else -most, (most // 32 if wide else most) + 1, (filters, memory))
+    time = d.net.constant("time", weights.astype(dtype), [time_scale])
+    step = state_scale * time_scale
+    bias = d.net.constant("bias", d.rng.integers(-999, 1000, units).astype(np.int32), [step])
+    state = d.net.tensor(
+        "state", (batches, filters * memory), state_scale, state_zero, dtype="INT16" if wide else "INT8", variable=True
+    )
+    spread = np.abs(weights).mean() * most / 4 * np.sqrt(rank * memory)
+    y = d.tensor((batches, units), step * (spread + 1) / 73 * d.scale(-1, 2), d.zero())
+    d.net.op(kind, [x.index, feature, time, bias, state], y.index, rank=rank)
+    return y

@@ -198,7 +198,8 @@ def _require_order(model: Model) -> None:
 def _arena(model: Model) -> int:
     """Bytes that hold every activation at once, and what TFLM keeps of tensors and channels."""
     activations = sum(t.size * _WIDTHS.get(t.dtype, 1) for t in model.tensors if t.data is None)
-    return 2 * activations + 32768 + 512 * len(model.tensors) + 32 * sum(t.scale.size for t in model.tensors)
+    sums = sum(4 * model.tensors[t].size for op in model.ops if op.kind == "TRANSPOSE_CONV" for t in op.outputs)
+    return 2 * activations + sums + 32768 + 512 * len(model.tensors) + 32 * sum(t.scale.size for t in model.tensors)
 
 
 def _proven(model: Model, op: Op) -> bool:

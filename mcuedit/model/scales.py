@@ -94,9 +94,20 @@ def _rsqrt(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
     return (1 / float(np.sqrt(x) * y),)
 
 
+def _transposed(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, weights, y = (model.tensors[i] for i in (op.inputs[2], op.inputs[1], op.outputs[0]))
+    return (float(x.scale[0]) * float(scale) / float(y.scale[0]) for scale in weights.scale)
+
+
+def _matmul(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
+    return (a * b / y,)
+
+
 _RATIOS: dict[str, Callable[[Model, Op, Real], Iterable[float | np.float32]]] = {
     "ABS": _relu,
     "ADD": _sum,
+    "BATCH_MATMUL": _matmul,
     "CONV_2D": _weighted,
     "DEPTHWISE_CONV_2D": _weighted,
     "DIV": _div,
@@ -108,5 +119,6 @@ _RATIOS: dict[str, Callable[[Model, Op, Real], Iterable[float | np.float32]]] = 
     "RSQRT": _rsqrt,
     "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": _sum,
+    "TRANSPOSE_CONV": _transposed,
 }
 FLOAT_KINDS = frozenset({"FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "RELU", "SUB"})  # in some versions of TFLM

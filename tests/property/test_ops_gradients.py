@@ -22,6 +22,7 @@ from mcuedit.model.windows import window
 LINEAR = (
     "ADD",
     "AVERAGE_POOL_2D",
+    "BATCH_MATMUL",
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
     "FULLY_CONNECTED",
@@ -30,6 +31,7 @@ LINEAR = (
     "RESIZE_BILINEAR",
     "SUB",
     "SUM",
+    "TRANSPOSE_CONV",
 )
 COPIES = (
     "BATCH_TO_SPACE_ND",

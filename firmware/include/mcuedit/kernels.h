@@ -291,6 +291,49 @@ typedef struct {
 
 void mcuedit_l2_normalization_s8(const mcuedit_l2_normalization *op, const int8_t *input, int8_t *output);
 
+/* Each input pixel is spread over a window of the output. */
+typedef struct {
+    const int8_t *weights;  /* [out_c][kernel_h][kernel_w][in_c] */
+    const int32_t *bias;    /* [out_c] */
+    const int32_t *offsets; /* [out_c][kernel_h][kernel_w]: the input's zero point times a tap's weights, negative */
+    mcuedit_requant requant;
+    uint16_t batches;
+    uint16_t in_h;
+    uint16_t in_w;
+    uint16_t in_c;
+    uint16_t out_h;
+    uint16_t out_w;
+    uint16_t out_c;
+    uint16_t kernel_h;
+    uint16_t kernel_w;
+    uint16_t stride_h;
+    uint16_t stride_w;
+    uint16_t pad_top;
+    uint16_t pad_left;
+} mcuedit_transpose_conv;
+
+void mcuedit_transpose_conv_s8(const mcuedit_transpose_conv *op, const int8_t *input, int8_t *output);
+
+/* Matrices of two arrays, which `loops` are over. */
+typedef struct {
+    const int32_t *loops; /* steps in a and b */
+    int32_t multiplier;
+    uint32_t rows;
+    uint32_t columns;
+    uint32_t inner;
+    uint32_t a_row; /* from one to the next */
+    uint32_t a_step;
+    uint32_t b_column;
+    uint32_t b_step;
+    int8_t shift;
+    int8_t zero_point;
+    int8_t a_zero_point;
+    int8_t b_zero_point;
+    uint8_t depth;
+} mcuedit_batch_matmul;
+
+void mcuedit_batch_matmul_s8(const mcuedit_batch_matmul *op, const int8_t *a, const int8_t *b, int8_t *output);
+
 /* A product whose input's zero point stands in the bias: weights [n_state][n], bias [n_state]. */
 typedef struct {
     const int8_t *weights;
@@ -332,6 +375,29 @@ typedef struct {
 
 /* `hidden`: batches * n_state bytes, `cells`: so many int16_t, aligned to 2; both last. */
 void mcuedit_lstm_s8(const mcuedit_lstm *op, const int8_t *input, int8_t *output, int8_t *hidden, void *cells);
+
+/* Filters of the input, `rank` of them for each unit, and of what they gave in the last `memory` inferences. */
+typedef struct {
+    const int8_t *feature; /* [units * rank][n_in] */
+    const int32_t *offset; /* [units * rank]: the input's zero point times a filter's weights, negative */
+    const int16_t *time;   /* [units * rank][memory], the latest last */
+    const int32_t *bias;   /* [units] */
+    int32_t in_multiplier; /* to the state */
+    int32_t out_multiplier;
+    uint32_t batches;
+    uint32_t n_in;
+    uint32_t units;
+    uint32_t rank;
+    uint32_t memory;
+    int8_t in_shift;
+    int8_t out_shift;
+    uint8_t wide; /* 1: the state is of int16_t, 0: of int8_t */
+    int8_t state_zero_point;
+    int8_t zero_point;
+} mcuedit_svdf;
+
+/* `state`: [batches][units * rank][memory], which lasts. */
+void mcuedit_svdf_s8(const mcuedit_svdf *op, const int8_t *input, int8_t *output, void *state);
 
 #ifdef __cplusplus
 }

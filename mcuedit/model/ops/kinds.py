@@ -131,6 +131,11 @@ def _binary(name: str, options: str, draw: str = "generators:binary", **more: An
     return Kind(reference, lowering, _GENERATE + draw, options=options, several=True, **more)
 
 
+def _product(module: str, name: str, axes: tuple[int, int], options: str, **more: Any) -> Kind:
+    reference, lowering = f"{_OPS}products.{module}:{name}", f"{_LOWER}products.{module}:lower"
+    return Kind(reference, lowering, f"{_GENERATE}generators_products:{module}", axes, options, **more)
+
+
 def _weights(module: str, name: str, draw: str, axes: tuple[int, int], options: str) -> Kind:
     reference, lowering = f"{_OPS}{module}:{name}", f"{_LOWER}{module}:lower"
     return Kind(reference, lowering, f"{_GENERATE}generators:{draw}", axes, options, int8=True, weights=True)
@@ -141,6 +146,9 @@ KINDS: dict[str, Kind] = {
     "ADD": _binary("binary:Sum", "AddOptions", int8=True),
     "ASSIGN_VARIABLE": _variable(),
     "AVERAGE_POOL_2D": _pool("AveragePool"),
+    "BATCH_MATMUL": _product(
+        "batch_matmul", "BatchMatmul", (2, 5), "BatchMatMulOptions", several=True, resolver="BatchMatMul"
+    ),
     "BATCH_TO_SPACE_ND": _view("batch_to_space", _PLANES, "BatchToSpaceNDOptions"),
     "CALL_ONCE": _variable("CallOnceOptions"),
     "CONCATENATION": _copy("Concatenation", "ConcatenationOptions", "concatenation", several=True),
@@ -209,8 +217,18 @@ KINDS: dict[str, Kind] = {
     "STRIDED_SLICE": _copy("StridedSlice", "StridedSliceOptions", "strided_slice", _SOME),
     "SUM": _reduction("Sum"),
     "SUB": _binary("binary:Sum", "SubOptions"),
+    "SVDF": Kind(
+        f"{_OPS}recurrent.svdf:Svdf",
+        f"{_LOWER}recurrent.svdf:lower",
+        f"{_GENERATE}generators_state:svdf",
+        (2, 2),
+        "SVDFOptions",
+        int8=True,
+        state=True,
+    ),
     "TANH": _table(),
     "TRANSPOSE": _copy("Transpose", "TransposeOptions", "transpose", int8=True),
+    "TRANSPOSE_CONV": _product("transpose_conv", "TransposeConv", _IMAGES, "TransposeConvOptions", source=2, int8=True),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": Kind(
         f"{_OPS}recurrent.lstm:Lstm",
         f"{_LOWER}recurrent.lstm:lower",
