@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -28,6 +28,7 @@ class _Given(Writing):
     project: str
     runtime: str
     scales: str
+    output_name: str | None
     train: Path | None
     train_op: int | None
     as_json: bool
@@ -46,6 +47,7 @@ class _Given(Writing):
 @options.choice("--project", of=tuple(codegen.PROJECTS), default="cmake", help="Build files to add.")
 @options.runtime_option
 @options.scales_option
+@options.output_name_option
 @path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
 @click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
 @options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
@@ -64,6 +66,8 @@ def command(given: _Given) -> None:
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
     found = scaled(found, given.scales, given.runtime)
+    if given.output_name is not None:  # whose scores the generated names of logits are
+        found = replace(found, model=bundle.choose(found.model, given.output_name))
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None
     files = emit(found, loaded, project=given.project, runtime=given.runtime, gate=gate, factors=factors)

@@ -80,3 +80,15 @@ def test_samples_of_the_files_own_type_are_run(tmp_path: Path, capsys: pytest.Ca
     assert cli.invoke([*run, "--check", "tflm", "--dump", str(tmp_path / "d.npz")]) == 0
     assert said(capsys)["differing_bytes"] == 0
     assert np.load(tmp_path / "d.npz")["x"].tolist() == [[1, -1, 16, 126, -128, 0]]
+
+
+def test_emit_names_the_scores_of_the_output_that_is_edited(several: Path) -> None:
+    emit = ["emit", "--base", str(several / "net.tflite"), "-o", str(several / "out"), "--force"]
+    found = {}
+    for name in ("scores", "ended"):
+        assert cli.invoke([*emit, "--output-name", name]) == 0
+        text = (several / "out" / "net.h").read_text()
+        found[name] = [line.split(") ", 1)[-1] for line in text.splitlines() if "_LOGITS" in line and "#define" in line]
+    assert found["scores"][0] == "((const int8_t *)(output))"
+    assert found["ended"][0] == "((const int8_t *)(output) + 4)"
+    assert [line.split()[-1] for _, line in found.values()] == ["4", "5"]
