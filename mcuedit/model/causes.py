@@ -47,9 +47,8 @@ def require(model: Model, name: str) -> None:
             if tensor.dtype != _INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
                 ends = [op for op in model.ops if tensor.index in (op.inputs if which == "input" else op.outputs)]
                 where = _where(ends[0]) if ends else ""
-                what = "" if tensor.dtype != _INT8 else " without a scale"
                 raise McueditError(
-                    f"{name}: {where}{which} {tensor.name!r} is {tensor.dtype}{what}, not quantized int8", _FULL
+                    f"{name}: {where}{which} {tensor.name!r} is {tensor.dtype}, not quantized int8", _FULL
                 )
 
 
