@@ -7,9 +7,28 @@
  * the first bits of the fractions of the same roots, so that firmware with both hashes has one table.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 extern const uint64_t mcuedit_sha2_start[8];
 extern const uint64_t mcuedit_sha2_round[80];
+
+/*
+ * Moves bytes to a block of `length` bytes, a power of two, of a hash that took `*size` before. True if the block is
+ * full then; false if there are no more.
+ */
+static inline bool mcuedit_sha2_fill(uint8_t *block, uint32_t length, uint64_t *size, const uint8_t **from,
+                                     uint32_t *left)
+{
+    while (*left != 0) {
+        block[(uint32_t)*size & (length - 1u)] = *(*from)++;
+        (*size)++;
+        (*left)--;
+        if (((uint32_t)*size & (length - 1u)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 #endif

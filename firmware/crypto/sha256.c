@@ -49,13 +49,8 @@ void mcuedit_sha256_init(mcuedit_sha256 *hash)
 void mcuedit_sha256_update(mcuedit_sha256 *hash, const void *bytes, uint32_t size)
 {
     const uint8_t *from = bytes;
-    for (uint32_t at = (uint32_t)hash->size & 63u; size != 0; size--) {
-        hash->block[at++] = *from++;
-        hash->size++;
-        if (at == 64) {
-            compress(hash->state, hash->block);
-            at = 0;
-        }
+    while (mcuedit_sha2_fill(hash->block, 64, &hash->size, &from, &size)) {
+        compress(hash->state, hash->block);
     }
 }
 

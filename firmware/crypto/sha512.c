@@ -50,13 +50,8 @@ void mcuedit_sha512_init(mcuedit_sha512 *hash)
 void mcuedit_sha512_update(mcuedit_sha512 *hash, const void *bytes, uint32_t size)
 {
     const uint8_t *from = bytes;
-    for (uint32_t at = (uint32_t)hash->size & 127u; size != 0; size--) {
-        hash->block[at++] = *from++;
-        hash->size++;
-        if (at == 128) {
-            compress(hash->state, hash->block);
-            at = 0;
-        }
+    while (mcuedit_sha2_fill(hash->block, 128, &hash->size, &from, &size)) {
+        compress(hash->state, hash->block);
     }
 }
 

@@ -241,7 +241,7 @@ void mcuedit_copy_s8(const mcuedit_copy *op, const int8_t *input, int8_t *output
 
 /* One position of each input, then the next of each. */
 typedef struct {
-    const uint32_t *widths; /* [count]: of the inputs at a position */
+    const uint32_t *widths; /* [count]: of the inputs, or of the outputs, at a position */
     uint32_t positions;
     uint16_t count;
 } mcuedit_concatenation;
@@ -249,11 +249,7 @@ typedef struct {
 void mcuedit_concatenation_s8(const mcuedit_concatenation *op, const int8_t *const *inputs, int8_t *output);
 
 /* One position of the input to each output in turn: the reverse. */
-typedef struct {
-    const uint32_t *widths; /* [count]: of the outputs at a position */
-    uint32_t positions;
-    uint16_t count;
-} mcuedit_split;
+typedef mcuedit_concatenation mcuedit_split;
 
 void mcuedit_split_s8(const mcuedit_split *op, const int8_t *input, int8_t *const *outputs);
 
