@@ -134,23 +134,6 @@ static int program_at_once(flash_model *flash, uint32_t offset, const uint8_t *b
     return cut ? power_fails(flash) : MCUEDIT_OK;
 }
 
-static int program(void *context, uint32_t offset, const void *bytes, uint32_t size)
-{
-    flash_model *flash = context;
-    if (flash->dead) {
-        return MCUEDIT_E_FLASH;
-    }
-    if (!is_inside(flash, offset, size, flash->part.program_unit)) {
-        return violation(flash, "program of no whole units", offset, size);
-    }
-    int err = MCUEDIT_OK;
-    uint32_t step = flash->by_unit ? flash->part.program_unit : size;
-    for (uint32_t i = 0; i < size && !err; i += step) {
-        err = program_at_once(flash, offset + i, (const uint8_t *)bytes + i, step);
-    }
-    return err;
-}
-
 /* Every page that was being erased must be erased again. */
 static void tear_erase(flash_model *flash, uint32_t offset, uint32_t size)
 {
@@ -191,21 +174,33 @@ static int erase_at_once(flash_model *flash, uint32_t offset, uint32_t size)
     return cut ? power_fails(flash) : MCUEDIT_OK;
 }
 
-static int erase(void *context, uint32_t offset, uint32_t size)
+/* Whole units or pages, one at a time or all at once. `bytes`: to program; NULL: erase. */
+static int change(flash_model *flash, uint32_t offset, const uint8_t *bytes, uint32_t size)
 {
-    flash_model *flash = context;
+    uint32_t unit = bytes != NULL ? flash->part.program_unit : flash->part.erase_page;
     if (flash->dead) {
         return MCUEDIT_E_FLASH;
     }
-    if (!is_inside(flash, offset, size, flash->part.erase_page)) {
-        return violation(flash, "erase of no whole pages", offset, size);
+    if (!is_inside(flash, offset, size, unit)) {
+        return violation(flash, bytes != NULL ? "program of no whole units" : "erase of no whole pages", offset, size);
     }
     int err = MCUEDIT_OK;
-    uint32_t step = flash->by_unit ? flash->part.erase_page : size;
+    uint32_t step = flash->by_unit ? unit : size;
     for (uint32_t i = 0; i < size && !err; i += step) {
-        err = erase_at_once(flash, offset + i, step);
+        err = bytes != NULL ? program_at_once(flash, offset + i, bytes + i, step)
+                            : erase_at_once(flash, offset + i, step);
     }
     return err;
+}
+
+static int program(void *context, uint32_t offset, const void *bytes, uint32_t size)
+{
+    return change(context, offset, bytes, size);
+}
+
+static int erase(void *context, uint32_t offset, uint32_t size)
+{
+    return change(context, offset, NULL, size);
 }
 
 static int finish(void *context)

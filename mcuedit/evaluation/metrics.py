@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, is_tie, logits_tensor, whole_output, with_deltas
 from mcuedit.edits import Edit, KeepSet
 from mcuedit.evaluation.cases import Questions
+from mcuedit.evaluation.figures import Figures
 from mcuedit.model.oracle import Inputs, Reader
 
 UNEDITED = ("neighbourhood", "unrelated", "same_subject")
@@ -21,7 +22,7 @@ ROLES = ("edited", "rephrased", *UNEDITED)
 
 
 @dataclass(frozen=True)
-class Metrics:
+class Metrics(Figures):
     """Shares in 0..1; None where there was nothing to measure it on.
 
     Attributes:
@@ -52,10 +53,6 @@ class Metrics:
     drawdown: float | None
     factor_bytes: float
     seconds: float = 0.0
-
-    def flat(self) -> dict[str, float | int | None]:
-        """The figures by name, as --json prints them."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

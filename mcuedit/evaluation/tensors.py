@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers, logits_tensor, whole_output, with_deltas
 from mcuedit.edits import TensorSet, Wanted
 from mcuedit.edits.wanted import ALL, Avoid, Over, ToClass, ToVector
+from mcuedit.evaluation.figures import Figures
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Tensor
 
@@ -22,7 +23,7 @@ REACHED = 0.5  # a vector counts as reproduced when its squared error is at most
 
 
 @dataclass(frozen=True)
-class TensorMetrics:
+class TensorMetrics(Figures):
     """Shares in 0..1, squared errors in squared real units; None where there was nothing to measure it on.
 
     Attributes:
@@ -57,10 +58,6 @@ class TensorMetrics:
     keep_change_steps: int | None
     factor_bytes: float
     seconds: float = 0.0
-
-    def flat(self) -> dict[str, float | int | None]:
-        """The figures by name, as --json prints them."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mcuedit.evaluation.tensors import TensorMetrics
     from mcuedit.training.core.candidate import Candidate
 
+_MEASURED = ("measure", "share", "of")
+
 
 def read_bytes(path: Path, hint: str) -> bytes:
     """A file that the user named."""
@@ -96,8 +98,7 @@ def metrics_table(metrics: Metrics, title: str = "") -> object:
         ("identical, all", metrics.identical, "the same over every unedited prompt"),
         ("drawdown", metrics.drawdown, "accuracy lost on the base's own test wordings"),
     ]
-    shown = [(name, f"{100 * value:.2f} %", what) for name, value, what in rows if value is not None]
-    return table(title, ("measure", "share", "of"), shown, left=("of",))
+    return table(title, _MEASURED, _shown(rows, "{:.2%}"), left=("of",))
 
 
 def tensor_table(metrics: TensorMetrics) -> object:
@@ -119,12 +120,16 @@ def tensor_table(metrics: TensorMetrics) -> object:
         ("keep error, before", metrics.keep_error_before, "of the keep set, by the base"),
         ("keep error", metrics.keep_error, "with the edit"),
     ]
-    rows = [(name, f"{100 * value:.2f} %", what) for name, value, what in shares if value is not None]
-    rows += [(name, f"{value:.6g}", what) for name, value, what in errors if value is not None]
+    rows = [*_shown(shares, "{:.2%}"), *_shown(errors, "{:.6g}")]
     if metrics.keep_change is not None:
         what = f"of a kept output, in its units: {metrics.keep_change_steps} steps of int8"
         rows.append(("largest change", f"{metrics.keep_change:.6g}", what))
-    return table("", ("measure", "share", "of"), rows, left=("of",))
+    return table("", _MEASURED, rows, left=("of",))
+
+
+def _shown(rows: Sequence[tuple[str, float | None, str]], form: str) -> list[tuple[str, str, str]]:
+    """Those of the rows that were measured."""
+    return [(name, form.format(value).replace("%", " %"), what) for name, value, what in rows if value is not None]
 
 
 def placement_table(candidates: Sequence[Candidate]) -> object:
