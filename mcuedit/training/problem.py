@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
@@ -13,6 +14,7 @@ from mcuedit.model.oracle import Reader
 from mcuedit.training.core.candidate import Candidate
 
 Progress = Callable[[str], None]
+D = TypeVar("D", "TextEdits", TensorSet)
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,7 @@ class Problem:
         Raises:
             McueditError: they are tensors.
         """
-        if not isinstance(self.data, TextEdits):
-            raise McueditError("this method takes edits of text", "give a .jsonl file, or choose another method")
-        return self.data
+        return self._data(TextEdits, "text", ".jsonl")
 
     @property
     def tensors(self) -> TensorSet:
@@ -64,8 +64,11 @@ class Problem:
         Raises:
             McueditError: they are text.
         """
-        if not isinstance(self.data, TensorSet):
-            raise McueditError("this method takes edits of tensors", "give an .npz file, or choose another method")
+        return self._data(TensorSet, "tensors", ".npz")
+
+    def _data(self, kind: type[D], what: str, file: str) -> D:
+        if not isinstance(self.data, kind):
+            raise McueditError(f"this method takes edits of {what}", f"give {file} files, or choose another method")
         return self.data
 
     def context(self) -> list[Delta]:

@@ -79,14 +79,11 @@ int line_prompt(void)
 {
 #if MODEL_FEATURES > 0
     char text[TEXT_MAX];
-    uint32_t length = 0;
-    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (length == TEXT_MAX) {
-            return MCUEDIT_E_SIZE;
-        }
-        text[length++] = (char)byte;
+    int length = line_text(text, TEXT_MAX);
+    if (length < 0) {
+        return length;
     }
-    mcuedit_text_features(text, length, APP_INPUT, MODEL_FEATURES);
+    mcuedit_text_features(text, (uint32_t)length, APP_INPUT, MODEL_FEATURES);
     return MCUEDIT_OK;
 #else
     return MCUEDIT_E_COMMAND;

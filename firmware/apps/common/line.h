@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "mcuedit/config.h"
+#include "mcuedit/error.h"
 
 #define LINE_END  (-1)
 #define LINE_WORD 6u /* the longest command and what ends it */
@@ -21,6 +22,19 @@ int line_byte(void);
 
 /* Value of a hexadecimal digit, LINE_END at the end, MCUEDIT_E_COMMAND for anything else. */
 int line_digit(void);
+
+/* The rest of the line: its length, or MCUEDIT_E_SIZE if that is over `capacity`. */
+static inline int line_text(char *to, uint32_t capacity)
+{
+    uint32_t length = 0;
+    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
+        if (length == capacity) {
+            return MCUEDIT_E_SIZE;
+        }
+        to[length++] = (char)byte;
+    }
+    return (int)length;
+}
 
 /* The rest of the line as `size` bytes in hexadecimal digits. */
 int line_hex(int8_t *to, uint32_t size);

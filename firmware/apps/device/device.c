@@ -32,16 +32,13 @@ static mcuedit_smp_receiver receiver;
 
 static int who(void)
 {
-    uint8_t text[WHO_MAX];
-    uint32_t size = 0;
-    for (int byte = line_byte(); byte != LINE_END; byte = line_byte()) {
-        if (size == WHO_MAX) {
-            return MCUEDIT_E_SIZE;
-        }
-        text[size++] = (uint8_t)byte;
+    char text[WHO_MAX];
+    int size = line_text(text, WHO_MAX);
+    if (size < 0) {
+        return size;
     }
     port_print("arm ");
-    port_print_unsigned(updatable_who(text, size));
+    port_print_unsigned(updatable_who((const uint8_t *)text, (uint32_t)size));
     port_print("\n");
     return MCUEDIT_OK;
 }
