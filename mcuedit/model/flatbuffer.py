@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -114,6 +115,9 @@ def _tensor(index: int, raw: Any, buffers: Any, dtypes: dict[int, str]) -> Tenso
     if buffer is not None and len(buffer):
         numpy_type = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FLOAT32": "<f4"}
         constant = np.frombuffer(bytes(buffer), numpy_type.get(dtype, "u1"))
+        if dtype in numpy_type and constant.size != math.prod(shape):
+            what = f"tensor {_text(raw.name)!r} has {constant.size} elements for the shape {list(shape)}"
+            raise ValueError(f"{what}; or its weights are packed for the kernels of another core")
         if dtype in numpy_type:
             constant = constant.reshape(shape)
     axis = int(quant.quantizedDimension) if quant else 0

@@ -52,6 +52,13 @@ def test_refused(tiny_bytes, name):
         parse(tiny.altered(tiny_bytes, REFUSED[name]), "file")
 
 
+def test_weights_of_another_size_are_named(tiny_bytes):
+    """As they are in models packed for Xtensa cores, which are whole."""
+    change = set_to(lambda m: tensor(m, 1), "shape", [8, 17])
+    with pytest.raises(McueditError, match=r"'w0' has 128 elements for the shape \[8, 17\]; or its weights are packed"):
+        parse(tiny.altered(tiny_bytes, change), "file")
+
+
 CARRIES_NOTHING = {
     "fully connected without weights": set_to(lambda m: op(m, 0), "inputs", [0]),
     "fully connected without outputs": set_to(lambda m: op(m, 0), "outputs", []),
