@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -25,7 +26,8 @@ class Options:
         bits: width of an element of A, 8 or 4. None is 8; for tensors 4 where 8 would take more than 400 bytes and 4 do
             as well on inputs held back.
         gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit. None
-            takes .2; for tensors what serves inputs held back best.
+            takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits); for tensors what
+            serves inputs held back best.
         seed: of every random choice.
         effort: for tensors, how much the choice of tap and target may compute, in units of about a second of one core.
             It is counted, not timed: the result is the same on every machine.
@@ -50,7 +52,7 @@ class Options:
             (1 <= self.factors <= 255, f"rank {self.rank}", "1 to 255"),
             (self.width in (4, 8), f"bits {self.bits}", "8 or 4"),
             (
-                0 <= self.place <= 1,
+                0 <= self.place_for(1) <= 1,
                 f"gate place {self.gate_place}",
                 "0 (near the keep set) to 1 (near the edit)",
             ),
@@ -77,7 +79,6 @@ class Options:
         """Bits of an element of A, 8 if that was left open."""
         return 8 if self.bits is None else self.bits
 
-    @property
-    def place(self) -> float:
-        """The gate place, .2 if that was left open."""
-        return 0.2 if self.gate_place is None else self.gate_place
+    def place_for(self, edits: int) -> float:
+        """The gate place for that many edits."""
+        return self.gate_place if self.gate_place is not None else 0.2 + 0.06 * math.log10(edits)

@@ -64,7 +64,7 @@ training_options = together(
     _op("--tap", "Operator whose input the gate reads"),
     _op("--target", "Operator whose output the delta is added to"),
     _unset("--bits", click.Choice(["8", "4"]), _BITS, "Bits of an element of A."),
-    _unset("--gate-place", float, "0.2; for tensors what serves inputs held back best", _PLACE),
+    _unset("--gate-place", float, "0.2, more for many edits", _PLACE),
     seed_option("Seed of the noise that training adds."),
     click.option("--new-labels", is_flag=True, help="Take answers that look like misspelt labels as new names."),
 )

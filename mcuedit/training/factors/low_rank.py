@@ -92,7 +92,7 @@ class Fit:
         """`edits` is how many edits share the delta."""
         self._site, self._how, self._edits = site, how, edits
         self._gated, self._bits = options.gated, options.width
-        self._place = options.place
+        self._place = options.place_for(edits)
         self._limit = 127 if options.width == 8 else 7
         self._rng = np.random.default_rng(options.seed)
         table = site.table

@@ -121,7 +121,7 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
     simulation = config.simulation
-    form = GateForm(options.width, options.place)
+    form = GateForm(options.width, options.place_for(simulation.players))
     return rank_by_simulated_edits(reader, keep, tried, form, simulation, options.seed)
 
 

@@ -118,7 +118,7 @@ class TextMethod:
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
-            form = GateForm(options.width, options.place)
+            form = GateForm(options.width, options.place_for(len(table.classes)))
             gates = gated.train(table, self._tapped(now, pair[0]), form, options.gates)
             asks = pair[1] == logits_op(model)
             if asks:
