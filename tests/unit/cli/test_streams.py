@@ -105,9 +105,9 @@ def test_a_cut_in_the_middle_unwinds(tmp_path):
     code = """
 import sys, click, mcuedit.cli.repair.zoo as verb
 from mcuedit import cli
-from mcuedit._util import host
+from mcuedit._util import system
 def body():
-    with host.folder():
+    with system.folder():
         for i in range(100_000):
             click.echo(i)
 verb.command = click.command()(body)
