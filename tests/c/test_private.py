@@ -24,7 +24,7 @@ from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum
 
 STATE = -20
 SCHEDULE = privacy.Schedule(60, 50, 20, 0.5)
-CORE = "crc32 delta dot federate privacy window".split()
+CORE = "argmax crc32 delta dot federate privacy window".split()
 DRAW = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
 
 
