@@ -7,7 +7,6 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "delta.h"
 #include "dot.h"
@@ -160,7 +159,7 @@ static MCUEDIT_NOINLINE void ask(const mcuedit_context *context, const uint8_t *
         int32_t sums[MCUEDIT_BLOCK_ROWS] = {0}; /* those of the context may hold what other deltas add */
         (void)collect(delta, h, mcuedit_argmax_s8(y, n_out), sums);
         if (sums[0] >= 0) {
-            memset(h, 0, delta[DELTA_RANK]);
+            MCUEDIT_FILL(h, 0, delta[DELTA_RANK]);
         }
     }
 }

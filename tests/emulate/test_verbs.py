@@ -168,8 +168,8 @@ def test_bench_bytes_of_random_models(capsys: pytest.CaptureFixture[str], monkey
 
 
 def test_bench_bytes_of_no_such_op(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.invoke(["bench", "bytes", "--kind", "SVDF"]) == 2
-    assert "no random models of kind 'SVDF'" in capsys.readouterr().err
+    assert cli.invoke(["bench", "bytes", "--kind", "REVERSE_V2"]) == 2
+    assert "no random models of kind 'REVERSE_V2'" in capsys.readouterr().err
 
 
 def test_boards(capsys: pytest.CaptureFixture[str]) -> None:

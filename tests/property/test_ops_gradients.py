@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mcuedit.conformance import oneop
@@ -83,7 +83,9 @@ def inner(a: list[np.ndarray], b: list[np.ndarray]) -> float:
 
 @pytest.mark.parametrize("kind", LINEAR)
 @given(seed=seeds)
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(
+    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+)  # sums saturate mostly
 def test_backward_is_the_transpose_of_forward(kind, seed):
     rng = np.random.default_rng(seed)
     model, op = drawn(kind, rng)

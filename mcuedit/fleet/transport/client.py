@@ -25,6 +25,7 @@ from mcuedit.fleet.transport.wire import Wire
 
 T = TypeVar("T")
 RECORD = 32  # bytes of a record of the device log
+_AGAIN = 3  # tries to be told of the slot that was asked for
 _CHANGES = 4  # how many times the tries a change is asked for, while the device answers other requests
 _MOVED_ON = "EBADSTATE"  # its log is not as the request says: it was carried out, or something else happened
 
@@ -79,11 +80,12 @@ class Device(Closing):
         return status_of(told, slots)
 
     def slot(self, index: int) -> Slot:
-        """One slot."""
-        told = self.ask(lambda: m.SlotRead(slot=index))
-        if told.slot != index:
-            raise self._garbage(f"asked for slot {index}, told of slot {told.slot}")
-        return slot_of(told)
+        """One slot. An answer about another one is late, of an earlier process perhaps: it is asked for again."""
+        for _ in range(_AGAIN):
+            told = self.ask(lambda: m.SlotRead(slot=index))
+            if told.slot == index:
+                return slot_of(told)
+        raise self._garbage(f"asked for slot {index}, told of slot {told.slot}")
 
     def activate(self, mask: int, boots: int | None = None, ab: int | None = None) -> int:
         """Starts the trial of the slots `mask`; returns the mask that is in force."""

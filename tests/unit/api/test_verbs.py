@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from helpers import packages, tiny
 from helpers.flashing import device_bytes
 
@@ -17,6 +17,8 @@ import mcuedit
 from mcuedit import cli, zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import facts_of
+
+ROOT = Path(__file__).resolve().parents[3]
 
 FUNCTIONS = {
     "zoo": "export_base",

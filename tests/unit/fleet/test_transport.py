@@ -251,6 +251,25 @@ def test_answers_that_get_lost_cost_a_try_each():
         assert link.status().slots[0].state == "staged"
 
 
+@pytest.mark.parametrize(("wrong", "found"), [(2, True), (3, False)])
+def test_an_answer_about_another_slot_is_late_and_asked_for_again(wrong, found):
+    """As one to an earlier process, whose sequence number happens to be the same."""
+    device = Standin()
+    told, left = device.slot, [wrong]
+
+    def slot(index: int) -> dict:
+        left[0] -= 1
+        return told(index if left[0] < 0 else index + 1)
+
+    device.slot = slot
+    with Served(device) as (address,), quick(address) as link:
+        if found:
+            assert link.slot(1).index == 1
+        else:
+            with pytest.raises(TransportError, match="asked for slot 1, told of slot 2"):
+                link.slot(1)
+
+
 @pytest.mark.parametrize("command", [1, 2, 3])
 def test_a_change_whose_answer_gets_lost_is_made_once(command):
     """A second rollback would undo the set before, too."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from conftest import ROOT
 from helpers import tiny
 from helpers.rims import rimmed
 
@@ -19,6 +19,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.tflite import parse
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def custom(code: str) -> bytes:
