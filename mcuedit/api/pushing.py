@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout,
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport import Device, Limits, Status
 from mcuedit.fleet.transport.address import Address
-from mcuedit.package import Package, Refused, open_package, parse
-from mcuedit.package.container import signed_bytes
+from mcuedit.package import Package, intact, open_package
 from mcuedit.package.keys import PublicKey
 
 GOALS = (State.STAGED, State.TRIAL, State.CONFIRMED)
@@ -98,12 +96,7 @@ def checked(data: bytes, keys: Sequence[PublicKey] = (), name: str = "the packag
     Raises:
         Refused: they do not.
     """
-    if keys:
-        return open_package(data, keys, name=name)
-    found = parse(data, name)
-    if hashlib.sha256(data[: signed_bytes(data)]).hexdigest() != found.digest:
-        raise Refused("E_HASH", f"{name}: refused: its hash is not that of its bytes", "pack it again")
-    return found
+    return open_package(data, keys, name=name) if keys else intact(data, name)
 
 
 def push(

@@ -12,7 +12,7 @@ packing      adapters to a package that is numbered and kept in the registry
 registry     what was packed and where it went: the host's side of the device log
 """
 
-from mcuedit.package.check import open_package, parse
+from mcuedit.package.check import intact, open_package, parse
 from mcuedit.package.choice import Asked, failing, from_edits, from_prompts, from_tensors
 from mcuedit.package.comparison import Sizes, sizes
 from mcuedit.package.container import Identity, Package, Refused, seal
@@ -30,6 +30,7 @@ __all__ = [
     "from_edits",
     "from_prompts",
     "from_tensors",
+    "intact",
     "join",
     "open_package",
     "package_name",

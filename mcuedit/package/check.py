@@ -55,6 +55,18 @@ def parse(data: bytes, name: str = "package") -> Package:
     return Package(called, text, counter, base.hex(), sha, adapter, self_tests, digest.hex(), key_hash.hex(), len(data))
 
 
+def intact(data: bytes, name: str = "package") -> Package:
+    """A package whose form and hash hold; who signed it is not looked at.
+
+    Raises:
+        Refused: as `parse`, or E_HASH.
+    """
+    found = parse(data, name)
+    if hashlib.sha256(data[: signed_bytes(data)]).hexdigest() != found.digest:
+        raise _Reader(data, name).refused("E_HASH", "its hash is not that of its bytes")
+    return found
+
+
 def open_package(
     data: bytes,
     keys: Sequence[PublicKey],
@@ -73,10 +85,8 @@ def open_package(
     Raises:
         Refused: the first check that fails.
     """
-    found = parse(data, name)
+    found = intact(data, name)
     refused = _Reader(data, name).refused
-    if hashlib.sha256(data[: signed_bytes(data)]).hexdigest() != found.digest:
-        raise refused("E_HASH", "its hash is not that of its bytes")
     key = next((key for key in keys if key.sha256 == found.key_sha256), None)
     if key is None:
         raise refused("E_KEY", f"signed by {found.key_sha256[:16]}, which is none of the {len(keys)} keys given")
