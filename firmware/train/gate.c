@@ -113,10 +113,7 @@ static bool is_old(const mcuedit_train_state *state, uint32_t index)
 /* Classes that lead, ties too, go down; in ascending order. E_FULL: there are too many. */
 static int note_old(mcuedit_train_state *state, const int8_t *logits, uint32_t classes, uint32_t wanted)
 {
-    int8_t most = INT8_MIN;
-    for (uint32_t i = 0; i < classes; i++) {
-        most = logits[i] > most ? logits[i] : most;
-    }
+    int8_t most = logits[mcuedit_argmax_s8(logits, classes)];
     for (uint32_t i = 0; i < classes; i++) {
         if (logits[i] != most || i == wanted || is_old(state, i)) {
             continue;

@@ -53,7 +53,7 @@ def build(
 
     Args:
         sources: generated files, relative path -> text; every .c is compiled.
-        app: one of firmware/apps; None when `sources` have a main of their handwritten.
+        app: one of firmware/apps; None when `sources` have a main of their own.
         out_dir: where objects and the ELF go; it is created.
         options: with runtime "tflm" the base runs in TensorFlow Lite Micro; that needs gcc, its C++ library, TFLM_ROOT.
 
