@@ -109,6 +109,7 @@ class Adapter:
         labels: names given to spare classes.
         info: metrics, hashes of the edits and whatever else the host keeps; never on the device.
         files: more text files of its folder by name, such as edits.jsonl; never on the device.
+        output: name of the output that its edits are about, of a base with several; never on the device.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Adapter:
     labels: dict[int, str] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict, repr=False)
+    output: str = ""
 
     @property
     def factor_bytes(self) -> int:

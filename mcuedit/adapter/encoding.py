@@ -218,7 +218,7 @@ def _decode_labels(data: bytes, model: Model, name: str) -> Iterator[tuple[int, 
     while len(data) - offset > LABEL.size:
         index, length = LABEL.unpack_from(data, offset)
         raw = data[offset + LABEL.size : offset + LABEL.size + length]
-        if not last < index < model.output.size or length == 0 or len(raw) != length:
+        if not last < index < model.classes or length == 0 or len(raw) != length:
             raise _refused(name, f"malformed label of class {index}")
         try:
             yield index, raw.decode()

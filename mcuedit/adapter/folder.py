@@ -64,6 +64,7 @@ def save(adapter: Adapter, path: str | Path, *, force: bool = False) -> None:
             "labels": {str(k): v for k, v in sorted(adapter.labels.items())},
             "deltas": [_scalars(d) for d in adapter.deltas],
             "info": adapter.info,
+            **({"output": adapter.output} if adapter.output else {}),
         },
     }
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
@@ -88,7 +89,8 @@ def load(path: str | Path) -> Adapter:
         tensors = from_safetensors((path / TENSORS).read_bytes())
         deltas = tuple(_delta(scalars, tensors, f"delta.{i}.") for i, scalars in enumerate(config.deltas))
         files = {EDITS: textfile.read(path / EDITS)} if (path / EDITS).exists() else {}
-        return Adapter(config.name, config.version, config.base_sha256, deltas, config.labels, config.info, files)
+        name = config.name, config.version, config.base_sha256
+        return Adapter(*name, deltas, config.labels, config.info, files, config.output)
     except OSError as error:
         hint = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
         raise McueditError(f"{path}: no adapter ({error.strerror or error})", hint) from error

@@ -35,6 +35,7 @@ class Ours(BaseModel):
     labels: dict[Annotated[int, Field(ge=0, strict=False)], str]  # JSON's names are texts
     deltas: list[Scalars]
     info: dict[str, Any]
+    output: str = ""
 
 
 class Config(BaseModel):

@@ -94,5 +94,5 @@ def load_base(path: str | Path, output: str | None = None) -> Base:
         McueditError: something is missing, malformed or does not fit the model, or there is no such output.
     """
     found = bundle.load(path)
-    model = found.model if output is None else bundle.choose(found.model, output)
-    return Base(found.name, model, found.labels, found.features, found.folder)
+    found = found if output is None else bundle.with_output(found, output)
+    return Base(found.name, found.model, found.labels, found.features, found.folder)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
+from mcuedit.adapter.chosen import for_adapters
 from mcuedit.adapter.delta import Adapter
 from mcuedit.api.base import Base
 from mcuedit.api.inputs import Edits, Keep, any_edits, any_keep, facts_of, remembered
@@ -17,7 +18,7 @@ from mcuedit.benchmark import edits as benchmark
 from mcuedit.edits import Edit, EditSet, TensorSet
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.model.bundle import choose
+from mcuedit.model.bundle import with_output
 from mcuedit.training import Edited, InForce, Options, Problem, TextEdits, fit, still_wanted, train_beside
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def edit(
         McueditError: the sets are malformed or contradict each other, an answer is no label, an adapter is for another
             base, or nothing can carry the edits.
     """
-    choose(base.model, None)  # which of several outputs is edited
+    base = with_output(for_adapters(base, [] if onto is None else [onto]), None)
     options, read = options or Options(), base.reader
     found = any_edits(edits, base.model)
     measured: Metrics | TensorMetrics
@@ -113,6 +114,7 @@ def evaluate(
     """Measures adapters, all in force together, on the edits they are to make and on what must stay.
 
     Args:
+        adapters: of several outputs, they remember which one they are about.
         edits, keep: as `edit` takes them.
 
     Returns:
@@ -121,6 +123,7 @@ def evaluate(
     Raises:
         McueditError: an adapter does not fit, or an answer is neither a label nor named by an adapter.
     """
+    base = for_adapters(base, adapters)
     found = any_edits(edits, base.model)
     if isinstance(found, TensorSet):
         return benchmark.evaluate_tensors(base.reader, adapters, found)

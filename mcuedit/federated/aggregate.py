@@ -94,7 +94,7 @@ def aggregate(adapters: Sequence[Adapter], model: Model, asked: Aggregation | No
     else:
         deltas, dropped = tuple(d for a in clipped for d in a.deltas), 0.0
     info = {"federated": {"how": how, "adapters": len(adapters), "weights": list(weights)}}
-    made = Adapter(asked.name, "1.0.0", model.sha256, deltas, labels, info)
+    made = Adapter(asked.name, "1.0.0", model.sha256, deltas, labels, info, output=model.output_name)
     check_adapter(made, model)
     return Aggregate(made, how, len(adapters), count, dropped)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from mcuedit._util import textfile
 from mcuedit._util.errors import McueditError
@@ -50,6 +51,9 @@ class Base:
         return features.encode(prompts, self.features).reshape(len(prompts), *self.model.input_shape)
 
 
+B = TypeVar("B", bound=Base)
+
+
 def load(path: str | Path) -> Base:
     """Reads BASE.
 
@@ -88,6 +92,19 @@ def choose(model: Model, name: str | None) -> Model:
             f"say which one is edited, --output-name NAME: {', '.join(names)}",
         )
     return model
+
+
+def with_output(base: B, name: str | None) -> B:
+    """The base with the output that edits are about; labels of another one are no longer its labels.
+
+    Raises:
+        McueditError: as `choose`.
+    """
+    model = choose(base.model, name)
+    if model.chosen == base.model.chosen:
+        return base
+    same = model.answering == base.model.answering
+    return replace(base, model=model, labels=base.labels if same else None)
 
 
 def _labelled(file: Path, loaded: Model) -> Model:

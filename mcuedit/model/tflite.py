@@ -136,6 +136,21 @@ class Model:
         found = self.classifiers
         return found[0] if len(found) == 1 else 0
 
+    @property
+    def classes(self) -> int:
+        """How many classes there may be: of the chosen output, of the largest if nobody chose among several."""
+        if self.chosen is not None:
+            return self.output.size
+        return max(self.tensors[t].size for t in self.outputs)
+
+    @property
+    def output_name(self) -> str:
+        """Name of that output, by which it is chosen again; empty where it is the only one."""
+        if len(self.outputs) == 1:
+            return ""
+        name = self.output_names[self.answering]
+        return name if self.output_names.count(name) == 1 else str(self.answering)
+
     @cached_property
     def classifiers(self) -> tuple[int, ...]:
         """Positions of outputs that are like a classifier's: a row of several scores."""

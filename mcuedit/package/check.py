@@ -110,8 +110,8 @@ def _check_for(found: Package, model: Model, refused: Any, name: str) -> None:
     try:
         for asked in found.self_tests:
             asked.expand(model.input_size, model.input.zero)
-            if asked.answer >= model.output.size:
-                raise ValueError(f"class {asked.answer} of {model.output.size}")
+            if asked.answer >= model.classes:
+                raise ValueError(f"class {asked.answer} of {model.classes}")
     except ValueError as error:
         raise refused("E_SELF_TEST", f"a self-test does not fit the base: {error}") from error
 

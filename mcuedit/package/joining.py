@@ -41,7 +41,7 @@ def join(adapters: Sequence[Adapter], model: Model, edits: Sequence[Sequence[Edi
     check_edits(EditSet(tuple(edit for some in edits for edit in some), "the adapters' edits"))
     first = adapters[0]
     deltas = tuple(delta for adapter in adapters for delta in adapter.deltas)
-    return Adapter(first.name, first.version, first.base_sha256, deltas, labels)
+    return Adapter(first.name, first.version, first.base_sha256, deltas, labels, output=model.output_name)
 
 
 def package_name(adapters: Sequence[Adapter]) -> str:

@@ -52,4 +52,5 @@ def _adapter(one: Part) -> dict[str, Any]:
         "metrics": one.adapter.info.get("metrics", {}),
         "options": one.adapter.info.get("options", {}),
         "labels": {str(index): label for index, label in sorted(one.adapter.labels.items())},
+        **({"output": one.adapter.output} if one.adapter.output else {}),
     }

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
+from mcuedit.adapter.chosen import for_adapters
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import table
 from mcuedit.edits import KeepSet, load_keep
-from mcuedit.model.bundle import Base, choose, load
+from mcuedit.model.bundle import Base, load, with_output
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
@@ -35,10 +35,9 @@ def load_chosen(path: Path, output_name: str | None) -> Base:
     """A base with the output that edits are about.
 
     Raises:
-        McueditError: as `load` and `choose`.
+        McueditError: as `load` and `with_output`.
     """
-    found = load(path)
-    return replace(found, model=choose(found.model, output_name))
+    return with_output(load(path), output_name)
 
 
 def read_adapter(path: Path, base: Base) -> Adapter:
@@ -46,6 +45,16 @@ def read_adapter(path: Path, base: Base) -> Adapter:
     if path.is_dir():
         return folder.load(path)
     return encoding.decode(read_bytes(path, "give an adapter's folder or device bytes"), base.model, path.name)
+
+
+def read_adapters(paths: Sequence[Path], base: Base, output_name: str | None) -> tuple[Base, list[Adapter]]:
+    """A base with the output that is named or that the folders remember, and the adapters.
+
+    Raises:
+        McueditError: as `for_adapters`, or an adapter cannot be read.
+    """
+    base = for_adapters(base, [folder.load(path) for path in paths if path.is_dir()], output_name)
+    return base, [read_adapter(path, base) for path in paths]
 
 
 def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:

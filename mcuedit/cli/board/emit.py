@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ import click
 from mcuedit import codegen
 from mcuedit._util.atomic import write_folder
 from mcuedit.adapter import folder
+from mcuedit.adapter.chosen import for_adapters
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
 from mcuedit.cli._shared.files import scaled, zoo_base
@@ -65,9 +66,7 @@ def command(given: _Given) -> None:
     """
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
-    found = scaled(found, given.scales, given.runtime)
-    if given.output_name is not None:  # whose scores the generated names of logits are
-        found = replace(found, model=bundle.choose(found.model, given.output_name))
+    found = for_adapters(scaled(found, given.scales, given.runtime), loaded, given.output_name)
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None
     files = emit(found, loaded, project=given.project, runtime=given.runtime, gate=gate, factors=factors)

@@ -19,7 +19,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.boards import board
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, note, notes, print_json, stdout, table, working
-from mcuedit.cli._shared.files import read_adapter, scaled
+from mcuedit.cli._shared.files import read_adapters, scaled
 from mcuedit.cli._shared.options import SECONDS, TEXT, Compiling, into, path, whole
 from mcuedit.edits.npz import input_ends, is_given, packed, read_npz
 from mcuedit.emulate import TIMEOUT, backends, robot, runner
@@ -39,6 +39,7 @@ class _Given(Compiling):
     emulator: str
     runtime: str
     scales: str
+    output_name: str | None
     board_name: str | None
     prompts: tuple[str, ...]
     inputs: Path | None
@@ -75,6 +76,7 @@ class _Given(Compiling):
 @options.emulator_option(backends.names())
 @options.runtime_option
 @options.scales_option
+@options.output_name_option
 @options.board_option("One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", type=TEXT, metavar="TEXT", multiple=True, help="A question; may be given again.")
 @path("--inputs", metavar="F.npz", help="Input tensors: array x, int8, float, or what the .tflite takes.")
@@ -107,7 +109,7 @@ def command(given: _Given) -> int:
     """
     emulator = given.emulator
     found = scaled(bundle.load(given.base_path), given.scales, backends.get(emulator).runtime or given.runtime)
-    loaded = [read_adapter(folder, found) for folder in given.adapters]
+    found, loaded = read_adapters(given.adapters, found, given.output_name)
     tensors = _tensors(found, given)
     if not given.prompts and tensors is None:
         raise McueditError("nothing to run", "give --ask TEXT, --inputs F.npz or --random N")

@@ -14,13 +14,14 @@ from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, working
-from mcuedit.cli._shared.files import are_tensors, keep_set, load_chosen, metrics_table, read_adapter, tensor_table
+from mcuedit.cli._shared.files import are_tensors, keep_set, metrics_table, read_adapters, tensor_table
 from mcuedit.cli._shared.options import into
 from mcuedit.edits import load_edits
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
+from mcuedit.model import bundle
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def command(given: _Given) -> int:
 
     Exit code 1 if an edited prompt or input does not get what is wanted.
     """
-    found = load_chosen(given.base_path, given.output_name)
-    loaded = [read_adapter(path, found) for path in given.adapters]
+    found, loaded = read_adapters(given.adapters, bundle.load(given.base_path), given.output_name)
+    found = bundle.with_output(found, None)
     metrics: Metrics | TensorMetrics
     with working("evaluating"):
         read = edits.reader(found, best_oracle(found.model))

@@ -12,7 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
-from mcuedit.cli._shared.files import read_adapter
+from mcuedit.cli._shared.files import read_adapters
 from mcuedit.cli._shared.options import TEXT, Writing, into, path, whole
 from mcuedit.federated.aggregate import HOW, Aggregation, aggregate
 from mcuedit.model import bundle
@@ -62,8 +62,7 @@ def command(given: _Given) -> int:
     factored: plain deltas; the best approximation of rank R of the mean of BA, and the energy that it drops. joined:
     gated deltas, each with an A of its own, side by side. auto takes the first of them that fits.
     """
-    found = bundle.load(given.base_path)
-    loaded = [read_adapter(one, found) for one in given.adapters]
+    found, loaded = read_adapters(given.adapters, bundle.load(given.base_path), None)
     with working("aggregating"):
         how = Aggregation(given.how, _weights(given.weights), given.clip, given.trim, given.rank, given.name)
         made = aggregate(loaded, found.model, how)

@@ -17,7 +17,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.api.inputs import edits_of, tensor_set
 from mcuedit.cli._shared import options, packages
 from mcuedit.cli._shared.common import example, note, print_json, stdout
-from mcuedit.cli._shared.files import read_adapter, zoo_base
+from mcuedit.cli._shared.files import read_adapters, zoo_base
 from mcuedit.cli._shared.options import TEXT, into, path
 from mcuedit.edits import Edit
 from mcuedit.emulate.runner import best_oracle
@@ -35,6 +35,7 @@ AUTO = "auto"
 class _Given:
     adapters: tuple[Path, ...]
     base_path: Path | None
+    output_name: str | None
     version: str
     key_path: Path
     output: Path
@@ -58,6 +59,7 @@ _prompts = partial(click.option, type=TEXT, multiple=True)
 )
 @options.adapters_argument
 @path("--base", "base_path", help="Base of the adapters, if not from the zoo.")
+@options.output_name_option
 @click.option("--version", required=True, metavar="V", help="MAJOR.MINOR.REVISION, with +BUILD if needed.")
 @path("--key", "key_path", required=True, metavar="KEY.pem", help="Ed25519 private key.")
 @options.output_option("FILE", "Package to write.")
@@ -78,7 +80,8 @@ def command(given: _Given) -> None:
     inputs whose answers the device checks before it trusts the adapter; they are proved here first.
     """
     key = keys.load_private(given.key_path)
-    of, loaded, edits = _load(given.adapters, given.base_path)
+    of, loaded = _load(given)
+    edits = [edits_of(one) for one in given.adapters]
     joined = joining.join(loaded, of.model, edits)
     asked = _self_tests(of, joined, [e for some in edits for e in some], given)
     with open_registry() as registry:
@@ -102,12 +105,13 @@ def command(given: _Given) -> None:
     stdout().print(packages.composition_table(found))
 
 
-def _load(paths: Sequence[Path], base_path: Path | None) -> tuple[Base, list[Adapter], list[tuple[Edit, ...]]]:
+def _load(given: _Given) -> tuple[Base, list[Adapter]]:
+    paths = given.adapters
     folders = [folder.load(one) for one in paths if one.is_dir()]
-    if base_path is None and not folders:
+    if given.base_path is None and not folders:
         raise McueditError(f"{paths[0]}: device bytes are read against their base", "add --base BASE")
-    of = bundle.load(base_path) if base_path is not None else zoo_base(folders)
-    return of, [read_adapter(one, of) for one in paths], [edits_of(one) for one in paths]
+    of = bundle.load(given.base_path) if given.base_path is not None else zoo_base(folders)
+    return read_adapters(paths, of, given.output_name)
 
 
 def _self_tests(of: Base, adapter: Adapter, edits: Sequence[Edit], given: _Given) -> list[Asked]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,11 +11,21 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import packages
 from mcuedit.cli._shared.common import example, print_json, stdout
-from mcuedit.cli._shared.options import PATH, json_option
+from mcuedit.cli._shared.options import PATH, into, json_option, output_name_option
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.package import Refused, open_package
 from mcuedit.package.choice import failing
+
+
+@dataclass(frozen=True)
+class _Given:
+    path: Path
+    key_paths: tuple[Path, ...]
+    base_path: Path | None
+    minimum: int | None
+    output_name: str | None
+    as_json: bool
 
 
 @click.command(epilog=example("mcuedit verify fix.mcu --key key.pub --base facts/"))
@@ -30,15 +41,19 @@ from mcuedit.package.choice import failing
     metavar="N",
     help="Highest security counter active on the device.",
 )
+@output_name_option
 @json_option
-def command(path: Path, key_paths: tuple[Path, ...], base_path: Path | None, minimum: int | None, as_json: bool) -> int:
+@into(_Given)
+def command(given: _Given) -> int:
     """Check a package as a device does, in its order; exit code 1 if it is refused.
 
     Form, hash, key and signature always; with --base also that it is for this base, the adapter, and the answers to its
     self-tests; with --minimum-counter the security counter.
     """
-    data, keys = packages.read(path), packages.public_keys(key_paths)
-    of = bundle.load(base_path) if base_path is not None else None
+    path, minimum, as_json = given.path, given.minimum, given.as_json
+    data, keys = packages.read(path), packages.public_keys(given.key_paths)
+    of = bundle.load(given.base_path) if given.base_path is not None else None
+    of = bundle.with_output(of, given.output_name) if of and given.output_name is not None else of
     checked = ["form", "hash", "key", "signature"]
     checked += (["base"] if of else []) + (["counter"] if minimum is not None else []) + (["adapter"] if of else [])
     try:

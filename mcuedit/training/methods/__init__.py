@@ -6,6 +6,7 @@ To add one, write its module and give it a line in `_MODULES`. It is imported wh
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -72,4 +73,5 @@ def fit(method: str, problem: Problem, config: Options | None = None) -> Edited:
         McueditError: there is no such method, or as its `fit`.
     """
     module = load(method)
-    return module.fit(problem, (config or Options()).of(module.Config))
+    made = module.fit(problem, (config or Options()).of(module.Config))
+    return replace(made, adapter=replace(made.adapter, output=problem.reader.base.model.output_name))

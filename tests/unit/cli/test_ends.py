@@ -61,6 +61,55 @@ def test_an_edit_names_its_output_and_keeps_the_bytes_of_all(several: Path, caps
     assert said(capsys)["differing_bytes"] == 0
     measure = ["eval", str(several / "net.tflite"), str(several / "fix"), "--edits", str(several / "edits.npz")]
     assert cli.invoke([*measure, "--output-name", "0", "--json"]) == 0
+    capsys.readouterr()
+    assert cli.invoke([*measure, "--output-name", "ended", "--json"]) == 1
+    assert cli.invoke(["inspect", str(several / "fix")]) == 0
+    assert "output 'scores'" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_adapter_remembers_the_output_that_it_changes(several: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`scores` and `ended` are both like a classifier's: nothing but the adapter tells which one is meant."""
+    net, edits = str(several / "net.tflite"), str(several / "edits.npz")
+    for name, last in ("scores", "4"), ("ended", "3"):
+        at = ["--tap", "2", "--target", "2"] if name == "ended" else ["--tap", "2", "--target", last]
+        edit = ["edit", net, "--edits", edits, "-o", str(several / name), "--output-name", name, *at, "--floor", "0"]
+        assert cli.invoke([*edit, "--json"]) in (0, 1)
+        config = json.loads((several / name / "adapter_config.json").read_text())
+        assert config["mcuedit"]["output"] == name
+        capsys.readouterr()
+        assert cli.invoke(["eval", net, str(several / name), "--edits", edits, "--json"]) in (0, 1)
+        told = said(capsys)
+        assert cli.invoke(["eval", net, str(several / name), "--edits", edits, "--output-name", name, "--json"]) in (
+            0,
+            1,
+        )
+        assert {**said(capsys), "seconds": 0} == {**told, "seconds": 0}
+    both = [str(several / "scores"), str(several / "ended")]
+    for verb in (
+        ["eval", net, *both, "--edits", edits],
+        ["run", net, "--adapter", both[0], "--adapter", both[1], "--random", "1", "--emulator", "host"],
+        ["emit", *both, "--base", net, "-o", str(several / "out")],
+    ):
+        assert cli.invoke(verb) == 2
+        assert "'scores', 'ended'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_is_emitted_and_packed_follows_the_adapters_output(
+    several: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net, edits = str(several / "net.tflite"), str(several / "edits.npz")
+    edit = ["edit", net, "--edits", edits, "-o", str(several / "fix"), "--output-name", "ended"]
+    assert cli.invoke([*edit, "--tap", "2", "--target", "2", "--floor", "0", "--json"]) == 0
+    assert cli.invoke(["emit", str(several / "fix"), "--base", net, "-o", str(several / "out")]) == 0
+    text = (several / "out" / "net.h").read_text()
+    assert any("_LOGITS" in line and line.endswith("((const int8_t *)(output) + 4)") for line in text.splitlines())
+    key, package, manifest = (str(several / name) for name in ("key.pem", "fix.mcu", "manifest.json"))
+    assert cli.invoke(["keygen", "-o", key]) == 0
+    pack = ["pack", str(several / "fix"), "--base", net, "--version", "1.0.0", "--key", key, "-o", package]
+    assert cli.invoke([*pack, "--counter", "1", "--self-test", edits, "--manifest", manifest]) == 0
+    assert json.loads(Path(manifest).read_text())["adapters"][0]["output"] == "ended"
+    verify = ["verify", package, "--key", str(several / "key.pub"), "--base", net]
+    assert cli.invoke([*verify, "--output-name", "ended"]) == 0
 
 
 def test_a_change_of_another_output_is_not_called_identical(several: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,10 @@ def command(given: Given) -> int:
     if given.merged:
         return merged.run(given)
     atomic.require_free(given.output.resolve(), given.force)
-    found = load_chosen(given.base_path, given.output_name)
+    output = given.output_name
+    if output is None and given.onto is not None and given.onto.is_dir():
+        output = folder.load(given.onto).output or None
+    found = load_chosen(given.base_path, output)
     active: Sequence[Adapter] = [read_adapter(path, found) for path in given.beside]
     name = given.name or given.output.resolve().name
     options = given.options(name=name, version=given.adapter_version, effort=given.effort)

@@ -19,6 +19,7 @@ def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
         "name": adapter.name,
         "version": adapter.version,
         "base_sha256": adapter.base_sha256,
+        "output": adapter.output,
         "deltas": len(adapter.deltas),
         "rank": sum(d.rank for d in adapter.deltas),
         "factor_bytes": adapter.factor_bytes,
@@ -36,7 +37,8 @@ def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
     if data is not None:
         size += f" in {len(data):,} bytes for the device"
     out.print(f"[bold]{escape(adapter.name)}[/] {adapter.version} {size}")
-    out.print(f"for base {adapter.base_sha256}")
+    of = f", output {adapter.output!r}" if adapter.output else ""
+    out.print(f"for base {adapter.base_sha256}{escape(of)}")
     rows = [
         (
             f"{d.tap} -> {d.target}",
