@@ -16,8 +16,10 @@ MCUEDIT_ERRORS(MCUEDIT_ERROR_CHECK)
 /* One after the other: a table of pointers would take as much again. */
 #if MCUEDIT_CORE_ERRORS_ONLY
 #define NAMED_ERRORS MCUEDIT_CORE_ERRORS
-#else
+#elif MCUEDIT_AUTHORITY
 #define NAMED_ERRORS MCUEDIT_ERRORS
+#else
+#define NAMED_ERRORS(X) MCUEDIT_CORE_ERRORS(X) MCUEDIT_MORE_ERRORS(X)
 #endif
 static const char names[] =
 #define MCUEDIT_ERROR_NAME(name, value, text) #name "\0"

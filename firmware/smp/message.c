@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests to responses: header, the command's handler, errors (SPEC.md, section 9). */
+#include "authority.h"
 #include "message.h"
 
 #define OP_MASK       0x07u
@@ -118,7 +119,7 @@ int mcuedit_smp_fields(const mcuedit_smp_exchange *exchange, mcuedit_smp_field *
     return zcbor_map_end_decode(in) && zcbor_payload_at_end(in) ? MCUEDIT_OK : MCUEDIT_SMP_INVALID;
 }
 
-static mcuedit_smp_handler *find_handler(const header *head)
+static const mcuedit_smp_command *find_command(const header *head)
 {
     const mcuedit_smp_command *commands;
     uint8_t count;
@@ -138,10 +139,27 @@ static mcuedit_smp_handler *find_handler(const header *head)
     default:
         return NULL;
     }
-    if (head->command >= count) {
-        return NULL;
+    return head->command < count ? &commands[head->command] : NULL;
+}
+
+static int carry_out(mcuedit_smp_exchange *exchange, const header *head)
+{
+    const mcuedit_smp_command *command = find_command(head);
+    mcuedit_smp_handler *handler = !command ? NULL : head->op == OP_READ ? command->read : command->write;
+    if (head->version > VERSION_2) {
+        return MCUEDIT_SMP_TOO_NEW;
     }
-    return head->op == OP_READ ? commands[head->command].read : commands[head->command].write;
+    if (!handler) {
+        return MCUEDIT_SMP_UNSUPPORTED;
+    }
+#if MCUEDIT_AUTHORITY
+    const uint8_t signed_head[4] = {head->op, (uint8_t)(head->group >> 8), (uint8_t)head->group, head->command};
+    int err = mcuedit_smp_authorize(exchange, head->op == OP_READ ? command->reads : command->writes, signed_head);
+    if (err) {
+        return err;
+    }
+#endif
+    return handler(exchange);
 }
 
 static void start(mcuedit_smp_exchange *exchange, uint8_t *body, uint32_t capacity)
@@ -170,8 +188,7 @@ static uint32_t respond(mcuedit_smp_exchange *exchange, const header *head, uint
 {
     start(exchange, body, capacity);
     bool ok = zcbor_map_start_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
-    mcuedit_smp_handler *handler = find_handler(head);
-    int err = head->version > VERSION_2 ? MCUEDIT_SMP_TOO_NEW : handler ? handler(exchange) : MCUEDIT_SMP_UNSUPPORTED;
+    int err = carry_out(exchange, head);
     if (!err) {
         ok = ok && zcbor_map_end_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
         err = mcuedit_smp_done(ok);
@@ -202,6 +219,9 @@ uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t s
         length != size - MCUEDIT_SMP_HEADER_SIZE) {
         return 0;
     }
+#if MCUEDIT_AUTHORITY
+    mcuedit_smp_count(smp);
+#endif
     mcuedit_smp_exchange exchange = {.smp = smp, .body = request + MCUEDIT_SMP_HEADER_SIZE, .body_size = length};
     uint8_t sequence = request[6];
     capacity = capacity > UINT16_MAX ? UINT16_MAX : capacity;

@@ -27,17 +27,32 @@ typedef struct {
     mcuedit_smp *smp;
     const uint8_t *body; /* CBOR */
     uint32_t body_size;
+#if MCUEDIT_AUTHORITY
+    int leave; /* MCUEDIT_OPEN, or what else the policy says of an upload that is not signed */
+#endif
     zcbor_state_t out[MCUEDIT_SMP_DEPTH + 2]; /* in the response's map */
 } mcuedit_smp_exchange;
 
 /* 0; a negative mcuedit_error; or one of the above. What it has put into the response is dropped on an error. */
 typedef int mcuedit_smp_handler(mcuedit_smp_exchange *exchange);
 
-/* What a group does for a command's number: NULL where there is nothing. */
+/* What a group does for a command's number: NULL where there is nothing. Made by the two macros. */
 typedef struct {
     mcuedit_smp_handler *read;
     mcuedit_smp_handler *write;
+#if MCUEDIT_AUTHORITY
+    uint8_t reads, writes; /* classes, MCUEDIT_ASKS_...; of a handler that has none: nobody */
+#endif
 } mcuedit_smp_command;
+
+/* A handler and the class of its requests: nothing is carried out that has none. */
+#if MCUEDIT_AUTHORITY
+#define MCUEDIT_SMP_READS(handler, asks)  .read = (handler), .reads = MCUEDIT_ASKS_##asks
+#define MCUEDIT_SMP_WRITES(handler, asks) .write = (handler), .writes = MCUEDIT_ASKS_##asks
+#else
+#define MCUEDIT_SMP_READS(handler, asks)  .read = (handler)
+#define MCUEDIT_SMP_WRITES(handler, asks) .write = (handler)
+#endif
 
 extern const mcuedit_smp_command mcuedit_smp_os[];
 extern const mcuedit_smp_command mcuedit_smp_image[];
@@ -83,6 +98,14 @@ static inline uint32_t mcuedit_smp_length(const char *text)
         length++;
     }
     return length;
+}
+
+/* Base and id of the device. */
+static inline bool mcuedit_smp_put_identity(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, config->base, config->base_size);
+    return ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ID, config->id, mcuedit_smp_length(config->id));
 }
 
 static inline bool mcuedit_smp_equal(const uint8_t *left, const uint8_t *right, uint32_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Group 64: mcuedit's own commands (SPEC.md, section 9). */
+#include "authority.h"
 #include "slot.h"
 #include "../store/journal.h"
 
@@ -52,8 +53,7 @@ static int device_status(mcuedit_smp_exchange *exchange)
     const mcuedit_store *store = config->store;
     const mcuedit_store_state *state = mcuedit_store_status(store);
     const mcuedit_flash *flash = store->config->flash;
-    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, config->base, config->base_size);
-    ok = ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ID, config->id, mcuedit_smp_length(config->id));
+    bool ok = mcuedit_smp_put_identity(exchange);
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_MINIMUM_COUNTER, state->minimum_counter);
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SLOTS, flash->slot_count);
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SLOT_SIZE, flash->slot_size);
@@ -310,14 +310,17 @@ static int tell(mcuedit_smp_exchange *exchange)
 }
 
 const mcuedit_smp_command mcuedit_smp_user[] = {
-    [MCUEDIT_SMP_COMMAND_STATUS] = {.read = status},
-    [MCUEDIT_SMP_COMMAND_ACTIVATE] = {.write = activate},
-    [MCUEDIT_SMP_COMMAND_CONFIRM] = {.write = confirm},
-    [MCUEDIT_SMP_COMMAND_ROLLBACK] = {.write = rollback},
-    [MCUEDIT_SMP_COMMAND_ARMS] = {.read = arms, .write = outcome},
-    [MCUEDIT_SMP_COMMAND_LOG] = {.read = log_records},
-    [MCUEDIT_SMP_COMMAND_SLOT] = {.write = change_slot},
-    [MCUEDIT_SMP_COMMAND_TELL] = {.write = tell},
-    [MCUEDIT_SMP_COMMAND_RUN] = {.write = run},
+    [MCUEDIT_SMP_COMMAND_STATUS] = {MCUEDIT_SMP_READS(status, READ)},
+    [MCUEDIT_SMP_COMMAND_ACTIVATE] = {MCUEDIT_SMP_WRITES(activate, ACTIVATE)},
+    [MCUEDIT_SMP_COMMAND_CONFIRM] = {MCUEDIT_SMP_WRITES(confirm, CONFIRM)},
+    [MCUEDIT_SMP_COMMAND_ROLLBACK] = {MCUEDIT_SMP_WRITES(rollback, ROLLBACK)},
+    [MCUEDIT_SMP_COMMAND_ARMS] = {MCUEDIT_SMP_READS(arms, READ), MCUEDIT_SMP_WRITES(outcome, OUTCOME)},
+    [MCUEDIT_SMP_COMMAND_LOG] = {MCUEDIT_SMP_READS(log_records, READ)},
+    [MCUEDIT_SMP_COMMAND_SLOT] = {MCUEDIT_SMP_WRITES(change_slot, DROP)},
+    [MCUEDIT_SMP_COMMAND_TELL] = {MCUEDIT_SMP_WRITES(tell, TELL)},
+    [MCUEDIT_SMP_COMMAND_RUN] = {MCUEDIT_SMP_WRITES(run, RUN)},
+#if MCUEDIT_AUTHORITY
+    [MCUEDIT_SMP_COMMAND_AUTHORITY] = {MCUEDIT_SMP_READS(mcuedit_smp_tell_nonce, ALWAYS)},
+#endif
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);

@@ -86,7 +86,7 @@ def build_firmware(
     Args:
         keys: whose packages it accepts; without any it activates none.
         board: one of `mcuedit boards`; None: a program of this machine, which speaks UDP.
-        setup: its id, and whether it is for development.
+        setup: its id, whose commands it obeys, and whether it is for development.
         learn: of a board: it is taught, too, and carries statistics of this keep set.
 
     Raises:
@@ -95,7 +95,7 @@ def build_firmware(
     with system.folder() as name:
         folder = Path(name)
         if board is None:
-            return Firmware(build_program(base, keys, folder, development=setup.development).read_bytes())
+            return Firmware(build_program(base, keys, folder, setup).read_bytes())
         made = replace(setup, learns=carried(base.reader, learn)) if learn is not None else setup
         built = build_device(base, keys, boards.load(board), folder, made, build)
         size = built.footprint

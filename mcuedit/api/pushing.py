@@ -12,6 +12,7 @@ from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout,
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport import Device, Limits, Status
 from mcuedit.fleet.transport.address import Address
+from mcuedit.fleet.transport.authority import Operator
 from mcuedit.package import Package, intact, open_package
 from mcuedit.package.keys import PublicKey
 
@@ -31,6 +32,8 @@ class PushOptions:
         upload: seconds that an upload may take.
         timeout: seconds to wait for an answer.
         tries: timeouts after which a device is given up.
+        operator: file of the private key that signs commands; None: a device must obey everybody, and an upload takes
+            an empty slot or none.
     """
 
     goal: str = State.STAGED
@@ -41,10 +44,12 @@ class PushOptions:
     upload: float = 600.0
     timeout: float = 2.0
     tries: int = 4
+    operator: Path | None = None
 
     def device(self, address: str | Address) -> Device:
         """The device at an address, not opened yet."""
-        return Device(address, self.timeout, self.tries)
+        operator = Operator.load(self.operator) if self.operator is not None else None
+        return Device(address, self.timeout, self.tries, operator=operator)
 
     def rollout(self, data: bytes, package: Package) -> Rollout:
         """The same for a package.

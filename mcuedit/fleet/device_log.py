@@ -31,6 +31,7 @@ EVENTS = (
     "self-test",
     "damaged",
     "revoke",
+    "session",
 )
 _NONE = 255  # slot of a record that is about a set of slots
 _CHAIN_AT, _HASHED, _CHAIN = 20, 28, 8

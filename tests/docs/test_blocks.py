@@ -76,6 +76,9 @@ def test_every_block_of_a_page_runs_in_one_folder_in_its_order(
             run_python(block, where)
         elif block.language == "console":
             for command, shown in block.commands():
+                if command.startswith("export "):
+                    monkeypatch.setenv(*shlex.split(command, comments=True)[1].split("=", 1))
+                    continue
                 said = run(command, where, processes)
                 assert_shown(shown, said, f"{where}: {command}")
 

@@ -8,14 +8,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from helpers import kazakhstan, packages
+from helpers import kazakhstan, operated, packages
 from helpers.virtual import BuildEcho
 
 from mcuedit.benchmark import edits
 from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.build.options import BuildOptions
-from mcuedit.emulate.devices.updatable import build_program
+from mcuedit.emulate.devices.updatable import DeviceSetup, build_program
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle as bases
 from mcuedit.model.bundle import Base
@@ -45,14 +45,25 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> BuildEcho:
 
 @pytest.fixture(scope="session")
 def device_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """device_program(seed=0, signer=0) builds a device that runs `packages.model(seed)` and trusts that signer."""
+    """device_program(seed=0, signer=0) builds a device that runs `packages.model(seed)` and trusts that signer.
+
+    It obeys the operator of `operated`, and with `setup` it is another device.
+    """
 
     @cache
-    def make(seed: int = 0, signer: int = 0) -> Path:
+    def make(seed: int = 0, signer: int = 0, setup: DeviceSetup = operated.SETUP) -> Path:
         base = Base(f"base{seed}", packages.model(seed))
-        return build_program(base, [packages.public(signer)], tmp_path_factory.mktemp("program"))
+        return build_program(base, [packages.public(signer)], tmp_path_factory.mktemp("program"), setup)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def operator_key(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The key that signs what verbs command."""
+    path = operated.write_key(tmp_path_factory.mktemp("operator"))
+    monkeypatch.setenv("MCUEDIT_OPERATOR_KEY", str(path))
+    return path
 
 
 @pytest.fixture(scope="session")

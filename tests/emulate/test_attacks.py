@@ -16,6 +16,7 @@ from hashlib import sha256
 import cbor2
 import pytest
 from helpers import packages
+from helpers.operated import Device
 from helpers.waiting import WAIT
 
 from mcuedit import cli, package
@@ -23,7 +24,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.encoding import encode
 from mcuedit.emulate.devices.device_process import DeviceProcess
 from mcuedit.fleet import device_log, remembered
-from mcuedit.fleet.transport import Device, Refused, TransportError, upload
+from mcuedit.fleet.transport import Refused, TransportError, upload
 from mcuedit.fleet.transport.reasons import error_of
 from mcuedit.package.registry import open_registry
 
@@ -283,7 +284,7 @@ def test_replay_of_messages(device):
     """Datagrams that once confirmed something, sent again when there is nothing to confirm."""
     for _ in range(2):
         told = raw(device, 64, 2, {})
-        assert error_of(64, told["err"]["rc"])[0] == "E_STATE"
+        assert error_of(64, told["err"]["rc"])[0] == "E_AUTHORITY"
 
 
 def test_two_adapters_of_one_name(device):

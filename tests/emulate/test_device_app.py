@@ -20,7 +20,7 @@ from mcuedit.boards import board
 from mcuedit.build.driver import BuildResult
 from mcuedit.build.options import BuildOptions
 from mcuedit.emulate import Session, open_session
-from mcuedit.emulate.devices.updatable import build_device, device_sources
+from mcuedit.emulate.devices.updatable import DeviceSetup, build_device, device_sources
 from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.model.bundle import Base
 
@@ -32,7 +32,12 @@ STATUS, ACTIVATE, ARMS, USER = 0, 1, 4, 64
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     base = Base("base", packages.model())
     return build_device(
-        base, [packages.public()], board.load(BOARD), tmp_path_factory.mktemp("device"), options=BuildOptions(opt="s")
+        base,
+        [packages.public()],
+        board.load(BOARD),
+        tmp_path_factory.mktemp("device"),
+        DeviceSetup(development=True),
+        BuildOptions(opt="s"),
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from helpers import packages
 from helpers.counting import Calls
 from helpers.linked import WRITE, Linked, digest
+from helpers.operated import OPERATOR, SETUP, Device
 from helpers.virtual import needs_qemu
 
 from mcuedit.boards import board
@@ -22,10 +23,10 @@ from mcuedit.emulate.backends.unicorn import UnicornSession
 from mcuedit.emulate.devices.serve import serve
 from mcuedit.emulate.devices.updatable import build_device
 from mcuedit.emulate.peripherals.flash import Flash
-from mcuedit.fleet.transport import Device, upload
+from mcuedit.fleet.transport import upload
 from mcuedit.model.bundle import Base
 
-OPEN = "mcuedit_store_open_slots8_views4"  # its name carries the options
+OPEN = "mcuedit_store_open_slots8_views4_authority"  # its name carries the options
 
 FIX, OTHER = (packages.package(name=name, seed=i, counter=i) for i, name in enumerate(("fix", "other"), 1))
 UNITS = ["stm32f072b_discovery", "nrf52840dk", "nucleo_g071rb", "nucleo_h753zi"]  # 2, 4, 8 and 32 bytes
@@ -43,7 +44,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> BuildApp:
     @cache
     def make(name: str) -> BuildResult:
         return build_device(
-            base, [packages.public()], board.load(name), tmp_path_factory.mktemp(name), options=BuildOptions(opt="s")
+            base,
+            [packages.public()],
+            board.load(name),
+            tmp_path_factory.mktemp(name),
+            SETUP,
+            options=BuildOptions(opt="s"),
         )
 
     return make
@@ -95,7 +101,7 @@ def test_every_kind_of_flash(app: BuildApp, name: str) -> None:
     """Install, try, confirm and go back through the part's controller; misuse would end the session."""
     flash = Flash.of(board.load(name))
     with UnicornSession(board.load(name), app(name).elf, flash=flash) as session:
-        device = Linked(session)
+        device = Linked(session, OPERATOR)
         device.start()
         for package in (FIX, OTHER):
             device.install(package)
@@ -107,7 +113,7 @@ def test_every_kind_of_flash(app: BuildApp, name: str) -> None:
         device.rollback()
     assert sum(flash.erases) >= 3
     with UnicornSession(board.load(name), app(name).elf, flash=flash) as session:  # what is left on the board
-        device = Linked(session)
+        device = Linked(session, OPERATOR)
         device.start()
         view = device.view(INPUT)
         assert view.confirmed == view.active == {digest(FIX)}
@@ -124,13 +130,13 @@ def test_instructions(app: BuildApp) -> None:
     watched = (
         "mcuedit_store_pick",
         "mcuedit_context_latch",
-        "mcuedit_store_open_slots8_views4",
+        OPEN,
         "mcuedit_store_activate",
         *flash,
     )
     with UnicornSession(board.load("virt-m4"), elf, count=True) as session:
         calls = Calls(session, elf, *watched).counts
-        device = Linked(session)
+        device = Linked(session, OPERATOR)
         device.start()
         for package in (FIX, OTHER):
             device.install(package)

@@ -23,6 +23,7 @@ from smpclient.transport.udp import SMPUDPTransport
 
 from mcuedit._util.errors import McueditError
 from mcuedit.emulate.devices.device_process import POWER_CUT, DeviceProcess, Faults
+from mcuedit.emulate.devices.updatable import DeviceSetup
 
 SMPMGR_PORT = 1337  # smpmgr knows no other
 TIMEOUT = 60.0  # seconds for an answer that comes, on a machine that may be busy
@@ -31,7 +32,8 @@ LOST = 2.0  # for one that may not: it is waited for as long
 
 @pytest.fixture(scope="module")
 def program(device_program: Callable[..., Path]) -> Path:
-    return device_program()
+    """Of a device that obeys everybody, as mcumgr's clients need it for more than uploads (test_authority.py)."""
+    return device_program(setup=DeviceSetup(development=True))
 
 
 @pytest.fixture

@@ -21,13 +21,16 @@ def given(tmp_path: Path) -> list[str]:
     """A verb with a base and a public key."""
     (tmp_path / "base.tflite").write_bytes(tiny.classifier())
     (tmp_path / "key.pub").write_bytes(packages.public().imgtool().get_public_pem())
-    return ["firmware", str(tmp_path / "base.tflite"), "--key", str(tmp_path / "key.pub")]
+    (tmp_path / "operator.pub").write_bytes(packages.public(9).imgtool().get_public_pem())
+    keys = ["--key", str(tmp_path / "key.pub"), "--operator", str(tmp_path / "operator.pub")]
+    return ["firmware", str(tmp_path / "base.tflite"), *keys]
 
 
 def test_a_program_of_this_machine(given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.invoke([*given, "-o", str(tmp_path / "device"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["keys"] == [packages.public().sha256]
+    assert told["operators"] == [packages.public(9).sha256]
     assert (told["board"], told["development"], told["base"]) == ("", False, packages.model().sha256)
     with DeviceProcess(tmp_path / "device", tmp_path / "flash") as device:
         assert device.error == ""
@@ -38,7 +41,7 @@ def test_an_elf_for_a_board(given: list[str], tmp_path: Path, capsys: pytest.Cap
     assert cli.invoke([*given, *more]) == 0
     said = capsys.readouterr()
     assert "of flash and" in said.out
-    assert "takes packages of anybody" in said.err
+    assert "takes packages and commands of anybody" in said.err
     assert (tmp_path / "device.elf").read_bytes()[:4] == b"\x7fELF"
 
 
@@ -88,4 +91,16 @@ def test_bad_input(
     assert cli.invoke([*given[:2], *arguments, "-o", str(tmp_path / "device")]) == 2
     error = capsys.readouterr().err
     assert said in error
+    assert not (tmp_path / "device").exists()
+
+
+def test_a_key_for_packages_and_none_for_commands(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reached the device would command it; the error names both ways out."""
+    assert cli.invoke([*given[:4], "-o", str(tmp_path / "device")]) == 2
+    error = capsys.readouterr().err
+    assert "commands need none" in error
+    assert "--operator operator.pub" in error
+    assert "--development" in error
     assert not (tmp_path / "device").exists()

@@ -8,11 +8,12 @@ from contextlib import ExitStack
 
 import pytest
 from helpers import packages
+from helpers.operated import Device
 
 from mcuedit import cli
 from mcuedit.emulate.devices.device_process import DeviceProcess, Faults
 from mcuedit.fleet import inventory
-from mcuedit.fleet.transport import Address, Device, upload
+from mcuedit.fleet.transport import Address, upload
 from mcuedit.package import parse
 
 QUICK = ("--timeout", "1", "--tries", "4")

@@ -8,10 +8,11 @@ import json
 import pytest
 from helpers import packages
 from helpers.lossy import Lossy
+from helpers.operated import Device
 
 from mcuedit import cli
 from mcuedit.emulate.devices.device_process import DeviceProcess
-from mcuedit.fleet.transport import Device, mask_of, upload
+from mcuedit.fleet.transport import mask_of, upload
 
 SOON = ("--timeout", "0.2", "--tries", "40")  # as patient as by default, but asks again sooner
 

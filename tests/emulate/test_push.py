@@ -10,13 +10,13 @@ from itertools import count
 
 import pytest
 from helpers import packages
+from helpers.operated import SETUP, Device
 
 from mcuedit import cli
 from mcuedit.boards import board
 from mcuedit.emulate.devices.device_process import POWER_CUT, DeviceProcess, Faults
 from mcuedit.emulate.devices.serve import serve
 from mcuedit.emulate.devices.updatable import build_device
-from mcuedit.fleet.transport import Device
 from mcuedit.model.bundle import Base
 
 QUICK = ("--timeout", "1", "--tries", "4")
@@ -240,7 +240,7 @@ def firmware(tmp_path_factory):
 
     def make(name: str):
         base = Base("base", packages.model())
-        return build_device(base, [packages.public()], board.load(name), tmp_path_factory.mktemp(name)).elf
+        return build_device(base, [packages.public()], board.load(name), tmp_path_factory.mktemp(name), SETUP).elf
 
     return make
 

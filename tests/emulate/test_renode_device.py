@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers import packages
+from helpers.operated import SETUP, Device
 from helpers.virtual import needs_renode
 
 from mcuedit._util import resources
@@ -21,7 +22,7 @@ from mcuedit.emulate.backends.renode import program as renode_program
 from mcuedit.emulate.backends.renode.log import Log
 from mcuedit.emulate.backends.renode.monitor import Monitor, print_command
 from mcuedit.emulate.devices.updatable import build_device
-from mcuedit.fleet.transport import Device, Refused, upload
+from mcuedit.fleet.transport import Refused, upload
 from mcuedit.model.bundle import Base
 
 # Renode has the flash controllers of the first, or boards/ brings it; of the others none, or another's (README.md).
@@ -60,7 +61,7 @@ def _machine(name: str, elf: Path, folder: Path) -> Iterator[tuple[Monitor, int]
 def _build(name: str, folder: Path) -> Path:
     base = Base("tiny", packages.model())
     return build_device(
-        base, [packages.public()], board.load(name), folder / "build", options=BuildOptions(opt="s")
+        base, [packages.public()], board.load(name), folder / "build", SETUP, options=BuildOptions(opt="s")
     ).elf
 
 

@@ -12,9 +12,12 @@ from smp import packet
 
 from helpers.smp_node import raw_header
 from mcuedit.emulate.backends.unicorn import UnicornSession
+from mcuedit.fleet.transport.authority import Operator
+from mcuedit.fleet.transport.authority.signing import Moment
 
 READ, WRITE, V2 = 0, 2, 1
 IMAGE, OWN = 1, 64
+RUN, AUTHORITY = 8, 9
 CHUNK = 160
 LINE = 128
 
@@ -36,10 +39,14 @@ class View:
 
 
 class Linked:
-    """A session of the device app. Counts messages, so that no old answer is taken for a new one."""
+    """A session of the device app. Counts messages, so that no old answer is taken for a new one.
 
-    def __init__(self, session: UnicornSession) -> None:
-        self.session, self._sequence = session, 0
+    Args:
+        operator: signs what changes something.
+    """
+
+    def __init__(self, session: UnicornSession, operator: Operator | None = None) -> None:
+        self.session, self._sequence, self._operator = session, 0, operator
 
     def start(self) -> None:
         """Waits for its first line."""
@@ -51,9 +58,21 @@ class Linked:
         Raises:
             Refused: there is an error in it.
         """
-        self._sequence = (self._sequence + 1) % 256
         body = cbor2.dumps(fields)
-        message = raw_header(op, V2, len(body), group, self._sequence, command) + body
+        message = raw_header(op, V2, len(body), group, 0, command) + body
+        if self._operator and op == WRITE and (group, command) != (OWN, RUN) and not fields.get("off"):
+            message = self._operator.signed(message, self.moment())
+        return self.send(message)
+
+    def moment(self) -> Moment:
+        """What the next signature is for."""
+        told = self.ask(OWN, AUTHORITY)
+        return Moment(told["base"], told["id"], told["nonce"])
+
+    def send(self, message: bytes) -> dict[str, Any]:
+        """The same for a message as it is, but for its sequence number."""
+        self._sequence = (self._sequence + 1) % 256
+        message = message[:6] + bytes([self._sequence]) + message[7:]
         said = self.session.exchange(b"".join(packet.encode(message, line_length=LINE)), 0)
         decoder = packet.decode()
         next(decoder)

@@ -57,7 +57,7 @@ class Bench:
         base = Base("tiny", packages.model())
         self.flash = Flash.of(it)
         elf = build_device(
-            base, keys, it, folder, setup=DeviceSetup(development=not keys), options=BuildOptions(opt="s")
+            base, keys, it, folder, setup=DeviceSetup(development=True), options=BuildOptions(opt="s")
         ).elf
         self.session = UnicornSession(it, elf, flash=self.flash)
         self.device = Linked(self.session)

@@ -28,6 +28,10 @@ static const mcuedit_trust trust = {
     .verify = mcuedit_ed25519_check,
 };
 
+#if MCUEDIT_AUTHORITY
+static mcuedit_authority authority = {.keys = mcuedit_operators, .key_count = MCUEDIT_OPERATOR_COUNT};
+#endif
+
 static struct {
     mcuedit_store_config store_config;
     mcuedit_store store;
@@ -168,6 +172,9 @@ int updatable_start(const char *id, const mcuedit_flash *flash)
         .reset = reset,
         .infer = infer,
     };
+#if MCUEDIT_AUTHORITY
+    device.smp_config.authority = &authority;
+#endif
 #ifdef DEVICE_LEARNS
     device.store_config.allow_local = 1;
     device.smp_config.tell = tell;
@@ -186,6 +193,18 @@ uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *respon
     mcuedit_store_idle(&device.store);
     return mcuedit_smp_handle(&device.smp, request, size, response, capacity);
 }
+
+#if MCUEDIT_AUTHORITY
+void updatable_random(int (*random)(void *context, void *bytes, uint32_t size))
+{
+    authority.random = random;
+}
+
+void updatable_peer(uint32_t peer)
+{
+    mcuedit_smp_from(&device.smp, peer);
+}
+#endif
 
 int updatable_wants_reset(void)
 {

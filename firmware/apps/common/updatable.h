@@ -36,6 +36,14 @@ int updatable_start(const char *id, const mcuedit_flash *flash);
 /* One message, between two inferences. As mcuedit_smp_handle. */
 uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
 
+#if MCUEDIT_AUTHORITY
+/* Where random bytes come from (authority.h); before updatable_start. */
+void updatable_random(int (*random)(void *context, void *bytes, uint32_t size));
+
+/* Whom the next message is from, as mcuedit_smp_from. */
+void updatable_peer(uint32_t peer);
+#endif
+
 /* Whether a request asked for a reset, which is to follow its response. */
 int updatable_wants_reset(void);
 

@@ -166,6 +166,24 @@ static void wait_for(int link)
     }
 }
 
+#if MCUEDIT_AUTHORITY
+static int from_the_system(void *context, void *bytes, uint32_t size)
+{
+    FILE *source = fopen("/dev/urandom", "rb");
+    (void)context;
+    size_t got = source ? fread(bytes, 1, size, source) : 0;
+    if (source) {
+        (void)fclose(source);
+    }
+    return got == size ? 0 : -1;
+}
+
+static uint32_t peer_of(const struct sockaddr_in *address)
+{
+    return ntohl(address->sin_addr.s_addr) * 31u + ntohs(address->sin_port);
+}
+#endif
+
 static void serve(const options *given, int link, char *const *argv)
 {
     static uint8_t request[UPDATABLE_BUFFER + 1], response[UPDATABLE_BUFFER];
@@ -182,6 +200,9 @@ static void serve(const options *given, int link, char *const *argv)
         if (lost || size > UPDATABLE_BUFFER) {
             continue;
         }
+#if MCUEDIT_AUTHORITY
+        updatable_peer(peer_of(&from));
+#endif
         uint32_t made = updatable_handle(request, (uint32_t)size, response, sizeof(response));
         if (made > 0) {
             (void)sendto(link, response, made, 0, (const struct sockaddr *)&from, from_size);
@@ -215,6 +236,9 @@ int main(int argc, char **argv)
         perror(given.path);
         return 1;
     }
+#if MCUEDIT_AUTHORITY
+    updatable_random(from_the_system);
+#endif
     int link = open_socket(given.port);
     say_hello(link, updatable_start(given.id, &given.flash.part));
     serve(&given, link, argv);

@@ -28,7 +28,20 @@
 #define MCUEDIT_TRAIN_FLOAT 0
 #endif
 
+/*
+ * 1: commands that change something are obeyed only if an operator has signed them, or if the application's policy
+ * says so (authority.h); erases that anybody can cause are bounded. 0: whoever reaches the device commands it.
+ */
+#ifndef MCUEDIT_AUTHORITY
+#define MCUEDIT_AUTHORITY 0
+#endif
+
 /* -- Of the library's own code. -- */
+
+/* With MCUEDIT_AUTHORITY: erases of one slot in one boot for uploads that nobody signed, 0..255. */
+#ifndef MCUEDIT_OPEN_ERASES
+#define MCUEDIT_OPEN_ERASES 4
+#endif
 
 /* How far a security counter may lie above the highest one that was ever activated. */
 #ifndef MCUEDIT_COUNTER_STEP
@@ -85,9 +98,16 @@
 #endif
 
 /* A name that carries options: `mcuedit_store_open_slots8_views4`. */
-#define MCUEDIT_PASTE_(a, b, c, d, e)   a##b##c##d##e
-#define MCUEDIT_PASTE(a, b, c, d, e)    MCUEDIT_PASTE_(a, b, c, d, e)
-#define MCUEDIT_NAMED_BY_STORE(name)    MCUEDIT_PASTE(name, _slots, MCUEDIT_STORE_SLOTS, _views, MCUEDIT_STORE_VIEWS)
-#define MCUEDIT_NAMED_BY_TRAINING(name) MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , )
+#define MCUEDIT_PASTE_(a, b, c, d, e, f) a##b##c##d##e##f
+#define MCUEDIT_PASTE(a, b, c, d, e, f)  MCUEDIT_PASTE_(a, b, c, d, e, f)
+#if MCUEDIT_AUTHORITY
+#define MCUEDIT_BY_AUTHORITY _authority
+#else
+#define MCUEDIT_BY_AUTHORITY
+#endif
+#define MCUEDIT_NAMED_BY_STORE(name) \
+    MCUEDIT_PASTE(name, _slots, MCUEDIT_STORE_SLOTS, _views, MCUEDIT_STORE_VIEWS, MCUEDIT_BY_AUTHORITY)
+#define MCUEDIT_NAMED_BY_AUTHORITY(name) MCUEDIT_PASTE(name, MCUEDIT_BY_AUTHORITY, , , , )
+#define MCUEDIT_NAMED_BY_TRAINING(name)  MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , , )
 
 #endif

@@ -45,7 +45,13 @@
     X(E_SATURATED, -30, "a factor reached its limit")                                                    \
     X(E_UNLEARNED, -31, "the corrections are not learned within the steps")
 
-#define MCUEDIT_ERRORS(X) MCUEDIT_CORE_ERRORS(X) MCUEDIT_MORE_ERRORS(X)
+/* Of commands that need authority (config.h: MCUEDIT_AUTHORITY). */
+#define MCUEDIT_AUTHORITY_ERRORS(X)                                                                \
+    X(E_AUTHORITY, -32, "not authorized: no signature, or not one of an operator for this moment") \
+    X(E_STALE, -33, "authorized for fewer requests than the device has handled since")             \
+    X(E_WEAR, -34, "no slot may be erased any more for uploads without a signature")
+
+#define MCUEDIT_ERRORS(X) MCUEDIT_CORE_ERRORS(X) MCUEDIT_MORE_ERRORS(X) MCUEDIT_AUTHORITY_ERRORS(X)
 
 typedef enum {
 #define MCUEDIT_ERROR_ENUM(name, value, text) MCUEDIT_##name = (value),

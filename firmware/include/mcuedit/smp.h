@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "mcuedit/authority.h"
 #include "mcuedit/smp_protocol.h"
 #include "mcuedit/store.h"
 
@@ -57,6 +58,9 @@ typedef struct {
     int (*infer)(void *context, mcuedit_smp_inference *inference);
     /* The input of `given` is to get class `wanted`; negative: it was answered right. */
     int (*tell)(void *context, const mcuedit_smp_inference *given, int32_t wanted);
+#if MCUEDIT_AUTHORITY
+    const mcuedit_authority *authority; /* who may command what */
+#endif
 } mcuedit_smp_config;
 
 /* The state of a server beside that of the store. Fields are private. */
@@ -65,8 +69,19 @@ typedef struct {
     uint8_t rivals;  /* other uploads that were refused in favour of the one under way */
     uint8_t stalled; /* one of them was, and nothing came of this one since */
     uint8_t done;    /* 1 + slot of the last upload that came to its end; 0: none did since */
+#if MCUEDIT_AUTHORITY
+    uint8_t told;        /* the nonce was, in this boot: signatures are for it or a later one */
+    uint8_t signed_for;  /* the upload under way was begun by a request that was signed */
+    uint32_t peer;       /* whom the request at hand is from */
+    uint32_t owner;      /* who began the upload under way */
+    uint32_t authorized; /* commands, in this boot */
+    uint32_t sequence;   /* of the log, at the last request */
+    uint32_t age;        /* requests since the nonce is what it is */
+    uint8_t secret[16];  /* of this boot */
+#endif
 } mcuedit_smp;
 
+#define mcuedit_smp_init MCUEDIT_NAMED_BY_AUTHORITY(mcuedit_smp_init)
 void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
 
 /*
@@ -75,6 +90,17 @@ void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
  */
 uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t size, uint8_t *response,
                             uint32_t capacity);
+
+#if MCUEDIT_AUTHORITY
+/*
+ * Whom the messages to come are from: any number that tells peers apart, such as a hash of address and port. An upload
+ * belongs to the peer that began it. Transports that have one peer, as a serial line has, need not call it.
+ */
+static inline void mcuedit_smp_from(mcuedit_smp *smp, uint32_t peer)
+{
+    smp->peer = peer;
+}
+#endif
 
 /* Puts messages together from serial lines, byte by byte. Fields are private. */
 typedef struct {

@@ -19,7 +19,8 @@
     X(LOG, 5, "read: records of the device log")                            \
     X(SLOT, 6, "write: revokes or erases a slot")                           \
     X(TELL, 7, "write: which class an input is to get, for the correction") \
-    X(RUN, 8, "write: one inference")
+    X(RUN, 8, "write: one inference")                                       \
+    X(AUTHORITY, 9, "read: what a signature of a command is over, and which commands need one")
 
 /* X(name, number, what it does) of the groups that mcumgr defines, as much as a device has of them. */
 #define MCUEDIT_SMP_OS_COMMANDS(X)             \
@@ -43,6 +44,7 @@ enum {
 #define MCUEDIT_SMP_KEY_ANSWER          "answer"
 #define MCUEDIT_SMP_KEY_ARM             "arm"
 #define MCUEDIT_SMP_KEY_AT              "at"
+#define MCUEDIT_SMP_KEY_AUTH            "auth"
 #define MCUEDIT_SMP_KEY_BAD             "bad"
 #define MCUEDIT_SMP_KEY_BASE            "base"
 #define MCUEDIT_SMP_KEY_BEFORE          "before"
@@ -66,11 +68,14 @@ enum {
 #define MCUEDIT_SMP_KEY_MINIMUM_COUNTER "floor"
 #define MCUEDIT_SMP_KEY_NAME            "name"
 #define MCUEDIT_SMP_KEY_NEXT            "next"
+#define MCUEDIT_SMP_KEY_NONCE           "nonce"
 #define MCUEDIT_SMP_KEY_OUTPUT          "out"
 #define MCUEDIT_SMP_KEY_PACKAGE_VERSION "ver"
 #define MCUEDIT_SMP_KEY_RIGHT           "right"
 #define MCUEDIT_SMP_KEY_RUNS            "runs"
+#define MCUEDIT_SMP_KEY_SCHEME          "scheme"
 #define MCUEDIT_SMP_KEY_SHARE           "ab"
+#define MCUEDIT_SMP_KEY_SIGNED          "signed"
 #define MCUEDIT_SMP_KEY_SIZE            "size"
 #define MCUEDIT_SMP_KEY_SLOT            "slot"
 #define MCUEDIT_SMP_KEY_SLOT_SIZE       "room"
@@ -82,6 +87,7 @@ enum {
 #define MCUEDIT_SMP_KEY_TRIAL           "trial"
 #define MCUEDIT_SMP_KEY_UPLOAD          "up"
 #define MCUEDIT_SMP_KEY_WHO             "who"
+#define MCUEDIT_SMP_KEY_WITHIN          "within"
 
 /* Keys that mcumgr defines. */
 #define MCUEDIT_SMP_KEY_ACTIVE          "active"

@@ -86,7 +86,8 @@ enum {
     MCUEDIT_LOG_EXPIRED = 8,   /* a trial ended: not confirmed in time */
     MCUEDIT_LOG_SELF_TEST = 9, /* a trial ended before it began: its self-test failed */
     MCUEDIT_LOG_DAMAGED = 10,  /* a trial ended: one of its slots does not pass the checks any more */
-    MCUEDIT_LOG_REVOKE = 11    /* a slot is revoked */
+    MCUEDIT_LOG_REVOKE = 11,   /* a slot is revoked */
+    MCUEDIT_LOG_SESSION = 12   /* commands were asked for what to sign, for the first time in this boot */
 };
 
 typedef enum {

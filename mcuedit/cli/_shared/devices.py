@@ -6,16 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
-from mcuedit.cli._shared.options import SECONDS, Told, into, json_option, together, whole
+from mcuedit.cli._shared.options import SECONDS, Told, into, json_option, path, together, whole
 from mcuedit.fleet import remembered
 from mcuedit.fleet.transport import Device, Slot, SlotState, Status
 from mcuedit.fleet.transport.address import FORMS
+from mcuedit.fleet.transport.authority import Operator
 
 
 class Percent(click.ParamType[int]):
@@ -30,6 +32,7 @@ class Percent(click.ParamType[int]):
         return int(text)
 
 
+OPERATOR = "MCUEDIT_OPERATOR_KEY"
 boots_option = whole("--boots", 0, 255, metavar="N", help="Boots that a trial has, if not the device's number.")
 to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
 
@@ -41,11 +44,12 @@ class Reach:
     to: str
     timeout: float
     tries: int
+    operator_path: Path | None
     as_json: bool
 
     def device(self) -> Device:
         """The device, not opened yet."""
-        return Device(self.to, self.timeout, self.tries)
+        return Device(self.to, self.timeout, self.tries, operator=operator_of(self.operator_path))
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Device, Status]]:
@@ -54,6 +58,11 @@ class Reach:
             status, _ = remembered.look(device)
             yield device, status
             remembered.keep(device, status)
+
+
+def operator_of(path: Path | None) -> Operator | None:
+    """Who signs commands, if anybody does."""
+    return Operator.load(path) if path is not None else None
 
 
 def act(reach: Reach, what: Callable[[Device], object]) -> None:
@@ -73,6 +82,14 @@ transport_options = together(
         help="Seconds to wait for an answer; a slow transport gets more.",
     ),
     whole("--tries", 1, default=4, help="Timeouts after which a device is given up."),
+    path(
+        "--operator-key",
+        "operator_path",
+        metavar="KEY.pem",
+        envvar=OPERATOR,
+        show_envvar=True,
+        help="Private key of an operator, who signs commands.",
+    ),
 )
 
 

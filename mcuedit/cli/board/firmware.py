@@ -25,6 +25,7 @@ class _Given(Compiling):
     board_name: str | None
     learn_path: Path | None
     device_id: str
+    operator_paths: tuple[Path, ...]
     development: bool
     output: Path
     as_json: bool
@@ -32,9 +33,9 @@ class _Given(Compiling):
 
 @click.command(
     epilog=example(
-        "mcuedit firmware facts/ --key key.pub -o device",
+        "mcuedit firmware facts/ --key key.pub --operator operator.pub -o device",
         "./device --flash device.flash --port 1337",
-        "mcuedit firmware facts/ --key key.pub --board nrf52840dk -o device.elf",
+        "mcuedit firmware facts/ --key key.pub --operator operator.pub --board nrf52840dk -o device.elf",
         "mcuedit firmware facts/ --learn keep.jsonl --board nrf52840dk -o learner.elf",
     )
 )
@@ -50,7 +51,14 @@ class _Given(Compiling):
     show_default=True,
     help="Id that the device tells; 1-16 characters.",
 )
-@click.option("--development", is_flag=True, help="Take packages of anybody, and say so.")
+@path(
+    "--operator",
+    "operator_paths",
+    multiple=True,
+    metavar="KEY",
+    help="Public key of an operator, whose commands it obeys; may be given again.",
+)
+@click.option("--development", is_flag=True, help="Take packages and commands of anybody, and say so.")
 @options.toolchain_option
 @options.opt_option("s")
 @options.output_option("FILE", "File that the firmware is written to.")
@@ -68,7 +76,8 @@ def command(given: _Given) -> None:
     if not given.key_paths and not given.development and not given.learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
     of, keys = load_base(given.base_path), packages.public_keys(given.key_paths)
-    setup = DeviceSetup(given.device_id, given.development)
+    operators = tuple(packages.public_keys(given.operator_paths))
+    setup = DeviceSetup(given.device_id, given.development, operators=operators)
     with working("building"):
         made = build_firmware(of, keys, given.board_name, setup=setup, learn=given.learn_path, build=given.build())
     output = given.output
@@ -76,7 +85,7 @@ def command(given: _Given) -> None:
     if not made.board:
         output.chmod(output.stat().st_mode | 0o111)
     if given.development:
-        note("a device for development: it takes packages of anybody")
+        note("a device for development: it takes packages and commands of anybody")
     if given.as_json:
         print_json(
             {
@@ -84,6 +93,7 @@ def command(given: _Given) -> None:
                 "board": made.board,
                 "base": of.model.sha256,
                 "keys": [key.sha256 for key in keys],
+                "operators": [key.sha256 for key in operators],
                 "development": given.development,
                 "flash_bytes": made.flash,
                 "ram_bytes": made.ram,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,10 +11,16 @@ import click
 from mcuedit._util.atomic import write_file
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, print_json, stdout, table
-from mcuedit.cli._shared.options import PATH, json_option
+from mcuedit.cli._shared.options import PATH, into, json_option
 from mcuedit.fleet import device_log, remembered
-from mcuedit.fleet.transport import Device, Status
+from mcuedit.fleet.transport import Status
 from mcuedit.package.registry import open_registry
+
+
+@dataclass(frozen=True)
+class _Given(devices.Reach):
+    accept: bool
+    raw: Path | None
 
 
 @click.command(epilog=example("mcuedit log --to udp:192.168.1.20:1337"))
@@ -22,15 +29,17 @@ from mcuedit.package.registry import open_registry
 @click.option("--raw", type=PATH, metavar="FILE", help="Write the records there as they are, 32 bytes each.")
 @devices.transport_options
 @json_option
-def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int, as_json: bool) -> int:
+@into(_Given)
+def command(given: _Given) -> int:
     """Read the device log of a device and verify it; exit code 1 if it does not hold.
 
     Every record is chained to the one before it, and the log as a whole to what the registry saw last of this device: a
     record that was changed or left out, a log that was cut short and a device that was swapped are found.
     """
-    with Device(to, timeout, tries) as device:
+    to, as_json = given.to, given.as_json
+    with given.device() as device:
         try:
-            if accept:
+            if given.accept:
                 remembered.accept(device)
             status = device.status()
             with open_registry() as registry:
@@ -39,8 +48,8 @@ def command(to: str, accept: bool, raw: Path | None, timeout: float, tries: int,
             remembered.keep(device, None)
         except device_log.Broken as error:
             return _broken(to, error, as_json)
-    if raw:
-        write_file(raw, log.data)
+    if given.raw:
+        write_file(given.raw, log.data)
     if as_json:
         _json(to, status, log)
     else:

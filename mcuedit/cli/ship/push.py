@@ -39,6 +39,7 @@ class _Given:
     total: float
     timeout: float
     tries: int
+    operator_path: Path | None
     as_json: bool
 
     @property
@@ -49,7 +50,8 @@ class _Given:
     @property
     def options(self) -> PushOptions:
         """What is to happen on each device."""
-        return PushOptions(self.goal, self.ab, self.boots, self.hold, self.worst, self.total, self.timeout, self.tries)
+        timing = self.total, self.timeout, self.tries
+        return PushOptions(self.goal, self.ab, self.boots, self.hold, self.worst, *timing, self.operator_path)
 
     @property
     def rollout(self) -> FleetOptions:

@@ -18,7 +18,8 @@ from mcuedit._util.closing import Closing
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport import other_groups
-from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent
+from mcuedit.fleet.transport.authority import Operator, Signing
+from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent, Unheard
 from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, Refused, TransportError
 from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
 from mcuedit.fleet.transport.wire import Wire
@@ -39,6 +40,7 @@ class Device(Closing):
         tries: so many times the timeout, or what this transport takes if that is longer, nothing is heard before the
             device counts as unreachable; and so often it may be busy.
         sleep: for tests.
+        operator: signs what changes something, if the device wants that.
 
     Raises:
         TransportError: at each method, with a reason.
@@ -51,6 +53,7 @@ class Device(Closing):
         timeout: float = 2.0,
         tries: int = 4,
         sleep: Callable[[float], None] = time.sleep,
+        operator: Operator | None = None,
     ) -> None:
         self.address = addresses.parse(address) if isinstance(address, str) else address
         self._timeout, self._tries, self._sleep = timeout, tries, sleep
@@ -59,6 +62,7 @@ class Device(Closing):
         self._exchange = Exchange(self._wire, timeout, tries)
         self._client = SMPClient(self._wire, self.address.host, timeout)
         self._connected = False
+        self._signing = Signing(operator, lambda request: self.ask(lambda: request))
 
     def __enter__(self) -> Self:
         try:
@@ -125,7 +129,9 @@ class Device(Closing):
         """The largest request that uploads a package from byte `at` on and fits the device's buffer."""
         head: dict[str, Any] = {"len": len(package), "sha": sha256(package).digest()} if first else {}
         _, room = self._client.get_max_cbor_and_data_size(other_groups.UploadWrite(off=at, data=b"", **head))
-        if room < 1:
+        if first and self._signing.on:
+            room = max(room - Signing.ROOM, 0)
+        elif room < 1:
             raise self._garbage("its buffer has no room for data")
         return other_groups.UploadWrite(off=at, data=package[at : at + room], **head)
 
@@ -147,14 +153,19 @@ class Device(Closing):
             make: gives it anew when a device was busy, or the transport is opened again.
             patience: how many times longer than usual a silent device is waited for; one that refuses is not.
         """
-        refused = 0
+        refused = unheard = 0
         while True:
             try:
                 return self._once(make(), patience)
             except Refused as found:
                 refused += 1
-                if found.reason != BUSY or refused == self._tries:
+                if not (found.reason == BUSY or self._signing.again(found)) or refused == self._tries:
                     raise
+            except Unheard as found:
+                unheard += 1
+                if unheard == _CHANGES * self._tries:
+                    raise self._gave_up(found) from found
+                continue
             except (Silent, Garbage) as found:
                 raise self._gave_up(found) from found
             except OSError as found:
@@ -170,30 +181,33 @@ class Device(Closing):
         It carries the length of the log, and a device whose log has grown refuses it: a copy that the transport keeps
         back or repeats does nothing. Whether a request without an answer was carried out, the log's length tells, too.
         """
+        self._signing.begin()
         before = self.ask(lambda: m.StatusRead()).log
         for tries in range(_CHANGES * self._tries):
             try:
                 return self._once(make(before), once=True)
             except (OSError, Garbage, Refused) as found:
-                if isinstance(found, Refused) and found.name != _MOVED_ON:
+                again = isinstance(found, Refused) and tries < self._tries and self._signing.again(found)
+                if isinstance(found, Refused) and found.name != _MOVED_ON and not again:
                     raise
                 if isinstance(found, OSError) and not isinstance(found, TimeoutError):
                     self._disconnect()
                 now = self.ask(lambda: m.StatusRead())
                 if now.log != before:
                     return now
-                if tries + 1 == _CHANGES * self._tries or isinstance(found, Refused):
+                if tries + 1 == _CHANGES * self._tries or (isinstance(found, Refused) and not again):
                     raise found if isinstance(found, Refused) else self._gave_up(found) from found
         raise AssertionError("no try")
 
     def _once(self, request: Any, patience: int = 1, *, once: bool = False) -> Any:
-        return self._answered(self._runner.run(self._request(request, patience, once)))
+        data, is_signed = self._signing.seal(request)
+        return self._answered(self._runner.run(self._request(request, data, patience, once or is_signed)))
 
-    async def _request(self, request: Any, patience: int, once: bool) -> Any:
+    async def _request(self, request: Any, data: bytes, patience: int, once: bool) -> Any:
         if not self._connected:
             await self._wire.connect(self.address.host, self._timeout)
             self._connected = True
-        frame = await self._exchange.ask(request.BYTES, patience, once=once)
+        frame = await self._exchange.ask(data, patience, once=once)
         for kind in (request._Response, request._ErrorV1, request._ErrorV2):
             try:
                 return kind.loads(frame)

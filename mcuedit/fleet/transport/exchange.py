@@ -32,6 +32,10 @@ class Silent(TimeoutError):
     """No answer came."""
 
 
+class Unheard(Silent):
+    """No answer came to what was sent only once: it may have been carried out."""
+
+
 class Exchange:
     """Asks over a wire until an answer comes.
 
@@ -64,7 +68,7 @@ class Exchange:
             once: sent once only, and waited for as long as a try may take.
 
         Raises:
-            Silent: none came.
+            Silent: none came; Unheard, if it was sent once.
             Garbage: other things came in its place, again and again.
             OSError: the transport is gone.
         """
@@ -91,7 +95,9 @@ class Exchange:
             if once or now - heard >= limit or now - start >= _ALIVE * limit:
                 if strangers:
                     raise Garbage(f"{strangers} messages that are no SMP")
-                raise Silent(f"no answer within {now - start:.3g} s, asked {len(sent)} times" + self._of_late())
+                raise (Unheard if once else Silent)(
+                    f"no answer within {now - start:.3g} s, asked {len(sent)} times" + self._of_late()
+                )
             wait = min(_LONGER * wait, most)
             _log.debug("no answer after %.3g s: sent again", now - start)
 

@@ -234,3 +234,22 @@ class RunWrite(message.WriteRequest, _Refusable):
     text: str | None = None
     tensor: bytes | None = None
     who: str | None = None
+
+
+class AuthorityResponse(message.ReadResponse):
+    """What a signature is over beside the command, its kinds, and bits of the classes that need one."""
+
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("AUTHORITY")
+    base: Annotated[bytes, Field(min_length=8, max_length=32)]
+    id: Name
+    nonce: Annotated[bytes, Field(min_length=16, max_length=16)]
+    scheme: U32
+    signed: U32
+
+
+class AuthorityRead(message.ReadRequest, _Refusable):
+    """Asks for it."""
+
+    _GROUP_ID, _COMMAND_ID = GROUP, command("AUTHORITY")
+    _Response = AuthorityResponse

@@ -36,6 +36,12 @@ def fields() -> Mapping[str, str]:
     return {name.lower(): key for name, key in _KEY.findall(_text("smp_protocol.h"))}
 
 
+@cache
+def classes() -> Mapping[str, int]:
+    """Class of commands that a policy tells apart, as in "ACTIVATE", to its number."""
+    return {name: number for name, number, _ in entries("authority.h")}
+
+
 def command(name: str) -> int:
     """The number of a command.
 

@@ -14,6 +14,7 @@ BUSY = "busy"  # it asks to be asked again, and keeps doing so
 SLOW = "slow"  # too little progress
 FULL = "full"  # no slot for another package
 REFUSED = "refused"  # the device says no, by the error in `Refused.name`
+UNAUTHORIZED = "unauthorized"  # it obeys operators, and this one or this moment is none of them
 OTHER_BASE = "other-base"  # the package is for another base than the device runs
 
 _SMP = {
@@ -29,7 +30,17 @@ _SMP = {
     10: ("EBUSY", "busy"),
     11: ("EACCESSDENIED", "access denied"),
 }
+_REASONS = {
+    "E_AUTHORITY": UNAUTHORIZED,
+    "E_BASE": OTHER_BASE,
+    "E_BUSY": BUSY,
+    "E_FULL": FULL,
+    "E_STALE": UNAUTHORIZED,
+    "EBUSY": BUSY,
+}
 _HINTS = {
+    "E_AUTHORITY": "--operator-key KEY.pem (or MCUEDIT_OPERATOR_KEY) of an operator that the device was built with "
+    "signs commands",
     "E_BASE": "'mcuedit status --to ADDR' names the device's base; train and pack for that one",
     "E_BUSY": "ask again; an upload that its sender has left gives way by itself",
     "E_COUNTER": "'mcuedit status --to ADDR' shows the minimum counter: pack with a counter a little above it",
@@ -40,7 +51,9 @@ _HINTS = {
     "E_SELF_TEST": "the package's own self-test fails on this device: it was rolled back",
     "E_REVOKED": "this very package failed here before: pack a new version",
     "E_SIGNATURE": "the package was changed after it was signed: pack it again",
+    "E_STALE": "others keep the device busy: try again",
     "E_STATE": "'mcuedit status --to ADDR' shows its state",
+    "E_WEAR": "--operator-key KEY.pem signs the upload, or restart the device",
 }
 
 
@@ -65,7 +78,7 @@ class Refused(TransportError):
 
     def __init__(self, address: str, group: int | None, code: int) -> None:
         self.name, text = error_of(group, code)
-        reason = {"E_FULL": FULL, "E_BUSY": BUSY, "EBUSY": BUSY, "E_BASE": OTHER_BASE}.get(self.name, REFUSED)
+        reason = _REASONS.get(self.name, REFUSED)
         hint = _HINTS.get(self.name, "'mcuedit status --to ADDR' shows its state").replace("ADDR", address)
         super().__init__(reason, f"{address}: refused: {self.name}: {text}", hint)
 

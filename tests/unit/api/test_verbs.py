@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from helpers import packages, tiny
 from helpers.flashing import device_bytes
+from helpers.operated import SETUP
 
 import mcuedit
 from mcuedit import cli, zoo
@@ -107,6 +108,6 @@ def test_what_is_no_package_is_refused_before_a_device_is_reached(tmp_path):
 def test_a_device_for_this_machine_is_built(tmp_path):
     (tmp_path / "base.tflite").write_bytes(tiny.classifier())
     base = mcuedit.load_base(tmp_path / "base.tflite")
-    built = mcuedit.build_firmware(base, [packages.public()])
+    built = mcuedit.build_firmware(base, [packages.public()], setup=SETUP)
     assert (built.board, built.flash, built.ram) == ("", 0, 0)
     assert np.frombuffer(built.data, np.uint8, 4).tolist() != [0, 0, 0, 0]

@@ -23,24 +23,35 @@ OWN = [
     and getattr(kind, "_GROUP_ID", None) == protocol.group()
     and hasattr(kind, "_COMMAND_ID")
 ]
-ON_DEVICE_ONLY = {"CLASS", "RIGHT", "OUTPUT"}  # of commands, or parts of them, that the host does not ask for
+# Of commands, or parts of them, that the host does not ask for; and what it adds to requests of all kinds.
+ON_DEVICE_ONLY = {"CLASS", "RIGHT", "OUTPUT", "AUTH", "WITHIN"}
 
 
 def c_of(*names: str) -> str:
     folder = resources.path("firmware") / "smp"
-    return "\n".join((folder / f"{name}.c").read_text("utf-8") for name in names)
+    return "\n".join((folder / (name if "." in name else f"{name}.c")).read_text("utf-8") for name in names)
 
 
 def test_every_key_of_the_devices_c_is_the_headers() -> None:
-    text = c_of("user", "image", "upload", "os", "message")
+    text = c_of("user", "image", "upload", "os", "message", "authority", "message.h")
     assert re.findall(r'(?:mcuedit_smp_put_\w+\(exchange, |\{)"', text) == []
     used = set(re.findall(r"MCUEDIT_SMP_KEY_(\w+)", text))
     assert used == {name.upper() for name in protocol.fields()}
 
 
 def test_every_command_of_the_header_has_a_handler_and_no_other() -> None:
-    handled = re.findall(r"\[(\w+)\] = \{\.", c_of("user", "image", "os"))
+    handled = re.findall(r"\[(\w+)\] = \{MCUEDIT_SMP_(?:READS|WRITES)", c_of("user", "image", "os"))
     assert sorted(handled) == sorted(f"MCUEDIT_SMP_COMMAND_{name}" for name in protocol.commands())
+
+
+def test_every_handler_has_a_class_that_a_policy_knows() -> None:
+    """The two macros take a handler and a class; nothing else makes a command, and class 0 is carried out by nobody."""
+    text = c_of("user", "image", "os")
+    asked = re.findall(r"MCUEDIT_SMP_(?:READS|WRITES)\(\w+, (\w+)\)", text)
+    assert len(asked) == len(re.findall(r"MCUEDIT_SMP_(?:READS|WRITES)\(", text)) >= 15
+    assert re.findall(r"\.(?:read|write)s? =", text) == []
+    assert set(asked) == set(protocol.classes()) - {"NOBODY"}
+    assert list(protocol.classes().values()) == list(range(len(protocol.classes())))
 
 
 def test_numbers_are_those_of_the_specification() -> None:
@@ -56,7 +67,7 @@ def test_keys_of_the_hosts_messages_are_those_that_the_devices_c_has() -> None:
         fields = {n: f for n, f in kind.model_fields.items() if n not in {"header", "version", "sequence", "smp_data"}}
         assert {name: field.alias for name, field in fields.items()} == {name: protocol.key(name) for name in fields}
         used |= {name.upper() for name in fields}
-    of_user = set(re.findall(r"MCUEDIT_SMP_KEY_(\w+)", c_of("user")))
+    of_user = set(re.findall(r"MCUEDIT_SMP_KEY_(\w+)", c_of("user", "authority", "message.h")))
     assert used <= known
     assert used == of_user - ON_DEVICE_ONLY
 

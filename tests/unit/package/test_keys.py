@@ -177,6 +177,16 @@ def test_public_keys_as_c(tmp_path, capfd):
     assert cli.invoke(["keygen", "--public", public[0], "--public", public[0], "--c", str(header)]) == 2
 
 
+def test_operators_stand_beside_the_keys_of_packages(tmp_path):
+    key, operator = (keys.generate(tmp_path / f"{name}.pem") for name in "ab")
+    text = keys.c_header([key], [operator])
+    assert "#define MCUEDIT_KEY_COUNT 1\n" in text
+    assert "#define MCUEDIT_OPERATOR_COUNT 1\n" in text
+    assert text.index("mcuedit_keys[") < text.index(key.sha256) < text.index("mcuedit_operators[")
+    assert text.index("mcuedit_operators[") < text.index(operator.sha256)
+    assert "mcuedit_keys[" not in keys.c_header([], [operator])
+
+
 def test_imgtool_reads_our_keys(tmp_path):
     made = keys.generate(tmp_path / "key.pem")
     command = [sys.executable, "-c", "from imgtool.main import imgtool; imgtool()"]

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may command what (docs/spec/management.md): nonces, and signatures or MACs over commands. */
+#include "authority.h"
+
+#if MCUEDIT_AUTHORITY
+
+#include "../store/journal.h"
+
+#define HASH_SIZE  32u
+#define ID_MAX     16u
+#define NONCE_SIZE 16u
+#define END_OF_MAP 0xFFu /* of a map that does not say its length */
+
+/* What the nonce is of. Bytes alone, hashed as they lie. */
+typedef struct {
+    uint8_t domain[16], chain[8], sequence[4], authorized[4], secret[MCUEDIT_SECRET_SIZE];
+} nonce_parts;
+
+/* What a signature is over. */
+typedef struct {
+    uint8_t domain[16], base[HASH_SIZE], id[ID_MAX], nonce[NONCE_SIZE], head[4], body[HASH_SIZE];
+} command_parts;
+
+static const char nonce_domain[16] = "mcuedit-nonce", command_domain[16] = "mcuedit-command";
+
+static const mcuedit_authority *authority_of(const mcuedit_smp *smp)
+{
+    return smp->config->authority;
+}
+
+static int leave_for(const mcuedit_authority *authority, uint8_t asks)
+{
+    if (asks <= MCUEDIT_ASKS_ALWAYS) {
+        return asks == MCUEDIT_ASKS_ALWAYS ? MCUEDIT_OPEN : MCUEDIT_E_AUTHORITY;
+    }
+    return authority->policy ? authority->policy(authority->context, asks) : mcuedit_authority_usual(asks);
+}
+
+static void put_u32(uint8_t to[4], uint32_t value)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+static void hash(const mcuedit_smp *smp, const void *bytes, uint32_t size, uint8_t digest[HASH_SIZE])
+{
+    const mcuedit_trust *trust = smp->config->store->config->trust;
+    trust->sha256(trust->context, bytes, size, digest);
+}
+
+/* Its first half is the nonce. */
+static void make_nonce(const mcuedit_smp *smp, uint8_t nonce[HASH_SIZE])
+{
+    const mcuedit_store_state *state = mcuedit_store_status(smp->config->store);
+    nonce_parts parts;
+    MCUEDIT_COPY(parts.domain, nonce_domain, sizeof(parts.domain));
+    MCUEDIT_COPY(parts.chain, state->chain, sizeof(parts.chain));
+    put_u32(parts.sequence, state->sequence);
+    put_u32(parts.authorized, smp->authorized);
+    MCUEDIT_COPY(parts.secret, smp->secret, sizeof(parts.secret));
+    hash(smp, &parts, sizeof(parts), nonce);
+}
+
+/* Sees to it that no nonce of an earlier boot is given again. */
+static int start(mcuedit_smp *smp)
+{
+    const mcuedit_authority *authority = authority_of(smp);
+    mcuedit_record record;
+    int err = MCUEDIT_OK;
+    if (!smp->told && (!authority->random || authority->random(authority->context, smp->secret, MCUEDIT_SECRET_SIZE))) {
+        mcuedit_journal_begin(smp->config->store, &record, MCUEDIT_LOG_SESSION, MCUEDIT_NO_SLOT);
+        err = mcuedit_journal_append(smp->config->store, &record);
+    }
+    smp->told = smp->told || !err;
+    return err;
+}
+
+int mcuedit_smp_tell_nonce(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    const mcuedit_authority *authority = config->authority;
+    uint32_t asked = 0, scheme = (authority->key_count != 0 ? 1u : 0u) | (authority->mac ? 2u : 0u);
+    uint8_t nonce[HASH_SIZE];
+    int err = start(exchange->smp);
+    if (err) {
+        return err;
+    }
+    for (uint8_t asks = MCUEDIT_ASKS_READ; asks < MCUEDIT_ASKS_END; asks++) {
+        asked |= (leave_for(authority, asks) == MCUEDIT_SIGNED ? 1u : 0u) << asks;
+    }
+    make_nonce(exchange->smp, nonce);
+    bool ok = mcuedit_smp_put_identity(exchange);
+    ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_NONCE, nonce, NONCE_SIZE);
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SCHEME, scheme);
+    return mcuedit_smp_done(ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SIGNED, asked));
+}
+
+void mcuedit_smp_count(mcuedit_smp *smp)
+{
+    uint32_t sequence = mcuedit_store_status(smp->config->store)->sequence;
+    smp->age = sequence != smp->sequence ? 0 : smp->age + (smp->age != UINT32_MAX ? 1u : 0u);
+    smp->sequence = sequence;
+}
+
+/* The digest that a signature of this request is over. `size` bytes of its body come before it. */
+static void make_digest(const mcuedit_smp_exchange *exchange, const uint8_t head[4], uint32_t size,
+                        uint8_t digest[HASH_SIZE])
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    uint32_t id_length = mcuedit_smp_length(config->id);
+    command_parts parts;
+    MCUEDIT_FILL(&parts, 0, sizeof(parts));
+    MCUEDIT_COPY(parts.domain, command_domain, sizeof(parts.domain));
+    for (uint32_t i = 0; i < config->base_size && i < HASH_SIZE; i++) {
+        parts.base[i] = config->base[i];
+    }
+    for (uint32_t i = 0; i < id_length && i < ID_MAX; i++) {
+        parts.id[i] = (uint8_t)config->id[i];
+    }
+    make_nonce(exchange->smp, digest);
+    MCUEDIT_COPY(parts.nonce, digest, sizeof(parts.nonce));
+    MCUEDIT_COPY(parts.head, head, sizeof(parts.head));
+    hash(exchange->smp, exchange->body, size, parts.body);
+    hash(exchange->smp, &parts, sizeof(parts), digest);
+}
+
+static bool is_mac(const mcuedit_authority *authority, const uint8_t digest[HASH_SIZE], const uint8_t *given)
+{
+    uint8_t mac[MCUEDIT_MAC_SIZE], differs = 0;
+    if (!authority->mac || authority->mac(authority->context, digest, mac)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < sizeof(mac); i++) { /* all of them: the time tells nothing */
+        differs |= (uint8_t)(mac[i] ^ given[i]);
+    }
+    return differs == 0;
+}
+
+static bool is_signed(const mcuedit_smp *smp, const uint8_t digest[HASH_SIZE], const struct zcbor_string *given)
+{
+    const mcuedit_authority *authority = authority_of(smp);
+    const mcuedit_trust *trust = smp->config->store->config->trust;
+    if (given->len == MCUEDIT_MAC_SIZE) {
+        return is_mac(authority, digest, given->value);
+    }
+    for (uint32_t i = 0; given->len == MCUEDIT_SIGNATURE_SIZE && i < authority->key_count; i++) {
+        if (trust->verify(trust->context, authority->keys[i], given->value, digest, HASH_SIZE) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does the map end behind `string`? */
+static bool is_last(const mcuedit_smp_exchange *exchange, const struct zcbor_string *string)
+{
+    const uint8_t *end = string->value + string->len, *all = exchange->body + exchange->body_size;
+    return end == all || (end + 1 == all && *end == END_OF_MAP);
+}
+
+int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks, const uint8_t head[4])
+{
+    mcuedit_smp *smp = exchange->smp;
+    struct zcbor_string given;
+    uint32_t within = UINT32_MAX;
+    uint8_t digest[HASH_SIZE];
+    int leave = leave_for(authority_of(smp), asks);
+    exchange->leave = leave;
+    if (leave <= MCUEDIT_OPEN) {
+        return leave;
+    }
+    mcuedit_smp_field fields[] = {
+        {MCUEDIT_SMP_KEY_AUTH, MCUEDIT_SMP_BYTES, &given, false},
+        {MCUEDIT_SMP_KEY_WITHIN, MCUEDIT_SMP_UINT, &within, false},
+    };
+    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    if (err) {
+        return err;
+    }
+    if (!fields[0].present) {
+        return asks == MCUEDIT_ASKS_UPLOAD ? MCUEDIT_OK : MCUEDIT_E_AUTHORITY;
+    }
+    if (!is_last(exchange, &given) || !smp->told) {
+        return MCUEDIT_E_AUTHORITY;
+    }
+    if (smp->age > within) {
+        return MCUEDIT_E_STALE;
+    }
+    make_digest(exchange, head, (uint32_t)(given.value - exchange->body), digest);
+    if (!is_signed(smp, digest, &given)) {
+        return MCUEDIT_E_AUTHORITY;
+    }
+    smp->authorized++;
+    smp->age = 0;
+    exchange->leave = MCUEDIT_OPEN;
+    return MCUEDIT_OK;
+}
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MCUEDIT_SMP_AUTHORITY_H
+#define MCUEDIT_SMP_AUTHORITY_H
+
+#include "message.h"
+
+#if MCUEDIT_AUTHORITY
+
+/* Counts a request; before any of it is looked at. */
+void mcuedit_smp_count(mcuedit_smp *smp);
+
+/*
+ * May a request of this class be carried out? `head` are its bytes 0, 4, 5 and 7: operation, group and command. 0, or
+ * the error that refuses it. Who begins an upload looks at `exchange->leave`.
+ */
+int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks, const uint8_t head[4]);
+
+/* Group 64: the nonce, and which classes have to be signed. */
+mcuedit_smp_handler mcuedit_smp_tell_nonce;
+
+#endif
+
+#endif

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that a device obeys: signed by an operator, for one device and one moment (docs/spec/management.md).
+
+signing     what a signature is over, and where it stands in a request
+operators   who signs
+session     what is signed of all that is asked
+"""
+
+from mcuedit.fleet.transport.authority.operators import Operator
+from mcuedit.fleet.transport.authority.session import Signing
+
+__all__ = ["Operator", "Signing"]

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who signs commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcuedit.fleet.transport.authority.signing import Moment, signed
+from mcuedit.package.keys import load_private
+
+_SIGNATURE = 64
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One with an Ed25519 key, whose public half devices were built with.
+
+    Attributes:
+        sign: the signature of a digest, 64 bytes.
+    """
+
+    sign: Callable[[bytes], bytes]
+
+    @classmethod
+    def load(cls, path: Path) -> Operator:
+        """Of a private key in PEM.
+
+        Raises:
+            McueditError: it is none, has a password, or others may read it.
+        """
+        return cls(load_private(path).key.sign)
+
+    def signed(self, message: bytes, moment: Moment) -> bytes:
+        """A request that the device of `moment` obeys."""
+        return signed(message, moment, self.sign, _SIGNATURE)
