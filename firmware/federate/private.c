@@ -15,6 +15,15 @@ int mcuedit_private_check(const mcuedit_private *schedule)
     return fine ? MCUEDIT_OK : MCUEDIT_E_FIELD;
 }
 
+void mcuedit_private_unit(const mcuedit_private *schedule, uint32_t size, int32_t *own, int32_t *sum)
+{
+    mcuedit_clip(own, size, schedule->clip);
+    for (uint32_t i = 0; i < size; i++) {
+        sum[i] += own[i];
+        own[i] = 0;
+    }
+}
+
 int mcuedit_private_example(const mcuedit_private *schedule, const mcuedit_adapter *adapter, const int8_t *h,
                             const int8_t *logits, uint16_t classes, uint16_t wanted, int32_t *own, int32_t *sum)
 {
@@ -26,10 +35,7 @@ int mcuedit_private_example(const mcuedit_private *schedule, const mcuedit_adapt
     if (err < 0) {
         return err;
     }
-    mcuedit_clip(own, size, schedule->clip);
-    for (uint32_t i = 0; i < size; i++) {
-        sum[i] += own[i];
-    }
+    mcuedit_private_unit(schedule, size, own, sum);
     return err;
 }
 

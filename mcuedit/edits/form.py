@@ -72,6 +72,7 @@ class Line(Kept):
     ground_truth: Answer = ""  # the answer that is wrong today
     rephrase_prompts: Prompts = []
     locality: Prompts = []
+    user: Text = ""
 
     def edit(self, line: int) -> Edit:
         """The edit that stood on a line."""
@@ -84,6 +85,7 @@ class Line(Kept):
             ground_truth=str(self.ground_truth),
             rephrase_prompts=tuple(self.rephrase_prompts),
             locality=tuple(self.locality),
+            user=self.user,
             line=line,
             target_class=new if isinstance(new, int) else None,
         )
@@ -97,7 +99,7 @@ class Fact(Line):
 
 KNOWN = frozenset(Line.model_fields)
 # As good as not there.
-EMPTY: dict[str, tuple[object, ...]] = {"relation": ("", []), "ground_truth": ("", [])}
+EMPTY: dict[str, tuple[object, ...]] = {"relation": ("", []), "ground_truth": ("", []), "user": ("",)}
 
 
 def filled(values: dict[str, Any]) -> dict[str, Any]:

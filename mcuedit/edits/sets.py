@@ -23,6 +23,7 @@ class Edit:
         ground_truth: the answer that is wrong today, if it was given.
         rephrase_prompts: other wordings, for evaluation only: training never reads them.
         locality: prompts that must not change.
+        user: whose it is, if the file says so: `mcuedit edit --dp` states what it tells of each user.
         line: where it stood in its file, from 1; 0 if it came from none.
         target_class: the new answer, given by the number of its class; None: by its label.
     """
@@ -34,6 +35,7 @@ class Edit:
     ground_truth: str = ""
     rephrase_prompts: tuple[str, ...] = ()
     locality: tuple[str, ...] = ()
+    user: str = ""
     line: int = 0
     target_class: int | None = None
 
@@ -47,7 +49,7 @@ class Edit:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of one line; empty optional fields are left out."""
-        names = ("subject", "relation", "prompts", "target_new", "ground_truth", "rephrase_prompts", "locality")
+        names = ("subject", "relation", "prompts", "target_new", "ground_truth", "rephrase_prompts", "locality", "user")
         values = {name: getattr(self, name) for name in names}
         filled = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v}
         return filled | {"target_new": self.answer}

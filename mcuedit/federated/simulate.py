@@ -67,7 +67,7 @@ class Outcome:
     Attributes:
         bytes_up: that a client sends in a round.
         compared, differing: integers of secure sums compared with plain ones in another order, and those that differ.
-        epsilon: of a client's whole data at delta = 1 / clients^1.1; None without noise.
+        epsilon, delta: of a client's whole data, all of its rounds; None without noise.
     """
 
     adapter: Adapter
@@ -78,6 +78,7 @@ class Outcome:
     compared: int
     differing: int
     epsilon: float | None
+    delta: float | None
     seconds: float
 
 
@@ -174,7 +175,7 @@ def simulate(
         4 * start.b.size,
         compared,
         differing,
-        _epsilon(rounds, len(owned)),
+        *_given_away(rounds, len(owned)),
         time.perf_counter() - began,
     )
 
@@ -198,9 +199,12 @@ def _sent(total: IntArray, clip: int | None) -> IntArray:
     return total if clip is None else privacy.clip(total.ravel(), clip).reshape(total.shape)
 
 
-def _epsilon(rounds: Rounds, n: int) -> float | None:
-    """Each client answers or does not by a coin of its own: Poisson sampling, if nobody learns how they fell."""
+def _given_away(rounds: Rounds, n: int) -> tuple[float | None, float | None]:
+    """Epsilon and delta of a client, as if it answered in every round.
+
+    Who is silent is seen by the server, with masks too: that is no secret sampling, and amplifies nothing.
+    """
     if not rounds.sigma or rounds.clip is None:
-        return None
-    schedule = privacy.Schedule(rounds.sigma, rounds.clip, rounds.count, 1 - rounds.dropouts)
-    return privacy.epsilon(schedule, privacy.level(n))
+        return None, None
+    delta = privacy.level(n)
+    return privacy.epsilon(privacy.Schedule(rounds.sigma, rounds.clip, rounds.count, 1.0), delta), delta

@@ -13,6 +13,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
 
 SIGMA_MAX, CLIP_MAX = 4096, 32767
+_SAFE = 1 << 16  # squares below 2^46 that add up within 63 bits
 
 Random = Callable[[], int]
 """Gives 32 uniform bits at a call."""
@@ -44,7 +45,7 @@ def clip(v: IntArray, norm: int) -> IntArray:
         raise McueditError(f"clipping norm {norm}", f"an integer from 1 to {CLIP_MAX}")
     sizes = np.abs(v.astype(np.int64))
     shift = max(int(np.bitwise_or.reduce(sizes, initial=0)).bit_length() - 23, 0)
-    total = sum(int(s) ** 2 for s in sizes >> shift)
+    total = sum(int(np.square(part).sum()) for part in np.array_split(sizes >> shift, len(v) // _SAFE + 1))
     root = isqrt(total)
     length = root + (root * root < total)
     if shift:

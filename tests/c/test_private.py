@@ -19,8 +19,8 @@ from mcuedit import privacy
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.encoding import encode
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training.factors.frozen_a import Masters
-from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum
+from mcuedit.training.factors.frozen_a import MARGIN, Masters
+from mcuedit.training.methods.private import FASTEST, Examples, clipped_sum, units_sum
 
 STATE = -20
 SCHEDULE = privacy.Schedule(60, 50, 20, 0.5)
@@ -70,6 +70,14 @@ class Device:
         h, logits = h.astype(np.int8), logits.astype(np.int8)
         at = (ctypes.byref(self.schedule), ctypes.byref(self.adapter), _p(h), _p(logits), CLASSES, wanted)
         return int(self.lib.mcuedit_private_example(*at, _p(self.own), _p(self.sum)))
+
+    def wording(self, h: np.ndarray, logits: np.ndarray, wanted: int) -> int:
+        h, logits = h.astype(np.int8), logits.astype(np.int8)
+        at = (ctypes.byref(self.adapter), _p(h), _p(logits), CLASSES, wanted, MARGIN)
+        return int(self.lib.mcuedit_federate_example(*at, _p(self.own)))
+
+    def unit(self) -> None:
+        self.lib.mcuedit_private_unit(ctypes.byref(self.schedule), self.b.size, _p(self.own), _p(self.sum))
 
     def keep(self, h: np.ndarray, logits: np.ndarray, answer: int) -> int:
         h, logits = h.astype(np.int8), logits.astype(np.int8)
@@ -171,14 +179,14 @@ def two_rows(model: Model) -> Delta:
     return frozen(model, [0, WANTED])
 
 
-def _leak(step: Callable[[bool], np.ndarray]) -> float:
+def _leak(step: Callable[[bool], np.ndarray], group: int = 1) -> float:
     """By how much the best threshold's true positives exceed what (epsilon, delta) allows: 0 or less if private.
 
-    Four standard deviations of the counts are in favour of the mechanism.
+    Four standard deviations of the counts are in favour of the mechanism. `group`: units that epsilon is of.
     """
     way = np.concatenate([-PLANTED, PLANTED])  # class 0 is the rival
     seen = [np.array([float(step(there).ravel() @ way) for _ in range(TRIES)]) for there in (True, False)]
-    most = exp(privacy.epsilon(privacy.Schedule(SIGMA, CLIP, 1, 1.0), LEVEL))
+    most = exp(privacy.epsilon(privacy.Schedule(SIGMA, CLIP, 1, 1.0), LEVEL, group))
     worst = -1.0
     for threshold in np.quantile(np.concatenate(seen), np.linspace(0.01, 0.99, 99)):
         above = [int((values > threshold).sum()) for values in seen]
@@ -209,15 +217,20 @@ def _many_bits(seed: int) -> Iterator[int]:
         yield from rng.integers(0, 1 << 32, 1 << 14).tolist()
 
 
-def _c_step(lib: ctypes.CDLL, model: Model, start: Delta) -> Callable[[bool], np.ndarray]:
+def _c_step(
+    lib: ctypes.CDLL, model: Model, start: Delta, wordings: int = 1, unit: str = privacy.PROMPT
+) -> Callable[[bool], np.ndarray]:
     schedule = privacy.Schedule(SIGMA, CLIP, 1, 1.0)
     device = Device(lib, adapter(model, start), model, schedule, _many_bits(5).__next__)
     logits = np.full(CLASSES, -9)
 
     def step(there: bool) -> np.ndarray:
         device.masters[:] = 0
-        if there:
-            assert device.example(PLANTED, logits, WANTED) == 1
+        for _ in range(wordings if there else 0):
+            assert (device.wording if unit == privacy.EDIT else device.example)(PLANTED, logits, WANTED) == 1
+        if unit == privacy.EDIT:
+            device.unit()
+            assert not device.own.any()
         assert device.step(0) == 0
         return device.masters
 
@@ -227,6 +240,24 @@ def _c_step(lib: ctypes.CDLL, model: Model, start: Delta) -> Callable[[bool], np
 def test_an_attack_gains_no_more_than_epsilon_allows(lib: ctypes.CDLL, model: Model, two_rows: Delta) -> None:
     assert _leak(_twin_step(two_rows, CLIP, True)) <= 0
     assert _leak(_c_step(lib, model, two_rows)) <= 0
+
+
+def test_an_edit_shows_as_a_group_of_its_wordings_unless_it_is_clipped_as_one(
+    lib: ctypes.CDLL, model: Model, two_rows: Delta
+) -> None:
+    assert _leak(_c_step(lib, model, two_rows, 4)) > 0.1
+    assert _leak(_c_step(lib, model, two_rows, 4), 4) <= 0
+    assert _leak(_c_step(lib, model, two_rows, 4, privacy.EDIT)) <= 0
+
+
+def test_an_edit_is_clipped_as_the_twin_clips_it(lib: ctypes.CDLL, model: Model, start: Delta) -> None:
+    device, many = Device(lib, adapter(model, start), model, SCHEDULE, privacy.seeded(7)), examples(1, 30)
+    units = [np.arange(0, 9), np.arange(9, 10), np.arange(10, 30)]
+    for unit in units:
+        for i in unit:
+            assert device.wording(many.h[i], many.logits[i], int(many.wanted[i])) in (0, 1)
+        device.unit()
+    assert (device.sum == units_sum(start, many, units, SCHEDULE.clip)).all()
 
 
 @pytest.mark.parametrize("removed", [NO_CLIP, NO_NOISE], ids=["no clipping", "no noise"])

@@ -107,7 +107,8 @@ def test_no_private_prompt_adds_to_a_sum_while_its_answer_stands(read, facts, ke
         return sums[-1]
 
     monkeypatch.setattr(private, "clipped_sum", seen)
-    config = private.Config(budget=privacy.budget("1,50,1", 1.0, len(asked)), rank=64, random=privacy.seeded(1))
+    budget = privacy.budget("1,50,1", 1.0, privacy.Protected(len(asked)))
+    config = private.Config(budget=budget, rank=64, random=privacy.seeded(1))
     fit("private", Problem(read, TextEdits(EditSet(tuple(asked.values())), keep)), config)
     assert [np.abs(total).max() for total in sums] == [0]
 

@@ -39,30 +39,33 @@ int mcuedit_federate_example(const mcuedit_adapter *adapter, const int8_t *h, co
 int mcuedit_federate_replace(void *adapter_bytes, const int8_t *b);
 
 /*
- * A schedule of training with differential privacy; mcuedit.privacy computes its epsilon on the host. A step:
+ * A schedule of training with differential privacy; mcuedit.privacy computes its epsilon on the host ("mcuedit learn
+ * --budget --dp"). What is sampled and clipped as one, a unit, is an example, or an edit with all its wordings. A step:
  *
- * 1. for every private example: mcuedit_sampled(random, rate); if true, an inference and mcuedit_private_example;
+ * 1. for every unit: mcuedit_sampled(random, rate), once; if true, an inference and mcuedit_private_example of the one
+ *    example, or of each wording an inference and mcuedit_federate_example into `own`, and mcuedit_private_unit;
  * 2. for every public one, if there are any: an inference and mcuedit_private_keep;
  * 3. mcuedit_private_step, and mcuedit_federate_replace.
  *
  * The schedule must be fixed before the first step, and one schedule is all that the same examples are used for: a
- * second one adds its epsilon.
+ * second one adds its epsilon. With examples as units, epsilon of one example is not that of an edit: the k wordings of
+ * an edit move a sum by up to k * clip.
  */
 typedef struct {
     const mcuedit_random *random; /* of a true random number generator */
-    uint32_t rate;                /* an example takes part in a step with probability rate / 2^32 */
+    uint32_t rate;                /* a unit takes part in a step with probability rate / 2^32 */
     uint16_t sigma;               /* of the noise on every element of a step's sum, 1..MCUEDIT_SIGMA_MAX */
-    uint16_t clip;                /* L2 norm that the gradient of one example has at most, 1..MCUEDIT_CLIP_MAX */
+    uint16_t clip;                /* L2 norm that the gradient of one unit has at most, 1..MCUEDIT_CLIP_MAX */
     uint16_t steps;
 } mcuedit_private;
 
 /* MCUEDIT_E_FIELD if a value of the schedule is out of range. */
 int mcuedit_private_check(const mcuedit_private *schedule);
 
-/*
- * Clips one private example's gradient and adds it to `sum`; `own` gets it. Both are int32 [n_rows][rank].
- * Returns as mcuedit_federate_example.
- */
+/* Clips the gradient `own` of one unit, adds it to `sum` and sets it to zero. Both are int32 [n_rows][rank], `size`. */
+void mcuedit_private_unit(const mcuedit_private *schedule, uint32_t size, int32_t *own, int32_t *sum);
+
+/* The same of one private example; `own` is room to work in. Returns as mcuedit_federate_example. */
 int mcuedit_private_example(const mcuedit_private *schedule, const mcuedit_adapter *adapter, const int8_t *h,
                             const int8_t *logits, uint16_t classes, uint16_t wanted, int32_t *own, int32_t *sum);
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.api.inputs import facts_of
@@ -103,10 +104,8 @@ def command(given: _Given) -> int:
     also taken under pairwise masks with clients dropping out, and clients are executed as firmware: both must give
     the same integers.
 
-    With --clip and --sigma, sums are differentially private for all that a client has. The epsilon that is printed
-    takes who answers for Poisson sampling. That is so in the simulation, and in the field if the server lets each
-    client take part by a coin of its own, kept secret, and counts nobody in for being online. Else the rate is 1:
-    --dropouts 0 prints that epsilon.
+    With --clip and --sigma, sums are differentially private for all that a client has. The epsilon that is printed is
+    of a client that answers in every round: the server sees who is silent, so that dropouts hide nobody.
 
     Exit code 1 if an integer differs.
     """
@@ -153,5 +152,5 @@ def _rows(made: Bench, compared: dict[str, int]) -> list[tuple[str, Any]]:
         what = f"{devices} virtual boards: integers differing"
         rows.append((what, f"{compared['device_differing']} of {compared['device_compared']:,}"))
     if outcome.epsilon is not None:
-        rows.append(("epsilon of a client", f"{outcome.epsilon:.2f} at delta = clients^-1.1"))
+        rows.append(("epsilon of a client", f"{privacy.shown(outcome.epsilon)} at delta {outcome.delta:.2e}"))
     return rows

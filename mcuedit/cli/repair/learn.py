@@ -16,6 +16,7 @@ from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._shared.files import metrics_table
 from mcuedit.cli._shared.options import Compiling, into, whole
+from mcuedit.cli._shared.private import dp_options
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate import backends
 from mcuedit.emulate.options import RunOptions
@@ -35,6 +36,8 @@ class _Given(Compiling):
     budget: bool
     private: str | None
     dp_rate: float
+    dp_unit: str | None
+    dp_delta: float | None
     board_name: str | None
     emulator: str
     count: bool
@@ -45,6 +48,11 @@ class _Given(Compiling):
         """How a device is corrected, and which."""
         on = RunOptions(self.emulator, self.board_name, self.count, build=self.build()) if self.board_name else None
         return LearnOptions(self.tap, self.target, self.wordings, self.replay, self.seed, on)
+
+    @property
+    def unit(self) -> str:
+        """What private training clips as one."""
+        return self.dp_unit or (privacy.EDIT if self.wordings > 1 else privacy.PROMPT)
 
 
 @click.command(
@@ -65,7 +73,7 @@ class _Given(Compiling):
 @options.seed_option("Seed that draws wordings and confirmed inputs.")
 @click.option("--budget", is_flag=True, help="Say what training takes, and train nothing.")
 @click.option("--dp", "private", metavar="SIGMA,CLIP,STEPS", help="With --budget: what that schedule gives away.")
-@click.option("--dp-rate", default=1.0, show_default=True, help="Probability that an input takes part in a step.")
+@dp_options
 @options.board_option("Train on this virtual board; on the numpy twin if not given.")
 @options.emulator_option(backends.on_boards())
 @click.option("--count", is_flag=True, help="Count executed instructions; needs --board.")
@@ -117,7 +125,8 @@ def _budget(found: Base, given: _Given) -> int:
         statistics, setup = carried(found.reader, given.keep_path, given.options)
     away = None
     if given.private is not None:
-        away = privacy.budget(given.private, given.dp_rate, given.wordings + given.replay)
+        told = privacy.Protected(given.wordings + given.replay, 1, given.wordings, unit=given.unit)
+        away = privacy.budget(given.private, given.dp_rate, told, given.dp_delta)
     values = gate_budget(found.model, statistics, setup.tap, setup.corrections, setup.replay)
     values = {"tap": setup.tap, "target": setup.target, **values}
     if given.as_json:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training with differential privacy: what an adapter tells of any one prompt of its edits is bounded.
+"""Training with differential privacy: what an adapter tells of any one prompt or edit is bounded.
 
 DP-SGD (Abadi et al., 2016) on the B of a delta with a frozen random A, in integers: the norm of a gradient is bounded
 after rounding, noise is discrete, and sampling is Poisson's, as the accountant assumes. The same steps are taken by
 firmware/federate/private.c.
 
 Private is which prompts the edits have. Public are the keep set, which places the gates and whose gradient has no noise
-on it; the classes and their names, those that answer today (`ground_truth`) included; and how many prompts there are.
+on it; the classes and their names, those that answer today (`ground_truth`) included; how many prompts, edits and users
+there are, and how many prompts an edit has at most.
 Nothing else may be taken from the private prompts: not the keep set's overlap, and of the base's answers to them only
 what a prompt's own gradient takes.
 """
@@ -28,7 +29,7 @@ from mcuedit.edits import EditSet, check_edits, resolve_answers
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.gate_trainer import WhiteningConfig, whitening
 from mcuedit.training.edited import Edited
-from mcuedit.training.factors.frozen_a import MARGIN, FrozenA, Masters, gradient, margins, places, shared_delta
+from mcuedit.training.factors.frozen_a import MARGIN, FrozenA, Margins, Masters, gradient, margins, places, shared_delta
 from mcuedit.training.factors.retained import Retained
 from mcuedit.training.options import AUTO, Options
 from mcuedit.training.placement.pairs import logits_op, pairs
@@ -79,6 +80,22 @@ def private_prompts(edits: EditSet) -> list[str]:
     return list(dict.fromkeys(p for edit in edits.edits for p in edit.prompts))
 
 
+def protected(edits: EditSet, unit: str | None = None) -> privacy.Protected:
+    """Who is; `unit` as in `privacy.Protected.of`."""
+    return privacy.Protected.of([e.prompts for e in edits.edits], [e.user for e in edits.edits], unit)
+
+
+def _units(edits: EditSet, unit: str) -> list[IntArray]:
+    """Of `private_prompts`, which are sampled and clipped together.
+
+    A prompt of several edits is in each of them: none depends on whether another one is there.
+    """
+    row = {prompt: i for i, prompt in enumerate(private_prompts(edits))}
+    if unit == privacy.PROMPT:
+        return list(np.arange(len(row))[:, None])
+    return [np.array([row[p] for p in dict.fromkeys(edit.prompts)], np.int64) for edit in edits.edits]
+
+
 def fit(problem: Problem, config: Config) -> Edited:
     """Trains one adapter for all edits, with what each of their prompts adds to it hidden in noise.
 
@@ -106,7 +123,8 @@ def fit(problem: Problem, config: Config) -> Edited:
     h, wanted = start.project(tapped), np.array([classes[p] for p in prompts], np.int64)
     hidden = Examples(h[:n], logits[:n], wanted, _margins(logits[:n], wanted))
     public = Retained.of(start, h[n:], logits[n:], answers(logits[n:]).astype(np.int64))
-    delta = _descend(start, hidden, public, budget.schedule, config.random)
+    units = _units(edits, budget.protected.unit)
+    delta = _descend(start, hidden, units, public, budget.schedule, config.random)
     labels = {k: v for k, v in found.labels.items() if k in found.classes}
     info = {"private": budget.flat()}
     adapter = Adapter(config.name, config.version, base.model.sha256, (delta,), labels, info)
@@ -143,6 +161,7 @@ def _today(edits: EditSet, labels: Sequence[str]) -> set[int]:
 def _descend(
     delta: Delta,
     hidden: Examples,
+    units: Sequence[IntArray],
     public: Retained,
     schedule: privacy.Schedule,
     random: privacy.Random | None,
@@ -150,11 +169,27 @@ def _descend(
     masters = Masters(delta, schedule.steps, FASTEST)
     bits = random or privacy.system_random
     for number in range(schedule.steps):
-        taken = np.array([privacy.sampled(bits, schedule.q) for _ in range(len(hidden.h))], bool)
-        total = clipped_sum(masters.delta, hidden[np.flatnonzero(taken)], schedule.clip)
+        taken = [unit for unit in units if privacy.sampled(bits, schedule.q)]
+        total = units_sum(masters.delta, hidden, taken, schedule.clip)
         total += public.gradient(masters.delta)
         masters.step(number, total + noise(total.shape, schedule.sigma, random))
     return masters.delta
+
+
+def units_sum(delta: Delta, examples: Examples, units: Sequence[IntArray], clip: int) -> IntArray:
+    """The sum over units of the sums of their examples' gradients, each of a norm of at most `clip`: int64, as B.
+
+    Args:
+        units: int64[n] each, places in `examples`.
+    """
+    if all(len(unit) == 1 for unit in units):
+        return clipped_sum(delta, examples[np.array([unit[0] for unit in units], np.int64)], clip)
+    leads = margins(delta, examples.h, examples.logits, examples.wanted, examples.margin)
+    total = np.zeros(delta.b.shape, np.int64)
+    for unit in units:
+        own = gradient(delta, examples.h[unit], Margins(leads.wanted[unit], leads.top[unit], leads.late[unit]))
+        total += privacy.clip(own.ravel(), clip).reshape(own.shape)
+    return total
 
 
 def clipped_sum(delta: Delta, examples: Examples, clip: int) -> IntArray:

@@ -47,7 +47,8 @@ def test_without_matplotlib(files: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = _bench(files, "--sigmas", "10", "-o", str(tmp_path / "plot.svg"))
     assert result.exit_code == 0
-    assert "epsilon" in result.stdout
+    assert "epsilon of a prompt" in result.stdout
+    assert "clip 50 by edit" in result.stdout
     assert "pip install 'mcuedit[plot]'" in result.stderr
     assert not (tmp_path / "plot.svg").exists()
 

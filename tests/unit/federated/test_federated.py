@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from click.testing import CliRunner
 from helpers.deltas import adapter, delta
 from helpers.tiny import classifier
 
+from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.cli.repair.federate import command
-from mcuedit.federated import Aggregation, aggregate, secure
+from mcuedit.federated import Aggregation, Fleet, Rounds, aggregate, secure, simulate
+from mcuedit.federated.simulate import Example
 from mcuedit.model.tflite import Model, parse
 
 RANK = 4
@@ -162,6 +165,25 @@ def test_too_many_dropouts_are_an_error() -> None:
     parties = [secure.Client(i, members) for i in range(8)]
     with pytest.raises(McueditError, match="needed"):
         secure.total(parties, {0: np.ones(3, np.int64), 1: np.ones(3, np.int64)}, members)
+
+
+def test_dropouts_hide_nobody(model: Model) -> None:
+    """The server sees who is silent: epsilon is that of a client that answers in every round."""
+    start = replace(delta(model, 1, 1, rank=RANK, seed=1), b=np.zeros((2, RANK), np.int8))
+    owned = [[Example(f"prompt {i}", i % 12)] for i in range(30)]
+
+    def read(prompts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(len(prompts))
+        return tuple(rng.integers(-90, 90, (len(prompts), n)).astype(np.int8) for n in (16, 12))  # type: ignore[return-value]
+
+    def epsilon(dropouts: float) -> float | None:
+        rounds = Rounds(5, dropouts=dropouts, clip=50, sigma=200, secure=0)
+        outcome = simulate(Fleet(model.sha256, owned, read, {}), start, rounds)
+        assert outcome.delta == privacy.level(30) <= 30**-1.1
+        return outcome.epsilon
+
+    wanted = privacy.epsilon(privacy.Schedule(200, 50, 5, 1.0), privacy.level(30))
+    assert [epsilon(d) for d in (0.0, 0.1, 0.5)] == [wanted] * 3
 
 
 def test_the_verb(model: Model, tmp_path: Path) -> None:

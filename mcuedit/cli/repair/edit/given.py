@@ -13,6 +13,7 @@ from mcuedit.api.inputs import edit_set
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.files import are_tensors, keep_set
 from mcuedit.cli._shared.options import TEXT, Writing, is_given, path
+from mcuedit.cli._shared.private import dp_options
 from mcuedit.cli._shared.training import Training, effort_option, training_options
 from mcuedit.training import Options, TextEdits
 
@@ -33,6 +34,8 @@ class Given(Training, Writing):
     merged: bool
     private: str | None
     dp_rate: float
+    dp_unit: str | None
+    dp_delta: float | None
     floor: float
     output_name: str | None
     effort: float
@@ -54,8 +57,9 @@ class Given(Training, Writing):
             self._check_private()
         if (self.private is not None or self.merged) and is_given("floor"):
             raise McueditError("--floor with --dp or --merged", "nothing is certified there: leave it away")
-        if self.private is None and is_given("dp_rate"):
-            raise McueditError("--dp-rate without --dp", "add --dp SIGMA,CLIP,STEPS")
+        for option in ("dp_rate", "dp_unit", "dp_delta"):
+            if self.private is None and is_given(option):
+                raise McueditError(f"--{option.replace('_', '-')} without --dp", "add --dp SIGMA,CLIP,STEPS")
         if self.merged and (self.beside or self.onto):
             raise McueditError("--merged beside an adapter", "merge all edits into one file, without --with and --onto")
 
@@ -85,7 +89,7 @@ edit_options = options.together(
         metavar="SIGMA,CLIP,STEPS",
         help="Train with differential privacy: SIGMA,CLIP,STEPS, such as 200,50,30.",
     ),
-    click.option("--dp-rate", default=1.0, show_default=True, help="Probability that a prompt takes part in a step."),
+    dp_options,
     click.option(
         "--floor",
         type=click.FloatRange(0, 1),

@@ -22,13 +22,13 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.model.bundle import Base
 from mcuedit.training import Edited, Options, Problem, fit
-from mcuedit.training.methods.private import Config, private_prompts
+from mcuedit.training.methods.private import Config, private_prompts, protected
 from mcuedit.training.options import AUTO
 from mcuedit.training.placement.pairs import logits_op, pairs
 
 WHAT = (
-    "private: whether any one prompt is among those of the edits; "
-    "public: the keep set, the answers and their names, the number of prompts"
+    "private: whether any one prompt is among those of its edit, and whether an edit has its prompts or none; "
+    "public: the keep set, the answers and their names, the numbers above"
 )
 AGAIN = "training on the same prompts again gives away as much again: the epsilons add up"
 MEASURED = "the figures below were measured on the private prompts and are not covered: the adapter does not carry them"
@@ -40,7 +40,7 @@ def run(base: Base, schedule: str, options: Options, given: Given) -> int:
         raise McueditError("--dp with tensors", "private training takes edits of text: a .jsonl file")
     wanted = given.text("public prompts")
     edits, keep = wanted.edits, wanted.keep
-    budget = privacy.budget(schedule, given.dp_rate, len(private_prompts(edits)))
+    budget = privacy.budget(schedule, given.dp_rate, protected(edits, given.dp_unit), given.dp_delta)
     rank = options.rank if is_given("rank") else None
     began = time.perf_counter()
     with working("training"):

@@ -20,9 +20,11 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Delta
 from mcuedit.cli.repair.edit import command
+from mcuedit.cli.repair.learn import command as learn
+from mcuedit.edits import Edit, EditSet
 from mcuedit.model.tflite import parse
 from mcuedit.training.factors.frozen_a import gradient, margins
-from mcuedit.training.methods.private import Examples, clipped_sum
+from mcuedit.training.methods.private import Examples, _units, clipped_sum, protected, units_sum
 
 
 @pytest.mark.parametrize("sigma", [1, 3, 40])
@@ -66,13 +68,13 @@ def test_clipping_all_at_once_is_clipping_each(rows: int | None, clip: int) -> N
 
 
 def test_a_budget() -> None:
-    budget = privacy.budget("200,50,30", 1.0, 672)
-    assert budget.epsilon == pytest.approx(5.31, abs=0.01)
+    budget = privacy.budget("200,50,30", 1.0, privacy.Protected(672))
+    assert budget.epsilon == pytest.approx(4.76, abs=0.01)
     assert budget.delta == pytest.approx(672**-1.1)
     assert (
         budget.flat() | {"sigma": 200, "clip": 50, "steps": 30, "rate": 1.0, "private_examples": 672} == budget.flat()
     )
-    assert "epsilon 5.31" in str(budget)
+    assert "epsilon 4.759 for each of 672 prompts, at delta 7.76e-04" in str(budget)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,27 @@ def test_a_budget() -> None:
 )
 def test_a_budget_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(McueditError):
-        privacy.budget(text, 1.0, 10)
+        privacy.budget(text, 1.0, privacy.Protected(10))
+
+
+@pytest.mark.parametrize("clip", [1, 90, 400])
+def test_an_edit_moves_a_sum_by_no_more_than_the_norm(clip: int) -> None:
+    rng, made = np.random.default_rng(clip), _delta(None)
+    n, units = 60, [np.arange(0, 20), np.arange(20, 59), np.array([59, 3])]
+    many = Examples(rng.integers(0, 128, (n, 6)), rng.integers(-90, 90, (n, 12)), rng.integers(0, 12, n))
+    each = [units_sum(made, many, [unit], clip) for unit in units]
+    assert all(np.square(own).sum() <= clip * clip for own in each)
+    assert (units_sum(made, many, units, clip) == sum(each)).all()
+    wide = sum(clipped_sum(made, many[i : i + 1], 32767) for i in range(20))
+    assert (units_sum(made, many, units[:1], 32767) == wide).all()
+
+
+def test_prompts_of_an_edit_are_sampled_together() -> None:
+    one, other = Edit("a", ("a 0", "a 1", "a 2"), "x", user="u"), Edit("b", ("a 1", "b 0"), "x")
+    both = EditSet((one, other))
+    assert [unit.tolist() for unit in _units(both, privacy.EDIT)] == [[0, 1, 2], [1, 3]]
+    assert [unit.tolist() for unit in _units(both, privacy.PROMPT)] == [[0], [1], [2], [3]]
+    assert protected(both) == privacy.Protected(4, 2, 3, 2, 1, privacy.EDIT)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +128,9 @@ def test_private_edits_are_learned_and_not_written(files: Path, tmp_path: Path) 
     assert values["epsilon"] > 0
     assert (values["sigma"], values["clip"], values["steps"], values["rate"]) == (20, 50, 30, 1.0)
     info = adapter_dir.load(tmp_path / "fix").info
-    assert info == {"private": {k: values[k] for k in privacy.budget("20,50,30", 1.0, 9).flat()}}
+    assert values["unit"] == "edit"
+    assert values["epsilon"] == values["epsilon_edit"] < values["epsilon_prompt"]
+    assert info == {"private": {k: values[k] for k in privacy.budget("20,50,30", 1.0, privacy.Protected(9)).flat()}}
     written = b"".join(p.read_bytes() for p in sorted((tmp_path / "fix").iterdir()))
     for line in (files / "edits.jsonl").read_text().splitlines():
         for prompt in json.loads(line)["prompts"]:
@@ -144,6 +168,9 @@ def _prompts(line: object) -> Sequence[str]:
         (["--dp", "5000,50,30"], "sigma 5000"),
         (["--dp", "20,50,30", "--dp-rate", "0"], "rate"),
         (["--dp-rate", "0.5"], "--dp-rate without --dp"),
+        (["--dp-unit", "edit"], "--dp-unit without --dp"),
+        (["--dp-delta", "1e-6"], "--dp-delta without --dp"),
+        (["--dp", "20,50,30", "--dp-delta", "0.5"], "delta 0.5"),
         (["--dp", "20,50,30", "--plain"], "--gated"),
         (["--dp", "20,50,30", "--bits", "4"], "--bits"),
         (["--dp", "20,50,30", "--merged"], "beside"),
@@ -156,3 +183,18 @@ def test_what_cannot_be_private_is_refused(files: Path, tmp_path: Path, more: li
     assert isinstance(result.exception, McueditError)
     assert what in f"{result.exception} {result.exception.hint}"
     assert not (tmp_path / "none").exists()
+
+
+def test_a_device_gives_away_what_the_host_says(files: Path) -> None:
+    """Two wordings and eight confirmed inputs: an edit of two prompts among ten."""
+
+    def told(*more: str) -> dict[str, object]:
+        given = [str(zoo.folder("facts")), "--keep", str(files / "keep.jsonl"), "--replay", "8", "--budget", "--json"]
+        result = CliRunner().invoke(learn, [*given, "--dp", "200,50,30", *more], standalone_mode=False)
+        found = {k.removeprefix("dp_"): v for k, v in json.loads(result.stdout).items() if k.startswith("dp_")}
+        return found
+
+    for unit in privacy.UNITS:
+        who = privacy.Protected(10, 1, 2, unit=unit)
+        assert told("--dp-unit", unit) == privacy.budget("200,50,30", 1.0, who).flat()
+    assert told() == told("--dp-unit", "edit")
