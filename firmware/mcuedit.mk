@@ -3,7 +3,7 @@
 # TensorFlow Lite Micro also compiles $(MCUEDIT_TFLM_SRCS), with $(MCUEDIT_TFLM_CPPFLAGS) and TFLM's own flags.
 ifndef MCUEDIT_DIR
 MCUEDIT_DIR := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
-MCUEDIT_PARTS := core kernels store train session federate
+MCUEDIT_PARTS := core kernels store train session federate route
 MCUEDIT_SRCS := $(sort $(wildcard $(addprefix $(MCUEDIT_DIR)/,$(addsuffix /*.c,$(MCUEDIT_PARTS)))))
 MCUEDIT_CPPFLAGS := -I$(MCUEDIT_DIR)/include
 MCUEDIT_TFLM_SRCS := $(wildcard $(MCUEDIT_DIR)/tflm/*.cc)

@@ -9,7 +9,8 @@ from mcuedit._util.errors import McueditError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-LIBRARY = ("core", "kernels", "store", "train", "session", "federate")  # folders of firmware/ that are its library
+# Folders of firmware/ that are its library.
+LIBRARY = ("core", "kernels", "store", "train", "session", "federate", "route")
 
 
 def path(name: str) -> Path:

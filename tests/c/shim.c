@@ -5,14 +5,23 @@
 #include "core/fixedpoint.h"
 #include "mcuedit/kernels.h"
 #include "mcuedit/mcuedit.h"
+#include "mcuedit/router.h"
 
 int32_t shim_mbqm(int32_t x, int32_t m, int32_t s);
+uint32_t shim_cache_ram(uint32_t places, uint32_t slot_size);
 int32_t shim_mbqm_any(int32_t x, int32_t m, int32_t s);
 int32_t shim_row_dots(const int8_t *x, const uint8_t *a, uint32_t n, uint32_t bits, uint32_t rows, int32_t *sums);
 
 const uint32_t shim_adapter_size = sizeof(mcuedit_adapter);
 const uint32_t shim_context_size = sizeof(mcuedit_context);
 const uint32_t shim_set_size = sizeof(mcuedit_set);
+const uint32_t shim_cache_place_size = sizeof(mcuedit_cache_place);
+const uint32_t shim_router_size = sizeof(mcuedit_router);
+
+uint32_t shim_cache_ram(uint32_t places, uint32_t slot_size)
+{
+    return (uint32_t)MCUEDIT_CACHE_RAM(places, slot_size);
+}
 
 int32_t shim_mbqm(int32_t x, int32_t m, int32_t s)
 {
