@@ -12,7 +12,7 @@ from mcuedit.api.learning import Learned, LearnOptions, learn
 from mcuedit.api.pushing import FleetOptions, Pushed, PushOptions, push, push_fleet
 from mcuedit.api.simulation import simulate
 from mcuedit.build.options import BuildOptions
-from mcuedit.codegen import render_adapter, render_base, render_project
+from mcuedit.codegen import Routes, read_routes, render_adapter, render_base, render_project
 from mcuedit.codegen.emission import emit
 from mcuedit.codegen.inspection import describe
 from mcuedit.edits import (
@@ -88,6 +88,7 @@ __all__ = [
     "Registry",
     "Release",
     "Result",
+    "Routes",
     "RunOptions",
     "TensorMetrics",
     "TensorSet",
@@ -123,6 +124,7 @@ __all__ = [
     "push",
     "push_fleet",
     "quantize",
+    "read_routes",
     "render_adapter",
     "render_base",
     "render_project",

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from mcuedit import codegen
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
-from mcuedit.codegen import FactorSetup, TrainSetup
+from mcuedit.codegen import FactorSetup, Routes, TrainSetup
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 
 
 def emit(
     base: Base,
-    adapters: Sequence[Adapter] = (),
+    adapters: Sequence[Adapter] | Routes = (),
     *,
     project: str = "cmake",
     runtime: str = "bare",
@@ -25,6 +25,7 @@ def emit(
     """{relative path: content}; the same arguments give the same bytes. Touches no disk.
 
     Args:
+        adapters: compiled in; or, as Routes, read from flash that is not mapped and switched by a table.
         project: one of codegen.PROJECTS.
         runtime: "bare", the base as C calls, or "tflm", for a firmware with TensorFlow Lite Micro.
         gate, factors: what the device is to train.
@@ -41,6 +42,9 @@ def emit(
         rendered = codegen.render_project(base, adapters, own)
     rendered = codegen.arrange(rendered, base, project)
     files = {path: text.encode() for path, text in rendered.items()}
+    if isinstance(adapters, Routes):
+        files[f"{codegen.base_names(base.name).stem}_routes.bin"] = adapters.image()
+        adapters = adapters.adapters
     for adapter in adapters:
         files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = encoding.encode(
             adapter, base.model

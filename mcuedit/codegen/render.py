@@ -21,6 +21,7 @@ from mcuedit.codegen.arena_plan import ArenaPlan, Place, plan_arena, projects
 from mcuedit.codegen.names import activation_name, adapter_names, base_names, comment, distinct_names
 from mcuedit.codegen.ops import lower
 from mcuedit.codegen.rims import quantization
+from mcuedit.codegen.routes import Routes
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops.kinds import Lowered
@@ -30,6 +31,7 @@ from mcuedit.model.windows import Window
 
 FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
 _RUNTIME = ("include/mcuedit", "core", "kernels")  # of firmware/: what an emitted folder carries along
+ROUTING = "route"  # and one that reads its adapters
 
 
 def render_base(
@@ -105,26 +107,24 @@ def render_model_header(base: Base) -> dict[str, str]:
 
 
 def render_project(
-    base: Base, adapters: Sequence[Adapter] = (), rendered: Mapping[str, str] | None = None
+    base: Base, adapters: Sequence[Adapter] | Routes = (), rendered: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """A folder that builds by itself: base, adapters, the runtime's sources, CMakeLists.txt and a README.
 
     Args:
+        adapters: compiled in; or, as Routes, read from flash and switched by a table.
         rendered: files of the base in place of its plain ones, and others beside them.
 
     Raises:
         McueditError: the bare runtime does not support the model, an adapter does not fit it, or names collide.
     """
-    names = distinct_names(base.name, adapters)
     files = dict(rendered) if rendered else render_base(base, traced=False)
-    for adapter in adapters:
-        files |= render_adapter(adapter, base)
+    files |= render_adapters(adapters, base)
     made = plan_arena(base.model)
     context = {
         **banner(base),
         "names": base_names(base.name),
-        "adapters": list(zip(names, adapters, strict=True)),
-        "rank": max(sum(d.a.shape[0] for a in adapters for d in a.deltas), 1),
+        **adapters_context(adapters, base),
         "sources": [path for path in files if path.endswith(".c")],
         "features": base.features,
         "has_labels": base.labels is not None,
@@ -136,7 +136,33 @@ def render_project(
         "README.md": render_text("README.md.j2", context),
     }
     files["mcuedit/CMakeLists.txt"] = (resources.path("firmware") / "CMakeLists.txt").read_text(encoding="utf-8")
-    return files | runtime((*_RUNTIME, "train") if rendered else _RUNTIME)
+    more = [part for part, wanted in (("train", rendered), (ROUTING, isinstance(adapters, Routes))) if wanted]
+    return files | runtime((*_RUNTIME, *more))
+
+
+def render_adapters(adapters: Sequence[Adapter] | Routes, base: Base) -> dict[str, str]:
+    """Headers and sources of adapters, or of the table of those that are read.
+
+    Raises:
+        McueditError: one does not fit the base.
+    """
+    if isinstance(adapters, Routes):
+        return adapters.render(banner(base), base.name)
+    return {name: text for adapter in adapters for name, text in render_adapter(adapter, base).items()}
+
+
+def adapters_context(adapters: Sequence[Adapter] | Routes, base: Base) -> dict[str, Any]:
+    """What templates that use them need; `adapters` are those compiled in, `routes` is None if it is they.
+
+    Raises:
+        McueditError: names collide.
+    """
+    if isinstance(adapters, Routes):
+        distinct_names(base.name, adapters.adapters)
+        return {"adapters": [], "rank": adapters.rank, **adapters.context(base_names(base.name))}
+    compiled = list(zip(distinct_names(base.name, adapters), adapters, strict=True))
+    rank = max(sum(delta.rank for adapter in adapters for delta in adapter.deltas), 1)
+    return {"adapters": compiled, "rank": rank, "routes": None}
 
 
 def runtime(folders: Sequence[str]) -> dict[str, str]:

@@ -14,9 +14,18 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen import literals
-from mcuedit.codegen.names import base_names, comment, distinct_names
-from mcuedit.codegen.render import banner, label_context, render_adapter, render_text, runtime
+from mcuedit.codegen.names import base_names, comment
+from mcuedit.codegen.render import (
+    ROUTING,
+    adapters_context,
+    banner,
+    label_context,
+    render_adapters,
+    render_text,
+    runtime,
+)
 from mcuedit.codegen.rims import quantization
+from mcuedit.codegen.routes import Routes
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
@@ -67,27 +76,25 @@ def render_tflm_model_header(base: Base) -> dict[str, str]:
 
 
 def render_tflm_project(
-    base: Base, adapters: Sequence[Adapter] = (), trained: Mapping[str, str] | None = None
+    base: Base, adapters: Sequence[Adapter] | Routes = (), trained: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """A folder for a firmware with TFLM: base, adapters, the wrapper and the delta core, an example main, a README.
 
     Args:
+        adapters: compiled in; or, as Routes, read from flash and switched by a table.
         trained: of `render_tflm_trainable`, for a firmware that trains.
 
     Raises:
         McueditError: as `render_tflm_base`; or an adapter does not fit the base, or names collide.
     """
-    names = distinct_names(base.name, adapters)
-    files = render_tflm_base(base, watched=bool(trained)) | dict(trained or {})
-    for adapter in adapters:
-        files |= render_adapter(adapter, base)
+    files = render_tflm_base(base, watched=bool(trained)) | dict(trained or {}) | render_adapters(adapters, base)
     carried = (*_RUNTIME, *_TRAINING) if trained else _RUNTIME
+    carried = (*carried, ROUTING) if isinstance(adapters, Routes) else carried
     own = runtime(carried)
     context = {
         **_context(base),
         "trained": [stem for stem in ("train", "factors") if f"{base_names(base.name).stem}_{stem}.h" in files],
-        "adapters": list(zip(names, adapters, strict=True)),
-        "rank": max(sum(delta.rank for adapter in adapters for delta in adapter.deltas), 1),
+        **adapters_context(adapters, base),
         "sources": [path for path in files if path.endswith(".c")],
         "core": [path for path in own if path.endswith(".c")],
     }

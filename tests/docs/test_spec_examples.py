@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import binascii
 import ctypes
+import dataclasses
 import json
 import re
 import struct
@@ -16,7 +17,7 @@ import cbor2
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers import packages
+from helpers import emitted, packages, routing
 from helpers.blocks import blocks
 from helpers.native import Native, includes, link, source
 from helpers.rims import rimmed
@@ -29,6 +30,7 @@ from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.delta import Delta
 from mcuedit.boards import board
 from mcuedit.build.driver import build
+from mcuedit.codegen import read_routes
 from mcuedit.emulate import open_session
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.fleet import device_log, inventory
@@ -291,3 +293,25 @@ def test_the_folder_of_the_example_is_the_adapter_whose_bytes_the_other_example_
     (tmp_path / "adapter_model.safetensors").write_bytes(to_safetensors(tensors))
     assert encoding.encode(folder.load(tmp_path), base.model) == raw
     assert json.loads(front) == json.loads((facts / "preprocess.json").read_text(encoding="utf-8"))
+
+
+def test_the_example_of_routes_reads_what_its_table_says(tmp_path: Path) -> None:
+    """With adapters of the sizes that it names."""
+    of = emitted.base()
+    house_rules = dataclasses.replace(emitted.adapters(of)[1], name="house-rules")
+    geography = dataclasses.replace(
+        emitted.adapters(of)[0], name="geography", labels={5: "a name of twenty-nine letters"}
+    )
+    (tmp_path / "routes.toml").write_text(shown("routes", "toml")[0], encoding="utf-8")
+    made = read_routes(tmp_path / "routes.toml", [geography, house_rules], of.model)
+    assert [len(raw) for raw in made.raws] == [104, 80]
+    assert (made.origin, made.pitch, len(made.image()), made.places) == (0x10000, 256, 512, 2)
+    flash = routing.Flash(bytearray(made.origin) + bytearray(made.image()))
+    slots = routing.Slots(made.origin, made.pitch, made.size, len(made.raws))
+    contexts = {route.id: route.slots for route in made.routes}
+    router = routing.Router(Native(of, tmp_path, "route"), flash, slots, contexts, made.otherwise)
+    for context, active, read in table("routes"):
+        flash.reads.clear()
+        assert router.switch(int(context)) == "OK"
+        assert list(contexts.get(int(context), made.otherwise)) == [int(slot) for slot in active.split(",")]
+        assert flash.reads == [(int(at, 16), int(size)) for at, size in re.findall(r"\((\w+), (\d+)\)", read)]

@@ -30,6 +30,7 @@ class _Given(Writing):
     runtime: str
     scales: str
     output_name: str | None
+    router: Path | None
     train: Path | None
     train_op: int | None
     as_json: bool
@@ -40,6 +41,7 @@ class _Given(Writing):
         "mcuedit emit gitega/ -o out/",
         "cmake -S out -B out-build && cmake --build out-build",
         "mcuedit emit gitega/ -o lib/ --project arduino",
+        "mcuedit emit gitega/ polite/ --router routes.toml -o out/",
     ),
 )
 @click.argument("adapters", metavar="ADAPTER...", nargs=-1, type=PATH)
@@ -49,6 +51,9 @@ class _Given(Writing):
 @options.runtime_option
 @options.scales_option
 @options.output_name_option
+@path(
+    "--router", metavar="ROUTES.toml", help="Which adapters are active when; the device reads them from a flash image."
+)
 @path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
 @click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
 @options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
@@ -59,19 +64,24 @@ def command(given: _Given) -> None:
 
     --runtime bare compiles the base ahead of time; tflm writes what a firmware with TensorFlow Lite Micro needs: model
     array, op resolver, wrapped kernels, an example main. --project adds the build files and metadata of that kind of
-    project; README.md in DIR says how it is used. --train chooses, from a keep set, what a device carries to learn
-    corrections by itself: BASE_train.h. --tflm-scales float, or auto with TFLM_ROOT set, gives the bytes of versions
-    of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR is written whole or not at all.
-    The same input gives the same bytes.
+    project; README.md in DIR says how it is used. --router is for adapters in flash that the core cannot read in place:
+    DIR has an image for that flash, BASE_routes.bin, and a table of contexts between which the firmware switches,
+    BASE_routes.c; what is active is read into RAM of a fixed size. --train chooses, from a keep set, what a device
+    carries to learn corrections by itself: BASE_train.h. --tflm-scales float, or auto with TFLM_ROOT set, gives the
+    bytes of versions of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR is written
+    whole or not at all. The same input gives the same bytes.
     """
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
     found = for_adapters(scaled(found, given.scales, given.runtime), loaded, given.output_name)
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None
-    files = emit(found, loaded, project=given.project, runtime=given.runtime, gate=gate, factors=factors)
+    chosen = codegen.read_routes(given.router, loaded, found.model) if given.router is not None else loaded
+    files = emit(found, chosen, project=given.project, runtime=given.runtime, gate=gate, factors=factors)
     write_folder(given.output, files, force=given.force)
     device = {name: len(data) for name, data in files.items() if name.endswith(".bin")}
+    if given.router is not None:  # its image holds the adapters once more
+        device = {name: size for name, size in device.items() if not name.endswith("_routes.bin")}
     if given.as_json:
         print_json({"folder": str(given.output), "files": sorted(files), "adapter_bytes": sum(device.values())})
         return
