@@ -21,10 +21,19 @@ _FIELDS = {"FLOAT32": "f", "UINT8": "uint8", "INT16": "i16", "INT32": "i32"}  # 
 def quantization(model: Model) -> dict[str, Any]:
     """`plain_ends`: whether the model has one int8 input and one int8 output; `inputs`, `outputs`: one entry each."""
     return {
-        "plain_ends": len(model.inputs) == len(model.outputs) == 1 and not model.rims,
+        "plain_ends": len(model.inputs) == len(model.outputs) == 1 and not model.rims and not model.tails,
         "inputs": _side(model, "input", model.inputs, model.input_names, model.input_rims),
-        "outputs": _side(model, "output", model.outputs, model.output_names, model.output_rims),
+        "outputs": _outputs(model),
     }
+
+
+def _outputs(model: Model) -> list[dict[str, Any]]:
+    """With `tail`, the kinds of ops behind an output, and `hidden`, whether the interpreter's output tells no bytes."""
+    found = _side(model, "output", model.outputs, model.output_names, model.output_rims)
+    for end, tail in zip(found, model.tails or (None,) * len(found), strict=True):
+        end["tail"] = comment(tail.kinds) if tail else ""
+        end["hidden"] = bool(tail) or (end["rim"] is not None and not end["rim"]["told"])
+    return found
 
 
 def _side(
@@ -59,6 +68,7 @@ def _rim(rim: Rim | None, which: str) -> dict[str, Any] | None:
         "type": _C_TYPES[rim.outer.dtype],
         "field": _FIELDS[rim.outer.dtype],
         "is_float": rim.outer.dtype == "FLOAT32",
+        "told": True,
     }
     if values["is_float"]:
         return values

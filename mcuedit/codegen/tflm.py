@@ -68,7 +68,7 @@ def render_tflm_base(base: Base, *, watched: bool = False) -> dict[str, str]:
 
 def render_tflm_model_header(base: Base) -> dict[str, str]:
     """`model.h` and `resolver.h`: a base under fixed names, for firmware/apps/common/tflm.cc."""
-    context = _context(base)
+    context = _context(base) | _kept(base.model)
     return {
         "model.h": render_text("tflm/app_model.h.j2", context),
         "resolver.h": f'#include "{base_names(base.name).stem}_resolver.h"\n',
@@ -124,6 +124,20 @@ def _context(base: Base, watched: bool = False) -> dict[str, Any]:
         "features": base.features or 0,
         **label_context(base),
     }
+
+
+def _kept(model: Model) -> dict[str, Any]:
+    """What an app must keep of an inference, because no output of the interpreter tells it."""
+    logits = logits_tensor(model)
+    kept: list[tuple[int, str]] = []
+    offsets: dict[int, int] = {}
+    for end in quantization(model)["outputs"]:
+        offsets[end["tensor"]] = end["offset"]
+        kept += [(end["tensor"], f"core_output + {end['offset']}")] if end["hidden"] else []
+    kept += [(logits, "tflm_logits")] if logits not in offsets else []
+    readers = {t: op.kind for op in reversed(model.ops) for t in op.inputs[:1]}
+    listed = [{"tensor": t, "to": to, "size": model.tensors[t].size, "kind": readers[t]} for t, to in kept]
+    return {"kept": listed, "logits_offset": offsets.get(logits)}
 
 
 def _op_context(model: Model, op: Op) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from mcuedit.model.ops.kinds import KINDS
 
 _OTHERS = {  # of kinds that TensorFlow Lite Micro alone runs
+    "ARG_MAX": "ArgMaxOptions",
     "ASSIGN_VARIABLE": "AssignVariableOptions",
     "READ_VARIABLE": "ReadVariableOptions",
     "SVDF": "SVDFOptions",

@@ -136,7 +136,8 @@ def _float(model: Model) -> str:
     activations = [t for _, t in _read(model) if t.data is None]
     weights = {t.dtype for t in model.tensors if t.data is not None}
     if any(t.dtype == _INT8 for t in activations):
-        kind = "a model with float ops between int8 ones"
+        later = any(t.dtype == _INT8 for o, t in _read(model) if o.index > op.index and t.data is None)
+        kind = f"a model with float ops {'between' if later else 'behind'} int8 ones"
     elif _INT8 in weights:
         kind = "a dynamic-range model"
     elif "FLOAT16" in weights:
@@ -166,8 +167,8 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
 
 def _read(model: Model) -> list[tuple[Op, Tensor]]:
     """Ops and their tensors, without those at a rim that is taken as it is."""
-    rims = {rim.op for rim in model.rims}
-    return [(op, tensor) for op in model.ops if op.index not in rims for tensor in _tensors(model, op)]
+    taken = {rim.op for rim in model.rims} | {op.index for op in model.tail_ops}
+    return [(op, tensor) for op in model.ops if op.index not in taken for tensor in _tensors(model, op)]
 
 
 def _tensors(model: Model, op: Op) -> list[Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.model.rims import input_rim, output_rim
+from mcuedit.model.rims import input_rim, output_rim, output_tail
 from mcuedit.model.tflite import INT8, Model, Op, Tensor
 
 _COMPRESSED = "COMPRESSION_METADATA"  # TFLM's name of its entry in the metadata
@@ -68,7 +68,15 @@ def _cored(model: Model) -> Model:
     lasts = tuple(None if tensors[t].dtype == INT8 else output_rim(tensors, ops, t) for t in model.outputs)
     inputs = tuple(rim.inner.index if rim else t for rim, t in zip(firsts, model.inputs, strict=True))
     outputs = tuple(rim.inner.index if rim else t for rim, t in zip(lasts, model.outputs, strict=True))
-    return replace(model, inputs=inputs, outputs=outputs, input_rims=firsts, output_rims=lasts)
+    cored = replace(model, inputs=inputs, outputs=outputs, input_rims=firsts, output_rims=lasts)
+    tails = tuple(None if rim else output_tail(cored, t) for rim, t in zip(lasts, outputs, strict=True))
+    outputs = tuple(tail.inner.index if tail else t for tail, t in zip(tails, outputs, strict=True))
+    notes = (
+        f"output {name!r}: the core ends before op {tail.first}; {tail.kinds} behind it run in the file alone"
+        for name, tail in zip(model.output_names, tails, strict=True)
+        if tail is not None
+    )
+    return replace(cored, outputs=outputs, tails=tails if any(tails) else (), notes=(*model.notes, *notes))
 
 
 def _names(tensors: tuple[Tensor, ...], ends: tuple[int, ...], listed: Any) -> tuple[str, ...]:

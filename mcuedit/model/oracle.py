@@ -144,7 +144,7 @@ class Tflm:
     @cached_property
     def _plain_outputs(self) -> dict[int, int]:
         """Positions of outputs that the file gives as they are."""
-        return {t: i for i, t in enumerate(self._model.outputs) if self._model.output_rim(i) is None}
+        return {t: i for i, t in enumerate(self._model.outputs) if self._model.behind(i) is None}
 
 
 def split(model: Model, row: Int8Array) -> list[Int8Array]:
@@ -208,6 +208,8 @@ def _proven(model: Model, op: Op) -> bool:
     Raises:
         McueditError: they do not.
     """
+    if op in model.tail_ops:
+        return False
     if not model.is_core(op) and (op.kind in _PLAIN_SHAPES or not model.computes_shape(op)):
         return True
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}

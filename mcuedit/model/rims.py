@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ends of a model that are of another type than its int8 core: QUANTIZE and DEQUANTIZE at the rim, as TFLM does them.
 
-SPEC.md, section 1 has the arithmetic.
+SPEC.md, section 1 has the arithmetic. Behind an output there may be more than one op, such as DEQUANTIZE and a float
+SOFTMAX: a tail. What such an op gives depends on the mathematical library that it is compiled with. So the core ends
+before it: there bytes are exact, and whatever the file makes of them is the same where they are.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ Outer = npt.NDArray[Any]  # values of the rim's type
 TYPES = {"FLOAT32": np.float32, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32}
 _EVERY = np.arange(-128, 128).astype(np.int8)
 _MOST_RATIO = 1 << 30
+_TAILS = ("ARG_MAX", "CAST", "DEQUANTIZE", "LOGISTIC", "LOG_SOFTMAX", "QUANTIZE", "RESHAPE", "SOFTMAX", "SQUEEZE")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Rim:
     outer: Tensor
     inner: Tensor
     is_input: bool = True
+
+    @property
+    def first(self) -> int:
+        """Index of that op, the first one beyond the core."""
+        return self.op
 
     @property
     def dtype(self) -> type[Any]:
@@ -120,6 +128,30 @@ class Rim:
         return np.unique(tried).astype(self.dtype)
 
 
+@dataclass(frozen=True)
+class Tail:
+    """What the file computes of an int8 output of the core.
+
+    Attributes:
+        ops: one after the other; the first reads `inner`, the last writes `outer`.
+        inner: the int8 tensor that the core ends with. outer: what the file gives.
+    """
+
+    ops: tuple[Op, ...]
+    inner: Tensor
+    outer: Tensor
+
+    @property
+    def first(self) -> int:
+        """Index of the op that reads the core."""
+        return self.ops[0].index
+
+    @property
+    def kinds(self) -> str:
+        """What the ops are, in their order."""
+        return ", ".join(op.kind for op in self.ops)
+
+
 def reachable(model: Model, rows: Int8Array) -> Int8Array:
     """Rows of all inputs, each byte the nearest one that something at the rim becomes."""
     made, start = rows.copy(), 0
@@ -146,6 +178,34 @@ def output_rim(tensors: tuple[Tensor, ...], ops: tuple[Op, ...], tensor: int) ->
         return None
     wanted = "DEQUANTIZE" if tensors[tensor].dtype == "FLOAT32" else "QUANTIZE"
     return _rim(tensors, makers[0], is_input=False) if makers[0].kind == wanted else None
+
+
+def output_tail(model: Model, tensor: int) -> Tail | None:
+    """The tail before a graph output: ops of one activation each, read by nobody else, from a quantized int8 tensor.
+
+    None where there is nothing but int8, or something else.
+    """
+    found: list[Op] = []
+    types, outer = set[str](), tensor
+    while model.tensors[tensor].dtype != "INT8" or not found:
+        makers = [op for op in model.ops if tensor in op.outputs]
+        readers = [op for op in model.ops if tensor in op.inputs]
+        if len(makers) != 1 or readers != found[:1] or not _is_plain(model, makers[0]):
+            return None
+        types.add(model.tensors[tensor].dtype)
+        found.insert(0, makers[0])
+        tensor = makers[0].inputs[0]
+    inner = model.tensors[tensor]
+    quantized = inner.scale.size == inner.zero_point.size == 1 and bool(0 < inner.scale[0] < np.inf)
+    whole = quantized and inner.data is None and types != {"INT8"}
+    return Tail(tuple(found), inner, model.tensors[outer]) if whole else None
+
+
+def _is_plain(model: Model, op: Op) -> bool:
+    """Whether the op is one of those kinds, with one activation and one output."""
+    rest = [model.tensors[t].data for t in op.inputs[1:] if t >= 0]
+    one = len(op.outputs) == 1 and bool(op.inputs) and op.inputs[0] >= 0 and all(data is not None for data in rest)
+    return one and op.kind in _TAILS
 
 
 def _rim(tensors: tuple[Tensor, ...], op: Op, *, is_input: bool) -> Rim | None:

@@ -17,6 +17,8 @@ from mcuedit.model.tflite import Model, Op
 
 Real = type[float] | type[np.float32]
 
+GATE_SCALE = 2.0**-12  # of what goes into the curve of an LSTM's gate
+_HIDDEN = 18  # operand of an LSTM
 LEFT_SHIFT = 20  # of an operand of a sum before it is rescaled
 
 
@@ -26,7 +28,8 @@ def ratios(model: Model, op: Op) -> tuple[float, ...]:
     Returns:
         One for each scale of the weights of a FULLY_CONNECTED or a convolution. RELU: input by output. LEAKY_RELU: the
         same, and that of negative values. HARD_SWISH: of the output, and of the gate. ADD and SUB: of both operands,
-        and of the output.
+        and of the output. SVDF: to its state and from it. UNIDIRECTIONAL_SEQUENCE_LSTM: of each gate's product with the
+        input, then with the hidden state.
 
     Raises:
         McueditError: float32 cannot hold one.
@@ -100,8 +103,25 @@ def _transposed(model: Model, op: Op, real: Real) -> Iterable[float | np.float32
 
 
 def _matmul(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
-    a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
-    return (a * b / y,)
+    a, b, y = (model.tensors[i].scale[0] for i in (*op.inputs, op.outputs[0]))
+    return (_product(real, a, b) / float(y),)
+
+
+def _svdf(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    places = (op.inputs[0], op.inputs[1], op.inputs[2], op.inputs[4], op.outputs[0])
+    x, feature, time, state, y = (real(model.tensors[i].scale[0]) for i in places)
+    return x * feature / state, state * time / y
+
+
+def _lstm(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
+    x, hidden = (model.tensors[op.inputs[i]].scale[0] for i in (0, _HIDDEN))
+    weights = [model.tensors[op.inputs[1 + i]].scale[0] for i in range(8)]
+    return (_product(real, x if i < 4 else hidden, w) / GATE_SCALE for i, w in enumerate(weights))
+
+
+def _product(real: Real, a: np.float32, b: np.float32) -> float:
+    """Of two scales, whose quotient by a third one is in double everywhere."""
+    return float(real(a) * real(b))
 
 
 _RATIOS: dict[str, Callable[[Model, Op, Real], Iterable[float | np.float32]]] = {
@@ -119,6 +139,22 @@ _RATIOS: dict[str, Callable[[Model, Op, Real], Iterable[float | np.float32]]] = 
     "RSQRT": _rsqrt,
     "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": _sum,
+    "SVDF": _svdf,
     "TRANSPOSE_CONV": _transposed,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }
-FLOAT_KINDS = frozenset({"FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "RELU", "SUB"})  # in some versions of TFLM
+FLOAT_KINDS = frozenset(  # in some versions of TFLM
+    {
+        "ABS",
+        "BATCH_MATMUL",
+        "DIV",
+        "FULLY_CONNECTED",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "RELU",
+        "RSQRT",
+        "SUB",
+        "SVDF",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    }
+)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, IntArray
-from mcuedit.model.rims import Rim
+from mcuedit.model.rims import Rim, Tail
 
 INT8, INT32 = "INT8", "INT32"
 _WHOLE = (INT32, "INT64")  # types that shapes are computed in
@@ -88,6 +88,7 @@ class Model:
         ops: of the file, those at the rim and those that compute shapes among them: an index is the file's.
         inputs, outputs: int8 tensors where the core begins and ends.
         input_rims, output_rims: what the file has instead there, one for each; None: the int8 tensor itself.
+        tails: what the file computes of an output of the core where that is more than one op; None: nothing.
         input_names, output_names: of the signature, else of the file's tensors.
         chosen: position of the output that edits are about; None: the only one that is a classifier's.
         notes: what of the file is not taken.
@@ -103,6 +104,7 @@ class Model:
     float_scales: frozenset[str] = frozenset()
     input_rims: tuple[Rim | None, ...] = ()
     output_rims: tuple[Rim | None, ...] = ()
+    tails: tuple[Tail | None, ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     chosen: int | None = None
@@ -185,7 +187,12 @@ class Model:
     @property
     def file_outputs(self) -> tuple[int, ...]:
         """The file's own outputs, those at the rim among them."""
-        return tuple(rim.outer.index if rim else t for t, rim in zip(self.outputs, self.output_rims, strict=True))
+        behind = (self.behind(i) for i in range(len(self.outputs)))
+        return tuple(end.outer.index if end else t for t, end in zip(self.outputs, behind, strict=True))
+
+    def behind(self, position: int) -> Rim | Tail | None:
+        """What the file has behind an output of the core."""
+        return self.output_rim(position) or (self.tails[position] if self.tails else None)
 
     def input_rim(self, position: int = 0) -> Rim | None:
         """What the file has in place of an input."""
@@ -205,9 +212,15 @@ class Model:
         return op.index not in self._beside
 
     @cached_property
-    def _beside(self) -> frozenset[int]:
+    def _beside(self) -> set[int]:
         """Ops that are not the core's."""
-        return frozenset(rim.op for rim in self.rims) | {op.index for op in self.ops if self.computes_shape(op)}
+        tails = {op.index for op in self.tail_ops}
+        return tails.union(rim.op for rim in self.rims) | {op.index for op in self.ops if self.computes_shape(op)}
+
+    @cached_property
+    def tail_ops(self) -> tuple[Op, ...]:
+        """Ops of all tails."""
+        return tuple(op for tail in self.tails if tail is not None for op in tail.ops)
 
     def computes_shape(self, op: Op) -> bool:
         """Whether the op only computes a shape, as a converter's Flatten over an open batch does."""

@@ -49,6 +49,41 @@ def rimmed(
     return net.pack(x, y)
 
 
+def tailed(*tail: tuple[str, End], classes: int = 4, last: str = "") -> bytes:
+    """FULLY_CONNECTED, and behind it ops one after the other, each with the type and quantization that it gives.
+
+    Args:
+        last: an op behind them that no tail may have, with weights.
+    """
+    net, rng = NetBuilder(), np.random.default_rng(2)
+    x, y = net.tensor("x", (1, 6), 1 / 16, 0), net.tensor("y8", (1, classes), 1 / 4, 3)
+    weights = rng.integers(-99, 99, (classes, 6)).astype(np.int8)
+    net.op("FULLY_CONNECTED", [x, net.constant("w", weights, [1 / 99])], y)
+    for i, (kind, (dtype, scale, zero)) in enumerate(tail):
+        shape = (1,) if kind == "ARG_MAX" else (1, classes)
+        made = net.tensor(f"t{i}", shape, scale, zero, dtype=dtype)
+        shaped = {"RESHAPE": np.array(shape, np.int32), "ARG_MAX": np.array([1], np.int32)}
+        more = [net.constant(f"c{i}", shaped[kind])] if kind in shaped else []
+        options = {"beta": 1.0} if kind == "SOFTMAX" else {"outputType": 2} if kind == "ARG_MAX" else {}
+        net.op(kind, [y, *more], made, **options)
+        y = made
+    if last:
+        made = net.tensor("end", (1, classes), 1, 0, dtype="FLOAT32")
+        net.op(last, [y, net.constant("more", np.eye(classes, dtype=np.float32))], made)
+        y = made
+    return net.pack(x, y)
+
+
+FLOAT = ("FLOAT32", 1.0, 0)
+TAILS = {
+    "float softmax": (("DEQUANTIZE", FLOAT), ("SOFTMAX", FLOAT)),
+    "float logistic": (("DEQUANTIZE", FLOAT), ("LOGISTIC", FLOAT), ("RESHAPE", FLOAT)),
+    "wide softmax": (("SOFTMAX", ("INT16", 1 / 65536, -32768)), ("QUANTIZE", ("INT32", 1 / 32768, 0))),
+    "class": (("ARG_MAX", ("INT32", 1.0, 0)),),
+    "float between": (("DEQUANTIZE", FLOAT), ("SOFTMAX", FLOAT), ("QUANTIZE", ("INT8", 1 / 256, -128))),
+}
+
+
 def branching(*, first: str = "INT8", last: str = "INT8", shared: bool = False) -> bytes:
     """Inputs a[1, 5] and b[1, 2, 3], outputs scores[1, 4], sums[1, 5] of a doubled, and one score.
 

@@ -25,8 +25,31 @@ def net(kind: str, seed: int) -> bytes:
     a, b = (np.float32(2.0 ** rng.uniform(-6, -3)) for _ in range(2))
     tie = float(rng.integers(1, 100) + 0.5) / float(rng.integers(100, 128))
     build = NetBuilder()
-    x = build.tensor("x", [1, WIDTH], a, 0)
-    if kind == "FULLY_CONNECTED":
+    if kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        return _lstm(build, a, float(np.float32(tie / float(a) / (1 << 12))))
+    x = build.tensor("x", [1, WIDTH], a, -128 if kind == "RSQRT" else 0)
+    if kind == "BATCH_MATMUL":
+        w = build.constant("w", np.eye(WIDTH, dtype=np.int8), b)
+        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) * float(b) / tie)), 0)
+        build.op(kind, [x, w], y)
+    elif kind == "DIV":
+        other = build.constant("other", np.ones((1, WIDTH), np.int8), b)
+        y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) / float(b) / max(tie, 1 - tie))), 0)
+        build.op(kind, [x, other], y)
+    elif kind == "SVDF":
+        step = float(np.float32(float(a) * float(b) / tie))
+        constants = (np.eye(WIDTH, dtype=np.int8), b), (np.ones((WIDTH, 1), np.int16), 1.0)
+        weights = [build.constant("w", values, scale) for values, scale in constants]
+        bias = build.constant("bias", np.zeros(WIDTH, np.int32), step)
+        state = build.tensor("state", [1, WIDTH], step, 0, dtype="INT16", variable=True)
+        y = build.tensor("y", [1, WIDTH], step, 0)
+        build.op(kind, [x, *weights, bias, state], y, rank=1)
+    elif kind == "RSQRT":
+        tie = seed % 100 + 0.5  # of what has 20 bits, itself a tie
+        ratio = tie - 2.0 ** (np.ceil(np.log2(tie)) - 21)
+        y = build.tensor("y", [1, WIDTH], float(np.float32(1 / np.sqrt(float(a)) / ratio)), -128)
+        build.op(kind, [x], y)
+    elif kind == "FULLY_CONNECTED":
         w = build.constant("w", np.eye(WIDTH, dtype=np.int8), b)
         y = build.tensor("y", [1, WIDTH], float(np.float32(float(a) * float(b) / tie)), 0)
         build.op(kind, [x, w, -1], y)
@@ -44,8 +67,22 @@ def net(kind: str, seed: int) -> bytes:
     return build.pack(x, y)
 
 
+def _lstm(build: NetBuilder, a: float, b: float) -> bytes:
+    """Its output is the cell gate's input, as far as a curve near 0 is straight: no other gate reads anything."""
+    x = build.tensor("x", [1, 1, WIDTH], a, 0)
+    none, one = np.zeros((WIDTH, WIDTH), np.int8), np.eye(WIDTH, dtype=np.int8)
+    weights = [build.constant("w", one if i == 2 else none, b) for i in range(8)]
+    biases = [build.constant("bias", np.zeros(WIDTH, np.int32), 1.0) for _ in range(4)]
+    hidden = build.tensor("hidden", [1, WIDTH], 2.0**-15, 0, variable=True)
+    cell = build.tensor("cell", [1, WIDTH], 2.0**-15, 0, dtype="INT16", variable=True)
+    y = build.tensor("y", [1, 1, WIDTH], 2.0**-15, 0)
+    inputs = [x, *weights, -1, -1, -1, *biases, -1, -1, hidden, cell, -1, -1, -1, -1]
+    build.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, y, fusedActivationFunction=4)
+    return build.pack(x, y)
+
+
 def outputs(model: Model) -> np.ndarray:
-    return ops.operator(model, model.ops[0]).forward(X)
+    return ops.operator(model, model.ops[0]).forward(X.reshape(256, *model.input.shape))
 
 
 def in_float(model: Model, kinds: Iterable[str] = FLOAT_KINDS) -> Model:

@@ -2,6 +2,7 @@
 #include "tflm.h"
 
 #include <cstdarg>
+#include <cstring>
 #include <new>
 
 #include "model.h"
@@ -17,6 +18,7 @@ extern "C" {
 
 int8_t *tflm_input;
 int8_t *tflm_output;
+int8_t tflm_logits[MODEL_LOGITS_SIZE];
 
 void DebugLog(const char *format, va_list arguments);
 int DebugVsnprintf(char *buffer, size_t size, const char *format, va_list arguments);
@@ -34,6 +36,39 @@ mcuedit_tflm deltas;
 #ifdef MODEL_SET_INPUT /* the interpreter's ends are of another type, or several */
 int8_t core_input[MODEL_INPUT_SIZE];
 int8_t core_output[MODEL_OUTPUT_SIZE];
+#endif
+
+#ifdef MODEL_KEPT
+struct Kept {
+    int tensor;
+    int8_t *to;
+    uint32_t size;
+};
+const Kept kept[] = MODEL_KEPT;
+
+/* A kernel that keeps what it reads, if that is to be kept: the arena has it no longer when an inference is over. */
+template <BuiltinOperator kKind> struct Keeping {
+    static TfLiteStatus (*stock)(TfLiteContext *, TfLiteNode *);
+
+    static TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node)
+    {
+        for (const Kept &one : kept) {
+            if (one.tensor == node->inputs->data[0]) {
+                const TfLiteEvalTensor *read = Context(context)->GetEvalTensor(one.tensor);
+                memcpy(one.to, read->data.int8, one.size);
+            }
+        }
+        return stock(context, node);
+    }
+};
+template <BuiltinOperator kKind> TfLiteStatus (*Keeping<kKind>::stock)(TfLiteContext *, TfLiteNode *);
+
+template <BuiltinOperator kKind> void Keep(MODEL_RESOLVER *resolver)
+{
+    auto *kernel = const_cast<TFLMRegistration *>(resolver->FindOp(kKind));
+    Keeping<kKind>::stock = kernel->invoke;
+    kernel->invoke = Keeping<kKind>::Invoke;
+}
 #endif
 
 void PrintArgument(char conversion, va_list *arguments)
@@ -92,7 +127,11 @@ int tflm_start(mcuedit_context *context, int8_t *arena)
     auto *resolver = new (resolver_place) MODEL_RESOLVER;
     interpreter = new (interpreter_place)
         MicroInterpreter(GetModel(MODEL_DATA), *resolver, reinterpret_cast<uint8_t *>(arena), MODEL_ARENA_SIZE);
-    if (!MODEL_ADD_OPS(resolver) || interpreter->SetMicroExternalContext(&deltas) != kTfLiteOk ||
+    const bool added = MODEL_ADD_OPS(resolver);
+#ifdef MODEL_KEPT
+    MODEL_KEEP(resolver);
+#endif
+    if (!added || interpreter->SetMicroExternalContext(&deltas) != kTfLiteOk ||
         interpreter->AllocateTensors() != kTfLiteOk) {
         return MCUEDIT_E_RUNTIME;
     }
@@ -122,11 +161,6 @@ int tflm_infer(void)
     MODEL_GET_OUTPUT(interpreter, tflm_output);
 #endif
     return status == kTfLiteOk ? MCUEDIT_OK : MCUEDIT_E_RUNTIME;
-}
-
-const int8_t *tflm_logits(void)
-{
-    return interpreter->GetTensor(MODEL_LOGITS_TENSOR)->data.int8;
 }
 
 uint32_t tflm_arena_used(void)

@@ -19,8 +19,8 @@ int tflm_start(mcuedit_context *context, int8_t *arena);
 /* One inference. */
 int tflm_infer(void);
 
-/* The logits of the last one. */
-const int8_t *tflm_logits(void);
+/* The logits of the last one, where they are no output. */
+extern int8_t tflm_logits[];
 
 /* Bytes of the arena that are taken. */
 uint32_t tflm_arena_used(void);

@@ -20,6 +20,7 @@ EXPORT bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver);
 
 int8_t *tflm_input;
 int8_t *tflm_output;
+int8_t tflm_logits[MODEL_LOGITS_SIZE];
 
 namespace
 {
@@ -100,11 +101,6 @@ int tflm_start(mcuedit_context *context, int8_t *arena)
 int tflm_infer(void)
 {
     return MCUEDIT_E_RUNTIME; /* the Python runtime does that */
-}
-
-const int8_t *tflm_logits(void)
-{
-    return tflm_output;
 }
 
 uint32_t tflm_arena_used(void)

@@ -29,12 +29,25 @@ _INCLUDES = ("flatbuffers/include", "gemmlowp", "ruy")  # of it, what TFLM's hea
 _INT8_SYMBOL = b"_ZN6tflite29Register_FULLY_CONNECTED_INT8Ev"
 _KERNELS = "tensorflow/lite/micro/kernels"
 _IN, _OUT = "input->params.scale", "output->params.scale"
+_PRODUCT = (  # of BATCH_MATMUL and the matrices of an LSTM, too
+    "tensorflow/lite/kernels/kernel_util.cc",
+    f"double>({_IN}*filter->params.scale)",
+    f"double>({_IN})*static_cast<double>(filter->params.scale)",
+)
+_ELEMENTWISE = f"{_KERNELS}/elementwise.cc"
 _RATIOS = {  # where ratios of scales are taken: the file, what it says without spaces if in float, and if in double
-    "FULLY_CONNECTED": (
-        "tensorflow/lite/kernels/kernel_util.cc",
-        f"double>({_IN}*filter->params.scale)",
-        f"double>({_IN})*static_cast<double>(filter->params.scale)",
+    "ABS": (
+        _ELEMENTWISE,
+        "double>(input_scale/output_scale)",
+        "double>(input_scale)/static_cast<double>(output_scale)",
     ),
+    "BATCH_MATMUL": _PRODUCT,
+    "DIV": (
+        f"{_KERNELS}/div.cc",
+        "double>(input1->params.scale/(input2->params.scale*output->params.scale))",
+        "double>(input1->params.scale)/(static_cast<double>(input2->params.scale)",
+    ),
+    "FULLY_CONNECTED": _PRODUCT,
     "HARD_SWISH": (
         f"{_KERNELS}/hard_swish_common.cc",
         "double>(hires_input_scale/output_scale)",
@@ -50,7 +63,18 @@ _RATIOS = {  # where ratios of scales are taken: the file, what it says without 
         f"double>({_IN}/{_OUT})",
         f"double>({_IN})/static_cast<double>({_OUT})",
     ),
+    "RSQRT": (
+        _ELEMENTWISE,
+        "double>((std::sqrt(input_scale)*output_scale))",
+        "std::sqrt(static_cast<double>(input_scale))*static_cast<double>(output_scale)",
+    ),
     "SUB": (f"{_KERNELS}/sub_common.cc", "constfloattwice_max_input_scale=", "constdoubletwice_max_input_scale="),
+    "SVDF": (
+        f"{_KERNELS}/svdf_common.cc",
+        f"double>({_IN}*weights_feature->params.scale/",
+        f"double>({_IN})*static_cast<double>(weights_feature->params.scale)",
+    ),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _PRODUCT,
 }
 
 

@@ -117,6 +117,8 @@ def command(given: _Given) -> int:
         dialogues = robot.dialogues(runner.as_firmware(found, given.runtime), loaded, given.prompts, tensors)
         _write_robot(found, loaded, given.robot_dir, dialogues, given)
         return 0
+    if found.model.tails:
+        notes(found.model.notes)
     with working(f"running on {emulator}"):
         result = runner.run(found, loaded, given.options, prompts=given.prompts, inputs=tensors)
         computes = runner.as_firmware(found, given.runtime) if backends.get(emulator).session else found

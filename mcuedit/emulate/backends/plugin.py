@@ -126,7 +126,7 @@ class PluginDevice(HostDevice):
     def _tensor(self, index: int) -> Int8Array:
         """int8[size]; what the file gives as it is, is taken from there."""
         model = self._base.model
-        if index in model.outputs and model.output_rim(model.outputs.index(index)) is None:
+        if index in model.outputs and model.behind(model.outputs.index(index)) is None:
             return np.asarray(self._interpreter.get_output(model.outputs.index(index))).reshape(-1)
         return np.asarray(self._interpreter.GetTensor(index, 0)["tensor_data"]).reshape(-1)
 

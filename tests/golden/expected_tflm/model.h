@@ -18,7 +18,7 @@
 #define MODEL_INPUT(arena) tflm_input
 #define MODEL_OUTPUT(arena) tflm_output
 #define MODEL_FEATURES TINY_FEATURES
-#define MODEL_LOGITS(arena, output) tflm_logits()
+#define MODEL_LOGITS(arena, output) tflm_logits
 #define MODEL_LOGITS_SIZE TINY_LOGITS_SIZE
 #define MODEL_LABEL(index) tiny_label(index)
 
@@ -26,8 +26,11 @@
 #define MODEL_TFLM tiny_tflm
 #define MODEL_DATA tiny_model
 #define MODEL_DATA_SIZE TINY_MODEL_SIZE
-#define MODEL_LOGITS_TENSOR TINY_LOGITS_TENSOR
 #define MODEL_RESOLVER tiny_resolver
 #define MODEL_ADD_OPS tiny_add_ops
+
+/* int8 tensors that no output of the interpreter tells: kernels of these kinds keep them as they read them. */
+#define MODEL_KEPT {{6, tflm_logits, 6}}
+#define MODEL_KEEP(resolver) Keep<BuiltinOperator_SOFTMAX>(resolver)
 
 #endif

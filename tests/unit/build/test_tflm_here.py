@@ -10,6 +10,7 @@ import pytest
 from mcuedit._util.errors import McueditError
 from mcuedit.boards import board
 from mcuedit.build.external import tflm
+from mcuedit.model.scales import FLOAT_KINDS
 
 GEN = "gen/cortex_m_generic_{}_release_with_logs_{}_gcc/lib/libtensorflow-microlite.a"
 MEMBER = b"!<arch>\n" + b"/".ljust(48) + b"%-10d`\n"
@@ -81,7 +82,15 @@ FLOAT = {
             static_cast<double>(input->params.scale * filter->params.scale);""",
     "lite/micro/kernels/activations_common.cc": "static_cast<double>(input->params.scale / output->params.scale)",
     "lite/micro/kernels/sub_common.cc": "const float twice_max_input_scale =",
+    "lite/micro/kernels/elementwise.cc": """
+        QuantizeMultiplier(static_cast<double>(input_scale / output_scale), multiplier, shift);
+        const double scale = 1. / static_cast<double>((std::sqrt(input_scale) * output_scale));""",
+    "lite/micro/kernels/svdf_common.cc": """
+        static_cast<double>(input->params.scale * weights_feature->params.scale /
+                            activation_state->params.scale)""",
 }
+IN_FLOAT = {"ABS", "BATCH_MATMUL", "FULLY_CONNECTED", "RELU", "RSQRT", "SUB", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+UNKNOWN = "taken as double, of unknown form"
 DOUBLE = {
     "lite/kernels/kernel_util.cc": """
         const double input_product_scale = static_cast<double>(input->params.scale) *
@@ -95,13 +104,13 @@ def test_ratios_of_scales(tree: Path) -> None:
     """What each kernel's source says; what it says in other words counts as double, and is named."""
     library(tree / GEN.format("cortex-m55", "cmsis_nn"))
     for files, said in (
-        ({}, "all in double; taken as double, of unknown form: FULLY_CONNECTED, HARD_SWISH, LEAKY_RELU, RELU, SUB"),
-        (DOUBLE, "all in double; taken as double, of unknown form: HARD_SWISH, RELU, SUB"),
-        (FLOAT, "in float for FULLY_CONNECTED, RELU, SUB; taken as double, of unknown form: HARD_SWISH"),
+        ({}, f"all in double; {UNKNOWN}: {', '.join(sorted(FLOAT_KINDS))}"),
+        (DOUBLE, f"all in double; {UNKNOWN}: ABS, DIV, HARD_SWISH, RELU, RSQRT, SUB, SVDF"),
+        (FLOAT, f"in float for {', '.join(sorted(IN_FLOAT))}; {UNKNOWN}: DIV, HARD_SWISH"),
     ):
         for name, text in files.items():
             file = tree / "tensorflow" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         assert str(tflm.scales(tree)) == said
-    assert tflm.find(board.load("mps3-an547")).scales.floats == {"FULLY_CONNECTED", "RELU", "SUB"}
+    assert tflm.find(board.load("mps3-an547")).scales.floats == IN_FLOAT

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.markup import escape
 
 from mcuedit.boards import board
@@ -12,7 +10,7 @@ from mcuedit.cli._shared.common import print_json, stdout, table
 from mcuedit.codegen import inspection
 from mcuedit.edits import is_spare
 from mcuedit.model.bundle import Base
-from mcuedit.model.rims import Rim
+from mcuedit.model.rims import Rim, Tail
 from mcuedit.model.tflite import INT8, Model, Tensor
 
 
@@ -33,8 +31,8 @@ def show(found: Base, as_json: bool) -> None:
                 "output_shape": model.output.shape,
                 "inputs": list(model.input_names),
                 "outputs": list(model.output_names),
-                "input_types": _types(model.input_rims),
-                "output_types": _types(model.output_rims),
+                "input_types": [_type(rim) for rim in model.input_rims],
+                "output_types": [_type(model.behind(i)) for i in range(len(model.outputs))],
                 "notes": list(model.notes),
                 "labels": len(labels) - spare,
                 "spare": spare,
@@ -72,24 +70,25 @@ def show(found: Base, as_json: bool) -> None:
     out.print(f"TensorFlow Lite Micro: {'no, ' + runs.tflm if runs.tflm else 'yes'}", markup=False)
 
 
-def _types(rims: Sequence[Rim | None]) -> list[str]:
-    return [rim.outer.dtype if rim else INT8 for rim in rims]
+def _type(end: Rim | Tail | None) -> str:
+    return end.outer.dtype if end else INT8
 
 
 def _ends(model: Model) -> list[str]:
     """A line for each input and output, where they are several or not int8."""
-    if not model.rims and len(model.inputs) == len(model.outputs) == 1:
+    if not model.rims and not model.tails and len(model.inputs) == len(model.outputs) == 1:
         return []
     lines = []
     for i, (name, rim) in enumerate(zip(model.input_names, model.input_rims, strict=True)):
         behind = f", int8 behind op {rim.op}" if rim else ""
         tensor = _tensor(model.tensors[model.inputs[i]])
-        lines.append(f"input {i} {name!r}: {_types([rim])[0]}{behind}, {tensor}")
-    for i, (name, rim) in enumerate(zip(model.output_names, model.output_rims, strict=True)):
-        before = f", int8 before op {rim.op}" if rim else ""
+        lines.append(f"input {i} {name!r}: {_type(rim)}{behind}, {tensor}")
+    for i, name in enumerate(model.output_names):
+        end = model.behind(i)
+        before = f", int8 before op {end.first}" if end else ""
         edited = ", the one that is edited" if len(model.outputs) > 1 and i == model.answering else ""
         tensor = _tensor(model.tensors[model.outputs[i]])
-        lines.append(f"output {i} {name!r}: {_types([rim])[0]}{before}, {tensor}{edited}")
+        lines.append(f"output {i} {name!r}: {_type(end)}{before}, {tensor}{edited}")
     return lines
 
 

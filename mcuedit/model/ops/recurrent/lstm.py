@@ -12,13 +12,14 @@ from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.model.ops.common import constant, multiplier, operand, refusal, require
 from mcuedit.model.ops.recurrent.curves import sigmoid, tanh
+from mcuedit.model.scales import ratios
 from mcuedit.model.tflite import INT8, INT32, Model, Op, Tensor
 
 GATES = ("input", "forget", "cell", "output")  # in the order of the op's operands
 _WEIGHTS, _RECURRENT, _BIASES, _HIDDEN, _CELL = 1, 5, 12, 18, 19
 _ABSENT = (9, 10, 11, 16, 17, 20, 21, 22, 23)  # peepholes, projection, normalization
 _TANH = 4  # of ActivationFunctionType
-_GATE_SCALE, _OUTPUT_SCALE = 2.0**-12, 2.0**-15  # of what goes into a gate's curve, and comes out
+_OUTPUT_SCALE = 2.0**-15  # of what comes out of a gate's curve
 _MOST_SHIFT = 12  # of a cell before its tanh: products stay in int32
 _INT16 = (-(1 << 15), (1 << 15) - 1)
 
@@ -85,8 +86,7 @@ class Lstm:
             folded = folded + bias.reshape(-1)
         reach = np.abs(folded) + 128 * np.abs(wide).sum(axis=1)
         require(int(reach.max()) < 1 << 31, op, f"operand {place}: a sum could overflow")
-        ratio = float(x.scale[0]) * float(weights.scale[0]) / _GATE_SCALE
-        return Product(wide.astype(np.int8), folded, multiplier(op, ratio))
+        return Product(wide.astype(np.int8), folded, multiplier(op, ratios(model, op)[place - _WEIGHTS]))
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, *input] -> int8[n, *output]."""

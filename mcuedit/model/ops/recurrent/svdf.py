@@ -10,6 +10,7 @@ import numpy as np
 from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.model.ops.common import constant, multiplier, operand, refusal, require
+from mcuedit.model.scales import ratios
 from mcuedit.model.tflite import INT8, INT32, Model, Op, Tensor
 
 _FEATURE, _TIME, _BIAS, STATE = 1, 2, 3, 4  # operands
@@ -46,9 +47,7 @@ class Svdf:
         require(self.bias.size == units, op, f"{self.bias.size} biases for {units} units")
         weights = [model.tensors[op.inputs[i]] for i in (_FEATURE, _TIME)]
         require(all(t.scale.size == 1 and t.zero == 0 for t in weights), op, "weights with several scales")
-        scales = [float(t.scale[0]) for t in (x, *weights, state, y)]
-        self.into = multiplier(op, scales[0] * scales[1] / scales[3])
-        self.out = multiplier(op, scales[3] * scales[2] / scales[4])
+        self.into, self.out = (multiplier(op, ratio) for ratio in ratios(model, op))
         self.state_zero, self.output_zero, self._range = state.zero, y.zero, _RANGES[state.dtype]
 
     def forward(self, *xs: Int8Array) -> Int8Array:
