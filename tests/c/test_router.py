@@ -193,6 +193,18 @@ def test_a_slot_as_large_as_its_adapter_is_used_to_the_last_byte(net: Native, ma
     assert bool(router.flash.reads) != mapped
 
 
+def test_a_slot_that_was_written_anew_is_read_again_after_init(net: Native, flash: Flash) -> None:
+    """With an adapter of another size, without another table."""
+    old, new = (encode(made(net.model)[i], net.model) for i in (0, 1))
+    assert len(old) != len(new)
+    first = Router(net, flash, slots(), TABLE)
+    assert first.switch(1) == "OK"
+    flash.content[ORIGIN : ORIGIN + SLOT] = new.ljust(SLOT, b"\xff")
+    second = Router(net, flash, slots(), TABLE)
+    assert second.switch(1) == "OK"
+    np.testing.assert_array_equal(net.infer(x())[0], outputs(net, [1]))
+
+
 def test_a_smaller_cache_is_refused_and_what_is_needed_is_told(net: Native, flash: Flash) -> None:
     router = Router(net, flash, slots(), TABLE, places=1)
     assert router.error == "E_CAPACITY"

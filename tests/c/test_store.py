@@ -21,10 +21,11 @@ from mcuedit.build.external import monocypher
 A, B, A2, C, D, E, SELF_TESTED, EXTRA = range(8)  # storage.PACKAGES; A2 has the name of A
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store and a device around it."""
-    return storage.compile_with(tmp_path_factory.mktemp("store"), None, "-O1", output="store.so")
+@pytest.fixture(scope="session", params=["mapped", "mirrored"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store and a device around it, whose flash is mapped, or is copied to RAM because it is not."""
+    flags = ("-O1", "-DMIRRORED") if request.param == "mirrored" else ("-O1",)
+    return storage.compile_with(tmp_path_factory.mktemp("store"), None, *flags, output="store.so")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from conftest import ROOT
 from helpers import golden
 from helpers.blocks import blocks
 from helpers.emitted import CMAKE, adapters, base
-from helpers.native import WARNINGS, link
+from helpers.native import SANITIZERS, WARNINGS, link, sanitizing
 from helpers.tflm_here import needs_tree
 
 from mcuedit import codegen
@@ -114,8 +114,8 @@ def test_the_code_of_the_readme_switches(table: codegen.Routes, tmp_path: Path) 
     write_folder(out, files)
     code = files["README.md"].decode().split("```c\n")[1].split("```")[0]
     (out / "main.c").write_text(code + MAIN, encoding="utf-8")
-    flags = [*WARNINGS, "-O1", f"-I{out}", f"-I{out / 'mcuedit' / 'include'}"]
-    program = link(out, out.rglob("*.c"), *flags, output="app")
+    flags = [*WARNINGS, *SANITIZERS, f"-I{out}", f"-I{out / 'mcuedit' / 'include'}"]
+    program = link(out, out.rglob("*.c"), *flags, output="app", compiler=sanitizing(tmp_path))
     done = subprocess.run([program], cwd=out, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     nobody, kitchen, unknown, living_room = done.stdout.splitlines()

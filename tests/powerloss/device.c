@@ -38,6 +38,49 @@ static int ask(void *context, const mcuedit_self_test_case *test)
     return test->answer + device.lies;
 }
 
+#ifdef MIRRORED
+/*
+ * A part that the core cannot read in place: what the store takes for mapped is a copy in RAM, which callbacks keep. It
+ * is read when power comes, and again wherever something was changed.
+ */
+static MCUEDIT_ALIGNED(4) uint8_t mirror[1 << 20];
+static mcuedit_flash part;
+
+static uint32_t region_in_ram(void)
+{
+    uint32_t size = flash_model_region(&part);
+    return size < sizeof(mirror) ? size : sizeof(mirror);
+}
+
+static void reread(uint32_t offset, uint32_t size)
+{
+    uint32_t all = region_in_ram(), end = offset + size < all ? offset + size : all;
+    for (; offset < end; offset += part.program_unit) {
+        (void)part.read(part.context, offset, mirror + offset, part.program_unit);
+    }
+}
+
+static int program_mirrored(void *context, uint32_t offset, const void *bytes, uint32_t size)
+{
+    int err = part.program(context, offset, bytes, size);
+    reread(offset, size);
+    return err;
+}
+
+static int erase_mirrored(void *context, uint32_t offset, uint32_t size)
+{
+    int err = part.erase(context, offset, size);
+    reread(offset, size);
+    return err;
+}
+
+static void power_on_mirror(void)
+{
+    memset(mirror, 0, sizeof(mirror));
+    reread(0, region_in_ram());
+}
+#endif
+
 void device_init(flash_model *flash, const device_geometry *geometry)
 {
     int lies = device.lies;
@@ -50,6 +93,12 @@ void device_init(flash_model *flash, const device_geometry *geometry)
                                   .slot_count = (uint8_t)geometry->slots,
                                   .journal_pages = (uint8_t)geometry->journal_pages};
     flash_model_init(flash);
+#ifdef MIRRORED
+    part = flash->part;
+    flash->part.mapped = mirror;
+    flash->part.program = program_mirrored;
+    flash->part.erase = erase_mirrored;
+#endif
     device.trust =
         (mcuedit_trust){.keys = device_keys, .key_count = 1, .sha256 = mcuedit_sha256_of, .verify = check_signature};
     device.config =
@@ -66,6 +115,9 @@ void device_set(int lies, int allow_local, int keys)
 int device_boot(void)
 {
     memset(&device.store, 0xA5, sizeof(device.store));
+#ifdef MIRRORED
+    power_on_mirror();
+#endif
     mcuedit_context_init(&device.context, &checked_base, device.h, sizeof(device.h));
     return mcuedit_store_open(&device.store, &device.config);
 }

@@ -46,7 +46,12 @@ extern "C" {
  */
 typedef struct {
     void *context;
-    const uint8_t *mapped; /* the region's first byte as the core reads it, 4-byte aligned */
+    /*
+     * The region's first byte as the core reads it, 4-byte aligned. Of a part that it cannot read in place: of a copy
+     * of the region in RAM, which is read before the store is opened, and again by `program` and `erase` where they
+     * wrote.
+     */
+    const uint8_t *mapped;
     uint32_t program_unit; /* 1, 2, 4, 8, 16 or 32 */
     uint32_t erase_page;   /* 256..131,072, a power of two */
     uint32_t slot_size;    /* a multiple of erase_page, below 2^20 */
