@@ -46,35 +46,39 @@ typedef struct {
     "bne        1b\n\t"
 
 /*
- * Sums over all elements of eight or sixteen channels. In assembly because gcc 12 moves the
- * sums to and fro, and out of line because it finds no registers for that within a larger function.
+ * Sums over all elements of eight or sixteen channels, and their biases. In assembly because gcc 12 moves the sums to
+ * and fro, and out of line because it finds no registers for that within a larger function.
  */
-static MCUEDIT_NOINLINE void add_elements(const inside *in, uint32_t channel, int32_t zero, bool sixteen, int32_t *sums)
+static MCUEDIT_NOINLINE void add_elements(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel,
+                                          bool sixteen, int32_t *sums)
 {
+    const int32_t *bias = op->bias + channel;
+    int32_t zero = op->input_zero_point;
     const int8_t *x = in->x + channel, *w = in->w + channel;
     uint32_t high = in->high != 0 ? in->high : 1u, wide = in->high != 0 ? in->wide : 0;
     uint32_t x_next = in->x_down - wide * in->x_right, w_next = in->w_down - wide * in->w_right;
     if (sixteen) {
-        __asm__ volatile("vmov.i32   q3, #0\n\t"
-                         "vmov.i32   q4, #0\n\t"
-                         "vmov.i32   q5, #0\n\t"
-                         "vmov.i32   q6, #0\n" ADD_ELEMENTS(ADD_ELEMENT("#0", "q3", "q4") ADD_ELEMENT(
+        __asm__ volatile("vld20.32   {q3, q4}, [%[bias]]\n\t"
+                         "vld21.32   {q3, q4}, [%[bias]]!\n\t"
+                         "vld20.32   {q5, q6}, [%[bias]]\n\t"
+                         "vld21.32   {q5, q6}, [%[bias]]\n" ADD_ELEMENTS(ADD_ELEMENT("#0", "q3", "q4") ADD_ELEMENT(
                              "#8", "q5", "q6")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
                                                 "vst21.32   {q3, q4}, [%[sums]]!\n\t"
                                                 "vst20.32   {q5, q6}, [%[sums]]\n\t"
                                                 "vst21.32   {q5, q6}, [%[sums]]"
-                         : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high), [sums] "+r"(sums)
+                         : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high), [sums] "+r"(sums), [bias] "+r"(bias)
                          : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right),
                            [x_next] "r"(x_next), [w_next] "r"(w_next), [zero] "r"(zero)
                          : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "cc", "memory");
     } else {
         __asm__ volatile(
-            "vmov.i32   q3, #0\n\t"
-            "vmov.i32   q4, #0\n" ADD_ELEMENTS(ADD_ELEMENT("#0", "q3", "q4")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
-                                                                              "vst21.32   {q3, q4}, [%[sums]]"
+            "vld20.32   {q3, q4}, [%[bias]]\n\t"
+            "vld21.32   {q3, q4}, [%[bias]]\n" ADD_ELEMENTS(
+                ADD_ELEMENT("#0", "q3", "q4")) "vst20.32   {q3, q4}, [%[sums]]\n\t"
+                                               "vst21.32   {q3, q4}, [%[sums]]"
             : [x] "+l"(x), [w] "+l"(w), [high] "+r"(high)
             : [wide] "r"(wide), [x_right] "r"(in->x_right), [w_right] "r"(in->w_right), [x_next] "r"(x_next),
-              [w_next] "r"(w_next), [zero] "r"(zero), [sums] "r"(sums)
+              [w_next] "r"(w_next), [zero] "r"(zero), [sums] "r"(sums), [bias] "r"(bias)
             : "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
     }
 }
@@ -84,11 +88,19 @@ static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside
 {
     int32_t sums[16];
     bool sixteen = op->window->in_c - channel >= 16u;
-    uint32_t size = sixteen ? 16u : 8u;
-    add_elements(in, channel, op->input_zero_point, sixteen, sums);
-    for (uint32_t k = 0; k < size; k += 4, channel += 4) {
-        mcuedit_sums four = vaddq_s32(vldrwq_s32(sums + k), vldrwq_s32(op->bias + channel));
-        mcuedit_requantize4(&op->requant, channel, four, y + channel);
+    uint32_t size = sixteen ? 16u : 8u, step = op->requant.per_channel != 0 ? 4u : 0;
+    const int32_t *m = op->requant.multipliers + channel * op->requant.per_channel;
+    const int8_t *s = op->requant.shifts + channel * op->requant.per_channel;
+    int32_t zero = op->requant.zero_point;
+    bool no_saturation = op->requant.no_saturation != 0;
+    add_elements(op, in, channel, sixteen, sums);
+    y += channel;
+    for (uint32_t k = 0; k != size; k += 4, m += step, s += step) {
+        if (no_saturation) {
+            mcuedit_requantized4(vldrwq_s32(sums + k), vldrwq_s32(m), vldrbq_s32(s), zero, y + k);
+        } else {
+            mcuedit_requantize4_slow(&op->requant, vldrwq_s32(sums + k), vldrwq_s32(m), vldrbq_s32(s), y + k);
+        }
     }
     return size;
 }
@@ -98,40 +110,51 @@ static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside
 #define BLOCK 4u
 
 /*
- * SXTAB16 takes the zero point off while it splits the bytes. A loop of the assembly runs over elements that lie
- * equally far apart in x and w: all in a line, or one alone where the window is dilated. Twelve registers are all that
- * gcc 12 finds for it, and only in a function of its own: hence x is loaded twice.
+ * SXTAB16 takes the zero point off while it splits the bytes. The assembly runs over lines of elements that lie equally
+ * far apart in x and w: all of a line, or one alone where the window is dilated. Twelve registers are all that gcc 12
+ * finds for it, and only in a function of its own: hence x is loaded twice, and what a line needs once lies on the
+ * stack.
  */
 static uint32_t convolve_block(const mcuedit_depthwise_conv_2d *op, const inside *in, uint32_t channel, int8_t *y)
 {
     const int32_t *bias = op->bias + channel;
     int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
-    uint32_t less = ((uint32_t)-op->input_zero_point & 0xFFFFu) * 0x10001u, step = in->w_right, p, q, t;
-    uint32_t run = in->x_right == step ? in->wide : 1u, size = run * step;
-    const int8_t *x_row = in->x + channel + size, *w_row = in->w + channel + size;
-    for (uint32_t i = in->high; i != 0; i--, x_row += in->x_down, w_row += in->w_down) {
-        const int8_t *x = x_row, *w = w_row;
-        for (uint32_t j = in->wide; j != 0; j -= run, x += in->x_right, w += step) {
-            uint32_t offset = 0u - size;
-            __asm__ volatile("1:\n\t"
-                             "ldr     %[q], [%[w], %[offset]]\n\t"
-                             "ldr     %[p], [%[x], %[offset]]\n\t"
-                             "sxtb16  %[t], %[q]\n\t"
-                             "sxtab16 %[p], %[less], %[p]\n\t"
-                             "smlabb  %[sum0], %[p], %[t], %[sum0]\n\t"
-                             "smlatt  %[sum2], %[p], %[t], %[sum2]\n\t"
-                             "ldr     %[p], [%[x], %[offset]]\n\t"
-                             "sxtb16  %[q], %[q], ror #8\n\t"
-                             "sxtab16 %[p], %[less], %[p], ror #8\n\t"
-                             "smlabb  %[sum1], %[p], %[q], %[sum1]\n\t"
-                             "smlatt  %[sum3], %[p], %[q], %[sum3]\n\t"
-                             "adds    %[offset], %[offset], %[step]\n\t"
-                             "bne     1b"
-                             : [offset] "+r"(offset), [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2),
-                               [sum3] "+r"(sum3), [p] "=&r"(p), [q] "=&r"(q), [t] "=&r"(t)
-                             : [x] "r"(x), [w] "r"(w), [step] "r"(step), [less] "r"(less)
-                             : "cc", "memory");
-        }
+    uint32_t less = ((uint32_t)-op->input_zero_point & 0xFFFFu) * 0x10001u, step = in->w_right, offset, p, q, t;
+    uint32_t run = in->x_right == step ? in->wide : 1u, start = 0u - run * step;
+    uint32_t x_down = in->x_down, w_down = in->w_down;
+    const int8_t *x_run = in->x + channel + run * step, *w_run = in->w + channel + run * step;
+    for (uint32_t i = in->high != 0 ? in->wide : 0; i != 0; i -= run, x_run += in->x_right, w_run += step) {
+        const int8_t *x = x_run, *w = w_run;
+        uint32_t lines = in->high;
+        __asm__ volatile(
+            "1:\n\t"
+            "ldr     %[offset], %[start]\n"
+            "2:\n\t"
+            "ldr     %[q], [%[w], %[offset]]\n\t"
+            "ldr     %[p], [%[x], %[offset]]\n\t"
+            "sxtb16  %[t], %[q]\n\t"
+            "sxtab16 %[p], %[less], %[p]\n\t"
+            "smlabb  %[sum0], %[p], %[t], %[sum0]\n\t"
+            "smlatt  %[sum2], %[p], %[t], %[sum2]\n\t"
+            "ldr     %[p], [%[x], %[offset]]\n\t"
+            "sxtb16  %[q], %[q], ror #8\n\t"
+            "sxtab16 %[p], %[less], %[p], ror #8\n\t"
+            "smlabb  %[sum1], %[p], %[q], %[sum1]\n\t"
+            "smlatt  %[sum3], %[p], %[q], %[sum3]\n\t"
+            "adds    %[offset], %[offset], %[step]\n\t"
+            "bne     2b\n\t"
+            "ldr     %[p], %[x_down]\n\t"
+            "ldr     %[q], %[w_down]\n\t"
+            "ldr     %[t], %[lines]\n\t"
+            "add     %[x], %[x], %[p]\n\t"
+            "add     %[w], %[w], %[q]\n\t"
+            "subs    %[t], %[t], #1\n\t"
+            "str     %[t], %[lines]\n\t"
+            "bne     1b"
+            : [x] "+r"(x), [w] "+r"(w), [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2), [sum3] "+r"(sum3),
+              [lines] "+m"(lines), [offset] "=&r"(offset), [p] "=&r"(p), [q] "=&r"(q), [t] "=&r"(t)
+            : [step] "r"(step), [less] "r"(less), [start] "m"(start), [x_down] "m"(x_down), [w_down] "m"(w_down)
+            : "cc", "memory");
     }
     mcuedit_sums sums = {{sum0, sum1, sum2, sum3}};
     mcuedit_requantize4(&op->requant, channel, sums, y + channel);

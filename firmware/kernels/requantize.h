@@ -48,6 +48,16 @@ static inline void mcuedit_requantize(const mcuedit_requant *to, uint32_t channe
 
 #if defined(MCUEDIT_DOT_MVE)
 
+/* Four outputs without saturation. */
+static inline void mcuedit_requantized4(mcuedit_sums sums, int32x4_t m, int32x4_t s, int32_t zero, int8_t *y)
+{
+    int32x4_t high = vqrdmulhq_s32(sums, m);
+    high = vaddq_n_s32(vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), s), zero);
+    /* Intrinsics would copy the halves that these leave as they are. */
+    __asm__("vqmovnb.s32 %q0, %q0\n\tvqmovnb.s16 %q0, %q0" : "+w"(high));
+    vstrbq_s32(y, high);
+}
+
 /* Four channels from `channel` on; so do the others below. */
 static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t channel, mcuedit_sums sums, int8_t *y)
 {
@@ -57,21 +67,23 @@ static inline void mcuedit_requantize4(const mcuedit_requant *to, uint32_t chann
         mcuedit_requantize4_slow(to, sums, m, s, y);
         return;
     }
-    int32x4_t high = vqrdmulhq_s32(sums, m);
-    high = vaddq_n_s32(vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), s), to->zero_point);
-    /* Intrinsics would copy the halves that these leave as they are. */
-    __asm__("vqmovnb.s32 %q0, %q0\n\tvqmovnb.s16 %q0, %q0" : "+w"(high));
-    vstrbq_s32(y, high);
+    mcuedit_requantized4(sums, m, s, to->zero_point, y);
 }
 
 #elif defined(MCUEDIT_DOT_DSP) && MCUEDIT_FAST_MATMUL
 
+/* mcuedit_high_mul for |x| < 2^30: SMMULR rounds x * 2 * m / 2^32 half up. */
+static inline int32_t mcuedit_smmulr(int32_t x, int32_t m)
+{
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(x * 2), "r"(m));
+    return high;
+}
+
 /* One output without saturation; `offset` is 2 * zero point + 1. */
 static inline int8_t mcuedit_requantized(int32_t sum, int32_t m, int32_t s, int32_t offset)
 {
-    /* SMMULR rounds sum * 2 * m / 2^32 half up, which is high_mul: |sum| < 2^30. */
-    int32_t high;
-    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(sum * 2), "r"(m));
+    int32_t high = mcuedit_smmulr(sum, m);
     /* Ties go away from zero: half up, a negative number less by 1 before. The last bit is left for the rounding. */
     high = ((high + (high >> 31)) >> ~s) + offset;
     __asm__("ssat %0, #8, %1, asr #1" : "=r"(high) : "r"(high));

@@ -39,9 +39,10 @@ SWAP = 200  # instructions on M4, to another adapter that was opened before
 CLOSED, OPEN = 600, 1500  # instructions of one rank-1 edit with a 128-wide tap and two rows
 ASKED = 7  # instructions for each output that the second question looks at
 FIFTY_CLOSED = 0.05  # of the net
-# (n_in, n_out) or net -> instructions of CMSIS-NN under TFLM on M4 and M55
+# (n_in, n_out) or net -> instructions of CMSIS-NN under TFLM on M4 and M55; of nets, what ours may take of them
 FULLY_CONNECTED = {(256, 128): (69_235, 17_870), (64, 32): (6_115, 2_000)}
-NETS = {"kws_ref_model": (7_698_299, 1_814_116), "ad01_int8": (582_961, 149_994)}
+NETS = {"kws_ref_model": (7_696_898, 1_812_612), "ad01_int8": (583_428, 150_491)}
+SHARE = 0.9
 FACTS = (259_104, 84_902)
 KWS_CODE = 16 * 1024
 
@@ -166,7 +167,7 @@ def test_whole_nets(base: Base, emulator: str, name: str, bar: int) -> None:
         path = MODELS / f"{net}.tflite"
         if not path.is_file():
             pytest.skip(f"{path} is not there")
-        assert total(bases.load(path), emulator, name) <= bars[bar], net
+        assert total(bases.load(path), emulator, name) <= SHARE * bars[bar], net
 
 
 @pytest.mark.parametrize("name", ["virt-m4", "mps3-an547"])
