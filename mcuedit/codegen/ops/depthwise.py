@@ -24,8 +24,8 @@ def lower(model: Model, op: Op) -> Lowered:
     if over.in_c == 1:
         return convolution(model, op, np.ascontiguousarray(flat.T), over)
     biases = bias(model, op, channels)
-    reach = np.abs(biases) + 255 * np.abs(flat.astype(np.int64)).sum(axis=0)
-    constants, fields = requantization(model, op, reach, "requant")
+    products = 255 * np.abs(flat.astype(np.int64)).sum(axis=0)
+    constants, fields = requantization(model, op, biases, products, "requant")
     params = {
         "weights": "{weights}",
         "bias": "{bias}",
@@ -38,6 +38,6 @@ def lower(model: Model, op: Op) -> Lowered:
         "mcuedit_depthwise_conv_2d_s8",
         "mcuedit_depthwise_conv_2d",
         first + fields,
-        {"weights": weights, "bias": biases.astype(np.int32), **constants},
+        {"weights": weights, **constants},
         window=over,
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.codegen.ops import require
 from mcuedit.model.adaptable import activation_range
+from mcuedit.model.fixedpoint import requantize
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.linear import multipliers
 from mcuedit.model.tflite import INT8, INT32, Model, Op
@@ -62,17 +63,19 @@ def bias(model: Model, op: Op, channels: int) -> IntArray:
     return found.data.reshape(-1).astype(np.int64)
 
 
-def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[Constants, Fields]:
-    """Constants and fields of a mcuedit_requant.
+def requantization(model: Model, op: Op, biases: IntArray, products: IntArray, prefix: str) -> tuple[Constants, Fields]:
+    """Biases, constants and fields of a mcuedit_requant.
 
     Args:
-        reach: int64[channels], above any |sum| that can be on the way to a channel's output.
+        biases: int64[channels].
+        products: int64[channels], above any |sum| of products that can be on the way to a channel's output.
         prefix: of the fields.
 
     Raises:
         McueditError: a sum could overflow.
     """
     y = model.tensors[op.outputs[0]]
+    reach = np.abs(biases) + products
     worst = int(reach.argmax())
     require(
         int(reach[worst]) < _ACCUMULATOR,
@@ -80,17 +83,20 @@ def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[
         f"the accumulator of output {worst} could overflow",
         "scale its weights down",
     )
-    scales = multipliers(model, op)
     low, high = activation_range(op.options.get("fusedActivationFunction", 0), float(y.scale[0]), y.zero)
+    scales = np.array(multipliers(model, op), np.int64)
+    if len(scales) > 1:
+        biases, scales = _settled(biases, scales, products == 0, y.zero, (low, high))
     no_saturation = (
-        int(reach[worst]) < _NO_SATURATION
-        and all(-31 <= shift <= -1 for _, shift in scales)
+        int((np.abs(biases) + products).max()) < _NO_SATURATION
+        and bool(np.all((scales[:, 1] >= -31) & (scales[:, 1] <= -1)))
         and (low, high) == (-128, 127)
     )
-    stored = scales if len(scales) > 1 else 4 * scales  # four channels are loaded at once
+    stored = scales if len(scales) > 1 else np.repeat(scales, 4, axis=0)  # four channels are loaded at once
     constants: Constants = {
-        "multipliers": np.array([m for m, _ in stored], np.int32),
-        "shifts": np.array([s for _, s in stored], np.int8),
+        "bias": biases.astype(np.int32),
+        "multipliers": stored[:, 0].astype(np.int32),
+        "shifts": stored[:, 1].astype(np.int8),
     }
     params = {
         "multipliers": "{multipliers}",
@@ -102,6 +108,18 @@ def requantization(model: Model, op: Op, reach: IntArray, prefix: str) -> tuple[
         "act_hi": high,
     }
     return constants, tuple((f"{prefix}.{name}", str(value)) for name, value in params.items())
+
+
+def _settled(
+    biases: IntArray, scales: IntArray, dead: npt.NDArray[np.bool_], zero: int, limits: tuple[int, int]
+) -> tuple[IntArray, IntArray]:
+    """Biases and (m, s) with which channels without weights give what they give, from small sums.
+
+    Converters leave them with scales next to 0 and biases next to 2^30, for which the fast way is none.
+    """
+    always = requantize(biases[None], 0, scales[:, 0], scales[:, 1], zero, limits)[0].astype(np.int64)
+    plain = np.array([1 << 30, -1])  # a quarter
+    return np.where(dead, 4 * (always - zero), biases), np.where(dead[:, None], plain, scales)
 
 
 def matrix(model: Model, op: Op, weights: Int8Array, prefix: str) -> tuple[Constants, Fields]:
@@ -118,10 +136,10 @@ def matrix(model: Model, op: Op, weights: Int8Array, prefix: str) -> tuple[Const
     require(max(n_in, n_out) <= _U16_MAX, op, f"{n_in} inputs to {n_out} outputs: more than 65535", "make it smaller")
     wide = weights.astype(np.int64)
     folded = bias(model, op, n_out) - x.zero * wide.sum(axis=1)
-    constants, fields = requantization(model, op, np.abs(folded) + 128 * np.abs(wide).sum(axis=1), f"{prefix}.requant")
+    constants, fields = requantization(model, op, folded, 128 * np.abs(wide).sum(axis=1), f"{prefix}.requant")
     params = {"weights": "{weights}", "bias": "{bias}", "n_in": n_in, "n_out": n_out}
     first = tuple((f"{prefix}.{name}", str(value)) for name, value in params.items())
-    return {"weights": weights, "bias": folded.astype(np.int32), **constants}, first + fields
+    return {"weights": weights, **constants}, first + fields
 
 
 def convolution(model: Model, op: Op, weights: Int8Array, over: Window) -> Lowered:

@@ -19,10 +19,10 @@ def lower(model: Model, op: Op) -> Lowered:
     weights = model.tensors[op.inputs[1]].data
     assert weights is not None
     wide, biases, over = weights.astype(np.int64), bias(model, op, y.shape[3]), spread(model, op)
-    reach = np.abs(biases) + 255 * np.abs(wide).reshape(len(wide), -1).sum(axis=1)
-    constants, fields = requantization(model, op, reach, "requant")
+    products = 255 * np.abs(wide).reshape(len(wide), -1).sum(axis=1)
+    constants, fields = requantization(model, op, biases, products, "requant")
     offsets = (-x.zero * wide.sum(axis=3)).astype(np.int32)
-    constants |= {"weights": weights.astype(np.int8), "bias": biases.astype(np.int32), "offsets": offsets}
+    constants |= {"weights": weights.astype(np.int8), "offsets": offsets}
     params = {"weights": "{weights}", "bias": "{bias}", "offsets": "{offsets}"}
     sizes = {"batches": x.shape[0], "in_h": x.shape[1], "in_w": x.shape[2], "in_c": x.shape[3]}
     sizes |= {"out_h": y.shape[1], "out_w": y.shape[2], "out_c": y.shape[3]}
