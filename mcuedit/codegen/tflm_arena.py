@@ -41,7 +41,7 @@ def _aligned(size: int) -> int:
 
 
 def _blocks(model: Model) -> dict[int, Block]:
-    """Activations by tensor index, scratch of op i as -1 - i."""
+    """Activations and scratch by numbers in whose order the planner takes those of one size: the last ones first."""
     first = dict.fromkeys(model.file_inputs, 0)
     last: dict[int, int] = dict.fromkeys(model.file_outputs, len(model.ops))
     for op in model.ops:
@@ -52,12 +52,13 @@ def _blocks(model: Model) -> dict[int, Block]:
                 last[tensor] = max(last.get(tensor, 0), op.index)
     width = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT64": 8, "FLOAT64": 8}
     blocks = {
-        tensor: Block(
+        -tensor: Block(
             _aligned(model.tensors[tensor].size * width.get(model.tensors[tensor].dtype, 4)), begin, last[tensor]
         )
         for tensor, begin in first.items()
     }
-    return blocks | {-1 - op.index: Block(_aligned(_scratch(model, op)), op.index, op.index) for op in model.ops}
+    scratch = {op.index: Block(_aligned(_scratch(model, op)), op.index, op.index) for op in model.ops}
+    return blocks | {-len(model.tensors) - index: block for index, block in scratch.items()}
 
 
 def _channels(model: Model, op: Op) -> int:
