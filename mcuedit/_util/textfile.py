@@ -10,6 +10,7 @@ from pathlib import Path
 from mcuedit._util.errors import McueditError
 
 MAX_LINE = 1 << 20  # characters
+MAX_LINES = 1 << 18  # that are taken one by one: far more than edits, facts or prompts that can be kept in memory
 _MAX_FILE = 512 << 20  # bytes
 
 
@@ -47,11 +48,18 @@ def lines(text: str, name: str) -> Iterator[tuple[int, str]]:
     """Numbered lines that are not blank, without blanks around them.
 
     Raises:
-        McueditError: one is too long.
+        McueditError: they are too many, or one is too long.
     """
+    if (count := text.count("\n")) > MAX_LINES:
+        raise too_many(name, f"{count:,} lines")
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > MAX_LINE:
             message = f"{name}:{number}: a line of {len(line):,} characters, at most {MAX_LINE:,}"
             raise McueditError(message, "is it the right file?")
         if stripped := line.strip():
             yield number, stripped
+
+
+def too_many(name: str, what: str) -> McueditError:
+    """The error about a file of more lines or objects than are read."""
+    return McueditError(f"{name}: {what}, at most {MAX_LINES:,} are read", f"split it: split -l {MAX_LINES} FILE")

@@ -137,7 +137,7 @@ def _kept(model: Model) -> dict[str, Any]:
     kept += [(logits, "tflm_logits")] if logits not in offsets else []
     readers = {t: op.kind for op in reversed(model.ops) for t in op.inputs[:1]}
     listed = [{"tensor": t, "to": to, "size": model.tensors[t].size, "kind": readers[t]} for t, to in kept]
-    return {"kept": listed, "logits_offset": offsets.get(logits)}
+    return {"kept": listed, "logits_offset": offsets.get(logits), "resets": model.stateful}
 
 
 def _op_context(model: Model, op: Op) -> dict[str, Any]:

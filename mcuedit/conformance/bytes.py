@@ -175,8 +175,6 @@ class Sweep:
 
     def _missing(self, emulator: str, board: Board) -> str:
         """What is not there to run a board; empty if nothing."""
-        if self._base.model.stateful:
-            return "the base keeps a state, which firmware never resets"
         if why := backends.get(emulator).missing():
             return why
         if self._options.runtime == "tflm":

@@ -130,7 +130,7 @@ def _array(text: str, report: Report) -> Iterator[tuple[int, Any]]:
             f"{report.source}: a JSON array of more than {_MAX_ARRAY >> 20} MB", _jq(".[]", report.source)
         )
     decoder = _Decoder()
-    at, line, seen = _skip(text, text.index("[") + 1), 1, 0
+    at, line, seen, count = _skip(text, text.index("[") + 1), 1, 0, 0
     while text[at : at + 1] != "]":
         line, seen = line + text.count("\n", seen, at), at
         try:
@@ -138,6 +138,9 @@ def _array(text: str, report: Report) -> Iterator[tuple[int, Any]]:
         except ValueError as error:  # where the next one begins is unknown
             report.add(line, error)
             return
+        count += 1
+        if count > textfile.MAX_LINES:
+            raise textfile.too_many(report.source, "more objects in an array")
         yield line, value
         at = _skip(text, at)
         if text[at : at + 1] == ",":

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
-from helpers import deltas, tiny
+from helpers import deltas, stateful, tiny
 from helpers.virtual import ALL_BOARDS, ONE_EACH, needs_qemu
 
 from mcuedit._util.errors import McueditError
@@ -34,6 +34,7 @@ from mcuedit.model import tflite
 from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
+from mcuedit.model.tflite import Model
 
 INPUTS = 50
 WORDS = "what is the|capital of|currency in|chad|peru|malta|fiji|spoken|continent|burundi".split("|")
@@ -258,3 +259,12 @@ def test_without_qemu_its_boards_are_skipped(small: Base, monkeypatch: pytest.Mo
 def test_too_few_adapters(small: Base) -> None:
     with pytest.raises(McueditError, match="1 adapters, 10 active together"):
         Sweep(small, random_inputs(small, 5), adapters=adapters(small.model, 1))
+
+
+@pytest.mark.parametrize("name", ["virt-m4", "virt-m0"])
+@pytest.mark.parametrize("make", [stateful.svdf, stateful.summing])
+def test_inputs_of_a_base_with_state_do_not_know_of_each_other(name: str, make: Callable[[], Model]) -> None:
+    found = Base("kept", make())
+    x = random_inputs(found, 20)
+    rows = list(Sweep(found, x, Scope((0, 1), ("unicorn",), (name,))).rows())
+    assert [(row.inputs, row.differing_bytes, row.skipped) for row in rows] == [(20, 0, "")] * 2

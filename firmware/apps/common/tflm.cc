@@ -163,6 +163,11 @@ int tflm_infer(void)
     return status == kTfLiteOk ? MCUEDIT_OK : MCUEDIT_E_RUNTIME;
 }
 
+void tflm_reset(void)
+{
+    (void)interpreter->Reset();
+}
+
 uint32_t tflm_arena_used(void)
 {
     return interpreter == nullptr ? 0 : static_cast<uint32_t>(interpreter->arena_used_bytes());

@@ -22,6 +22,9 @@ int tflm_infer(void);
 /* The logits of the last one, where they are no output. */
 extern int8_t tflm_logits[];
 
+/* Forgets what the base kept, as at start. */
+void tflm_reset(void);
+
 /* Bytes of the arena that are taken. */
 uint32_t tflm_arena_used(void);
 

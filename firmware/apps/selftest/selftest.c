@@ -58,6 +58,9 @@ int main(void)
         err = use_mask();
     }
     for (uint32_t i = 0; !err && i < count; i++) {
+#ifdef MODEL_RESET /* of a base that keeps something: inputs do not know of each other */
+        MODEL_RESET(app_arena);
+#endif
         for (uint32_t j = 0; j < MODEL_INPUT_SIZE; j++) {
             APP_INPUT[j] = *input++;
         }

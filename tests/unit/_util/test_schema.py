@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from mcuedit._util import schema
 from mcuedit._util.errors import McueditError
-from mcuedit.edits import load_edits, load_keep
+from mcuedit.edits import load_edits, load_keep, reader
 
 
 class Part(schema.Form):
@@ -88,15 +88,30 @@ def test_every_fault_of_a_line_is_in_its_line(tmp_path: Path) -> None:
     ]
 
 
-def test_a_million_lines_that_do_not_fit_are_twenty_and_a_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b"{}\n" * 1_000_000, b"[" + b"{}," * 1_000_000 + b"{}]"])
+def test_a_million_objects_are_refused_before_they_are_looked_at(
+    text: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_bytes(b"{}\n" * 1_000_000)
+    path.write_bytes(text)
+    monkeypatch.setattr(reader, "_edit", lambda *_: None)
+    monkeypatch.setattr(reader, "_kept", lambda *_: None)
+    for load in load_edits, load_keep:
+        with pytest.raises(McueditError, match=r"1,000,000 lines|more objects in an array") as caught:
+            load(path)
+        assert "at most 262,144 are read" in caught.value.message
+        assert "split -l 262144" in caught.value.hint
+
+
+def test_as_many_lines_as_are_read_that_do_not_fit_are_twenty_and_a_count(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"{}\n" * 100_000)
     for load in load_edits, load_keep:
         with pytest.raises(McueditError) as caught:
             load(path)
         lines = caught.value.message.split("\n")
         assert len(lines) == 21
-        assert lines[-1] == "... and 999,980 more"
+        assert lines[-1] == "... and 99,980 more"
 
 
 def test_a_list_of_a_hundred_thousand_faults_is_one(tmp_path: Path) -> None:

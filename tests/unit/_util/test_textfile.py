@@ -105,14 +105,14 @@ def test_a_line_of_100_megabytes_is_an_error_at_once(tmp_path, start):
         assert len(str(caught.value)) < 1000
 
 
-def test_a_million_bad_lines_are_twenty_and_a_count(tmp_path):
+def test_many_bad_lines_are_twenty_and_a_count(tmp_path):
     path = tmp_path / "bad.jsonl"
-    path.write_bytes(b"{\n" * 1_000_000)
+    path.write_bytes(b"{\n" * 100_000)
     with pytest.raises(McueditError) as caught:
         load_edits(path)
     lines = caught.value.message.splitlines()
     assert len(lines) == 21
-    assert lines[-1] == "... and 999,980 more"
+    assert lines[-1] == "... and 99,980 more"
 
 
 def test_notes_are_bounded_like_errors(capsys):
