@@ -59,6 +59,15 @@ def data() -> Path:
     return _found(lambda: platformdirs.user_data_path("mcuedit", appauthor=False), "XDG_DATA_HOME")
 
 
+def state() -> Path:
+    """The folder of what is kept for a look when something went wrong; it need not exist.
+
+    Raises:
+        McueditError: there is no home.
+    """
+    return _found(lambda: platformdirs.user_state_path("mcuedit", appauthor=False), "XDG_STATE_HOME")
+
+
 def _found(ask: Callable[[], Path], variable: str) -> Path:
     with suppress(RuntimeError):  # no home
         if (path := ask()).is_absolute():

@@ -2,14 +2,14 @@
 """The command line: one file per verb, loaded when the verb is used.
 
 A verb is the click command named `command` in `mcuedit.cli.<verb>`. What it returns is the exit code: None or 0 for
-ok, 1 for a check that failed. Bad input is a McueditError, anywhere below: exit code 2 and two lines on stderr.
+ok, 1 for a check that failed. Bad input is a McueditError, anywhere below: exit code 2 and two lines on stderr. Any
+other exception is a fault of ours: two lines, too, and exit code 70.
 """
 
 from __future__ import annotations
 
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -19,9 +19,9 @@ import click
 from mcuedit import __version__
 from mcuedit._util import system
 from mcuedit._util.errors import McueditError
-from mcuedit.cli._shared import streams
+from mcuedit.cli._shared import messages, streams
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 70, 130  # 70 is EX_SOFTWARE of sysexits.h
 
 # Verbs in the order of use; the text is here so that --help loads no verb.
 VERBS = {
@@ -98,16 +98,7 @@ class LazyGroup(click.Group):
 @click.option("-v", "--verbose", count=True, help="Say on stderr which programs are run; -vv: retries and cache hits.")
 def command(verbose: int) -> None:
     """Repair an INT8 model in the field with a delta of a few hundred bytes."""
-    _log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
-
-
-def _log_to_stderr(level: int) -> None:
-    """What mcuedit's modules log, from a level on; nothing else is touched."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-    logger = logging.getLogger("mcuedit")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(level)
+    messages.log((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
 
 
 def invoke(args: Sequence[str] | None = None) -> int:
@@ -120,13 +111,13 @@ def invoke(args: Sequence[str] | None = None) -> int:
         code = command.main(args, prog_name="mcuedit", standalone_mode=False)
         sys.stdout.flush()
     except McueditError as error:
-        complain(error.message, error.hint)
+        messages.complain(error.message, error.hint)
         return BAD_INPUT
     except click.ClickException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2; earlier ones print the help themselves
             click.echo(error.format_message(), err=True)
         else:
-            complain(" ".join(error.format_message().split()), _usage_hint(error))
+            messages.complain(" ".join(error.format_message().split()), _usage_hint(error))
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -134,23 +125,25 @@ def invoke(args: Sequence[str] | None = None) -> int:
     except OSError as error:
         if (told := system.told(error)) is None:
             raise
-        complain(told.message, told.hint)
+        messages.complain(told.message, told.hint)
         return BAD_INPUT
     return code if isinstance(code, int) else OK
 
 
 def main() -> None:
-    """The console script."""
+    """The console script: what nobody expected is told in two lines, too, and its traceback goes to a file."""
     streams.guard()
-    sys.exit(invoke())
+    try:
+        code = invoke()
+    except Exception as error:
+        from mcuedit._util import unexpected
 
-
-def complain(message: str, hint: str = "") -> None:
-    """Writes what is wrong and what to do to stderr."""
-    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    for word, text, fg in ("error", message, "red"), ("hint", hint, "cyan"):
-        if text:
-            click.echo(f"{click.style(word, fg=fg, bold=True) if colour else word}: {text}", err=True)
+        told = unexpected.told(error)
+        messages.complain(told.message, told.hint)
+        code = UNEXPECTED
+    except KeyboardInterrupt:  # between two errors
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _usage_hint(error: click.ClickException) -> str:

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the verbs share: where output goes, tables, progress."""
+"""What the verbs share: JSON, tables, progress."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any
 
-import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mcuedit.cli._shared.streams import json_line
-
-_MOST_NOTES = 20
+from mcuedit._util import visible
+from mcuedit.cli._shared.terminal import note as note
+from mcuedit.cli._shared.terminal import notes as notes
+from mcuedit.cli._shared.terminal import say_json, styled
+from mcuedit.cli._shared.terminal import stderr as stderr
+from mcuedit.cli._shared.terminal import stdout as stdout
 
 
 def example(*lines: str) -> str:
@@ -25,37 +25,9 @@ def example(*lines: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def stdout() -> Console:
-    """For data. A console is made at each use, so that a redirected sys.stdout is honoured."""
-    return Console(highlight=False, soft_wrap=True, width=_width(sys.stdout))
-
-
-def stderr() -> Console:
-    """For everything that is not data."""
-    return Console(stderr=True, highlight=False, soft_wrap=True, width=_width(sys.stderr))
-
-
-def _width(stream: TextIO) -> int | None:
-    """Columns: those of the terminal, or enough for every table in a pipe or a log."""
-    return None if stream.isatty() else 160
-
-
-def note(text: str) -> None:
-    """One line on stderr that the user should see; not an error."""
-    stderr().print(f"note: {text}", style="yellow", markup=False)
-
-
-def notes(texts: Iterable[str]) -> None:
-    """Several notes; of very many the first ones, and how many more there are."""
-    told = list(texts)
-    more = len(told) - _MOST_NOTES
-    for text in told[:_MOST_NOTES] + ([f"... and {more:,} more"] if more > 0 else []):
-        note(text)
-
-
 def print_json(values: Mapping[str, Any]) -> None:
     """The one JSON object of a verb on stdout: flat, in the order given, numpy scalars as numbers."""
-    click.echo(json_line(json.dumps(values, ensure_ascii=False, default=_plain)))
+    say_json(json.dumps(values, ensure_ascii=False, default=_plain))
 
 
 def _plain(value: Any) -> Any:
@@ -67,7 +39,7 @@ def _plain(value: Any) -> Any:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: Sequence[str] = ()) -> Table:
     """A plain table: numbers to the right, the columns named in `left` (and the first one) to the left.
 
-    Cells are shown as they are: brackets in them are no markup.
+    Cells are shown as they are: brackets in them are no markup, and each is one line.
     """
     made = Table(
         title=title or None,
@@ -82,7 +54,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
         text = i == 0 or column in left
         made.add_column(column, justify="left" if text else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        made.add_row(*(Text("" if cell is None else visible.line(str(cell))) for cell in row))
     return made
 
 
@@ -99,9 +71,9 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(visible.line(label), total=total)
         yield lambda n: bar.advance(task, n)
 
 
@@ -112,7 +84,7 @@ def working(label: str) -> Iterator[None]:
     if not console.is_terminal:
         yield
         return
-    with console.status(f"{label} ..."):
+    with console.status(styled(f"{label} ...")):
         yield
 
 
@@ -130,11 +102,11 @@ def searching(bound: float) -> Iterator[tuple[Callable[[str], None], Callable[[f
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     left = TextColumn("{task.remaining:.0f} of {task.total:g} units left")
-    columns = (TextColumn("{task.description}"), BarColumn(), left, TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), left, TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("running the base", total=bound)
 
         def advance(units: float) -> None:
             bar.update(task, completed=min(bound, bar.tasks[0].completed + units))
 
-        yield lambda text: bar.update(task, description=text), advance
+        yield lambda text: bar.update(task, description=visible.line(text)), advance

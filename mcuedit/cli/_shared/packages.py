@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from mcuedit import zoo
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
@@ -16,6 +14,7 @@ from mcuedit.adapter.encoding import decode, parts
 from mcuedit.boards import elf
 from mcuedit.cli._shared.common import print_json, stdout, table
 from mcuedit.cli._shared.files import read_bytes
+from mcuedit.cli._shared.terminal import styled
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.package import Package, keys, open_package, parse, self_test
@@ -106,7 +105,8 @@ def composition_table(found: Package) -> object:
 def show_identity(found: Package, signature: str) -> None:
     """The head of every report on a package."""
     out = stdout()
-    out.print(f"[bold]{escape(found.name)}[/] {found.version}  security counter {found.counter}, {found.size:,} bytes")
+    about = f" {found.version}  security counter {found.counter}, {found.size:,} bytes"
+    out.print(styled((found.name, "bold"), about))
     out.print(f"for base   {found.base_sha256}")
     out.print(f"digest     {found.digest}")
     out.print(f"signed by  {found.key_sha256}")

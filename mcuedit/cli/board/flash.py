@@ -62,7 +62,7 @@ def command(given: _Given) -> None:
     if given.as_json:
         _print_json(given, flashed)
     elif given.dry_run:
-        click.echo("\n".join(map(shlex.join, flashed.commands.lines)))
+        stdout().print("\n".join(map(shlex.join, flashed.commands.lines)))
     else:
         images = [image for image, _ in flashed.commands.images]
         rows = [(i.title, f"0x{i.address:08x}", f"{i.size:,}", flashed.states[i.title]) for i in images]

@@ -12,7 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import packages as _packages
 from mcuedit.cli._shared.common import example, print_json, stdout, table
 from mcuedit.cli._shared.options import PATH, json_option
-from mcuedit.cli._shared.streams import json_line
+from mcuedit.cli._shared.terminal import say_json
 from mcuedit.package import parse
 from mcuedit.package.registry import Registry, Stored, default_path, open_registry
 
@@ -108,7 +108,8 @@ def export(output: Path | None, as_json: bool) -> None:
         kept = {} if output is not None else {"lines": lines}
         print_json({"registry": str(default_path()), "file": str(output or ""), "rows": len(lines), **kept})
     elif output is None:
-        click.echo("".join(f"{json_line(line)}\n" for line in lines), nl=False)
+        for line in lines:
+            say_json(line)
 
 
 @command.command("import", epilog=example("mcuedit registry import registry.jsonl"))

@@ -21,7 +21,7 @@ from rich.console import Console
 import mcuedit
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
-from mcuedit.cli._shared import common
+from mcuedit.cli._shared import common, messages
 
 MCUEDIT = [sys.executable, "-m", "mcuedit"]
 
@@ -203,7 +203,7 @@ sys.exit(cli.invoke(["zoo"]))
 def test_no_color(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
-    cli.complain("m", "h")
+    messages.complain("m", "h")
     assert "\x1b" not in capsys.readouterr().err
     assert shell("nope", env={**os.environ, "FORCE_COLOR": "1"}).stderr.startswith("error: ")
 

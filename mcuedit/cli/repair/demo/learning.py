@@ -11,6 +11,7 @@ from rich.padding import Padding
 
 from mcuedit.benchmark.edits import reader
 from mcuedit.cli._shared.common import table, working
+from mcuedit.cli._shared.terminal import styled
 from mcuedit.cli.repair.demo.story import Case, Seen, dialogue, headline, show_neighbours
 from mcuedit.codegen import TrainSetup
 from mcuedit.emulate import backends
@@ -66,9 +67,10 @@ def _learn(base: Base, case: Case, session: CorrectionSession, device: StoreDevi
     told += [f"fix {session.wanted} {prompt}" for prompt in session.edit.prompts]
     for line in told:
         device.say(line)
-    out.print(f"   {told[0]}      [dim]and {len(session.confirmed) - 1} more answers that are right[/]")
+    more = f"and {len(session.confirmed) - 1} more answers that are right"
+    out.print(styled(f"   {told[0]}      ", (more, "dim")))
     for line in told[-len(session.edit.prompts) :]:
-        out.print(f"   [bold]{line}[/]")
+        out.print(f"   {line}", style="bold")
 
     headline(out, 3, "It trains; power fails on the way")
     first = device.say(f"train {HALF}")

@@ -10,6 +10,7 @@ from rich.padding import Padding
 
 from mcuedit._util.typing import BoolArray, Int8Array
 from mcuedit.cli._shared.common import table
+from mcuedit.cli._shared.terminal import styled
 from mcuedit.edits import Edit, EditSet, KeepSet
 from mcuedit.emulate.devices.device import Answer
 
@@ -47,11 +48,11 @@ class Seen:
 
 
 def headline(out: Console, number: int, text: str) -> None:
-    out.print(f"\n[bold cyan]{number}[/]  [bold]{text}[/]")
+    out.print(styled("\n", (str(number), "bold cyan"), "  ", (text, "bold")))
 
 
 def dialogue(out: Console, question: str, answer: str, colour: str) -> None:
-    out.print(f"   {question}  [bold {colour}]{answer}[/]")
+    out.print(styled(f"   {question}  ", (answer, f"bold {colour}")))
 
 
 def show_neighbours(out: Console, case: Case, before: Seen, after: Seen, same: BoolArray) -> None:

@@ -12,9 +12,9 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import facts_of, tensor_set
 from mcuedit.benchmark import edits
-from mcuedit.cli import complain
 from mcuedit.cli._shared.common import notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import load_chosen, metrics_table, tensor_table
+from mcuedit.cli._shared.messages import complain
 from mcuedit.cli._shared.options import is_given
 from mcuedit.cli.repair.edit.given import Given
 from mcuedit.emulate.runner import best_oracle

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mcuedit.adapter import folder
-from mcuedit.cli import complain
 from mcuedit.cli._shared.common import notes, print_json, stdout
 from mcuedit.cli._shared.files import metrics_table, placement_table, tensor_table
+from mcuedit.cli._shared.messages import complain
 from mcuedit.cli.repair.edit.given import Given
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics

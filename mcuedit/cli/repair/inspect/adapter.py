@@ -6,10 +6,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from rich.markup import escape
-
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import print_json, stdout, table
+from mcuedit.cli._shared.terminal import styled
 
 
 def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
@@ -36,9 +35,9 @@ def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
     size = f"{adapter.factor_bytes:,} bytes of factors"
     if data is not None:
         size += f" in {len(data):,} bytes for the device"
-    out.print(f"[bold]{escape(adapter.name)}[/] {adapter.version} {size}")
+    out.print(styled((adapter.name, "bold"), f" {adapter.version} {size}"))
     of = f", output {adapter.output!r}" if adapter.output else ""
-    out.print(f"for base {adapter.base_sha256}{escape(of)}")
+    out.print(f"for base {adapter.base_sha256}{of}")
     rows = [
         (
             f"{d.tap} -> {d.target}",

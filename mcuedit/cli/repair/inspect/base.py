@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-
 from mcuedit.boards import board
 from mcuedit.cli._shared.common import print_json, stdout, table
+from mcuedit.cli._shared.terminal import styled
 from mcuedit.codegen import inspection
 from mcuedit.edits import is_spare
 from mcuedit.model.bundle import Base
@@ -53,7 +52,8 @@ def show(found: Base, as_json: bool) -> None:
         )
         return
     out = stdout()
-    out.print(f"[bold]{escape(found.name)}[/]  {len(model.data):,} bytes, {sum(op.macs for op in ops):,} MACs")
+    size = f"  {len(model.data):,} bytes, {sum(op.macs for op in ops):,} MACs"
+    out.print(styled((found.name, "bold"), size))
     out.print(f"sha256 {model.sha256}")
     if labels:
         out.print(f"{len(labels) - spare} labels, {spare} spare slots")
