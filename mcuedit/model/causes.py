@@ -18,6 +18,7 @@ QUANTIZE = "mcuedit quantize SOURCE --samples F.npz -o DIR"
 AGAIN = f"convert the model again: {QUANTIZE}"  # the way out of what no converter of ours makes
 _FULL = f"make an int8 one of what it was converted from: {QUANTIZE}"
 _ENDS = f"set the converter's inference_input_type and inference_output_type to tf.int8, or: {QUANTIZE}"
+_NARROW = f"convert it with int8 activations (TFLITE_BUILTINS_INT8), or: {QUANTIZE}"
 _RIM = ("QUANTIZE", "DEQUANTIZE", "CAST")  # what stands between a rim of another type and what is int8
 
 _CUSTOM = ("CIRCULAR_BUFFER", "Signal", "TFLite_Detection_PostProcess", "ethos-u", "edgetpu-custom-op")
@@ -118,10 +119,15 @@ def _legacy(model: Model) -> str:
 
 
 def _wide(model: Model) -> str:
-    if any(model.tensors[t].dtype != "INT16" for t in (*model.inputs, *model.outputs)):
+    """16-bit activations at the ends, or everywhere. Those between int8 ones are TensorFlow Lite Micro's alone."""
+    kept = [(op, t) for op, t in _read(model) if t.data is None and not t.variable]
+    found = next(((op, t) for op, t in kept if t.dtype == "INT16"), None)
+    whole = all(model.tensors[t].dtype == _INT8 for t in (*model.inputs, *model.outputs))
+    if found is None or whole or any(op.custom for op in model.ops):
         return ""
-    op = next((op for op in model.ops if model.inputs[0] in op.inputs), None)
-    return f"{_where(op)}input {model.tensors[model.inputs[0]].name!r} is INT16: a model with 16-bit activations"
+    said = f"{_where(found[0])}tensor {found[1].name!r} is INT16: a model with 16-bit activations"
+    some = any(t.dtype == _INT8 for _, t in kept)
+    return f"{said} at its ends" if some else f"{said}, without an int8 tensor that a delta could read or change"
 
 
 def _float(model: Model) -> str:
@@ -158,9 +164,9 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
     ),
     (_foreign, "give the .tflite that was compiled for that runtime, or leave the op out and convert the model again"),
     (_scale, f"its calibration saw no finite values there: with representative data that reaches it, {QUANTIZE}"),
+    (_wide, _NARROW),
     (_rims, _ENDS),
     (_legacy, f"int8 has taken its place; of the float model: {QUANTIZE}"),
-    (_wide, f"convert it with int8 activations (TFLITE_BUILTINS_INT8), or: {QUANTIZE}"),
     (_float, _FULL),
 )
 
