@@ -197,7 +197,7 @@ def output_tail(model: Model, tensor: int) -> Tail | None:
         tensor = makers[0].inputs[0]
     inner = model.tensors[tensor]
     quantized = inner.scale.size == inner.zero_point.size == 1 and bool(0 < inner.scale[0] < np.inf)
-    whole = quantized and inner.data is None and types != {"INT8"}
+    whole = quantized and inner.data is None and tensor not in model.inputs and types != {"INT8"}
     return Tail(tuple(found), inner, model.tensors[outer]) if whole else None
 
 
