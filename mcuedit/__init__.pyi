@@ -36,7 +36,8 @@ from mcuedit.emulate.options import RunOptions
 from mcuedit.emulate.runner import Result, open_device
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
-from mcuedit.federated.aggregate import Aggregate, aggregate
+from mcuedit.federated.aggregate import Aggregate, Aggregation, aggregate
+from mcuedit.federated.round import Submission
 from mcuedit.fleet.transport import Device
 from mcuedit.model.text import text_features
 from mcuedit.model.tflite import Model
@@ -55,6 +56,7 @@ __version__: str
 __all__ = [
     "Adapter",
     "Aggregate",
+    "Aggregation",
     "Answer",
     "Avoid",
     "Base",
@@ -90,6 +92,7 @@ __all__ = [
     "Result",
     "Routes",
     "RunOptions",
+    "Submission",
     "TensorMetrics",
     "TensorSet",
     "ToClass",

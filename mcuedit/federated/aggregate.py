@@ -1,30 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """One adapter from those of many devices.
 
-Averaging A and B apart is not averaging what they do, BA. Three ways are right, each for adapters of its kind:
+Averaging A and B apart is not averaging what they do, BA. Three ways are right, each for adapters of its kind; who
+aggregates says which:
 
-- shared: all have the same A, frozen, and differ in B. The mean of B is the mean of BA, exactly; it is taken in
-  integers, so that neither the order nor the place of summation shows.
+- shared: all have the A, gates, multipliers and rows of the round, and differ in B. The mean of B is the mean of BA; it
+  is taken in integers, so that neither the order nor the place of summation shows, and without the extreme values of
+  each element, so that what one client alone says does not count (Yin et al., 2018).
 - factored: plain deltas with their own A. The best approximation of rank r of the mean of BA (Eckart and Young, 1936).
-- joined: gated deltas with their own A. What a gate does has no mean; all factors are kept side by side.
+- joined: gated deltas with their own A. What a gate does has no mean; all factors are kept side by side, and act in
+  full: for adapters of one's own.
+
+What one client can do is bounded (SPEC.md, section 12).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter
+from mcuedit.federated import effect
 from mcuedit.federated.factored import mean_of_products
+from mcuedit.federated.round import Dropped, Pins, Submission
 from mcuedit.model.tflite import Model
 
 SHARED, FACTORED, JOINED = "shared", "factored", "joined"
-HOW = ("auto", SHARED, FACTORED, JOINED)
+HOW = (SHARED, FACTORED, JOINED)
+_FAR = 2  # times the middle of what the clients do: nobody does more
 
 
 @dataclass(frozen=True)
@@ -33,70 +40,79 @@ class Aggregate:
 
     Attributes:
         how: SHARED, FACTORED or JOINED.
-        clipped: adapters whose B was scaled down.
-        dropped: share of the energy of the mean of BA, its squared Frobenius norm, that rank r cannot hold.
+        adapters: how many count. dropped: which do not, and why.
+        clip: the most by which one of them may move an output, in its units. clipped: how many would have moved more.
+        trim: how many may be anything, for SHARED.
+        energy_dropped: share of the energy of the mean of BA, its squared Frobenius norm, that rank r cannot hold.
     """
 
     adapter: Adapter
     how: str
     adapters: int
+    dropped: tuple[Dropped, ...]
+    clip: float
     clipped: int
-    dropped: float
+    trim: int
+    energy_dropped: float
 
 
 @dataclass(frozen=True)
 class Aggregation:
-    """How adapters are aggregated.
+    """How adapters are aggregated, which is up to the server alone.
 
     Attributes:
-        how: one of HOW; "auto" takes SHARED where A is the same in all, else FACTORED for plain deltas and JOINED for
-            gated ones.
-        weights: positive integers, one an adapter, such as how many corrections it learned; None: all the same.
-        clip: L2 norm in int8 units that the B of an adapter has at most, so that none can outweigh the rest.
-        trim: for SHARED: leave out so many of the largest and of the smallest values of each element (a trimmed
-            mean; Yin et al., 2018): as many adapters may be anything.
+        how: one of HOW.
+        start: the adapter that the round began from. For SHARED all of it but B is pinned; its labels are those that
+            come out.
+        clients: names of those who may submit; None: all.
+        weights: positive integers, one a submission, such as how many corrections it learned; None: all the same.
+        clip: the most by which an adapter may move an output, in its units; None: twice the median of what they do.
+        trim: for SHARED: leave out so many of the largest and of the smallest values of each element: as many adapters
+            may be anything. None: a tenth of them, and one of 3 at least; none with weights.
         rank: for FACTORED; None: the largest that comes in.
         name: of the adapter that is made.
     """
 
-    how: str = "auto"
+    how: str = SHARED
+    start: Adapter | None = None
+    clients: Collection[str] | None = None
     weights: Sequence[int] | None = None
-    clip: int | None = None
-    trim: int = 0
+    clip: float | None = None
+    trim: int | None = None
     rank: int | None = None
     name: str = "federated"
 
 
-def aggregate(adapters: Sequence[Adapter], model: Model, asked: Aggregation | None = None) -> Aggregate:
-    """Aggregates adapters for one base; without `asked`, as Aggregation's defaults have it.
+def aggregate(submissions: Sequence[Adapter | Submission], model: Model, asked: Aggregation | None = None) -> Aggregate:
+    """Aggregates what clients sent for one base; without `asked`, as Aggregation's defaults have it.
 
     Raises:
-        McueditError: they are for several bases, or cannot be aggregated in that way.
+        McueditError: what is asked for does not go together, or no submission fits.
     """
     asked = asked or Aggregation()
-    if not adapters:
-        raise McueditError("no adapter to aggregate", "give two or more")
-    for adapter in adapters:
-        check_adapter(adapter, model)
-    weights, how = _weights(asked.weights, len(adapters)), asked.how
-    if how not in HOW:
-        raise McueditError(f"no way {how!r} to aggregate", f"one of {', '.join(HOW)}")
-    if how == "auto":
-        how = SHARED if _same_a(adapters) else JOINED if any(d.gated for a in adapters for d in a.deltas) else FACTORED
-    if asked.trim and how != SHARED:
-        raise McueditError(f"a trimmed mean of {how} adapters", "only adapters with one frozen A have one")
-    labels = _labels(adapters)
-    clipped, count = _clipped(adapters, asked.clip)
-    if how == SHARED:
-        deltas, dropped = _shared(clipped, weights, asked.trim), 0.0
-    elif how == FACTORED:
-        deltas, dropped = mean_of_products(clipped, weights, asked.rank)
+    given = [s if isinstance(s, Submission) else Submission(f"adapter {i}", s) for i, s in enumerate(submissions)]
+    weights = _checked(asked, len(given), model)
+    pins = Pins(model, asked.start, asked.clients, asked.how == SHARED, asked.how == FACTORED)
+    fitting, dropped = pins.admit(given)
+    if not fitting:
+        why = "; ".join(f"{d.client}: {d.reason}" for d in dropped[:5])
+        raise McueditError("no adapter to aggregate" + (f": {why}" if why else ""), "give some that fit the round")
+    weights = [weights[place] for place, _ in fitting]
+    norms = [effect.norm(adapter, model) for _, adapter in fitting]
+    clip = asked.clip if asked.clip is not None else _FAR * float(np.median([n for n in norms if n] or [0.0]))
+    clipped = [a if n <= clip else effect.shorter(a, clip / n) for (_, a), n in zip(fitting, norms, strict=True)]
+    trim, lost = _trim(asked, len(clipped)), 0.0
+    if asked.how == SHARED:
+        deltas = _shared(clipped, weights, trim)
+    elif asked.how == FACTORED:
+        deltas, lost = mean_of_products(clipped, weights, asked.rank)
     else:
-        deltas, dropped = tuple(d for a in clipped for d in a.deltas), 0.0
-    info = {"federated": {"how": how, "adapters": len(adapters), "weights": list(weights)}}
+        deltas = tuple(d for a in clipped for d in a.deltas)
+    info = {"federated": {"how": asked.how, "adapters": len(clipped), "weights": weights}}
+    labels = {} if asked.start is None else asked.start.labels
     made = Adapter(asked.name, "1.0.0", model.sha256, deltas, labels, info, output=model.output_name)
     check_adapter(made, model)
-    return Aggregate(made, how, len(adapters), count, dropped)
+    return Aggregate(made, asked.how, len(clipped), tuple(dropped), clip, sum(n > clip for n in norms), trim, lost)
 
 
 def mean(total: IntArray, weight: int) -> IntArray:
@@ -105,87 +121,48 @@ def mean(total: IntArray, weight: int) -> IntArray:
     return np.sign(total) * quotient
 
 
-def _weights(weights: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    weights = (1,) * n if weights is None else tuple(weights)
+def _checked(asked: Aggregation, n: int, model: Model) -> list[int]:
+    """The weights of n submissions; refuses what does not go together."""
+    weights = [1] * n if asked.weights is None else list(asked.weights)
+    if asked.how not in HOW:
+        raise McueditError(f"no way {asked.how!r} to aggregate", f"one of {', '.join(HOW)}")
+    if asked.how == SHARED and asked.start is None:
+        raise McueditError(
+            "shared adapters without the one that the round began from",
+            "give it: all of it but B is pinned; or aggregate factored or joined",
+        )
+    if asked.start is not None:
+        check_adapter(asked.start, model)
     if len(weights) != n:
         raise McueditError(f"{len(weights)} weights for {n} adapters", "give one an adapter, in their order")
-    if min(weights) < 1 or sum(weights) >= 1 << 23:
+    if n and (min(weights) < 1 or sum(weights) >= 1 << 23):
         raise McueditError(f"weights {min(weights)} to {max(weights)}", "integers from 1 on with a sum below 2^23")
+    if asked.trim and asked.how != SHARED:
+        raise McueditError(f"a trimmed mean of {asked.how} adapters", "only adapters with one frozen A have one")
+    if asked.trim and len(set(weights)) > 1:
+        raise McueditError("a trimmed mean with weights", "give no weights, or no --trim")
+    if asked.clip is not None and not 0 < asked.clip < float("inf"):
+        raise McueditError(f"clip {asked.clip}", "more than 0: the most by which an adapter may move an output")
     return weights
 
 
-def _same_a(adapters: Sequence[Adapter]) -> bool:
-    return all(
-        len(a.deltas) == len(adapters[0].deltas) and all(map(_same_but_b, a.deltas, adapters[0].deltas))
-        for a in adapters
-    )
-
-
-def _same_but_b(delta: Delta, other: Delta) -> bool:
-    scalars = ("tap", "target", "M", "S", "gated", "bits", "conditional")
-    arrays = ("a", "c", "m", "s")
-    return all(getattr(delta, n) == getattr(other, n) for n in scalars) and all(
-        np.array_equal(getattr(delta, n), getattr(other, n)) for n in arrays
-    )
-
-
-def _labels(adapters: Sequence[Adapter]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for adapter in adapters:
-        for index, label in adapter.labels.items():
-            if found.setdefault(index, label) != label:
-                raise McueditError(
-                    f"class {index} is {found[index]!r} in one adapter and {label!r} in another",
-                    "agree on the spare classes first: name them when the edits are trained",
-                )
-    return found
-
-
-def _clipped(adapters: Sequence[Adapter], norm: int | None) -> tuple[list[Adapter], int]:
-    """The adapters with the B of all deltas together within `norm`, and how many were not."""
-    if norm is None:
-        return list(adapters), 0
-    made, count = [], 0
-    for adapter in adapters:
-        flat = np.concatenate([d.b.ravel() for d in adapter.deltas]).astype(np.int64)
-        short = privacy.clip(flat, norm)
-        count += bool((short != flat).any())
-        parts = np.split(short.astype(np.int8), np.cumsum([d.b.size for d in adapter.deltas])[:-1])
-        deltas = tuple(replace(d, b=p.reshape(d.b.shape)) for d, p in zip(adapter.deltas, parts, strict=True))
-        made.append(replace(adapter, deltas=deltas))
-    return made, count
+def _trim(asked: Aggregation, n: int) -> int:
+    """How many values are left out at each end."""
+    if asked.how != SHARED or len(set(asked.weights or ())) > 1:
+        return 0
+    if asked.trim is None:
+        return max(n // 10, int(n >= 3))
+    return min(asked.trim, (n - 1) // 2)  # clients that were dropped make nobody else's round fail
 
 
 def _shared(adapters: Sequence[Adapter], weights: Sequence[int], trim: int) -> tuple[Delta, ...]:
-    if not _same_a(adapters):
-        raise McueditError(
-            "the adapters do not share one A", "train them from one seed with A frozen, or aggregate them factored"
-        )
-    if trim and (2 * trim >= len(adapters) or len(set(weights)) > 1):
-        raise McueditError(
-            f"a mean of {len(adapters)} adapters trimmed by {trim} on each side",
-            "trim fewer than half of them on each side, and give no weights",
-        )
     made = []
     for same in zip(*(a.deltas for a in adapters), strict=True):
-        dense = any(d.rows is None for d in same)
-        rows = None if dense else np.unique(np.concatenate([d.rows for d in same if d.rows is not None]))
-        b = np.stack([_spread(d, rows) for d in same])
+        b = np.stack([d.b.astype(np.int64) for d in same])
         if trim:
             kept = np.sort(b, axis=0)[trim : len(b) - trim]
-            made.append(replace(same[0], rows=rows, b=mean(kept.sum(axis=0), len(kept)).astype(np.int8)))
+            made.append(replace(same[0], b=mean(kept.sum(axis=0), len(kept)).astype(np.int8)))
         else:
             total = np.tensordot(np.array(weights, np.int64), b, axes=1)
-            made.append(replace(same[0], rows=rows, b=mean(total, sum(weights)).astype(np.int8)))
+            made.append(replace(same[0], b=mean(total, sum(weights)).astype(np.int8)))
     return tuple(made)
-
-
-def _spread(delta: Delta, rows: IntArray | None) -> IntArray:
-    """B over more rows: int64[rows, r]; all of the target's when `rows` is None."""
-    if rows is None:
-        if delta.rows is not None:
-            raise McueditError("some adapters store all rows of B, others a few", "train them with the same rows")
-        return delta.b.astype(np.int64)
-    spread = np.zeros((len(rows), delta.rank), np.int64)
-    spread[np.searchsorted(rows, delta.rows if delta.rows is not None else [])] = delta.b
-    return spread

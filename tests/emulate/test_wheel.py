@@ -99,7 +99,7 @@ def test_verbs_run_from_a_wheel(call: Call, tmp_path: Path) -> None:
     assert call("edit", "facts", *sets, "-o", "repair")["efficacy"] == 1.0
     assert call("eval", "facts", "repair", *sets)["efficacy"] == 1.0
     assert call("bench", "edits", "facts", *sets)["efficacy"] == 1.0
-    assert call("federate", "repair", "--base", "facts", "-o", "joined")
+    assert call("federate", "repair", "--base", "facts", "--start", "repair", "-o", "fleet")
     assert call("emit", "repair", "--base", "facts", "-o", "out")
     assert (tmp_path / "out" / "CMakeLists.txt").is_file()
     assert call("run", "facts", "--adapter", "repair", "--random", "2", "--check", "tflm")["differing_bytes"] == 0

@@ -11,21 +11,26 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
 from mcuedit.cli._shared import options
-from mcuedit.cli._shared.common import example, print_json, stdout, table, working
-from mcuedit.cli._shared.files import read_adapters
+from mcuedit.cli._shared.common import example, notes, print_json, stdout, table, working
+from mcuedit.cli._shared.files import read_adapter, read_adapters
 from mcuedit.cli._shared.options import TEXT, Writing, into, path, whole
-from mcuedit.federated.aggregate import HOW, Aggregation, aggregate
+from mcuedit.federated.aggregate import FACTORED, HOW, SHARED, Aggregate, Aggregation, aggregate
+from mcuedit.federated.round import Submission
+from mcuedit.fleet import inventory
 from mcuedit.model import bundle
+from mcuedit.model.bundle import Base
 
 
 @dataclass(frozen=True)
 class _Given(Writing):
     adapters: tuple[Path, ...]
     base_path: Path
+    start: Path | None
+    clients: Path | None
     how: str
     weights: str | None
-    clip: int | None
-    trim: int
+    clip: float | None
+    trim: int | None
     rank: int | None
     name: str
     as_json: bool
@@ -33,22 +38,28 @@ class _Given(Writing):
 
 @click.command(
     epilog=example(
-        "mcuedit federate device1/ device2/ device3/ --base facts/ -o fleet/",
-        "mcuedit federate device*/ --base facts/ --weights 20,5,9 --clip 300 -o fleet/",
+        "mcuedit federate device1/ device2/ device3/ --base facts/ --start start/ -o fleet/",
+        "mcuedit federate inbox/* --base facts/ --start start/ --clients fleet.toml --clip 2.5 -o fleet/",
     )
 )
 @options.adapters_argument
 @path("--base", "base_path", metavar="BASE", required=True, help="Base that all of them are for.")
 @options.output_option("DIR", "Folder that the adapter is written to.")
-@options.choice("--how", of=HOW, default="auto", help="How adapters become one.")
+@path("--start", metavar="ADAPTER", help="Adapter that the round began from: what it has, but B, is pinned.")
+@path("--clients", metavar="FLEET.toml", help="Who may submit: a device is a folder of its name.")
+@options.choice("--how", of=HOW, help="How adapters become one.")
 @click.option("--weights", metavar="N,N,...", help="An integer for each adapter: what it was learned from.")
-@whole("--clip", 1, metavar="N", help="L2 norm that the B of one adapter has at most.")
 @click.option(
+    "--clip",
+    type=float,
+    metavar="UNITS",
+    help="Most by which one adapter may move an output, in its units; twice their median if not given.",
+)
+@whole(
     "--trim",
-    type=click.IntRange(0),
-    default=0,
+    0,
     metavar="N",
-    help="Leave out the N largest and N smallest values of each element.",
+    help="Leave out the N largest and N smallest values of each element; a tenth, and one of 3 at least, if not given.",
 )
 @whole("--rank", 1, 255, metavar="R", help="Rank of a factored mean; if not given the largest of the adapters.")
 @click.option("--name", type=TEXT, default="federated", show_default=True, help="Name of the adapter.")
@@ -58,35 +69,62 @@ class _Given(Writing):
 def command(given: _Given) -> int:
     """Aggregate adapters that many devices learned for BASE into one.
 
-    shared: all have one frozen A; the mean of their B is the mean of what they do, in integers, whatever the order.
-    factored: plain deltas; the best approximation of rank R of the mean of BA, and the energy that it drops. joined:
-    gated deltas, each with an A of its own, side by side. auto takes the first of them that fits.
+    shared: all have the frozen A, gates and rows of --start; the mean of their B, without extreme values, in integers,
+    whatever the order. factored: plain deltas; the best approximation of rank R of the mean of BA, and the energy that
+    it drops. joined: gated deltas, each with an A of its own, side by side and in full.
+
+    An ADAPTER that does not fit is left out and named with a reason. Labels are those of --start. Who sent it is told
+    by --clients and the name of its folder, each client once; without --clients the same factors count once.
     """
-    found, loaded = read_adapters(given.adapters, bundle.load(given.base_path), None)
+    base, start = bundle.load(given.base_path), None
+    if given.start is not None:
+        base, (start,) = read_adapters([given.start], base, None)
+    names = None if given.clients is None else frozenset(m.name for m in inventory.read(given.clients))
+    submissions = [_submission(one, base, names is not None) for one in given.adapters]
+    asked = Aggregation(
+        given.how, start, names, _weights(given.weights), given.clip, given.trim, given.rank, given.name
+    )
     with working("aggregating"):
-        how = Aggregation(given.how, _weights(given.weights), given.clip, given.trim, given.rank, given.name)
-        made = aggregate(loaded, found.model, how)
+        made = aggregate(submissions, base.model, asked)
     folder.save(made.adapter, given.output, force=given.force)
+    notes(f"{d.client} does not count: {d.reason}" for d in made.dropped)
+    _show(made, given)
+    return 0
+
+
+def _submission(file: Path, base: Base, listed: bool) -> Submission:
+    """What lies in a place that the server chose; of listed clients its name is theirs."""
+    name = file.absolute().name if file.is_dir() else file.stem
+    client = name if listed else str(file)
+    return Submission.read(client, lambda: read_adapter(file, base))
+
+
+def _show(made: Aggregate, given: _Given) -> None:
     values = {
         "output": str(given.output),
         "how": made.how,
         "adapters": made.adapters,
+        "dropped": [{"client": d.client, "reason": d.reason} for d in made.dropped],
+        "clip": made.clip,
         "clipped": made.clipped,
-        "dropped_energy": made.dropped,
+        "trim": made.trim,
+        "dropped_energy": made.energy_dropped,
         "factor_bytes": made.adapter.factor_bytes,
     }
     if given.as_json:
         print_json(values)
-    else:
-        rows = [
-            ("how", made.how),
-            ("adapters", made.adapters),
-            *([("clipped", made.clipped)] if given.clip else []),
-            ("energy dropped", f"{100 * made.dropped:.3f} %"),
-            ("bytes of factors", f"{made.adapter.factor_bytes:,}"),
-        ]
-        stdout().print(table(str(given.output), ("", ""), rows))
-    return 0
+        return
+    rows = [
+        ("how", made.how),
+        ("adapters that count", made.adapters),
+        *((f"left out: {d.client}", d.reason) for d in made.dropped),
+        ("most by which one moves an output", f"{made.clip:.4g}"),
+        ("clipped to that", made.clipped),
+        *([("of these may be anything", made.trim)] if made.how == SHARED else []),
+        *([("energy dropped", f"{100 * made.energy_dropped:.3f} %")] if made.how == FACTORED else []),
+        ("bytes of factors", f"{made.adapter.factor_bytes:,}"),
+    ]
+    stdout().print(table(str(given.output), ("", ""), rows))
 
 
 def _weights(text: str | None) -> list[int] | None:

@@ -17,8 +17,9 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.adapter.encoding import encode
 from mcuedit.cli.repair.federate import command
-from mcuedit.federated import Aggregation, Fleet, Rounds, aggregate, secure, simulate
+from mcuedit.federated import Aggregation, Fleet, Rounds, aggregate, effect, secure, simulate
 from mcuedit.federated.simulate import Example
 from mcuedit.model.tflite import Model, parse
 
@@ -40,27 +41,29 @@ def _shared(model: Model, count: int, **options: object) -> list[Adapter]:
 
 def test_the_mean_of_a_shared_a_is_exact_in_any_order(model: Model) -> None:
     devices = _shared(model, 7)
-    made = aggregate(devices, model)
+    asked = Aggregation(start=devices[0], trim=0)
+    made = aggregate(devices, model, asked)
     assert made.how == "shared"
     exact = np.mean([a.deltas[0].b.astype(float) for a in devices], axis=0)
     assert np.abs(made.adapter.deltas[0].b - exact).max() <= 0.5
     for order in (devices[::-1], devices[3:] + devices[:3]):
-        again = aggregate(order, model).adapter.deltas[0]
+        again = aggregate(order, model, asked).adapter.deltas[0]
         assert again.b.tobytes() == made.adapter.deltas[0].b.tobytes()
 
 
-def test_rows_that_some_devices_do_not_store_count_as_zero(model: Model) -> None:
-    first, second = _shared(model, 2)
-    moved = replace(second.deltas[0], rows=np.array([0, 11]))
-    made = aggregate([first, replace(second, deltas=(moved,))], model).adapter.deltas[0]
-    assert made.rows is not None
-    assert first.deltas[0].rows is not None
-    assert set(made.rows) == {0, 11, *first.deltas[0].rows}
+def test_who_stores_other_rows_does_not_count(model: Model) -> None:
+    first, second, third = _shared(model, 3)
+    moved = replace(second, deltas=(replace(second.deltas[0], rows=np.array([0, 11])),))
+    made = aggregate([first, moved, third], model, Aggregation(start=first))
+    assert [d.client for d in made.dropped] == ["adapter 1"]
+    assert made.dropped[0].reason == "another choice of rows of B than the round's"
+    without = aggregate([first, third], model, Aggregation(start=first))
+    assert encode(made.adapter, model) == encode(without.adapter, model)
 
 
 def test_weights(model: Model) -> None:
     one, other = _shared(model, 2)
-    made = aggregate([one, other], model, Aggregation(weights=[3, 1])).adapter.deltas[0].b
+    made = aggregate([one, other], model, Aggregation(start=one, weights=[3, 1])).adapter.deltas[0].b
     exact = (3 * one.deltas[0].b.astype(float) + other.deltas[0].b) / 4
     assert np.abs(made - exact).max() <= 0.5
 
@@ -68,13 +71,14 @@ def test_weights(model: Model) -> None:
 def test_no_device_outweighs_the_rest(model: Model) -> None:
     devices = _shared(model, 9)
     wild = replace(devices[0], deltas=(replace(devices[0].deltas[0], b=np.full_like(devices[0].deltas[0].b, 127)),))
-    honest = aggregate(devices[1:], model).adapter.deltas[0].b.astype(int)
-    trimmed = aggregate([wild, *devices[1:]], model, Aggregation(trim=1)).adapter.deltas[0].b
+    honest = aggregate(devices[1:], model, Aggregation(start=wild)).adapter.deltas[0].b.astype(int)
+    trimmed = aggregate([wild, *devices[1:]], model, Aggregation(start=wild)).adapter.deltas[0].b
     values = np.sort([a.deltas[0].b for a in devices[1:]], axis=0)
     assert (trimmed <= values.max(axis=0)).all()
-    clipped = aggregate([wild, *devices[1:]], model, Aggregation(clip=50))
+    assert np.abs(trimmed - honest).max() < 60
+    clipped = aggregate([wild, *devices[1:]], model, Aggregation(start=wild, clip=12))
     assert clipped.clipped == 9
-    assert np.linalg.norm(clipped.adapter.deltas[0].b.astype(float)) <= 50 + honest.size**0.5
+    assert 0 < effect.norm(clipped.adapter, model) <= 12 + effect.moves(wild.deltas[0], np.ones((1, RANK)), model)
 
 
 def _effect(d: Delta) -> np.ndarray:
@@ -90,11 +94,10 @@ def test_the_factored_mean_is_the_best_of_its_rank(model: Model) -> None:
     exact = np.mean([_effect(a.deltas[0]) for a in devices], axis=0)
     energy = np.square(np.linalg.svd(exact, compute_uv=False))
     for rank in (2, 4, 6):
-        made = aggregate(devices, model, Aggregation(rank=rank))
-        assert made.how == "factored"
-        assert made.dropped == pytest.approx(energy[rank:].sum() / energy.sum(), abs=1e-9)
+        made = aggregate(devices, model, Aggregation("factored", rank=rank, clip=1e9))
+        assert made.energy_dropped == pytest.approx(energy[rank:].sum() / energy.sum(), abs=1e-9)
         lost = np.square(_effect(made.adapter.deltas[0]) - exact).sum() / energy.sum()
-        assert lost <= made.dropped + 2e-3  # of rounding to int8
+        assert lost <= made.energy_dropped + 2e-3  # of rounding to int8
 
 
 def test_averaging_the_factors_apart_would_be_wrong(model: Model) -> None:
@@ -106,24 +109,29 @@ def test_averaging_the_factors_apart_would_be_wrong(model: Model) -> None:
     assert np.square(_effect(apart) - exact).sum() > 0.3 * np.square(exact).sum()
 
 
-def test_gated_adapters_are_joined(model: Model) -> None:
+def test_gated_adapters_are_joined_where_that_is_asked_for(model: Model) -> None:
     devices = [adapter(model, delta(model, 1, 1, seed=s)) for s in range(3)]
-    made = aggregate(devices, model)
-    assert made.how == "joined"
+    made = aggregate(devices, model, Aggregation("joined"))
     assert made.adapter.deltas == tuple(d for a in devices for d in a.deltas)
+    with pytest.raises(McueditError, match="began from"):
+        aggregate(devices, model)
 
 
 def test_what_cannot_be_aggregated_is_refused(model: Model) -> None:
     gated, plain = (adapter(model, delta(model, 1, 1, gated=g, seed=g)) for g in (True, False))
     for devices, options, what in (
-        ([], {}, "no adapter"),
-        ([gated, plain], {"how": "factored"}, "gated"),
-        ([gated, plain], {"how": "shared"}, "share one A"),
-        ([gated], {"weights": [1, 2]}, "2 weights for 1"),
-        ([gated], {"weights": [0]}, "weights 0"),
-        (_shared(model, 2), {"trim": 1}, "trimmed"),
-        ([replace(gated, labels={3: "a"}), replace(gated, labels={3: "b"})], {}, "class 3"),
-        ([replace(gated, base_sha256="0" * 64)], {}, "another base"),
+        ([], {"start": gated}, "no adapter"),
+        ([gated], {"how": "factored"}, "gated"),
+        ([plain], {"start": gated}, "another A"),
+        ([gated], {"how": "auto"}, "no way 'auto'"),
+        ([gated], {"start": gated, "weights": [1, 2]}, "2 weights for 1"),
+        ([gated], {"start": gated, "weights": [0]}, "weights 0"),
+        ([gated, gated], {"start": gated, "weights": [1, 2], "trim": 1}, "trimmed"),
+        ([plain], {"how": "joined", "trim": 1}, "trimmed"),
+        ([gated], {"start": gated, "clip": float("nan")}, "clip nan"),
+        ([replace(gated, labels={3: "a"})], {"start": gated}, "class 3 'a'"),
+        ([replace(gated, base_sha256="0" * 64)], {"start": gated}, "another base"),
+        ([gated], {"start": replace(gated, base_sha256="0" * 64)}, "another base"),
     ):
         with pytest.raises(McueditError, match=what):
             aggregate(devices, model, Aggregation(**options))  # type: ignore[arg-type]
@@ -192,7 +200,8 @@ def test_the_verb(model: Model, tmp_path: Path) -> None:
     folders = [tmp_path / a.name for a in _shared(model, 3)]
     for folder, device in zip(folders, _shared(model, 3), strict=True):
         adapter_dir.save(device, folder)
-    arguments = [*map(str, folders), "--base", str(base), "-o", str(tmp_path / "fleet"), "--weights", "1,2,3"]
+    start = ["--start", str(folders[0])]
+    arguments = [*map(str, folders), "--base", str(base), "-o", str(tmp_path / "fleet"), "--weights", "1,2,3", *start]
     result = CliRunner().invoke(command, [*arguments, "--json"], standalone_mode=False)
     assert result.exception is None, result.exception
     assert '"how": "shared"' in result.output

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `trim` clients can change when honest ones quarrel, against attackers that know all of them; norms in units."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.deltas import adapter, delta
+from helpers.federation import Asked, within_reach
+from helpers.tiny import classifier
+
+from mcuedit.adapter.delta import Adapter
+from mcuedit.federated import Aggregation, aggregate, effect
+from mcuedit.model.tflite import Model, parse
+
+RANK = 6
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return parse(classifier((24, 16, 12)), "tiny")
+
+
+@pytest.fixture(scope="module")
+def start(model: Model) -> Adapter:
+    return adapter(model, delta(model, 1, 1, rank=RANK, rows=5, seed=3))
+
+
+def _with(start: Adapter, b: np.ndarray) -> Adapter:
+    return replace(start, deltas=(replace(start.deltas[0], b=np.clip(b, -127, 127).astype(np.int8)),))
+
+
+@pytest.fixture(scope="module")
+def asked(start: Adapter) -> Asked:
+    rng = np.random.default_rng(5)
+    x = rng.integers(-128, 128, (3000, 16)).astype(np.int8)
+    return Asked(start.deltas[0].project(x), rng.integers(-20, 20, (3000, 12)).astype(np.int8))
+
+
+@pytest.mark.parametrize(("honest", "trim"), [(9, 1), (2, 1), (17, 3), (30, 4)])
+def test_only_answers_within_reach_change(model: Model, start: Adapter, asked: Asked, honest: int, trim: int) -> None:
+    rng = np.random.default_rng(honest)
+    middle = rng.normal(0, 40, (5, RANK))
+    fair = [_with(start, (middle + rng.normal(0, 12, middle.shape)).round()) for _ in range(honest)]
+    way, b = Aggregation(start=start, trim=trim, clip=1e9), np.array([a.deltas[0].b for a in fair])
+    reach = within_reach(asked, [a.deltas[0] for a in fair], trim)
+    alone = asked.answers(aggregate(fair, model, replace(way, trim=min(trim, (honest - 1) // 2))).adapter.deltas[0])
+    changed = np.zeros(len(alone), bool)
+    for number in range(60):
+        signs = rng.choice([-1, 1], middle.shape) if number % 2 else np.outer(rng.choice([-1, 1], 5), np.ones(RANK))
+        ends = [np.where(signs > 0, b.max(axis=0), b.min(axis=0)), signs * 127, rng.normal(0, 60, middle.shape)]
+        wild = [_with(start, ends[(number + i) % 3].round()) for i in range(trim)]
+        made = aggregate([*fair, *wild], model, way)
+        assert made.trim == trim
+        changed |= asked.answers(made.adapter.deltas[0]) != alone
+    assert not (changed & ~reach).any()
+    assert changed.any()
+    assert reach.mean() < 0.7
+
+
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_input_moves_an_output_beyond_the_norm(model: Model, seed: int, gated: bool) -> None:
+    made = adapter(model, delta(model, 1, 1, rank=RANK, gated=gated, rows=5, seed=seed))
+    one = made.deltas[0]
+    scale = float(model.tensors[model.ops[1].outputs[0]].scale[0])
+    x = np.random.default_rng(seed).integers(-128, 128, (4000, 16)).astype(np.int8)
+    x[: 2 * RANK] = np.where(np.concatenate([one.a, -one.a]) > 0, 127, -128)  # each gate as wide as it opens
+    moved = np.abs(one.amount(one.project(x))).max()
+    assert moved * scale <= effect.norm(made, model) + scale
+    assert (one.project(x)[: 2 * RANK].reshape(2, RANK, RANK).max(axis=0).diagonal() <= effect.widest(one)).all()
+
+
+def test_a_norm_counts_what_is_behind_b(model: Model) -> None:
+    made = adapter(model, delta(model, 1, 1, rank=RANK, rows=5, seed=1))
+    one = made.deltas[0]
+    twice = replace(made, deltas=(replace(one, S=one.S + 1),))
+    assert effect.norm(twice, model) == pytest.approx(2 * effect.norm(made, model))
+    assert effect.norm(replace(made, deltas=(one, one)), model) == pytest.approx(2 * effect.norm(made, model))
+    shut = replace(one, c=np.full(RANK, -(1 << 24)))
+    assert effect.norm(replace(made, deltas=(shut,)), model) == 0
+    flat = replace(one, a=np.zeros_like(one.a), c=np.full(RANK, 1 << 24))  # opens everywhere, BA = 0
+    assert effect.norm(replace(made, deltas=(flat,)), model) > 0
+
+
+@pytest.mark.parametrize("how", ["factored", "joined"])
+def test_a_huge_multiplier_weighs_as_much_as_its_norm(model: Model, how: str) -> None:
+    gated = how == "joined"
+    fair = [adapter(model, delta(model, 1, 1, rank=2, gated=gated, rows=None, seed=s)) for s in range(5)]
+    fair = [replace(a, deltas=(replace(a.deltas[0], S=-6),)) for a in fair]
+    wild = replace(fair[0], deltas=(replace(fair[0].deltas[0], M=(1 << 31) - 1, S=0),))
+    made = aggregate([*fair, wild], model, Aggregation(how))
+    assert made.clipped >= 1
+    assert made.clip <= 2 * max(effect.norm(a, model) for a in fair)
+    if gated:
+        alone = replace(made.adapter, deltas=made.adapter.deltas[-1:])
+        assert effect.norm(alone, model) <= made.clip
+    else:
+        without = aggregate(fair, model, Aggregation(how, clip=made.clip))
+        far = [effect.norm(a, model) for a in (made.adapter, without.adapter)]
+        assert far[0] <= far[1] + 2 * made.clip / 6
+
+
+def test_without_a_round_no_label_comes_in(model: Model) -> None:
+    fair = [adapter(model, delta(model, 1, 1, seed=s)) for s in range(3)]
+    named = replace(fair[1], labels={7: "mine"})
+    made = aggregate([fair[0], named, fair[2]], model, Aggregation("joined"))
+    assert made.adapter.labels == {}
+    assert [d.reason for d in made.dropped] == ["it names class 7 'mine', the round does not"]
+    agreed = aggregate([fair[0], named], model, Aggregation("joined", start=replace(fair[0], labels={7: "mine"})))
+    assert (agreed.adapter.labels, agreed.dropped) == ({7: "mine"}, ())
