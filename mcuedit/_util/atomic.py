@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mcuedit._util import system
+from mcuedit._util import bounded, system
 from mcuedit._util.errors import McueditError
 
 MARKER = ".mcuedit"  # lists the files of a folder that mcuedit wrote: these it may replace
@@ -113,7 +113,8 @@ def require_free(path: Path, force: bool) -> None:
 def _foreign(path: Path) -> list[str]:
     """Files below `path` that its marker does not list."""
     marker = path / MARKER
-    ours = {MARKER, *marker.read_text("utf-8").splitlines()} if marker.is_file() else set()
+    lines = bounded.read(marker, bounded.CONFIG, "pass --force").splitlines() if marker.is_file() else None
+    ours = {MARKER, *(line.decode("utf-8", "surrogateescape") for line in lines)} if lines is not None else set()
     names = (p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_symlink() or not p.is_dir())
     return sorted(name for name in names if name not in ours)
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mcuedit._util import textfile
+from mcuedit._util import bounded, textfile
 from mcuedit._util.errors import McueditError
 
 Key = tuple[int | str, ...]
@@ -28,14 +28,17 @@ _WANTED = {  # by pydantic's name of the error; of any other its own words
     "greater_than": "more than {gt}",
     "greater_than_equal": "{ge} or more",
     "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
     "list_type": "a list",
     "literal_error": "{expected}",
     "model_type": "{table}",
     "multiple_of": "a multiple of {multiple_of}",
+    "string_pattern_mismatch": "a text of the form {pattern}",
     "string_too_long": "a text of at most {max_length:,} characters",
     "string_too_short": "a text that is not empty",
     "string_type": "a text",
     "string_unicode": "a text without lone surrogates, which no UTF-8 can carry",
+    "too_long": "at most {max_length:,} of them",
     "too_short": "a list that is not empty",
     "union_tag_invalid": "{expected_tags}",
     "value_error": "{error}",
@@ -115,7 +118,7 @@ def read_toml(path: Path, form: type[M], example: str) -> M:
         McueditError: it cannot be read or is no TOML, or names every key that is not as expected.
     """
     see = f"see {example} for the form"
-    text = textfile.read(path, see)
+    text = textfile.decode(bounded.read(path, bounded.CONFIG, see), str(path))
     try:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -139,7 +142,7 @@ def read_json(path: Path, form: type[M], hint: str) -> M:
         McueditError: it cannot be read, or names every field that is not as expected.
     """
     try:
-        return form.model_validate_json(textfile.read(path, hint))
+        return form.model_validate_json(textfile.decode(bounded.read(path, bounded.CONFIG, hint), str(path)))
     except ValidationError as error:
         raise McueditError(f"{path}: {told(error)}", hint) from error
 

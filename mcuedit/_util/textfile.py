@@ -7,6 +7,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 
 MAX_LINE = 1 << 20  # characters
@@ -20,18 +21,11 @@ def read(path: Path, hint: str = "give a file that can be read") -> str:
     Raises:
         McueditError: it cannot be read, is too large, or is no text; with its line and byte.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE + 1)
-    except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
-    return decode(data, str(path))
+    return decode(bounded.read(path, _MAX_FILE, hint), str(path))
 
 
 def decode(data: bytes, name: str) -> str:
     """As `read`, of bytes that were read already."""
-    if len(data) > _MAX_FILE:
-        raise McueditError(f"{name}: more than {_MAX_FILE >> 20} MB of text", "split it")
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")

@@ -204,6 +204,10 @@ def check(delta: Delta, model: Model) -> None:
     tap, target = op_geometry(model, delta.tap), op_geometry(model, delta.target)
     n_out = target.n_out
     rows = delta.rows
+    for name in "c", "m", "s":
+        if not _fits(getattr(delta, name)):
+            what = f"delta {delta.tap} -> {delta.target}: {name} holds what is no integer of 32 bits"
+            raise McueditError(what, "train the adapter again")
     limit = 127 if delta.bits == 8 else 7
     magnitude = np.abs(delta.a.astype(np.int64)).sum(axis=1)
     plain_c = delta.c + delta.zx * delta.a.sum(axis=1, dtype=np.int64)
@@ -246,6 +250,11 @@ def _windows_fit(delta: Delta) -> bool:
 
 def _ascending(rows: IntArray, n_out: int) -> bool:
     return len(rows) > 0 and rows[0] >= 0 and rows[-1] < n_out and bool((np.diff(rows) > 0).all())
+
+
+def _fits(values: IntArray) -> bool:
+    """Whether these are integers of 32 bits: the bounds are proven in 64, which others would leave."""
+    return values.dtype.kind in "iu" and bool(((values >= -_INT31) & (values < _INT31)).all())
 
 
 def _multiplier_ok(m: IntArray | int, s: IntArray | int) -> bool:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcuedit._util import textfile
+from mcuedit._util import bounded, textfile
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 CONFIG, TENSORS, EDITS = "adapter_config.json", "adapter_model.safetensors", "edits.jsonl"
 _FORMAT = 1
+_NONE = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
 _RESTORE = "train it again, or restore the folder"
+_INT32_MAX = (1 << 31) - 1
 _SCALARS = ("tap", "target", "M", "S", "gated", "bits", "zx", "act_lo", "act_hi")
 
 
@@ -86,14 +89,13 @@ def load(path: str | Path) -> Adapter:
 
     try:
         config = _config(path)
-        tensors = from_safetensors((path / TENSORS).read_bytes())
+        tensors = from_safetensors(bounded.data(path / TENSORS, bounded.TENSORS))
         deltas = tuple(_delta(scalars, tensors, f"delta.{i}.") for i, scalars in enumerate(config.deltas))
         files = {EDITS: textfile.read(path / EDITS)} if (path / EDITS).exists() else {}
         name = config.name, config.version, config.base_sha256
         return Adapter(*name, deltas, config.labels, config.info, files, config.output)
     except OSError as error:
-        hint = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
-        raise McueditError(f"{path}: no adapter ({error.strerror or error})", hint) from error
+        raise McueditError(f"{path}: no adapter ({error.strerror or error})", _NONE) from error
     except ValidationError as error:
         raise McueditError(f"{path}: damaged adapter ({CONFIG}: {schema.told(error)})", _RESTORE) from error
     except (ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
@@ -110,7 +112,7 @@ def _config(path: Path) -> form.Ours:
     """Our part of the configuration."""
     from mcuedit.adapter import form
 
-    text = textfile.decode((path / CONFIG).read_bytes(), str(path / CONFIG))
+    text = textfile.decode(bounded.data(path / CONFIG, bounded.CONFIG), str(path / CONFIG))
     whole = form.Config.model_validate_json(text)
     if whole.mcuedit is None and whole.peft_type and not _has_our_tensors(path):
         of = f" for {whole.base_model_name_or_path}" if whole.base_model_name_or_path else ""
@@ -137,13 +139,24 @@ def _has_our_tensors(path: Path) -> bool:
 
 def _delta(scalars: form.Scalars, tensors: Mapping[str, np.ndarray], group: str) -> Delta:
     a, b = tensors[group + "lora_A.weight"], tensors[group + "lora_B.weight"]
-    c, m, s = (tensors[group + name].astype(np.int64) for name in ("c", "m", "s"))
-    rows, first = (tensors.get(group + name) for name in ("rows", "first"))
+    c, m, s = (_integers(tensors, group + name) for name in ("c", "m", "s"))
+    rows, first = (_integers(tensors, group + name) if group + name in tensors else None for name in ("rows", "first"))
     if a.dtype != np.int8 or b.dtype != np.int8 or a.ndim != 2 or b.ndim != 2:
         raise ValueError(f"{group}lora_A and lora_B must be int8 matrices")
     if not len(a) == b.shape[1] == len(c) == len(m) == len(s):
         raise ValueError(f"the factors of {group[:-1]} differ in rank")
     values = {name: getattr(scalars, name) for name in (*_SCALARS, "conditional")}
     if first is not None:
-        values |= {"first": first.astype(np.int64), "width": scalars.width}
-    return Delta(a=a, b=b, c=c, m=m, s=s, rows=None if rows is None else rows.astype(np.int64), **values)
+        values |= {"first": first, "width": scalars.width}
+    return Delta(a=a, b=b, c=c, m=m, s=s, rows=rows, **values)
+
+
+def _integers(tensors: Mapping[str, np.ndarray], name: str) -> IntArray:
+    """A tensor of integers, each of which a device can hold in 32 bits."""
+    found = tensors[name]
+    if found.dtype.kind not in "iu" or found.ndim != 1:
+        raise ValueError(f"{name} is {found.dtype}{list(found.shape)}, not a row of integers")
+    beyond = found[(found > _INT32_MAX) | (found < ~_INT32_MAX)]
+    if len(beyond):
+        raise ValueError(f"{name} holds {beyond[0]}, beyond 32 bits")
+    return found.astype(np.int64)

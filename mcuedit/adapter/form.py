@@ -3,39 +3,66 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from mcuedit._util import visible
+
+
+def _line(text: str) -> str:
+    if not visible.is_line(text):
+        raise ValueError("a text without control characters, line ends and what hides or turns text")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_line)]
+Index = Annotated[int, Field(ge=0, le=0xFFFF)]
+Int8 = Annotated[int, Field(ge=-128, le=127)]
 
 
 class Scalars(BaseModel):
     """Integers of one delta; its tensors stand beside. Fields of a later mcuedit are not read."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
-    tap: int
-    target: int
-    M: int
-    S: int
+    tap: Index
+    target: Index
+    M: Annotated[int, Field(ge=0, lt=1 << 31)]
+    S: Annotated[int, Field(ge=-31, le=0)]
     gated: bool
-    bits: int
-    zx: int
-    act_lo: int
-    act_hi: int
-    width: int = 0
+    bits: Literal[4, 8]
+    zx: Int8
+    act_lo: Int8
+    act_hi: Int8
+    width: Index = 0
     conditional: bool = False
+
+
+class Info(BaseModel):
+    """What of the field `info` some verb shows; the rest is kept as it is."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    edits: list[Any] = []
+    metrics: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+
+
+def _info(values: dict[str, Any]) -> dict[str, Any]:
+    Info.model_validate(values)
+    return values
 
 
 class Ours(BaseModel):
     """The field `mcuedit` in format 1."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
-    name: str
-    version: str
-    base_sha256: str
-    labels: dict[Annotated[int, Field(ge=0, strict=False)], str]  # JSON's names are texts
-    deltas: list[Scalars]
-    info: dict[str, Any]
-    output: str = ""
+    name: Line
+    version: Annotated[str, Field(max_length=255), AfterValidator(_line)]
+    base_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    labels: dict[Annotated[int, Field(ge=0, strict=False)], Line]  # JSON's names are texts
+    deltas: Annotated[list[Scalars], Field(max_length=0xFFFF)]
+    info: Annotated[dict[str, Any], AfterValidator(_info)]
+    output: Annotated[str, Field(max_length=4096)] = ""
 
 
 class Config(BaseModel):

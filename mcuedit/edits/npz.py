@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.model.rims import Rim
@@ -139,6 +141,10 @@ def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:
             file = np.load(handle, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise McueditError(f"{path}: a single array, not an .npz", hint)
+            size = sum(one.file_size for one in zipfile.ZipFile(handle).infolist())
+            if size > bounded.ARRAYS:
+                limit = bounded.shown(bounded.ARRAYS)
+                raise McueditError(f"{path}: {size:,} bytes unpacked, {limit} are the limit for arrays", "split it")
             return {name: file[name] for name in file.files}
     except McueditError:
         raise

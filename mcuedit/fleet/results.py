@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from mcuedit._util import bounded
 from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet.deliver import Outcome, State
@@ -41,7 +42,7 @@ class Results(Closing):
     def __init__(self, path: Path, digest: str, *, resume: bool) -> None:
         self._path, self._digest, self._lock = path, digest, threading.Lock()
         try:
-            old = path.read_bytes() if path.exists() else b""
+            old = bounded.read(path, bounded.RESULTS, "choose another file") if path.exists() else b""
             if old and not resume:
                 raise McueditError(f"{path}: has results already", "pass --resume to go on, or choose another file")
             self.last = dict(self._read(old))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, IntArray
 from mcuedit.model.rims import Rim, Tail
@@ -266,11 +267,7 @@ def load(path: str | Path) -> Model:
         McueditError: the file is missing, no .tflite, truncated, or not int8 throughout.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", "give a .tflite file") from error
-    return parse(data, str(path))
+    return parse(bounded.read(path, bounded.MODEL, "give a .tflite file"), str(path))
 
 
 def parse(data: bytes, name: str = "model") -> Model:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
 from mcuedit.edits import Edit
@@ -33,14 +34,22 @@ def part(adapter: Adapter, edits: Sequence[Edit], model: Model) -> Part:
 
 
 def write(identity: Identity, parts: Sequence[Part], self_tests: Sequence[dict[str, Any]]) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, UTF-8. The same input gives the same bytes."""
+    """Canonical JSON: sorted keys, no spaces, UTF-8. The same input gives the same bytes.
+
+    Raises:
+        McueditError: it holds what JSON has no form for: NaN, an infinity, half a surrogate pair.
+    """
     values = {
         "format": FORMAT,
         **vars(identity),
         "adapters": [_adapter(one) for one in parts],
         "self_tests": list(self_tests),
     }
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:
+        hint = "metrics, options and edits must be finite numbers and whole texts: train it again"
+        raise McueditError(f"manifest of {identity.name}: no JSON can be made of it ({error})", hint) from error
 
 
 def _adapter(one: Part) -> dict[str, Any]:

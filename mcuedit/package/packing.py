@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.adapter.encoding import encode
+from mcuedit.adapter.proof import proven
 from mcuedit.edits import Edit
 from mcuedit.model.bundle import Base
 from mcuedit.package import Package, open_package, seal
@@ -18,6 +19,7 @@ from mcuedit.package.joining import join, package_name
 from mcuedit.package.keys import PublicKey
 from mcuedit.package.manifest import part, write
 from mcuedit.package.registry import Registry
+from mcuedit.package.self_test import SelfTest
 
 if TYPE_CHECKING:
     from imgtool.keys import Ed25519
@@ -68,7 +70,7 @@ def pack(base: Base, adapters: Sequence[Adapter], release: Release, *, key: Ed25
     """
     parse_version(release.version)
     known = release.edits or [()] * len(adapters)
-    device = encode(join(adapters, base.model, known), base.model)
+    device = proven(join(adapters, base.model, known), base.model)
     name = release.name if release.name is not None else package_name(adapters)
     check_name(name)
     if release.counter is not None:
@@ -83,5 +85,15 @@ def pack(base: Base, adapters: Sequence[Adapter], release: Release, *, key: Ed25
     data = seal(device, identity, manifest=manifest, key=key, self_tests=self_tests)
     signer = PublicKey(key.key.public_key().public_bytes_raw())
     package = open_package(data, [signer], model=base.model, name=name)
+    _check(package, identity, device, self_tests)
     registry.add_package(data, manifest)
     return Packed(data, package, manifest, newest)
+
+
+def _check(package: Package, identity: Identity, device: bytes, self_tests: Sequence[SelfTest]) -> None:
+    """Raises McueditError unless the package says what it was to say."""
+    said = {**vars(identity), "adapter": device, "self_tests": tuple(self_tests)}
+    for name, value in said.items():
+        if getattr(package, name) != value:
+            what = f"package {identity.name}: {name}: a device would read another value than was given"
+            raise McueditError(what, "give a version as 1.2.0 or 1.2.0+7, and self-tests that differ from each other")

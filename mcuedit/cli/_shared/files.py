@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.chosen import for_adapters
@@ -24,11 +25,8 @@ _MEASURED = ("measure", "share", "of")
 
 
 def read_bytes(path: Path, hint: str) -> bytes:
-    """A file that the user named."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
+    """Device bytes or a package that the user named."""
+    return bounded.read(path, bounded.DEVICE, hint)
 
 
 def load_chosen(path: Path, output_name: str | None) -> Base:

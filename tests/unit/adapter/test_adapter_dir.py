@@ -12,6 +12,7 @@ import pytest
 from helpers import deltas
 from safetensors.numpy import load_file, save_file
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter import folder as adapter_dir
@@ -158,3 +159,85 @@ def test_a_configuration_with_a_byte_order_mark_is_read(folder):
     file = folder / adapter_dir.CONFIG
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     assert adapter_dir.load(folder).name == "burundi"
+
+
+FOREIGN = {
+    "NaN": np.array([np.nan], np.float32),
+    "infinity": np.array([np.inf], np.float64),
+    "a fraction": np.array([0.5], np.float32),
+    "int64 beyond int32": np.array([1 << 31]),
+    "the least int64": np.array([np.iinfo(np.int64).min]),
+    "the least int64 but one": np.array([np.iinfo(np.int64).min + 1]),
+    "the largest uint64": np.array([np.iinfo(np.uint64).max], np.uint64),
+    "bool": np.array([True]),
+    "a matrix": np.array([[1]]),
+}
+
+
+@pytest.mark.parametrize("name", ["c", "m", "s", "rows"])
+@pytest.mark.parametrize("what", FOREIGN)
+def test_integers_are_integers_of_32_bits(folder, name, what):
+    """Casts would make others of them, which then hold all bounds: the least int64 became 0 on the device."""
+    tensors = load_file(folder / "adapter_model.safetensors")
+    value = FOREIGN[what]
+    old = tensors[f"delta.0.{name}"]
+    tensors[f"delta.0.{name}"] = np.tile(value, (1, len(old)) if value.ndim == 2 else len(old))
+    save_file(tensors, folder / "adapter_model.safetensors")
+    with pytest.raises(McueditError, match=rf"damaged adapter \(delta\.0\.{name} (is|holds) "):
+        adapter_dir.load(folder)
+
+
+CONFIGS = {
+    "mcuedit.name: a control character": ("name", "a\x1b[31m"),
+    "mcuedit.name: an override": ("name", "a\u202eb"),
+    "mcuedit.name: a line end": ("name", "a\nb"),
+    "mcuedit.name: far too long": ("name", "a" * 300),
+    "mcuedit.name: a list": ("name", ["a"]),
+    "mcuedit.version: an escape": ("version", "\x9b2J"),
+    "mcuedit.base_sha256: a path": ("base_sha256", "../../etc"),
+    "mcuedit.labels: an override": ("labels", {"5": "a\u2066b"}),
+    "mcuedit.labels: a negative class": ("labels", {"-1": "a"}),
+    "mcuedit.info: edits that are no list": ("info", {"edits": 3}),
+    "mcuedit.info: metrics that are no object": ("info", {"metrics": [1]}),
+    "mcuedit.deltas: no list": ("deltas", {}),
+}
+
+
+@pytest.mark.parametrize("what", CONFIGS)
+def test_a_configuration_holds_what_its_form_says(folder, what):
+    file = folder / "adapter_config.json"
+    config = json.loads(file.read_text("utf-8"))
+    name, value = CONFIGS[what]
+    config["mcuedit"][name] = value
+    file.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(McueditError, match=f"damaged adapter .*field '{name}") as caught:
+        adapter_dir.load(folder)
+    assert "\x1b" not in caught.value.message
+
+
+SCALARS = {"tap": -1, "target": 1 << 16, "M": 1 << 31, "S": 1, "bits": 5, "zx": 128, "act_lo": -129, "width": 1 << 20}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_scalars_have_the_range_of_their_field_on_the_device(folder, name):
+    file = folder / "adapter_config.json"
+    config = json.loads(file.read_text("utf-8"))
+    config["mcuedit"]["deltas"][0][name] = SCALARS[name]
+    file.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(McueditError, match=rf"field 'deltas\[0\]\.{name}'"):
+        adapter_dir.load(folder)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_file_beyond_its_limit_is_not_read(folder, name, monkeypatch):
+    monkeypatch.setattr(bounded, "CONFIG", 100)
+    monkeypatch.setattr(bounded, "TENSORS", 100)
+    monkeypatch.setattr(adapter_dir, "_config", adapter_dir._config if "config" in name else lambda path: None)
+    with pytest.raises(McueditError, match=f"{name}: larger than 0 KB, the limit"):
+        adapter_dir.load(folder)
+
+
+def test_nesting_has_an_end(folder):
+    (folder / "adapter_config.json").write_text('{"mcuedit":' + "[" * 100_000)
+    with pytest.raises(McueditError, match="damaged adapter"):
+        adapter_dir.load(folder)

@@ -12,7 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.cli._shared import options, packages
 from mcuedit.cli._shared.common import example
-from mcuedit.cli._shared.files import load_chosen
+from mcuedit.cli._shared.files import load_chosen, read_bytes
 from mcuedit.cli._shared.options import PATH, into, path
 from mcuedit.cli._shared.training import effort_option
 from mcuedit.cli.repair.inspect import adapter, base, ranking
@@ -72,7 +72,7 @@ def command(given: _Given) -> None:
     elif head[:3] == encoding.MAGIC[:3]:
         if given.base_path is None:
             raise McueditError(f"{what}: device bytes are read against their base", "add --base BASE")
-        data = what.read_bytes()
+        data = read_bytes(what, "give device bytes")
         adapter.show(encoding.decode(data, bundle.load(given.base_path).model, what.name), data, as_json)
     else:
         base.show(bundle.load(what), as_json)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of others, read up to a size and JSON down to a depth: what is more is an error that names the limit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mcuedit._util.errors import McueditError
+
+MB = 1 << 20
+CONFIG = 4 * MB  # of one TOML or JSON object: board.toml, fleet.toml of 40,000 devices, adapter_config.json
+DEVICE = 64 * MB  # of device bytes and packages, which are far smaller, and of what is given instead of one
+TENSORS = 256 * MB  # of the factors of an adapter
+MODEL = 512 * MB  # of a .tflite
+ARRAYS = 2048 * MB  # of an .npz, unpacked
+RESULTS = 512 * MB  # of the results of a roll-out
+KEY = 1 << 16
+_ASK = "is it the right file?"
+
+
+def read(path: Path, most: int, hint: str) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        McueditError: it cannot be read, or is larger than `most` bytes.
+    """
+    try:
+        return data(path, most)
+    except OSError as error:
+        raise McueditError(f"{path}: {error.strerror or error}", hint) from error
+
+
+def data(path: Path, most: int) -> bytes:
+    """The same, and an OSError if it cannot be read.
+
+    Raises:
+        McueditError: it is larger than `most` bytes.
+    """
+    with path.open("rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise McueditError(f"{path}: larger than {shown(most)}, the limit for such a file", _ASK)
+    return found
+
+
+def shown(size: int) -> str:
+    """A limit in words."""
+    return f"{size // MB:,} MB" if size >= MB else f"{size // 1024:,} KB"
+
+
+def json_object(data: str | bytes, name: str, hint: str) -> dict[str, Any]:
+    """A JSON object that is not checked further here.
+
+    Raises:
+        McueditError: it is none, nested too deeply, or has numbers that are none (NaN, Infinity).
+    """
+    try:
+        found = json.loads(data, parse_constant=_no_constant)
+    except RecursionError:
+        raise McueditError(f"{name}: JSON that is nested too deeply", hint) from None
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise McueditError(f"{name}: no JSON ({error})", hint) from error
+    if not isinstance(found, dict):
+        raise McueditError(f"{name}: no JSON object", hint)
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
