@@ -4,12 +4,14 @@
 
 #if MCUEDIT_AUTHORITY
 
+#include "../core/delta.h"
 #include "../store/journal.h"
 
-#define HASH_SIZE  32u
-#define ID_MAX     16u
-#define NONCE_SIZE 16u
-#define END_OF_MAP 0xFFu /* of a map that does not say its length */
+#define HASH_SIZE   32u
+#define ID_MAX      16u
+#define NONCE_SIZE  16u
+#define WITHIN_SIZE 4u
+#define END_OF_MAP  0xFFu /* of a map that does not say its length */
 
 /* What the nonce is of. Bytes alone, hashed as they lie. */
 typedef struct {
@@ -80,7 +82,7 @@ int mcuedit_smp_tell_nonce(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_smp_config *config = exchange->smp->config;
     const mcuedit_authority *authority = config->authority;
-    uint32_t asked = 0, scheme = (authority->key_count != 0 ? 1u : 0u) | (authority->mac ? 2u : 0u);
+    uint32_t asked = 0;
     uint8_t nonce[HASH_SIZE];
     int err = start(exchange->smp);
     if (err) {
@@ -92,7 +94,6 @@ int mcuedit_smp_tell_nonce(mcuedit_smp_exchange *exchange)
     make_nonce(exchange->smp, nonce);
     bool ok = mcuedit_smp_put_identity(exchange);
     ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_NONCE, nonce, NONCE_SIZE);
-    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SCHEME, scheme);
     return mcuedit_smp_done(ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SIGNED, asked));
 }
 
@@ -103,25 +104,27 @@ void mcuedit_smp_count(mcuedit_smp *smp)
     smp->sequence = sequence;
 }
 
-/* The digest that a signature of this request is over. `size` bytes of its body come before it. */
-static void make_digest(const mcuedit_smp_exchange *exchange, const uint8_t head[4], uint32_t size,
-                        uint8_t digest[HASH_SIZE])
+/* The digest that a signature of this request is over; its body goes as far as to the signature, at `end`. */
+static void make_digest(const mcuedit_smp_exchange *exchange, const uint8_t *end, uint8_t digest[HASH_SIZE])
 {
     const mcuedit_smp_config *config = exchange->smp->config;
-    uint32_t id_length = mcuedit_smp_length(config->id);
+    const uint8_t *head = exchange->body - MCUEDIT_SMP_HEADER_SIZE;
     command_parts parts;
     MCUEDIT_FILL(&parts, 0, sizeof(parts));
     MCUEDIT_COPY(parts.domain, command_domain, sizeof(parts.domain));
-    for (uint32_t i = 0; i < config->base_size && i < HASH_SIZE; i++) {
+    for (uint32_t i = 0; i < config->base_size; i++) {
         parts.base[i] = config->base[i];
     }
-    for (uint32_t i = 0; i < id_length && i < ID_MAX; i++) {
+    for (uint32_t i = 0; i < ID_MAX && config->id[i] != '\0'; i++) {
         parts.id[i] = (uint8_t)config->id[i];
     }
     make_nonce(exchange->smp, digest);
     MCUEDIT_COPY(parts.nonce, digest, sizeof(parts.nonce));
-    MCUEDIT_COPY(parts.head, head, sizeof(parts.head));
-    hash(exchange->smp, exchange->body, size, parts.body);
+    parts.head[0] = head[0] & MCUEDIT_SMP_OP;
+    parts.head[1] = head[4];
+    parts.head[2] = head[5];
+    parts.head[3] = head[7];
+    hash(exchange->smp, exchange->body, (uint32_t)(end - exchange->body), parts.body);
     hash(exchange->smp, &parts, sizeof(parts), digest);
 }
 
@@ -137,62 +140,53 @@ static bool is_mac(const mcuedit_authority *authority, const uint8_t digest[HASH
     return differs == 0;
 }
 
-static bool is_signed(const mcuedit_smp *smp, const uint8_t digest[HASH_SIZE], const struct zcbor_string *given)
+static bool is_by_operator(const mcuedit_smp *smp, const uint8_t digest[HASH_SIZE], const uint8_t *given, size_t size)
 {
     const mcuedit_authority *authority = authority_of(smp);
     const mcuedit_trust *trust = smp->config->store->config->trust;
-    if (given->len == MCUEDIT_MAC_SIZE) {
-        return is_mac(authority, digest, given->value);
+    if (size == MCUEDIT_MAC_SIZE) {
+        return is_mac(authority, digest, given);
     }
-    for (uint32_t i = 0; given->len == MCUEDIT_SIGNATURE_SIZE && i < authority->key_count; i++) {
-        if (trust->verify(trust->context, authority->keys[i], given->value, digest, HASH_SIZE) == 0) {
+    for (uint32_t i = 0; size == MCUEDIT_SIGNATURE_SIZE && i < authority->key_count; i++) {
+        if (trust->verify(trust->context, authority->keys[i], given, digest, HASH_SIZE) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* Does the map end behind `string`? */
-static bool is_last(const mcuedit_smp_exchange *exchange, const struct zcbor_string *string)
-{
-    const uint8_t *end = string->value + string->len, *all = exchange->body + exchange->body_size;
-    return end == all || (end + 1 == all && *end == END_OF_MAP);
-}
-
-int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks, const uint8_t head[4])
+int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks)
 {
     mcuedit_smp *smp = exchange->smp;
-    struct zcbor_string given;
-    uint32_t within = UINT32_MAX;
+    struct zcbor_string auth;
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_AUTH, MCUEDIT_SMP_BYTES, &auth, false};
     uint8_t digest[HASH_SIZE];
-    int leave = leave_for(authority_of(smp), asks);
-    exchange->leave = leave;
-    if (leave <= MCUEDIT_OPEN) {
-        return leave;
+    exchange->leave = leave_for(authority_of(smp), asks);
+    if (exchange->leave <= MCUEDIT_OPEN) {
+        return exchange->leave;
     }
-    mcuedit_smp_field fields[] = {
-        {MCUEDIT_SMP_KEY_AUTH, MCUEDIT_SMP_BYTES, &given, false},
-        {MCUEDIT_SMP_KEY_WITHIN, MCUEDIT_SMP_UINT, &within, false},
-    };
-    int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+    int err = mcuedit_smp_fields(exchange, &field, 1);
     if (err) {
         return err;
     }
-    if (!fields[0].present) {
+    if (!field.present) {
         return asks == MCUEDIT_ASKS_UPLOAD ? MCUEDIT_OK : MCUEDIT_E_AUTHORITY;
     }
-    if (!is_last(exchange, &given) || !smp->told) {
+    const uint8_t *given = auth.value + WITHIN_SIZE;
+    const uint8_t *end = auth.value + auth.len, *all = exchange->body + exchange->body_size;
+    bool is_last = end == all || (end + 1 == all && *end == END_OF_MAP);
+    if (!is_last || !smp->told || auth.len < WITHIN_SIZE) {
         return MCUEDIT_E_AUTHORITY;
     }
-    if (smp->age > within) {
+    if (smp->age > mcuedit_u32(auth.value)) {
         return MCUEDIT_E_STALE;
     }
-    make_digest(exchange, head, (uint32_t)(given.value - exchange->body), digest);
-    if (!is_signed(smp, digest, &given)) {
+    make_digest(exchange, given, digest);
+    if (!is_by_operator(smp, digest, given, auth.len - WITHIN_SIZE)) {
         return MCUEDIT_E_AUTHORITY;
     }
     smp->authorized++;
-    smp->age = 0;
+    smp->sequence = UINT32_MAX; /* of no record: the next request is the first one with another nonce */
     exchange->leave = MCUEDIT_OPEN;
     return MCUEDIT_OK;
 }

@@ -10,10 +10,10 @@
 void mcuedit_smp_count(mcuedit_smp *smp);
 
 /*
- * May a request of this class be carried out? `head` are its bytes 0, 4, 5 and 7: operation, group and command. 0, or
- * the error that refuses it. Who begins an upload looks at `exchange->leave`.
+ * May a request of this class be carried out? Its body lies behind its header. 0, or the error that refuses it. Who
+ * begins an upload looks at `exchange->leave`.
  */
-int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks, const uint8_t head[4]);
+int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks);
 
 /* Group 64: the nonce, and which classes have to be signed. */
 mcuedit_smp_handler mcuedit_smp_tell_nonce;

@@ -3,7 +3,6 @@
 #include "authority.h"
 #include "message.h"
 
-#define OP_MASK       0x07u
 #define OP_READ       0u
 #define OP_WRITE      2u
 #define VERSION_SHIFT 3
@@ -153,8 +152,7 @@ static int carry_out(mcuedit_smp_exchange *exchange, const header *head)
         return MCUEDIT_SMP_UNSUPPORTED;
     }
 #if MCUEDIT_AUTHORITY
-    const uint8_t signed_head[4] = {head->op, (uint8_t)(head->group >> 8), (uint8_t)head->group, head->command};
-    int err = mcuedit_smp_authorize(exchange, head->op == OP_READ ? command->reads : command->writes, signed_head);
+    int err = mcuedit_smp_authorize(exchange, head->op == OP_READ ? command->reads : command->writes);
     if (err) {
         return err;
     }
@@ -184,11 +182,22 @@ static void put_error(mcuedit_smp_exchange *exchange, const header *head, int er
     }
 }
 
+#if MCUEDIT_AUTHORITY
+#define RESPONSE_LEAST 14u /* MCUEDIT_SMP_TOO_LONG, where no other error may fit: nothing is carried out then */
+#else
+#define RESPONSE_LEAST MCUEDIT_SMP_RESPONSE_MIN
+#endif
+
 static uint32_t respond(mcuedit_smp_exchange *exchange, const header *head, uint8_t *body, uint32_t capacity)
 {
     start(exchange, body, capacity);
     bool ok = zcbor_map_start_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
+#if MCUEDIT_AUTHORITY
+    bool fits = capacity >= MCUEDIT_SMP_RESPONSE_MIN - MCUEDIT_SMP_HEADER_SIZE;
+    int err = fits ? carry_out(exchange, head) : MCUEDIT_SMP_TOO_LONG;
+#else
     int err = carry_out(exchange, head);
+#endif
     if (!err) {
         ok = ok && zcbor_map_end_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
         err = mcuedit_smp_done(ok);
@@ -205,11 +214,11 @@ static uint32_t respond(mcuedit_smp_exchange *exchange, const header *head, uint
 uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t size, uint8_t *response,
                             uint32_t capacity)
 {
-    if (size < MCUEDIT_SMP_HEADER_SIZE || capacity < MCUEDIT_SMP_RESPONSE_MIN) {
+    if (size < MCUEDIT_SMP_HEADER_SIZE || capacity < RESPONSE_LEAST) {
         return 0;
     }
     header head = {
-        .op = request[0] & OP_MASK,
+        .op = request[0] & MCUEDIT_SMP_OP,
         .version = request[0] >> VERSION_SHIFT & VERSION_MASK,
         .group = (uint16_t)(request[4] << 8 | request[5]),
         .command = request[7],

@@ -20,7 +20,8 @@ enum {
     MCUEDIT_SMP_TOO_NEW = 13,
 };
 
-#define MCUEDIT_SMP_DEPTH 4 /* maps and lists of a response within each other, at most */
+#define MCUEDIT_SMP_OP    0x07u /* bits of a header's first byte */
+#define MCUEDIT_SMP_DEPTH 4     /* maps and lists of a response within each other, at most */
 
 /* One request and the response in the making. */
 typedef struct {
@@ -100,13 +101,10 @@ static inline uint32_t mcuedit_smp_length(const char *text)
     return length;
 }
 
+#if MCUEDIT_AUTHORITY
 /* Base and id of the device. */
-static inline bool mcuedit_smp_put_identity(mcuedit_smp_exchange *exchange)
-{
-    const mcuedit_smp_config *config = exchange->smp->config;
-    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, config->base, config->base_size);
-    return ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ID, config->id, mcuedit_smp_length(config->id));
-}
+bool mcuedit_smp_put_identity(mcuedit_smp_exchange *exchange);
+#endif
 
 static inline bool mcuedit_smp_equal(const uint8_t *left, const uint8_t *right, uint32_t size)
 {

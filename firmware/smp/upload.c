@@ -52,24 +52,89 @@ static bool gives_way(mcuedit_smp *smp)
     return false;
 }
 
+#if MCUEDIT_AUTHORITY
+static bool is_signed(int leave)
+{
+    return leave == MCUEDIT_OPEN;
+}
+
+/*
+ * What was signed gives way to nothing that was not, and the other way round at once. Among equals one that brings no
+ * data takes the place of none that has brought some, and one that has brought none gives way at once.
+ */
+static bool must_wait(mcuedit_smp *smp, int leave, const chunk *part)
+{
+    if (is_signed(leave) != (smp->signed_for != 0)) {
+        return !is_signed(leave);
+    }
+    return smp->config->store->upload_offset != 0 && (part->data.len == 0 || !gives_way(smp));
+}
+
+static void own(mcuedit_smp *smp, int leave)
+{
+    smp->owner = smp->peer;
+    smp->signed_for = is_signed(leave);
+}
+
+/* The upload under way once more. One that was signed passes to another peer only if that has signed, too. */
+static int go_on(mcuedit_smp *smp, int leave)
+{
+    if (is_signed(leave) || !smp->signed_for) {
+        own(smp, leave);
+    }
+    return MCUEDIT_OK;
+}
+
+static int open_upload(mcuedit_smp *smp, int leave, const chunk *part, uint8_t *slot)
+{
+    own(smp, leave);
+    return is_signed(leave) ? mcuedit_store_begin(smp->config->store, part->size, part->sha256, slot)
+                            : mcuedit_store_begin_open(smp->config->store, part->size, part->sha256, slot);
+}
+
+static bool is_stranger(const mcuedit_smp *smp)
+{
+    return smp->peer != smp->owner;
+}
+
+/* Chunks of others than whose upload it is are refused; so is a first one that must be signed and is not. */
+static int check_peer(const mcuedit_smp *smp, int leave, const chunk *part)
+{
+    if (part->offset == 0) {
+        return leave == MCUEDIT_SIGNED ? MCUEDIT_E_AUTHORITY : MCUEDIT_OK;
+    }
+    return smp->config->store->upload_size > 0 && is_stranger(smp) ? MCUEDIT_SMP_BUSY : MCUEDIT_OK;
+}
+
+#define LEAVE(exchange) ((exchange)->leave)
+#else
+#define LEAVE(exchange)              MCUEDIT_OPEN
+#define check_peer(smp, leave, part) MCUEDIT_OK
+#define is_stranger(smp)             false
+#define go_on(smp, leave)            ((void)(leave), MCUEDIT_OK)
+#define must_wait(smp, leave, part)  (!gives_way(smp))
+#define open_upload(smp, leave, part, slot) \
+    mcuedit_store_begin((smp)->config->store, (part)->size, (part)->sha256, slot)
+#endif
+
 /* Opens the upload that `part` starts, unless it goes on with the one under way. `*slot`: where its bytes are already.
  */
-static int begin(mcuedit_smp *smp, const chunk *part, uint8_t *slot)
+static int begin(mcuedit_smp *smp, int leave, const chunk *part, uint8_t *slot)
 {
     mcuedit_store *store = smp->config->store;
     if (store->upload_size > 0) {
         if (part->size == store->upload_size && part->sha256 != NULL && store->has_sha256 &&
             mcuedit_smp_equal(part->sha256, store->sha256, SHA_SIZE)) {
-            return MCUEDIT_OK;
+            return go_on(smp, leave);
         }
-        if (!gives_way(smp)) {
+        if (must_wait(smp, leave, part)) {
             return MCUEDIT_SMP_BUSY;
         }
     }
     smp->rivals = 0;
     smp->stalled = 0;
     smp->done = 0;
-    return mcuedit_store_begin(store, part->size, part->sha256, slot);
+    return open_upload(smp, leave, part, slot);
 }
 
 /* Is it the last chunk of the last upload once more, because the answer to it got lost? */
@@ -88,8 +153,9 @@ int mcuedit_smp_upload(mcuedit_smp_exchange *exchange)
     chunk part = {0};
     uint8_t slot = 0;
     int err = read_chunk(exchange, &part);
+    err = err ? err : check_peer(smp, LEAVE(exchange), &part);
     if (!err && part.offset == 0) {
-        err = begin(smp, &part, &slot);
+        err = begin(smp, LEAVE(exchange), &part, &slot);
         if (err == MCUEDIT_STORE_THERE) {
             return answer(exchange, part.size, true);
         }
@@ -101,7 +167,7 @@ int mcuedit_smp_upload(mcuedit_smp_exchange *exchange)
         return is_repeated_end(smp, &part) ? answer(exchange, part.offset + (uint32_t)part.data.len, true)
                                            : answer(exchange, 0, false);
     }
-    if (part.offset != store->upload_offset) {
+    if (part.offset != store->upload_offset || is_stranger(smp)) {
         return answer(exchange, store->upload_offset, false);
     }
     err = mcuedit_store_append(store, part.offset, part.data.value, (uint32_t)part.data.len);

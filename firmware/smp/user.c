@@ -47,6 +47,16 @@ static bool put_upload(mcuedit_smp_exchange *exchange)
     return ok && zcbor_list_end_encode(exchange->out, 2);
 }
 
+#if !MCUEDIT_AUTHORITY
+static
+#endif
+    bool mcuedit_smp_put_identity(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_smp_config *config = exchange->smp->config;
+    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, config->base, config->base_size);
+    return ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ID, config->id, mcuedit_smp_length(config->id));
+}
+
 static int device_status(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_smp_config *config = exchange->smp->config;
@@ -67,6 +77,9 @@ static int device_status(mcuedit_smp_exchange *exchange)
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_LOG, state->sequence);
     ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_HEAD, state->chain, CHAIN_SIZE);
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ERASES, state->pages);
+#if MCUEDIT_AUTHORITY
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_OPEN_ERASES, store->open_count);
+#endif
     ok = ok && (!store->damage || mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_DAMAGE, (uint32_t)-store->damage));
     return mcuedit_smp_done(ok && put_upload(exchange));
 }

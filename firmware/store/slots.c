@@ -64,6 +64,40 @@ static bool is_hash(const mcuedit_store *store, uint32_t slot, uint32_t size, co
     return MCUEDIT_COMPARE(digest, sha256, sizeof(digest)) == 0;
 }
 
+#if MCUEDIT_AUTHORITY
+/* An upload that nobody has signed takes an empty slot, and not too often. */
+static bool may_take(const mcuedit_store *store, uint32_t slot)
+{
+    return !store->open ||
+           (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_NONE && store->open_erases[slot] < MCUEDIT_OPEN_ERASES);
+}
+
+/* Why it takes none. */
+static int why_none(const mcuedit_store *store)
+{
+    for (uint32_t slot = 0; store->open && slot < store->config->flash->slot_count; slot++) {
+        if (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_NONE) {
+            return MCUEDIT_E_WEAR;
+        }
+    }
+    return store->open ? MCUEDIT_E_AUTHORITY : MCUEDIT_E_FULL;
+}
+
+static bool is_blank(const mcuedit_flash *flash, uint32_t offset, uint32_t size)
+{
+    uint32_t words[8], all = UINT32_MAX;
+    for (uint32_t at = 0; at < size && all == UINT32_MAX; at += sizeof(words)) {
+        if (flash->read(flash->context, offset + at, words, sizeof(words))) {
+            return false;
+        }
+        for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            all &= words[i];
+        }
+    }
+    return all == UINT32_MAX;
+}
+#endif
+
 /* The slot that can be missed most easily, of those that are not in use; slot_count if there is none. */
 static uint32_t choose_slot(const mcuedit_store *store)
 {
@@ -73,6 +107,11 @@ static uint32_t choose_slot(const mcuedit_store *store)
     for (uint32_t i = 0; i < count; i++) {
         slot = slot + 1 < count ? slot + 1 : 0;
         uint32_t worth = mcuedit_slot_kept(store, slot) + ((uint32_t)state->previous >> slot & 1u) * 4u;
+#if MCUEDIT_AUTHORITY
+        if (!may_take(store, slot)) {
+            continue;
+        }
+#endif
         if (worth < least && (used >> slot & 1u) == 0) {
             least = worth;
             chosen = slot;
@@ -86,6 +125,15 @@ static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
 {
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
+#if MCUEDIT_AUTHORITY
+    size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
+    if (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_NONE &&
+        is_blank(flash, mcuedit_slot_offset(store, slot), size)) {
+        return MCUEDIT_OK; /* nothing is worn, nothing written */
+    }
+    store->open_erases[slot] = (uint8_t)(store->open_erases[slot] + store->open);
+    store->open_count = (uint16_t)(store->open_count + store->open);
+#endif
     mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
     mcuedit_store_state *state = &record.state;
     state->slots[slot].bits = 0;
@@ -95,7 +143,9 @@ static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
         state->previous = 0;
     }
     int err = mcuedit_journal_append(store, &record);
+#if !MCUEDIT_AUTHORITY
     size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
+#endif
     if (!err && flash->erase(flash->context, mcuedit_slot_offset(store, slot), size)) {
         err = MCUEDIT_E_FLASH;
     }
@@ -123,7 +173,11 @@ int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha25
     }
     uint32_t chosen = choose_slot(store);
     if (chosen == flash->slot_count) {
+#if MCUEDIT_AUTHORITY
+        return why_none(store);
+#else
         return MCUEDIT_E_FULL;
+#endif
     }
     int err = clear(store, chosen, size);
     if (!err) {
@@ -133,6 +187,16 @@ int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha25
     }
     return err;
 }
+
+#if MCUEDIT_AUTHORITY
+int mcuedit_store_begin_open(mcuedit_store *store, uint32_t size, const uint8_t sha256[32], uint8_t *slot)
+{
+    store->open = 1;
+    int err = mcuedit_store_begin(store, size, sha256, slot);
+    store->open = 0;
+    return err;
+}
+#endif
 
 int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *bytes, uint32_t size)
 {
@@ -205,6 +269,9 @@ static int finish(mcuedit_store *store, uint32_t local, uint8_t *slot)
     }
     mcuedit_journal_begin(store, &record, local ? MCUEDIT_LOG_LOCAL : MCUEDIT_LOG_STAGE, (uint8_t)number);
     record.state.slots[number].bits = bits;
+#if MCUEDIT_AUTHORITY
+    record.state.last = (uint8_t)number; /* no record of an erase may have said so */
+#endif
     if (!local) {
         mcuedit_journal_name(&record, &package);
     }

@@ -46,6 +46,7 @@ APPS: Mapping[str | None, App] = {
     "device_process": App(
         ("common/updatable.c", "common/answer.c", "device_process/device_process.c", "device_process/udp_flash.c"),
         ("store", "testing"),
+        ("UPDATABLE_BUFFER=1536",),  # a datagram of an Ethernet
         updatable=True,
     ),
 }

@@ -131,7 +131,7 @@ def build_process(sources: Mapping[str, str], out_dir: Path, *, defines: Sequenc
     out_dir.mkdir(parents=True, exist_ok=True)
     compiler = find_host_compiler()
     external, external_flags = handwritten.external("device_process")
-    flags = (*_flags("2", defines), *external_flags)
+    flags = (*_flags("2", (*defines, *APPS["device_process"].defines)), *external_flags)
     objects = _compile(
         compiler,
         [*handwritten.apps("device_process"), *handwritten.core("device_process"), *external],

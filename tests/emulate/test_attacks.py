@@ -11,6 +11,7 @@ import json
 import socket
 import struct
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 
 import cbor2
@@ -300,8 +301,7 @@ def test_messages_that_are_none(device):
     """Bytes that are no SMP, no CBOR, or more than fits: the device goes on."""
     good = struct.pack("!BBHHBB", 0x08, 0, 1, 64, 1, 0) + b"\xa0"
     for data in b"", b"\0", good[:7], good[:-1], good + b"\0" * 9000, b"\xff" * 64, good[:8] + b"\xbf" * 400:
-        with socket.socket(type=socket.SOCK_DGRAM) as plug:
-            plug.sendto(data, ("127.0.0.1", device.port))
+        plug().sendto(data, ("127.0.0.1", device.port))
     with Device(device.address) as link:
         assert link.status().device == "victim"
 
@@ -322,12 +322,18 @@ def test_a_log_that_was_tampered_with_on_its_way(device):
 
 
 def raw(device: DeviceProcess, group: int, command: int, asked: dict) -> dict:
-    """One write past all of the host's code."""
-    body = cbor2.dumps(asked)
-    with socket.socket(type=socket.SOCK_DGRAM) as plug:
-        plug.settimeout(WAIT)
-        plug.sendto(struct.pack("!BBHHBB", 0x0A, 0, len(body), group, 7, command) + body, ("127.0.0.1", device.port))
-        return cbor2.loads(plug.recv(4096)[8:])
+    """One write past all of the host's code, always from the same port; long enough for its answer."""
+    body = cbor2.dumps({"pad": bytes(80), **asked})
+    plug().sendto(struct.pack("!BBHHBB", 0x0A, 0, len(body), group, 7, command) + body, ("127.0.0.1", device.port))
+    return cbor2.loads(plug().recv(4096)[8:])
+
+
+@cache
+def plug() -> socket.socket:
+    """The attacker's."""
+    made = socket.socket(type=socket.SOCK_DGRAM)
+    made.settimeout(WAIT)
+    return made
 
 
 def test_the_host_is_not_led_on_for_ever(device):

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cbor2
 import pytest
 from helpers import operated, packages
+from helpers.smp_node import raw_header
+from helpers.waiting import WAIT
 
 from mcuedit import cli
 from mcuedit.emulate.devices.device_process import DeviceProcess
@@ -15,6 +20,9 @@ from mcuedit.fleet import transport
 from mcuedit.fleet.transport import Refused, upload
 from mcuedit.fleet.transport.authority import Operator
 from mcuedit.fleet.transport.reasons import UNAUTHORIZED
+
+# Of several messages, whatever the link.
+BIG = packages.package(name="big", counter=2, adapter=packages.fact(labels=dict.fromkeys(range(6), "x" * 250)))
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +87,50 @@ def test_the_key_is_an_option_of_the_verbs(
     assert "--operator-key" in said
     for verb in (["activate", "fix"], ["confirm"], ["rollback"], ["deactivate", "fix", "--erase"]):
         assert cli.invoke([*verb, "--to", device.address, "--operator-key", str(key)]) == 0
+
+
+def test_no_answer_is_more_than_three_times_as_long_as_its_request(device: DeviceProcess) -> None:
+    """Whoever sends under the address of another gains nothing by it."""
+    worst, answers = 0.0, 0
+    with socket.socket(type=socket.SOCK_DGRAM) as plug:
+        plug.settimeout(WAIT)
+        for group, command in ((64, 0), (64, 4), (64, 5), (64, 9), (64, 2), (1, 0), (0, 6), (0, 0), (7, 7)):
+            for size in (0, 1, 5, 20, 60, 150, 400):
+                body = cbor2.dumps({"pad": bytes(size)} if size else {})
+                for op in (0, 2):
+                    request = raw_header(op, 1, len(body), group, 1, command) + body
+                    plug.sendto(request, ("127.0.0.1", device.port))
+                    answer = plug.recv(4096)
+                    worst, answers = max(worst, len(answer) / len(request)), answers + 1
+    assert answers == 9 * 7 * 2
+    assert 1.5 < worst <= 3
+
+
+def test_other_peoples_clients_upload(device: DeviceProcess) -> None:
+    """smpclient, which knows nothing of operators, with its own packet sizes."""
+    from smpclient import SMPClient
+    from smpclient.transport.udp import SMPUDPTransport
+
+    class Transport(SMPUDPTransport):
+        async def connect(self, address: str, timeout_s: float, port: int = 0) -> None:
+            await super().connect(address, timeout_s, port or device.port)
+
+    async def push(package: bytes) -> list[int]:
+        async with SMPClient(Transport(), "127.0.0.1", WAIT) as client:
+            return [at async for at in client.upload(package, first_timeout_s=WAIT)]
+
+    for package in (packages.package(), BIG):
+        assert asyncio.run(push(package))[-1] == len(package)
+    with transport.Device(device.address) as link:
+        assert [slot.name for slot in link.status().slots if slot.name] == ["fix", "big"]
+
+
+def test_an_upload_that_another_peer_displaced_begins_again(device: DeviceProcess) -> None:
+    """Neither of the two writes into the other's."""
+    one, other = BIG, packages.package(name="other", counter=3)
+    with transport.Device(device.address) as link, operated.Device(device.address) as operator:
+        sent = upload(link, one)
+        next(sent)
+        assert list(upload(operator, other))[-1] == len(other)
+        assert list(sent)[-1] == len(one)
+        assert {slot.name for slot in link.status().slots if slot.name} == {"big", "other"}

@@ -12,7 +12,7 @@ from cffi import FFI
 from smp.header import OP, Header, Version
 
 from mcuedit.build import compilers, driver, handwritten
-from mcuedit.emulate.devices.updatable import DEVELOPMENT, device_sources
+from mcuedit.emulate.devices.updatable import AUTHORITY, DEVELOPMENT, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
 
@@ -29,6 +29,11 @@ int updatable_wants_reset(void);
 uint8_t updatable_who(const uint8_t *who, uint32_t size);
 void updatable_outcome(uint8_t good);
 const char *mcuedit_error_name(int error);
+typedef struct { void *context; const uint8_t (*keys)[32]; uint8_t key_count; int (*policy)(void *, uint8_t);
+    int (*mac)(void *, const uint8_t *, uint8_t *); int (*random)(void *, void *, uint32_t); } mcuedit_authority;
+mcuedit_authority *updatable_authority(void);
+void updatable_peer(uint32_t peer);
+void mcuedit_hmac_sha256(const uint8_t *key, const void *bytes, uint32_t size, uint8_t *mac);
 """
 GUARD = b"\xaa" * 16
 
@@ -39,16 +44,25 @@ class Node:
     Args:
         keys: whom it trusts.
         folder: where it is compiled.
+        operators: whom it obeys; without any, everybody.
     """
 
-    def __init__(self, base: Base, keys: Sequence[PublicKey], folder: Path, *, development: bool = False) -> None:
+    def __init__(
+        self,
+        base: Base,
+        keys: Sequence[PublicKey],
+        folder: Path,
+        *,
+        development: bool = False,
+        operators: Sequence[PublicKey] = (),
+    ) -> None:
         external, headers = handwritten.external("device_process")
         own = [path for path in handwritten.apps("device_process") if path.name != "device_process.c"]
         written = [*own, *handwritten.core("device_process"), *external]
-        defines = (DEVELOPMENT,) if development else ()
+        defines = ((DEVELOPMENT,) if development else ()) + ((AUTHORITY,) if operators else ())
         compiler = compilers.find_host_compiler()
         flags = (*driver._flags("2", defines), "-fPIC", *headers)
-        objects = driver._compile(compiler, written, device_sources(base, keys), folder, flags)
+        objects = driver._compile(compiler, written, device_sources(base, keys, operators=operators), folder, flags)
         compiler.run(["-shared", *objects, "-o", "node.so"], folder)
         library = folder / "node.so"
         self.ffi = FFI()

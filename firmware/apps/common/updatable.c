@@ -195,9 +195,9 @@ uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *respon
 }
 
 #if MCUEDIT_AUTHORITY
-void updatable_random(int (*random)(void *context, void *bytes, uint32_t size))
+mcuedit_authority *updatable_authority(void)
 {
-    authority.random = random;
+    return &authority;
 }
 
 void updatable_peer(uint32_t peer)

@@ -37,8 +37,9 @@ int updatable_start(const char *id, const mcuedit_flash *flash);
 uint32_t updatable_handle(const uint8_t *request, uint32_t size, uint8_t *response, uint32_t capacity);
 
 #if MCUEDIT_AUTHORITY
-/* Where random bytes come from (authority.h); before updatable_start. */
-void updatable_random(int (*random)(void *context, void *bytes, uint32_t size));
+/* What commands are judged by: the keys of operators. Give it a policy, a MAC or random bytes before updatable_start.
+ */
+mcuedit_authority *updatable_authority(void);
 
 /* Whom the next message is from, as mcuedit_smp_from. */
 void updatable_peer(uint32_t peer);

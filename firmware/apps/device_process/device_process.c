@@ -202,8 +202,12 @@ static void serve(const options *given, int link, char *const *argv)
         }
 #if MCUEDIT_AUTHORITY
         updatable_peer(peer_of(&from));
+        uint32_t most = MCUEDIT_SMP_AMPLIFIED((uint32_t)size);
+        uint32_t capacity = most < sizeof(response) ? most : (uint32_t)sizeof(response);
+#else
+        uint32_t capacity = sizeof(response);
 #endif
-        uint32_t made = updatable_handle(request, (uint32_t)size, response, sizeof(response));
+        uint32_t made = updatable_handle(request, (uint32_t)size, response, capacity);
         if (made > 0) {
             (void)sendto(link, response, made, 0, (const struct sockaddr *)&from, from_size);
         }
@@ -237,7 +241,7 @@ int main(int argc, char **argv)
         return 1;
     }
 #if MCUEDIT_AUTHORITY
-    updatable_random(from_the_system);
+    updatable_authority()->random = from_the_system;
 #endif
     int link = open_socket(given.port);
     say_hello(link, updatable_start(given.id, &given.flash.part));

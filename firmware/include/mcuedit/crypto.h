@@ -37,6 +37,9 @@ void mcuedit_sha512_final(mcuedit_sha512 *hash, uint8_t digest[64]);
 /* All at once; fits mcuedit_trust.sha256. `context` is not used. */
 void mcuedit_sha256_of(void *context, const void *bytes, uint32_t size, uint8_t digest[32]);
 
+/* The HMAC-SHA-256 of `bytes` by a key of 32 bytes; for mcuedit_authority.mac. */
+void mcuedit_hmac_sha256(const uint8_t key[32], const void *bytes, uint32_t size, uint8_t mac[32]);
+
 /* 0 if `signature` is that of `key` for `message`; fits mcuedit_trust.verify. `context` is not used. */
 int mcuedit_ed25519_check(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message,
                           uint32_t size);

@@ -76,7 +76,7 @@ typedef struct {
     uint32_t owner;      /* who began the upload under way */
     uint32_t authorized; /* commands, in this boot */
     uint32_t sequence;   /* of the log, at the last request */
-    uint32_t age;        /* requests since the nonce is what it is */
+    uint32_t age;        /* requests before this one since the nonce became what it is */
     uint8_t secret[16];  /* of this boot */
 #endif
 } mcuedit_smp;
@@ -87,7 +87,12 @@ void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
 /*
  * Handles one message of `size` bytes. Returns the size of the response in `response`; 0 if there is none to give: less
  * than MCUEDIT_SMP_RESPONSE_MIN bytes of capacity, a damaged header, or a response where a request should be.
+ *
+ * With MCUEDIT_AUTHORITY a request is answered in 14 bytes, too, and not carried out, where its response may not fit.
+ * Give the transport's buffer, or MCUEDIT_SMP_AMPLIFIED(size) if that is less and anybody can send under the address of
+ * another: nobody is then sent more than three times what somebody sent in their name.
  */
+#define MCUEDIT_SMP_AMPLIFIED(size) (3u * (size))
 uint32_t mcuedit_smp_handle(mcuedit_smp *smp, const uint8_t *request, uint32_t size, uint8_t *response,
                             uint32_t capacity);
 

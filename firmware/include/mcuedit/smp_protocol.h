@@ -69,11 +69,11 @@ enum {
 #define MCUEDIT_SMP_KEY_NAME            "name"
 #define MCUEDIT_SMP_KEY_NEXT            "next"
 #define MCUEDIT_SMP_KEY_NONCE           "nonce"
+#define MCUEDIT_SMP_KEY_OPEN_ERASES     "worn"
 #define MCUEDIT_SMP_KEY_OUTPUT          "out"
 #define MCUEDIT_SMP_KEY_PACKAGE_VERSION "ver"
 #define MCUEDIT_SMP_KEY_RIGHT           "right"
 #define MCUEDIT_SMP_KEY_RUNS            "runs"
-#define MCUEDIT_SMP_KEY_SCHEME          "scheme"
 #define MCUEDIT_SMP_KEY_SHARE           "ab"
 #define MCUEDIT_SMP_KEY_SIGNED          "signed"
 #define MCUEDIT_SMP_KEY_SIZE            "size"
@@ -87,7 +87,6 @@ enum {
 #define MCUEDIT_SMP_KEY_TRIAL           "trial"
 #define MCUEDIT_SMP_KEY_UPLOAD          "up"
 #define MCUEDIT_SMP_KEY_WHO             "who"
-#define MCUEDIT_SMP_KEY_WITHIN          "within"
 
 /* Keys that mcumgr defines. */
 #define MCUEDIT_SMP_KEY_ACTIVE          "active"

@@ -176,6 +176,11 @@ typedef struct {
     mcuedit_store_view views[MCUEDIT_STORE_VIEWS];
     uint8_t sha256[32];
     uint8_t unit[32];
+#if MCUEDIT_AUTHORITY
+    uint8_t open;                             /* the upload that begins is one that nobody has signed */
+    uint8_t open_erases[MCUEDIT_STORE_SLOTS]; /* of each slot, for such uploads, in this boot */
+    uint16_t open_count;                      /* the sum */
+#endif
 } mcuedit_store;
 
 /*
@@ -204,6 +209,14 @@ int mcuedit_store_open(mcuedit_store *store, const mcuedit_store_config *config)
 int mcuedit_store_begin(mcuedit_store *store, uint32_t size, const uint8_t sha256[32], uint8_t *slot);
 int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *bytes, uint32_t size);
 int mcuedit_store_end(mcuedit_store *store, uint8_t *slot);
+
+#if MCUEDIT_AUTHORITY
+/*
+ * `begin` for an upload that nobody has signed: into an empty slot or none (MCUEDIT_E_AUTHORITY), of which at most
+ * MCUEDIT_OPEN_ERASES erases come in one boot (MCUEDIT_E_WEAR). An upload into a blank slot erases nothing.
+ */
+int mcuedit_store_begin_open(mcuedit_store *store, uint32_t size, const uint8_t sha256[32], uint8_t *slot);
+#endif
 
 /* Stages an adapter that was made here: its bare bytes, without package, key or counter. */
 int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_t size, uint8_t *slot);

@@ -58,7 +58,12 @@ def _newer(status: Status) -> list[str]:
 
 def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None) -> None:
     values = {"address": to, **devices.state_of(status), "base_sha256": status.base, "slot_size": status.slot_size}
-    values |= {"records": status.records, "erases": status.erases, "newer_in_registry": newer}
+    values |= {
+        "records": status.records,
+        "erases": status.erases,
+        "open_erases": status.open_erases,
+        "newer_in_registry": newer,
+    }
     values |= {"log": trouble.message if trouble else "ok"}
     values |= {"upload_offset": status.upload[0], "upload_size": status.upload[1]} if status.upload else {}
     for arm, index in ("confirmed", 0), ("trial", 1):
@@ -74,6 +79,8 @@ def _show(to: str, status: Status, arms: Arms, newer: list[str], trouble: Mcuedi
     counts = f"{status.records} records, {status.erases} journal erases"
     out.print(f"base {status.base}, counter {status.minimum_counter}, {counts}")
     out.print(devices.slot_table(status))
+    if status.open_erases:
+        out.print(f"{status.open_erases} erases for uploads without a signature since its start")
     if status.upload:
         out.print(f"an upload is under way: {status.upload[0]} of {status.upload[1]} bytes; push again to go on")
     if status.in_trial or any(arms.runs):

@@ -18,7 +18,7 @@ from mcuedit._util.closing import Closing
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport import other_groups
-from mcuedit.fleet.transport.authority import Operator, Signing
+from mcuedit.fleet.transport.authority import Operator, Padding, Signing
 from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent, Unheard
 from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, Refused, TransportError
 from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
@@ -62,6 +62,7 @@ class Device(Closing):
         self._exchange = Exchange(self._wire, timeout, tries)
         self._client = SMPClient(self._wire, self.address.host, timeout)
         self._connected = False
+        self._padding = Padding()
         self._signing = Signing(operator, lambda request: self.ask(lambda: request))
 
     def __enter__(self) -> Self:
@@ -159,6 +160,8 @@ class Device(Closing):
                 return self._once(make(), patience)
             except Refused as found:
                 refused += 1
+                if self._padding.again(found.name):
+                    continue
                 if not (found.reason == BUSY or self._signing.again(found)) or refused == self._tries:
                     raise
             except Unheard as found:
@@ -200,7 +203,7 @@ class Device(Closing):
         raise AssertionError("no try")
 
     def _once(self, request: Any, patience: int = 1, *, once: bool = False) -> Any:
-        data, is_signed = self._signing.seal(request)
+        data, is_signed = self._signing.seal(request, self._padding.of(request.BYTES))
         return self._answered(self._runner.run(self._request(request, data, patience, once or is_signed)))
 
     async def _request(self, request: Any, data: bytes, patience: int, once: bool) -> Any:

@@ -62,6 +62,7 @@ class StatusResponse(message.ReadResponse):
     log: U32
     head: Annotated[bytes, Field(min_length=8, max_length=8)]
     erases: U32
+    open_erases: U32 | None = None
     damage: int = 0
     upload: Pair | None = None
 
@@ -237,14 +238,13 @@ class RunWrite(message.WriteRequest, _Refusable):
 
 
 class AuthorityResponse(message.ReadResponse):
-    """What a signature is over beside the command, its kinds, and bits of the classes that need one."""
+    """What a signature is over beside the command, and bits of the classes that need one."""
 
     model_config = RESPONSE
     _GROUP_ID, _COMMAND_ID = GROUP, command("AUTHORITY")
     base: Annotated[bytes, Field(min_length=8, max_length=32)]
     id: Name
     nonce: Annotated[bytes, Field(min_length=16, max_length=16)]
-    scheme: U32
     signed: U32
 
 

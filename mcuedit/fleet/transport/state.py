@@ -63,6 +63,7 @@ class Status:
         erases: of its journal.
         damage: name of the error for which the confirmed set is not in force; empty if it is.
         upload: (offset, size) of an upload that is open.
+        open_erases: of slots for uploads that nobody had signed, since its start; None: it obeys everybody.
     """
 
     base: str
@@ -82,6 +83,7 @@ class Status:
     damage: str
     upload: tuple[int, int] | None
     slots: tuple[Slot, ...]
+    open_erases: int | None = None
 
     def find(self, digest: str) -> Slot | None:
         """The slot that holds a package."""
@@ -165,4 +167,5 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         damage=error_of(GROUP, abs(told.damage))[0] if told.damage and not mended else "",
         upload=(told.upload[0], told.upload[1]) if told.upload else None,
         slots=tuple(slots),
+        open_erases=told.open_erases,
     )

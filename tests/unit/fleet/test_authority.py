@@ -22,7 +22,7 @@ def test_a_signature_is_over_device_moment_and_command() -> None:
     request = bytes(messages.ConfirmWrite(log=7))
     message = Operator(packages.key(9).key.sign).signed(request, MOMENT)
     head, body, signature = message[:8], message[8:-64], message[-64:]
-    assert cbor2.loads(message[8:]) == {"log": 7, "within": WITHIN, "auth": signature}
+    assert cbor2.loads(message[8:]) == {"log": 7, "auth": WITHIN.to_bytes(4, "little") + signature}
     assert int.from_bytes(head[2:4], "big") == len(message) - 8
     assert (head[0], head[4:6], head[7]) == (request[0], request[4:6], request[7])
     who = b"mcuedit-command\0" + bytes(range(32)) + b"pump-7" + bytes(10) + b"n" * 16

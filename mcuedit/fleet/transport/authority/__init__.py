@@ -3,10 +3,12 @@
 
 signing     what a signature is over, and where it stands in a request
 operators   who signs
+padding     room for answers
 session     what is signed of all that is asked
 """
 
 from mcuedit.fleet.transport.authority.operators import Operator
+from mcuedit.fleet.transport.authority.padding import Padding
 from mcuedit.fleet.transport.authority.session import Signing
 
-__all__ = ["Operator", "Signing"]
+__all__ = ["Operator", "Padding", "Signing"]

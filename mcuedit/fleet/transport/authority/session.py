@@ -45,14 +45,14 @@ class Signing:
         """Asks once before a request is made of what the device has now: the device may note that down in its log."""
         self._moment()
 
-    def seal(self, request: Any) -> tuple[bytes, bool]:
-        """The bytes of a request, and whether they are signed: for one moment, hence never to be sent again."""
+    def seal(self, request: Any, data: bytes) -> tuple[bytes, bool]:
+        """A request's bytes, `data`, and whether they are signed: for one moment, hence never to be sent again."""
         wanted = changes(request) or (self._all and not isinstance(request, m.AuthorityRead))
         moment = self._moment() if wanted else None
         self._signed = moment is not None
         if self._operator is None or moment is None:
-            return request.BYTES, False
-        return self._operator.signed(request.BYTES, moment), True
+            return data, False
+        return self._operator.signed(data, moment), True
 
     def again(self, refused: Refused) -> bool:
         """Whether a signature, or another one, may be accepted: the moment may have passed."""

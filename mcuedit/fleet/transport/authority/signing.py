@@ -54,7 +54,7 @@ def signed(message: bytes, moment: Moment, sign: Callable[[bytes], bytes], size:
         sign: makes the signature, of `size` bytes, of a digest.
         within: requests that the device may handle first.
     """
-    body = _added(message[_HEADER:], {key("within"): within}, {key("auth"): bytes(size)})
+    body = _added(message[_HEADER:], {key("auth"): within.to_bytes(4, "little") + bytes(size)})
     head = with_length(message[:_HEADER], len(body))
     body = body[:-size]
     return head + body + sign(digest(moment, head, body))
@@ -71,11 +71,10 @@ def with_length(head: bytes, length: int) -> bytes:
     return head[: _LENGTH.start] + length.to_bytes(2, "big") + head[_LENGTH.stop :]
 
 
-def _added(body: bytes, *more: dict[str, object]) -> bytes:
+def _added(body: bytes, more: dict[str, object]) -> bytes:
     """A map with pairs at its end."""
     count = (body[0] if body else _MAP) - _MAP
-    pairs = [pair for fields in more for pair in fields.items()]
-    if not 0 <= count <= _FEW - len(pairs):
+    if not 0 <= count <= _FEW - len(more):
         raise ValueError(f"no map of few fields: {body[:1].hex()}")
-    added = b"".join(cbor2.dumps(name) + cbor2.dumps(value) for name, value in pairs)
-    return bytes([_MAP + count + len(pairs)]) + body[1:] + added
+    added = b"".join(cbor2.dumps(name) + cbor2.dumps(value) for name, value in more.items())
+    return bytes([_MAP + count + len(more)]) + body[1:] + added

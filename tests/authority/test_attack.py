@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing that nobody authorized is carried out: a sample of tests/authority/attack.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.virtual import needs_gcc
+
+sys.path.insert(0, str(Path(__file__).parent))
+import attack
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("process", 2000),
+        pytest.param("virt-m4", 160, marks=needs_gcc),
+        pytest.param("process", 100_000, marks=pytest.mark.slow),
+        pytest.param("virt-m4", 1000, marks=[needs_gcc, pytest.mark.slow]),
+    ],
+)
+def test_commands_without_authority_are_refused(
+    name: str, count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = attack.attack(name, count, tmp_path, seed=count)
+    with capsys.disabled():
+        print(f"\nauthority: {attack.told(name, found)}")
+    assert found.accepted.total() == 0, found.accepted
+    assert found.tried.total() == count
+    assert min(found.tried.values()) == count // 8
