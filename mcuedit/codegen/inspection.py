@@ -101,7 +101,7 @@ def _op(model: Model, op: Op) -> OpInfo:
     no_tap, no_target = places.no_tap(model, op.index), places.no_target(model, op.index)
     why_not = no_tap.message if no_tap else f"no target: {no_target.message}" if no_target else ""
     if not is_adaptable(model, op):
-        why_not = "carries no delta"
+        why_not = "behind the core, in the file alone" if op in model.tail_ops else "carries no delta"
     return OpInfo(
         op.index,
         op.kind,
@@ -112,7 +112,7 @@ def _op(model: Model, op: Op) -> OpInfo:
         no_tap is None,
         no_target is None,
         why_not,
-        not _error(lambda: lower(model, op)),
+        op not in model.tail_ops and not _error(lambda: lower(model, op)),
     )
 
 

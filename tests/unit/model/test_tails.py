@@ -45,7 +45,10 @@ def test_such_a_file_is_shown_edited_and_run(name: str, tmp_path: Path, capsys: 
     rows = rng.integers(-60, 60, (30, 6)).astype(np.int8)
     np.savez(edits, x=rows[:1], keep=rows[1:], y=np.array([2]))
     assert cli.invoke(["inspect", net]) == 0
-    assert "int8 before op 1" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "int8 before op 1" in shown
+    assert shown.count("behind the core") == len(TAILS[name])
+    assert "bare runtime: yes" in shown
     assert cli.invoke(["edit", net, "--edits", edits, "-o", fix, "--floor", "0", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["efficacy"] == 1.0
     run = ["run", net, "--adapter", fix, "--emulator", "host", "--random", "9", "--inputs", edits, "--check", "tflm"]
