@@ -69,7 +69,7 @@ class Aggregation:
         clip: the most by which an adapter may move an output, in its units; None: twice the median of what they do.
         trim: for SHARED: leave out so many of the largest and of the smallest values of each element: as many adapters
             may be anything. None: a tenth of them, and one of 3 at least; none with weights.
-        rank: for FACTORED; None: the largest that comes in.
+        rank: for FACTORED; None: the median of what comes in.
         name: of the adapter that is made.
     """
 
@@ -98,7 +98,7 @@ def aggregate(submissions: Sequence[Adapter | Submission], model: Model, asked: 
         why = "; ".join(f"{d.client}: {d.reason}" for d in dropped[:5])
         raise McueditError("no adapter to aggregate" + (f": {why}" if why else ""), "give some that fit the round")
     weights = [weights[place] for place, _ in fitting]
-    norms = [effect.norm(adapter, model) for _, adapter in fitting]
+    norms = [effect.norm(adapter, model, linear=asked.how == FACTORED) for _, adapter in fitting]
     clip = asked.clip if asked.clip is not None else _FAR * float(np.median([n for n in norms if n] or [0.0]))
     clipped = [a if n <= clip else effect.shorter(a, clip / n) for (_, a), n in zip(fitting, norms, strict=True)]
     trim, lost = _trim(asked, len(clipped)), 0.0

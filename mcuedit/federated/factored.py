@@ -13,6 +13,7 @@ from mcuedit._util.typing import DoubleArray, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.model.fixedpoint import quantize_multiplier
 
+_FAR = 4.0  # times the usual distance of a clamp
 _UNIT = 128.0  # the constant input beside x that carries the offsets: about as large as an element of x
 
 
@@ -36,7 +37,7 @@ def mean_of_products(
     made, dropped = [], 0.0
     for pair in sorted({(d.tap, d.target) for d, _ in deltas}):
         same = [(d, w) for d, w in deltas if (d.tap, d.target) == pair]
-        delta, lost = _mean(same, sum(weights), rank or max(d.rank for d, _ in same))
+        delta, lost = _mean(same, sum(weights), rank or int(np.median([d.rank for d, _ in same])))
         made.append(delta)
         dropped = max(dropped, lost)
     return tuple(made), dropped
@@ -84,10 +85,15 @@ def _augmented(delta: Delta) -> DoubleArray:
 def _reach(deltas: Sequence[Delta], factors: DoubleArray) -> DoubleArray:
     """How far the new factors' sums go where the old ones reach the clamp: float64[r].
 
-    A new factor is a combination of old ones; theirs are taken as independent of each other.
+    A new factor is a combination of old ones; theirs are taken as independent of each other. An old one whose clamp is
+    much farther away, for its length, than the middle of all deltas' would leave the others no resolution.
     """
     old = np.concatenate([_augmented(d) for d in deltas])
+    length = np.linalg.norm(old, axis=1)
     limits = np.concatenate([127.0 / np.maximum(_gain(d), 1e-30) for d in deltas])
+    ends = np.cumsum([d.rank for d in deltas])[:-1]
+    usual = float(np.median([np.median(part) for part in np.split(limits / np.maximum(length, 1e-30), ends)]))
+    limits = np.minimum(limits, _FAR * usual * length)
     mix = np.linalg.lstsq(old.T, factors.T, rcond=None)[0]  # [sum of r, r]
     return np.asarray(np.sqrt(np.square(mix * limits[:, None]).sum(axis=0)))
 

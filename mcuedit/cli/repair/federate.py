@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import folder
+from mcuedit.adapter.chosen import for_adapters
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, notes, print_json, stdout, table, working
 from mcuedit.cli._shared.files import read_adapter, read_adapters
@@ -61,7 +65,7 @@ class _Given(Writing):
     metavar="N",
     help="Leave out the N largest and N smallest values of each element; a tenth, and one of 3 at least, if not given.",
 )
-@whole("--rank", 1, 255, metavar="R", help="Rank of a factored mean; if not given the largest of the adapters.")
+@whole("--rank", 1, 255, metavar="R", help="Rank of a factored mean; if not given the median of the adapters'.")
 @click.option("--name", type=TEXT, default="federated", show_default=True, help="Name of the adapter.")
 @options.force_option("Replace a folder that mcuedit did not write.")
 @options.json_option
@@ -79,6 +83,8 @@ def command(given: _Given) -> int:
     base, start = bundle.load(given.base_path), None
     if given.start is not None:
         base, (start,) = read_adapters([given.start], base, None)
+    else:
+        base = for_adapters(base, [], _output(given.adapters))
     names = None if given.clients is None else frozenset(m.name for m in inventory.read(given.clients))
     submissions = [_submission(one, base, names is not None) for one in given.adapters]
     asked = Aggregation(
@@ -90,6 +96,13 @@ def command(given: _Given) -> int:
     notes(f"{d.client} does not count: {d.reason}" for d in made.dropped)
     _show(made, given)
     return 0
+
+
+def _output(files: Sequence[Path]) -> str | None:
+    """The output that most folders remember, of a base with several."""
+    read = [Submission.read("", partial(folder.load, file)).adapter for file in files if file.is_dir()]
+    names = Counter(adapter.output for adapter in read if adapter is not None and adapter.output)
+    return max(names, key=names.__getitem__, default=None)
 
 
 def _submission(file: Path, base: Base, listed: bool) -> Submission:

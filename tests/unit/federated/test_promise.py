@@ -11,7 +11,7 @@ from helpers.deltas import adapter, delta
 from helpers.federation import Asked, within_reach
 from helpers.tiny import classifier
 
-from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.federated import Aggregation, aggregate, effect
 from mcuedit.model.tflite import Model, parse
 
@@ -93,7 +93,7 @@ def test_a_huge_multiplier_weighs_as_much_as_its_norm(model: Model, how: str) ->
     wild = replace(fair[0], deltas=(replace(fair[0].deltas[0], M=(1 << 31) - 1, S=0),))
     made = aggregate([*fair, wild], model, Aggregation(how))
     assert made.clipped >= 1
-    assert made.clip <= 2 * max(effect.norm(a, model) for a in fair)
+    assert made.clip <= 2 * max(effect.norm(a, model, linear=not gated) for a in fair)
     if gated:
         alone = replace(made.adapter, deltas=made.adapter.deltas[-1:])
         assert effect.norm(alone, model) <= made.clip
@@ -101,6 +101,45 @@ def test_a_huge_multiplier_weighs_as_much_as_its_norm(model: Model, how: str) ->
         without = aggregate(fair, model, Aggregation(how, clip=made.clip))
         far = [effect.norm(a, model) for a in (made.adapter, without.adapter)]
         assert far[0] <= far[1] + 2 * made.clip / 6
+
+
+def _product(d: Delta, x: np.ndarray) -> np.ndarray:
+    """What BA adds, in steps of the output, without clamps: float64[n, n_out]."""
+    gain, M = d.m * 2.0 ** (d.s - 31), d.M * 2.0 ** (d.S - 31)
+    return np.asarray((d.pre_gate(x) * gain) @ (d.b.T * M))
+
+
+@pytest.mark.parametrize("trick", ["it saturates", "it is far from its clamp", "it has no gain", "rank", "multiplier"])
+def test_one_of_ten_moves_a_factored_mean_by_two_clips_in_ten(model: Model, trick: str) -> None:
+    """A product is no clamped function: the clip has to know, or one client sets the scale of h for all."""
+    fair = [delta(model, 1, 1, rank=2, gated=False, rows=None, seed=s) for s in range(9)]
+    fair = [replace(d, S=-6, M=1 << 30) for d in fair]
+    one = replace(fair[0], b=np.full_like(fair[0].b, 127))
+    flat, wide = np.full(2, 1 << 30), delta(model, 1, 1, rank=255, gated=False, rows=None, seed=99)
+    wild = {
+        "it saturates": replace(one, m=2 * flat - 1, s=np.zeros(2, np.int64)),
+        "it is far from its clamp": replace(one, m=flat, s=np.full(2, -31)),
+        "it has no gain": replace(one, m=0 * flat),
+        "rank": wide,
+        "multiplier": replace(one, M=(1 << 31) - 1, S=0),
+    }[trick]
+    made = aggregate(
+        [*(adapter(model, d) for d in fair), adapter(model, wild)], model, Aggregation("factored", rank=18)
+    )
+    x = np.random.default_rng(0).integers(-128, 128, (500, 16)).astype(np.int8)
+    scale = float(model.tensors[model.ops[1].outputs[0]].scale[0])
+    honest = np.mean([_product(d, x) for d in fair], axis=0)
+    away = np.abs(_product(made.adapter.deltas[0], x) - honest).max()
+    assert made.adapters == 10
+    assert away * scale <= 2 * made.clip / 10 + 4 * scale  # of rounding factors to int8
+    seen = np.abs(made.adapter.deltas[0].project(x)).max(axis=0)
+    assert np.median(seen) > 20  # of 127: resolution is left
+
+
+def test_a_factored_mean_is_not_as_wide_as_the_widest(model: Model) -> None:
+    ranks = [2, 2, 3, 255]
+    each = [adapter(model, delta(model, 1, 1, rank=r, gated=False, rows=None, seed=i)) for i, r in enumerate(ranks)]
+    assert aggregate(each, model, Aggregation("factored")).adapter.deltas[0].rank == 2
 
 
 def test_without_a_round_no_label_comes_in(model: Model) -> None:
