@@ -11,13 +11,16 @@ void mcuedit_context_init(mcuedit_context *context, const mcuedit_base *base, in
     *context = (mcuedit_context){.base = base, .h = h, .h_size = h_size};
 }
 
-/* The name that `adapter` gives to class `index`; NULL if none. */
-static const uint8_t *find_label(const mcuedit_adapter *adapter, uint32_t index)
+/* The name that the first of the adapters up to `end` which names class `index` gives it; NULL if none does. */
+static const uint8_t *find_label(const mcuedit_adapter *const *adapter, const mcuedit_adapter *const *end,
+                                 uint32_t index)
 {
-    const uint8_t *label = adapter->labels;
-    for (; adapter->end - label >= 4; label += 3 + label[2]) {
-        if (mcuedit_label_class(label) == index) {
-            return label;
+    for (; adapter != end; adapter++) {
+        const uint8_t *label = (*adapter)->labels;
+        for (; (*adapter)->end - label >= 4; label += 3 + label[2]) {
+            if (mcuedit_label_class(label) == index) {
+                return label;
+            }
         }
     }
     return NULL;
@@ -33,16 +36,14 @@ static bool equal(const uint8_t *label, const uint8_t *other)
     return true;
 }
 
-/* Do the adapters before number `position` give the labels of this one another name? */
+/* Do the adapters before number `position`, which agree, give the labels of this one another name? */
 static bool contradicts(const mcuedit_set *set, uint32_t position)
 {
-    const mcuedit_adapter *adapter = set->adapters[position];
-    for (const uint8_t *label = adapter->labels; adapter->end - label >= 4; label += 3 + label[2]) {
-        for (uint32_t i = 0; i < position; i++) {
-            const uint8_t *other = find_label(set->adapters[i], mcuedit_label_class(label));
-            if (other != NULL && !equal(label, other)) {
-                return true;
-            }
+    const mcuedit_adapter *const *adapter = set->adapters + position;
+    for (const uint8_t *label = (*adapter)->labels; (*adapter)->end - label >= 4; label += 3 + label[2]) {
+        const uint8_t *other = find_label(set->adapters, adapter, mcuedit_label_class(label));
+        if (other != NULL && !equal(label, other)) {
+            return true;
         }
     }
     return false;
@@ -86,18 +87,16 @@ void mcuedit_context_latch(mcuedit_context *context)
     context->now = set;
     context->ops = ops;
     context->due = ops.own;
-    context->open = 0;
+    context->reached = 0;
 }
 
 const char *mcuedit_context_label(const mcuedit_context *context, uint16_t index, uint8_t *length)
 {
     const mcuedit_set *set = context->next;
-    for (uint32_t i = 0; set != NULL && i < set->count; i++) {
-        const uint8_t *label = find_label(set->adapters[i], index);
-        if (label != NULL) {
-            *length = label[2];
-            return (const char *)(label + 3);
-        }
+    const uint8_t *label = set == NULL ? NULL : find_label(set->adapters, set->adapters + set->count, index);
+    if (label == NULL) {
+        return NULL;
     }
-    return NULL;
+    *length = label[2];
+    return (const char *)(label + 3);
 }

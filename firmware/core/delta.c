@@ -42,7 +42,7 @@ static int8_t factor(const uint8_t *delta, const uint8_t *c, int32_t sum)
 /* What the deltas with one tap share. */
 typedef struct {
     mcuedit_row row;
-    uint32_t open; /* h that are not 0 */
+    int32_t open; /* not 0: some h is not */
 } taps;
 
 /* The h of a delta, which end at `end`. Made for closed gates: fields are read again, not kept over the calls. */
@@ -52,12 +52,13 @@ static MCUEDIT_NOINLINE void project_delta(const uint8_t *delta, taps *tap, int8
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
     for (int8_t *h = end - rank;;) {
         int32_t sum = mcuedit_row_dot(&tap->row, a, delta[DELTA_FLAGS] & DELTA_FORM, mcuedit_i32(c));
-        *h++ = 0;
+        int8_t found = 0;
         /* MBQM keeps the sign: a closed gate needs none. */
         if (MCUEDIT_EXPECT(sum > 0 || (delta[DELTA_FLAGS] & DELTA_GATED) == 0, 0)) {
-            h[-1] = factor(delta, c, sum);
-            tap->open += h[-1] != 0;
+            found = factor(delta, c, sum);
+            tap->open |= found;
         }
+        *h++ = found;
         if (MCUEDIT_EXPECT(h == end, 1)) {
             return;
         }
@@ -66,21 +67,23 @@ static MCUEDIT_NOINLINE void project_delta(const uint8_t *delta, taps *tap, int8
     }
 }
 
-/* h of all deltas with this tap whose target is the tap itself (`own`) or a later op. Returns how many are not 0. */
-static uint32_t project(const mcuedit_context *context, uint32_t op, bool own, const int8_t *x)
+/* h of all deltas with this tap whose target is the tap itself or, where `later` is 1, a later op. 0 if all are 0. */
+static int32_t project(const mcuedit_context *context, uint32_t op, uint32_t later, const int8_t *x)
 {
     const mcuedit_adapter *const *adapter = context->now->adapters, *const *end = adapter + context->now->count;
-    uint32_t first = own ? op : op + 1u, span = own ? 0 : UINT16_MAX; /* of the targets: none is before its tap */
     int8_t *h = context->h;
     taps tap;
     tap.open = 0;
     mcuedit_row_begin(&tap.row, x, context->base->ops[op].n_in);
     for (; adapter != end; adapter++) {
         const uint8_t *delta = (*adapter)->deltas;
-        for (uint32_t left = (*adapter)->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
+        for (uint32_t left = (*adapter)->delta_count;; delta = mcuedit_delta_next(delta)) { /* 1 or more */
             h += delta[DELTA_RANK];
-            if (mcuedit_u16(delta + DELTA_TAP) == op && mcuedit_u16(delta + DELTA_TARGET) - first <= span) {
+            if (mcuedit_u16(delta + DELTA_TAP) == op && (op - mcuedit_u16(delta + DELTA_TARGET)) >> 31 == later) {
                 project_delta(delta, &tap, h);
+            }
+            if (--left == 0) {
+                break;
             }
         }
     }
@@ -90,10 +93,9 @@ static uint32_t project(const mcuedit_context *context, uint32_t op, bool own, c
 void mcuedit_context_project(mcuedit_context *context, uint16_t op, const int8_t *x)
 {
     if (context != NULL && may_have(context->ops.tapped, op)) {
-        uint32_t open = project(context, op, false, x);
-        if (open != 0) {
-            context->open = (uint16_t)(context->open + open);
-            context->due |= context->ops.targeted;
+        if (project(context, op, 1, x) != 0) {
+            context->reached = context->ops.targeted;
+            context->due |= context->reached;
         }
     }
 }
@@ -119,56 +121,55 @@ static uint32_t lower_bound(const uint8_t *rows, uint32_t count, uint32_t row)
     return from;
 }
 
-/* Adds d of a block of rows, from `first` on, to `sums`. Returns the next stored row; none: a number above all rows. */
+/*
+ * Adds d of a block of rows, from `first` on, to `sums`. Returns the next stored row; none: a number above all rows.
+ * Without `sums`: 1 if d of row `first` is negative, else another number.
+ */
 static MCUEDIT_NOINLINE uint32_t collect(const uint8_t *delta, const int8_t *h, uint32_t first, int32_t *sums)
 {
     uint32_t rank = delta[DELTA_RANK], n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
-    const uint8_t *s = delta + mcuedit_delta_s(delta), *b = s + rank;
+    const uint8_t *s = delta + mcuedit_delta_s(delta);
     const uint8_t *rows = delta[DELTA_FLAGS] & DELTA_DENSE ? NULL : s - 2u * n_rows;
-    for (uint32_t i = lower_bound(rows, n_rows, first); i < n_rows; i++) {
+    uint32_t i = lower_bound(rows, n_rows, first);
+    const uint8_t *b = s + (i + 1u) * rank;
+    for (; i < n_rows; i++) {
         uint32_t row = row_at(rows, i);
         if (row >= first + MCUEDIT_BLOCK_ROWS) {
             return row;
         }
         int32_t sum = 0;
         for (uint32_t k = 0; k < rank; k++) {
-            sum += mcuedit_i8(b + i * rank + k) * h[k];
+            sum += mcuedit_i8(b++) * h[k];
         }
-        sums[row - first] += scaled(sum, delta + DELTA_MULTIPLIER, delta + DELTA_SHIFT, 255);
+        int32_t d = scaled(sum, delta + DELTA_MULTIPLIER, delta + DELTA_SHIFT, 255);
+        if (sums == NULL) {
+            return row == first && d < 0;
+        }
+        sums[row - first] += d;
     }
     return UINT32_MAX;
 }
 
 static bool is_open(const int8_t *h, uint32_t rank)
 {
-    uint32_t any = 0;
-    for (uint32_t k = 0; k < rank; k++) {
-        any |= (uint8_t)h[k];
+    while (rank != 0 && *h == 0) {
+        h++;
+        rank--;
     }
-    return any != 0;
+    return rank != 0;
 }
 
-/*
- * The second question, before anything is added to y: a conditional delta that does not lower the largest element is
- * shut.
- */
-static MCUEDIT_NOINLINE void ask(const mcuedit_context *context, const uint8_t *delta, int8_t *h, const int8_t *y)
+/* The second question: whether a delta lowers the largest element of y, which nothing was added to yet. */
+static bool lowers(const uint8_t *delta, const int8_t *h, const int8_t *y, uint32_t n_out)
 {
-    if ((delta[DELTA_FLAGS] & DELTA_CONDITIONAL) != 0) {
-        uint32_t n_out = context->base->ops[mcuedit_u16(delta + DELTA_TARGET)].n_out;
-        int32_t sums[MCUEDIT_BLOCK_ROWS] = {0}; /* those of the context may hold what other deltas add */
-        (void)collect(delta, h, mcuedit_argmax_s8(y, n_out), sums);
-        if (sums[0] >= 0) {
-            MCUEDIT_FILL(h, 0, delta[DELTA_RANK]);
-        }
-    }
+    return collect(delta, h, mcuedit_argmax_s8(y, n_out), NULL) == 1;
 }
 
 /*
  * One pass over the open deltas of `op`: the sums of a block of rows of y. Returns the first stored row after the
- * block. The first pass is before anything is added.
+ * block. The first pass is before anything is added: it shuts conditional deltas that do not lower the largest element.
  */
-static uint32_t collect_all(mcuedit_context *context, uint32_t op, uint32_t first, const int8_t *y)
+static uint32_t collect_all(mcuedit_context *context, uint32_t op, uint32_t first, const int8_t *y, uint32_t n_out)
 {
     uint32_t next = UINT32_MAX;
     int8_t *h = context->h;
@@ -178,8 +179,8 @@ static uint32_t collect_all(mcuedit_context *context, uint32_t op, uint32_t firs
         for (uint32_t left = adapter->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
             uint32_t rank = delta[DELTA_RANK];
             if (mcuedit_u16(delta + DELTA_TARGET) == op && is_open(h, rank)) {
-                if (first == 0) {
-                    ask(context, delta, h, y);
+                if (first == 0 && (delta[DELTA_FLAGS] & DELTA_CONDITIONAL) != 0 && !lowers(delta, h, y, n_out)) {
+                    MCUEDIT_FILL(h, 0, rank);
                 }
                 uint32_t row = collect(delta, h, first, context->sums);
                 next = row < next ? row : next;
@@ -195,7 +196,7 @@ static void add_row(mcuedit_context *context, uint32_t op, int8_t *y)
     const mcuedit_op *target = &context->base->ops[op];
     uint32_t n_out = target->n_out, next;
     for (uint32_t first = 0; first < n_out; first = next) {
-        next = collect_all(context, op, first, y);
+        next = collect_all(context, op, first, y, n_out);
         for (uint32_t i = 0; i < MCUEDIT_BLOCK_ROWS; i++) {
             if (context->sums[i] != 0) {
                 y[first + i] = (int8_t)mcuedit_clamp(y[first + i] + context->sums[i], target->act_lo, target->act_hi);
@@ -211,10 +212,10 @@ void mcuedit_context_add(mcuedit_context *context, uint16_t op, const int8_t *x,
         return;
     }
     const mcuedit_op *target = &context->base->ops[op];
-    bool own = may_have(context->ops.own, op);
+    bool own = may_have(context->ops.own, op), due = may_have(context->reached, op);
     for (uint32_t row = target->positions; row != 0; row--, x += target->n_in, y += target->n_out) {
-        uint32_t open = own ? project(context, op, true, x) : 0;
-        if (open != 0 || (context->open != 0 && may_have(context->ops.targeted, op))) {
+        int32_t open = own ? project(context, op, 0, x) : 0;
+        if (open != 0 || due) {
             add_row(context, op, y);
         }
     }
@@ -246,7 +247,7 @@ void mcuedit_context_add_windows(mcuedit_context *context, uint16_t op, const in
         for (uint32_t out_y = 0; out_y < window->out_h; out_y++) {
             for (uint32_t out_x = 0; out_x < window->out_w; out_x++, y += target->n_out) {
                 int8_t zx = target->input_zero_point;
-                if (project(context, op, true, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
+                if (project(context, op, 0, mcuedit_window_patch(window, x, out_y, out_x, zx, patch)) != 0) {
                     add_row(context, op, y);
                 }
             }

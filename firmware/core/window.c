@@ -23,7 +23,7 @@ static int8_t *copy(int8_t *to, const int8_t *from, uint32_t size)
 
 static int8_t *fill(int8_t *to, int8_t value, uint32_t size)
 {
-    for (; size != 0; size--) {
+    for (int8_t *end = to + size; to != end;) {
         *to++ = value;
     }
     return to;

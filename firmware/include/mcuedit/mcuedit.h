@@ -103,9 +103,9 @@ typedef struct {
     const mcuedit_base *base;
     int8_t *h;
     uint16_t h_size;
-    uint16_t open; /* factors with h != 0 among the earlier taps run so far */
     mcuedit_op_bits ops;
-    uint32_t due;                     /* ops that may have something to add, as in mcuedit_op_bits */
+    uint32_t reached;                 /* targets behind an open gate at an earlier tap, as in mcuedit_op_bits */
+    uint32_t due;                     /* those, and ops.own: all that may have something to add */
     int32_t sums[MCUEDIT_BLOCK_ROWS]; /* of the deltas over a block of rows; all 0 between two blocks */
 } mcuedit_context;
 
