@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ADD, SUB and AVERAGE_POOL_2D where cores with SMLAD or MVE take their own way: halves, tails, bounds of halfwords."""
+"""ADD, SUB, MUL and AVERAGE_POOL_2D where cores with SMLAD or MVE take their own way: halves, tails, bounds of halfwords."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ SUMS = {
     "the other one is nothing": ("ADD", X / 3e10, 0.05, 0),
     "the sum is not shifted": ("SUB", X, X / 5e5, 0),
     "the sum is clamped": ("ADD", X / 2, 0.01, 2),
+    "the product is shifted": ("MUL", X, 0.01, 0),
+    "the product is clamped": ("MUL", X, 0.03, 3),
+    "the product is not shifted": ("MUL", 0.5, 0.04, 0),
+    "the product is shifted to the left": ("MUL", 0.5, 0.007, 1),
+    "the product is nothing": ("MUL", 1e-12, 0.04, 0),
 }
 
 
