@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmsis_nn.h"
 #include "requantize.h"
 #include "strided.h"
 
@@ -121,6 +122,11 @@ static bool add_halves(const mcuedit_add *op, const int8_t *a, const int8_t *b, 
 
 void mcuedit_add_s8(const mcuedit_add *op, const int8_t *a, const int8_t *b, int8_t *output)
 {
+#if MCUEDIT_CMSIS_NN
+    if (mcuedit_cmsis_add(op, a, b, output)) {
+        return;
+    }
+#endif
 #ifdef HALF
     if (add_halves(op, a, b, output)) {
         return;

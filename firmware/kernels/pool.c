@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmsis_nn.h"
 #include "../core/dot4.h"
 #include "../core/fixedpoint.h"
 #include "mcuedit/kernels.h"
@@ -153,10 +154,20 @@ static int32_t maximum(const area *under)
 
 void mcuedit_average_pool_s8(const mcuedit_pool *op, const int8_t *input, int8_t *output)
 {
+#if MCUEDIT_CMSIS_NN
+    if (mcuedit_cmsis_average_pool(op, input, output)) {
+        return;
+    }
+#endif
     pool(op, input, output, average, true);
 }
 
 void mcuedit_max_pool_s8(const mcuedit_pool *op, const int8_t *input, int8_t *output)
 {
+#if MCUEDIT_CMSIS_NN
+    if (mcuedit_cmsis_max_pool(op, input, output)) {
+        return;
+    }
+#endif
     pool(op, input, output, maximum, false);
 }

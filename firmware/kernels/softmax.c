@@ -2,6 +2,7 @@
 /*
  * Softmax in gemmlowp's fixed point, as TFLM's reference kernel. Qm.n below: int32 with m integer and n fraction bits.
  */
+#include "cmsis_nn.h"
 #include "../core/fixedpoint.h"
 #include "mcuedit/kernels.h"
 
@@ -77,6 +78,11 @@ static void softmax_at(const mcuedit_softmax *op, const int8_t *input, int8_t *o
 
 void mcuedit_softmax_s8(const mcuedit_softmax *op, const int8_t *input, int8_t *output)
 {
+#if MCUEDIT_CMSIS_NN
+    if (mcuedit_cmsis_softmax(op, input, output)) {
+        return;
+    }
+#endif
     for (uint32_t position = 0; position < op->positions; position++) {
         softmax_at(op, input, output);
         input += op->depth;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CMSIS-NN in place of the ops with weights: the same bytes. CMSIS_NN_ROOT=... pytest tests/emulate/test_cmsis_nn.py"""
+"""CMSIS-NN in place of our own kernels: the same bytes. CMSIS_NN_ROOT=... pytest tests/emulate/test_cmsis_nn.py"""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ needs_cmsis_nn = pytest.mark.skipif(not os.environ.get(cmsis_nn.ROOT), reason=f"
 
 @needs_cmsis_nn
 @needs_gcc
-@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+@pytest.mark.parametrize(
+    "kind",
+    ["ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "MUL", "SOFTMAX"],
+)
 @pytest.mark.parametrize(
     ("emulator", "name"), [("unicorn", "virt-m4"), pytest.param("qemu", "mps3-an547", marks=needs_qemu)]
 )

@@ -87,9 +87,9 @@
 #define MCUEDIT_CMSIS_NN 0
 #endif
 
-/* Bytes of static memory for CMSIS-NN's kernels; ops that take more are run by ours. */
+/* Bytes of static memory for CMSIS-NN's constants and buffers; ops that take more are run by ours. */
 #ifndef MCUEDIT_CMSIS_NN_WORKSPACE
-#define MCUEDIT_CMSIS_NN_WORKSPACE 16384
+#define MCUEDIT_CMSIS_NN_WORKSPACE 49152
 #endif
 
 /* 1: generated code calls mcuedit_trace(), which is yours, before an inference and after each of its stages. */

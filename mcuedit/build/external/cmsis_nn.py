@@ -13,7 +13,15 @@ from mcuedit._util.errors import McueditError
 ROOT = "CMSIS_NN_ROOT"
 SOURCE_FLAGS = ("-std=gnu11", "-w", "-fhosted")  # its warnings are its authors' affair; memcpy is to be inlined
 _HEADER = Path("Include") / "arm_nnfunctions.h"
-_FOLDERS = ("ConvolutionFunctions", "FullyConnectedFunctions", "NNSupportFunctions", "TransposeFunctions")
+_FOLDERS = (
+    "BasicMathFunctions",
+    "ConvolutionFunctions",
+    "FullyConnectedFunctions",
+    "NNSupportFunctions",
+    "PoolingFunctions",
+    "SoftmaxFunctions",
+    "TransposeFunctions",
+)
 _FILES = ("*s8*.c", "*q7*.c")
 
 
