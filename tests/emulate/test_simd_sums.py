@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ADD, SUB, MUL and AVERAGE_POOL_2D where cores with SMLAD or MVE take their own way: halves, tails, bounds of halfwords."""
+"""ADD, SUB, MUL and AVERAGE_POOL_2D where SMLAD or MVE take their own way: halves, tails, bounds of halfwords."""
 
 from __future__ import annotations
 
