@@ -8,6 +8,8 @@ joining      several adapters as one
 manifest     what the edits are and how they were measured, as canonical JSON
 comparison   a package beside its base, its own zlib, and a binary patch
 keys         Ed25519 keys as files
+passwords    those of keys, from the environment or a person
+signer       keys that only a program of the user's can use
 packing      adapters to a package that is numbered and kept in the registry
 registry     what was packed and where it went: the host's side of the device log
 """

@@ -88,7 +88,7 @@ def seal(
     Args:
         adapter: device bytes.
         manifest: what its hash is taken of; it does not travel.
-        key: as `keys.load_private` returns it.
+        key: as `keys.load_private` or `signer.external` returns it.
 
     Raises:
         McueditError: name, version or counter cannot be told in a package.

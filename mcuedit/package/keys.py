@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
+from mcuedit.package import passwords
 
 if TYPE_CHECKING:
     from imgtool.keys import Ed25519
 
 _OTHERS = 0o077
 _OPERATORS = ("OPERATOR", "mcuedit_operators")
+_PASSWORD = f"{passwords.VARIABLE} in the environment goes before what is typed"
 _NO_KEY = "give an Ed25519 key in PEM, as 'mcuedit keygen -o key.pem' writes it"
 
 
@@ -49,8 +52,11 @@ class PublicKey:
         return Ed25519Public(Ed25519PublicKey.from_public_bytes(self.raw))
 
 
-def generate(path: Path) -> PublicKey:
+def generate(path: Path, password: bytes = b"") -> PublicKey:
     """Makes a key pair: the private key at `path`, the public one beside it as `.pub`.
+
+    Args:
+        password: that the private key is encrypted with; none if empty.
 
     Raises:
         McueditError: one of the files exists, or the place cannot be written.
@@ -63,7 +69,8 @@ def generate(path: Path) -> PublicKey:
         if taken.exists() or taken.is_symlink():
             raise McueditError(f"{taken}: exists already", "choose another name: a lost key cannot be made again")
     made = Ed25519.generate()
-    private = made.key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+    lock = s.BestAvailableEncryption(password) if password else s.NoEncryption()
+    private = made.key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, lock)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _create(path, private, 0o600)
@@ -77,14 +84,14 @@ def generate(path: Path) -> PublicKey:
             f"{error.filename or path}: cannot be written ({error.strerror or error})",
             "choose a new name in a folder you may write to",
         ) from error
-    return _public(made)
+    return public_half(made)
 
 
 def load_private(path: Path) -> Ed25519:
     """Reads the key that signs.
 
     Raises:
-        McueditError: it is no private Ed25519 key in PEM, has a password, or others may read it.
+        McueditError: it is no private Ed25519 key in PEM, its password is not to be had, or others may read it.
     """
     from imgtool.keys import Ed25519
 
@@ -100,7 +107,7 @@ def load_public(path: Path) -> PublicKey:
     Raises:
         McueditError: it is neither in PEM, or a private key that others may read.
     """
-    return _public(_load(path))
+    return public_half(_load(path))
 
 
 def c_header(keys: Sequence[PublicKey], operators: Sequence[PublicKey] = ()) -> str:
@@ -138,7 +145,8 @@ def _in_c(count: str, name: str, keys: Sequence[PublicKey]) -> str:
     return f"#define MCUEDIT_{count}_COUNT {len(keys)}\n{array}"
 
 
-def _public(key: Any) -> PublicKey:
+def public_half(key: Any) -> PublicKey:
+    """Of a key as imgtool knows it."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return PublicKey(key._get_public().public_bytes(Encoding.Raw, PublicFormat.Raw))
@@ -157,11 +165,13 @@ def _load(path: Path) -> Any:
             f"{path}: others may read this private key (mode {stat.S_IMODE(mode):04o})",
             f"chmod 600 {path}, and make a new key if others may have seen it",
         )
+    locked = b"ENCRYPTED" in pem
     try:
-        key = s.load_pem_private_key(pem, None) if private else s.load_pem_public_key(pem)
-    except TypeError as error:  # how cryptography says that it is encrypted
-        raise McueditError(f"{path}: the key has a password", "give a copy without, readable by you alone") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+        password = passwords.of(path) if locked else None
+        key = s.load_pem_private_key(pem, password) if private else s.load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: encrypted in one of its two lines
+        if locked:
+            raise McueditError(f"{path}: the password is another one, or the file is damaged", _PASSWORD) from error
         raise McueditError(f"{path}: no key in PEM", _NO_KEY) from error
     if isinstance(key, Ed25519PrivateKey):
         return Ed25519(key)
@@ -174,9 +184,12 @@ def _read(path: Path) -> tuple[bytes, int]:
     """Content and mode of one and the same file, whatever happens to its name meanwhile."""
     try:
         with path.open("rb") as file:
-            return file.read(1 << 16), os.fstat(file.fileno()).st_mode
+            data, mode = file.read(bounded.KEY + 1), os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", _NO_KEY) from error
+    if len(data) > bounded.KEY:
+        raise McueditError(f"{path}: larger than {bounded.shown(bounded.KEY)}, the limit for a key", _NO_KEY)
+    return data, mode
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:

@@ -16,7 +16,7 @@ from mcuedit.package import Package, open_package, seal
 from mcuedit.package.choice import Asked
 from mcuedit.package.container import Identity, check_counter, check_name, parse_version
 from mcuedit.package.joining import join, package_name
-from mcuedit.package.keys import PublicKey
+from mcuedit.package.keys import public_half
 from mcuedit.package.manifest import part, write
 from mcuedit.package.registry import Registry
 from mcuedit.package.self_test import SelfTest
@@ -63,7 +63,7 @@ def pack(base: Base, adapters: Sequence[Adapter], release: Release, *, key: Ed25
     """Makes one package of all adapters, and keeps it in the registry.
 
     Args:
-        key: as `mcuedit.package.keys.load_private` returns it.
+        key: as `keys.load_private` or `signer.external` returns it.
 
     Raises:
         McueditError: the adapters do not go together, or something does not fit a package.
@@ -83,7 +83,7 @@ def pack(base: Base, adapters: Sequence[Adapter], release: Release, *, key: Ed25
     manifest = write(identity, parts, [one.to_dict() for one in release.self_tests])
     self_tests = [one.self_test for one in release.self_tests]
     data = seal(device, identity, manifest=manifest, key=key, self_tests=self_tests)
-    signer = PublicKey(key.key.public_key().public_bytes_raw())
+    signer = public_half(key)
     package = open_package(data, [signer], model=base.model, name=name)
     _check(package, identity, device, self_tests)
     registry.add_package(data, manifest)

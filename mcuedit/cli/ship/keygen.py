@@ -11,7 +11,7 @@ from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import example, print_json, stdout
 from mcuedit.cli._shared.options import PATH, json_option
-from mcuedit.package import keys
+from mcuedit.package import keys, passwords
 
 
 @click.command(
@@ -23,8 +23,11 @@ from mcuedit.package import keys
 @click.option("-o", "--output", type=PATH, metavar="KEY.pem", help="Private key to make; KEY.pub comes beside it.")
 @click.option("--public", "public_paths", multiple=True, type=PATH, metavar="KEY", help="Show a key that exists.")
 @click.option("--c", "header", type=PATH, metavar="F.h", help="Write the public keys as C for a firmware.")
+@click.option("--password", is_flag=True, help="Encrypt it: by MCUEDIT_KEY_PASSWORD, or what is typed at a terminal.")
 @json_option
-def command(output: Path | None, public_paths: tuple[Path, ...], header: Path | None, as_json: bool) -> None:
+def command(
+    output: Path | None, public_paths: tuple[Path, ...], header: Path | None, password: bool, as_json: bool
+) -> None:
     """Make an Ed25519 key pair that signs packages, or write public keys as C.
 
     The private key is readable by you alone, and is never shown; keep a copy where no build machine reaches it. A
@@ -36,7 +39,7 @@ def command(output: Path | None, public_paths: tuple[Path, ...], header: Path | 
     if header is not None and output is None:
         text = keys.c_header(found)
     if output is not None:
-        found.insert(0, keys.generate(output))
+        found.insert(0, keys.generate(output, passwords.new(output) if password else b""))
         text = keys.c_header(found)
     if header is not None:
         atomic.write_file(header, text.encode())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,9 +25,12 @@ from mcuedit.emulate.runner import best_oracle
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.package import choice as self_tests
-from mcuedit.package import joining, keys, packing
+from mcuedit.package import joining, keys, packing, signer
 from mcuedit.package.choice import Asked
 from mcuedit.package.registry import open_registry
+
+if TYPE_CHECKING:
+    from imgtool.keys import Ed25519
 
 AUTO = "auto"
 
@@ -38,6 +42,7 @@ class _Given:
     output_name: str | None
     version: str
     key_path: Path
+    signer: str | None
     output: Path
     name: str | None
     counter: int | None
@@ -61,7 +66,8 @@ _prompts = partial(click.option, type=TEXT, multiple=True)
 @path("--base", "base_path", help="Base of the adapters, if not from the zoo.")
 @options.output_name_option
 @click.option("--version", required=True, metavar="V", help="MAJOR.MINOR.REVISION, with +BUILD if needed.")
-@path("--key", "key_path", required=True, metavar="KEY.pem", help="Ed25519 private key.")
+@path("--key", "key_path", required=True, metavar="KEY.pem", help="Ed25519 private key; with --signer the public one.")
+@click.option("--signer", metavar="CMD", help="Program that signs: gets the digest on stdin, gives 64 bytes on stdout.")
 @options.output_option("FILE", "Package to write.")
 @click.option(
     "--name", type=TEXT, help="Two packages of one name are never active together; the adapter's name if not given."
@@ -78,8 +84,11 @@ def command(given: _Given) -> None:
     Several adapters become one. Their edits and metrics stay in the registry, their hash travels. A device takes only
     packages whose security counter is above every one that was ever active on it. With --self-test the package carries
     inputs whose answers the device checks before it trusts the adapter; they are proved here first.
+
+    A key with a password takes it from MCUEDIT_KEY_PASSWORD, or asks at a terminal. A key on a token is used by a
+    program of yours, --signer.
     """
-    key = keys.load_private(given.key_path)
+    key = _key(given)
     of, loaded = _load(given)
     edits = [edits_of(one) for one in given.adapters]
     joined = joining.join(loaded, of.model, edits)
@@ -103,6 +112,12 @@ def command(given: _Given) -> None:
     for one in asked:
         stdout().print(f"self-test  {one.text} -> {one.label}", markup=False)
     stdout().print(packages.composition_table(found))
+
+
+def _key(given: _Given) -> Ed25519:
+    if given.signer is None:
+        return keys.load_private(given.key_path)
+    return signer.external(given.signer, keys.load_public(given.key_path))
 
 
 def _load(given: _Given) -> tuple[Base, list[Adapter]]:
