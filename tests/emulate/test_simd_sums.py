@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ADD, SUB, MUL and AVERAGE_POOL_2D where SMLAD or MVE take their own way: halves, tails, bounds of halfwords."""
+"""ADD, SUB, MUL, AVERAGE_POOL_2D and MEAN where SMLAD or MVE take their own way: halves, tails, bounds of halfwords."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ def net() -> Model:
         made.op(
             "AVERAGE_POOL_2D", [x], outputs[-1], padding=1, strideH=1, strideW=1, filterHeight=high, filterWidth=wide
         )
+    for axes, shape in ([1, 2], (1, 7)), ([1], (1, 19, 7)), ([2], (1, 17, 7)), ([3], (1, 17, 19)), ([1, 3], (1, 19)):
+        outputs.append(made.tensor(f"mean over {axes}", shape, 0.03, 7))
+        made.op("MEAN", [x, made.constant("axes", np.array(axes, np.int32))], outputs[-1])
     return parse(made.pack(x, outputs), "sums")
 
 
