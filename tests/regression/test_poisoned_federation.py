@@ -150,6 +150,7 @@ def _federate(inbox: Path, *more: str) -> dict[str, object]:
     arguments = [*map(str, sorted(inbox.iterdir())), "--base", base, "-o", str(output), "--json", *more]
     result = CliRunner().invoke(command, arguments, standalone_mode=False)
     assert result.exception is None, result.exception
+    assert ("counts as a client of its own" in " ".join(result.stderr.split())) == ("--clients" not in more)
     found: dict[str, object] = json.loads(result.stdout)
     return found | {"result": folder.load(output).deltas[0], "labels": folder.load(output).labels}
 

@@ -24,6 +24,8 @@ from mcuedit.fleet import inventory
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 
+EVERYBODY = "without --clients every ADAPTER counts as a client of its own: one that sends several counts as several"
+
 
 @dataclass(frozen=True)
 class _Given(Writing):
@@ -93,7 +95,8 @@ def command(given: _Given) -> int:
     with working("aggregating"):
         made = aggregate(submissions, base.model, asked)
     folder.save(made.adapter, given.output, force=given.force)
-    notes(f"{d.client} does not count: {d.reason}" for d in made.dropped)
+    told = [] if given.clients is not None else [EVERYBODY]
+    notes([*told, *(f"{d.client} does not count: {d.reason}" for d in made.dropped)])
     _show(made, given)
     return 0
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from helpers.deltas import adapter, delta
 from helpers.federation import Asked, within_reach
 from helpers.tiny import classifier
 
+from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.federated import Aggregation, aggregate, effect
+from mcuedit.federated import HOW, Aggregation, Submission, aggregate, effect
 from mcuedit.model.tflite import Model, parse
 
 RANK = 6
@@ -150,3 +153,46 @@ def test_without_a_round_no_label_comes_in(model: Model) -> None:
     assert [d.reason for d in made.dropped] == ["it names class 7 'mine', the round does not"]
     agreed = aggregate([fair[0], named], model, Aggregation("joined", start=replace(fair[0], labels={7: "mine"})))
     assert (agreed.adapter.labels, agreed.dropped) == ({7: "mine"}, ())
+
+
+def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """Bytes flipped, cut, or repeated."""
+    kind, at = rng.integers(3), int(rng.integers(max(1, len(data))))
+    if kind == 0:
+        changed = bytearray(data)
+        for place in rng.integers(0, len(data), 1 + int(rng.integers(8))):
+            changed[place] = int(rng.integers(256))
+        return bytes(changed)
+    return data[:at] if kind == 1 else data[:at] + data[: int(rng.integers(400))] + data[at:]
+
+
+_WORDS = ["NaN", "1e999", "-1", "99999999999999999999", '"x"', "null", "[]", "{}", "true", "[" * 3000]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_no_file_of_one_client_ends_a_round(model: Model, start: Adapter, tmp_path: Path, how: str) -> None:
+    gated = how != "factored"
+    fair = [adapter(model, delta(model, 1, 1, rank=2, gated=gated, rows=None, seed=s)) for s in range(3)]
+    if how == "shared":
+        fair = [_with(start, start.deltas[0].b // (i + 2)) for i in range(3)]
+    folder.save(fair[0], tmp_path / "good")
+    files = {f: (tmp_path / "good" / f).read_bytes() for f in (folder.CONFIG, folder.TENSORS)}
+    numbers = re.findall(rb"(?<=: )-?\d+|(?<=: )true|(?<=: )false|(?<=: )\[", files[folder.CONFIG])
+    rng, counted = np.random.default_rng(11), 0
+    (tmp_path / "bad").mkdir()
+    for number in range(150):
+        name = [folder.CONFIG, folder.TENSORS][number % 2]
+        data = _mutated(files[name], rng)
+        if name == folder.CONFIG and number % 3:
+            word, new = numbers[int(rng.integers(len(numbers)))], _WORDS[int(rng.integers(len(_WORDS)))]
+            data = files[name].replace(b": " + word, b": " + new.encode(), 1)
+        for file, kept in files.items():
+            (tmp_path / "bad" / file).write_bytes(data if file == name else kept)
+        bad = Submission.read("mallory", lambda: folder.load(tmp_path / "bad"))
+        given = [*(Submission(f"press-{i}", a) for i, a in enumerate(fair)), bad]
+        made = aggregate(given, model, Aggregation(how, start=start, clients=frozenset(g.client for g in given)))
+        counted += made.adapters - 3
+        assert made.adapters + len(made.dropped) == 4
+        assert {d.client for d in made.dropped} <= {"mallory"}
+        assert all(d.reason for d in made.dropped)
+    assert counted < 75
