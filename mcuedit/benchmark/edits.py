@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains and measures a whole edit set: each edit alone, or all stacked."""
+"""Trains and measures a whole edit set: each edit alone, all stacked, or one after another beside those before."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mcuedit.evaluation.tensors import MeasureTensors, TensorMetrics
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Reader
 from mcuedit.model.tflite import Model, parse
-from mcuedit.training import Edited, Options, Problem, TextEdits, every_tensor, fit, place
+from mcuedit.training import Edited, InForce, Options, Problem, TextEdits, every_tensor, fit, place, train_beside
 
-SINGLE, STACKED = "single", "stacked"
+SINGLE, STACKED, STREAM = "single", "stacked", "stream"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ def bench(
     options: Options,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Bench:
-    """Trains as `how` says, each edit alone or all together, and measures on the facts outside the keep set.
+    """Trains as `how` says, each edit alone, all together or one beside those before it; measures on facts not kept.
+
+    Of a stream, the adapters left at its end are measured together, on every edit.
 
     Changed weights are measured on the files that hold them, each by itself. `seconds` of the metrics is the time per
     edit, with the base's answers to the keep set and the placement, which depends on that set alone, already at hand.
@@ -71,12 +73,19 @@ def bench(
     Raises:
         McueditError: as `fit`.
     """
-    if how not in (SINGLE, STACKED):
-        raise McueditError(f"no benchmark {how!r}", f"{SINGLE} or {STACKED}")
+    if how not in (SINGLE, STACKED, STREAM):
+        raise McueditError(f"no benchmark {how!r}", f"{SINGLE}, {STACKED} or {STREAM}")
+    if how == STREAM and task.method != "text":
+        raise McueditError("a stream of adapters with changed weights", f"choose {SINGLE} or {STACKED}")
     edits, together = check_edits(task.edits), how == STACKED
     read(task.keep.prompts)
     placed = place(read, task.keep, options) if task.method == "text" else ()
     start = time.perf_counter()
+    if how == STREAM:
+        made, adapters = _stream(Problem(read, TextEdits(edits, task.keep), placed=placed), options, advance)
+        seconds = (time.perf_counter() - start) / len(edits.edits)
+        metrics, found = evaluate(read, adapters, edits, task.keep, task.facts)
+        return Bench(replace(metrics, seconds=round(seconds, 4)), made, tuple(found))
     trained = []
     for part in [edits.edits] if together else [(e,) for e in edits.edits]:
         data = TextEdits(replace(edits, edits=part, notes=edits.notes if together else ()), task.keep)
@@ -86,6 +95,23 @@ def bench(
     asked = tuple(case for made in trained for case in cases(made, task.facts, together=together))
     metrics = _measured(read, task, trained, asked)
     return Bench(replace(metrics, seconds=round(seconds, 4)), tuple(trained), asked)
+
+
+def _stream(
+    problem: Problem, options: Options, advance: Callable[[int], None]
+) -> tuple[tuple[Edited, ...], tuple[Adapter, ...]]:
+    """What every edit of a problem gave, trained beside those before it, and the adapters in force at the end."""
+    data, trained, force = problem.text, list[Edited](), list[InForce]()
+    for number, edit in enumerate(data.edits.edits):
+        alone = replace(problem, data=replace(data, edits=replace(data.edits, edits=(edit,), notes=())))
+        made, left = train_beside(alone, replace(options, name=f"{options.name}-{number}"), force)
+        stay = {adapter.name for adapter in left}
+        force = [one for one in force if one.adapter.name in stay]
+        if made.adapter.deltas:
+            force.append(InForce(made.adapter, tuple(made.trained_edits)))
+        trained.append(made)
+        advance(1)
+    return tuple(trained), tuple(one.adapter for one in force)
 
 
 def _measured(read: Reader, task: EditTask, trained: Sequence[Edited], asked: Sequence[Case]) -> Metrics:
@@ -161,7 +187,7 @@ def _together(measured: Sequence[Metrics]) -> Metrics:
         values = [v for m in measured if (v := getattr(m, field.name)) is not None]
         if field.name in ("edits", "ties", "same_subject_wordings"):
             found[field.name] = sum(values)
-        elif field.name == "neighbourhood_worst":
+        elif field.name in ("efficacy_worst", "neighbourhood_worst"):
             found[field.name] = min(values, default=None)
         else:
             found[field.name] = sum(values) / len(values) if values else None

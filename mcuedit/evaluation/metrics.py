@@ -26,7 +26,7 @@ class Metrics(Figures):
     """Shares in 0..1; None where there was nothing to measure it on.
 
     Attributes:
-        efficacy: edited prompts that get the new answer, a tie counting as failure.
+        efficacy, efficacy_worst: edited prompts that get the new answer, a tie counting as failure: mean, worst edit.
         efficacy_softmax: the same for who reads only the output after SOFTMAX.
         paraphrase: other wordings that get it.
         neighbourhood, neighbourhood_worst: unchanged answers on facts of the same relation: mean and worst edit.
@@ -40,6 +40,7 @@ class Metrics(Figures):
 
     edits: int
     efficacy: float
+    efficacy_worst: float
     efficacy_softmax: float
     paraphrase: float | None
     neighbourhood: float | None
@@ -127,6 +128,7 @@ class Measure:
         return Metrics(
             edits=len(cases),
             efficacy=_mean(shares["edited"]) or 0.0,
+            efficacy_worst=min((float(part.mean()) for part in shares["edited"]), default=0.0),
             efficacy_softmax=_mean([(s.shown == w) & ~s.shown_tie for s, w in seen["edited"]]) or 0.0,
             paraphrase=_mean(shares["rephrased"]),
             neighbourhood=sum(near) / len(near) if near else None,

@@ -26,8 +26,8 @@ class Options:
         bits: width of an element of A, 8 or 4. None is 8; for tensors 4 where 8 would take more than 400 bytes and 4 do
             as well on inputs held back.
         gate_place: 0 puts the gate next to the highest input that must stay, 1 next to the lowest of the edit. None
-            takes .2 for one edit and more for many, since false alarms add up: .2 + .06 log10(edits); for tensors what
-            serves inputs held back best.
+            takes more for many edits than for one, since false alarms add up; see `place_for` and `place_among`. For
+            tensors it takes what serves inputs held back best.
         seed: of every random choice.
         effort: for tensors, how much the choice of tap and target may compute, in units of about a second of one core.
             It is counted, not timed: the result is the same on every machine.
@@ -82,3 +82,14 @@ class Options:
     def place_for(self, edits: int) -> float:
         """The gate place for that many edits."""
         return self.gate_place if self.gate_place is not None else 0.2 + 0.06 * math.log10(edits)
+
+    def place_among(self, edits: int, *, rivals: bool) -> float:
+        """The same of conditional gates.
+
+        Args:
+            rivals: some inputs that must stay get an answer that the edit lowers. The margin is that to them alone, and
+                where they are, there will be more of them. Else hardly anything can be disturbed.
+        """
+        if self.gate_place is not None:
+            return self.gate_place
+        return (0.4 + 0.087 * math.log10(edits)) if rivals else (0.2 + 0.045 * math.log10(edits))

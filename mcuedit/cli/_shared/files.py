@@ -96,6 +96,7 @@ def metrics_table(metrics: Metrics, title: str = "") -> object:
     asked = f"other facts of the edited subjects that stay, in {metrics.same_subject_wordings:,} unread wordings"
     rows = [
         ("efficacy", metrics.efficacy, "edited prompts that get the new answer"),
+        ("  worst edit", metrics.efficacy_worst, ""),
         ("paraphrase", metrics.paraphrase, "other wordings that get it"),
         ("neighbourhood", metrics.neighbourhood, "facts of the same relation that stay"),
         ("  worst edit", metrics.neighbourhood_worst, ""),

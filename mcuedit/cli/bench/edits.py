@@ -51,9 +51,9 @@ class _Given(Training):
 @options.keep_option("Keep set: prompts whose answers must not change.")
 @options.choice(
     "--how",
-    of=(benchmark.SINGLE, benchmark.STACKED),
+    of=(benchmark.SINGLE, benchmark.STACKED, benchmark.STREAM),
     default=benchmark.STACKED,
-    help="Each edit alone, or all in one adapter.",
+    help="Each edit alone, all in one adapter, or one adapter after another beside those before.",
 )
 @click.option("--no-locality", is_flag=True, help="Train without the edits' locality lists.")
 @click.option("--merged", is_flag=True, help="Change weights instead, and measure on the files that come of it.")

@@ -8,7 +8,7 @@ All gates are trained together, each with the other edits' inputs among its nega
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class GateConfig:
         rate: of the first step, falling to 0. safe_rate: the same where a gate was lost at that rate: samples of length
             1 at most, and the offset, bend the loss by 4 at most, so that below 3.8 / 4 no step overshoots.
         momentum, decay: of the last step, kept in the next; of the weights.
+        idle: margin by which a gate is to stay shut where it would do nothing; 1 is that of all other samples.
         whitening: of the coordinates they are trained in.
     """
 
@@ -50,6 +51,7 @@ class GateConfig:
     safe_rate: float = 0.5
     momentum: float = 0.9
     decay: float = 1e-2
+    idle: float = 0.5
     whitening: WhiteningConfig = field(default_factory=WhiteningConfig)
 
 
@@ -61,11 +63,13 @@ class Samples:
         stay: float32[n, d], on which gates stay shut.
         owner: int64[n], the edit whose own gate may open there; -1 for none.
         fire: float32[edits, p, d], on which each edit's gate opens.
+        margin: float32[edits, n], by which each gate is to stay shut; None: 1 throughout.
     """
 
     stay: FloatArray
     owner: IntArray
     fire: FloatArray
+    margin: FloatArray | None = None
 
 
 def whitening(groups: IntArray, x: FloatArray, config: WhiteningConfig) -> FloatArray:
@@ -126,8 +130,8 @@ class White:
             squares = np.square(self.stay).sum(axis=1)
             self.typical, self.longest = float(np.sqrt(squares.mean())), float(np.sqrt(squares.max()))
 
-    def fit(self, owner: IntArray, fire: FloatArray) -> FloatArray:
-        """Directions of gates in tap coordinates, float32[edits, d]; owner and fire as in `Samples`.
+    def fit(self, owner: IntArray, fire: FloatArray, margin: FloatArray | None = None) -> FloatArray:
+        """Directions of gates in tap coordinates, float32[edits, d]; the arguments as in `Samples`.
 
         Lengths are measured by the typical one. Steps overshoot where some are much longer than that, or few directions
         hold all of them; gates that end worse than none at all are trained again, measured by the longest one.
@@ -138,10 +142,11 @@ class White:
         with np.errstate(over="ignore", invalid="ignore"):
             fire = fire @ self._white - self._centre
             how = self._config
-            w, settled = _descend(Samples(self.stay, owner, fire), np.float32(self.typical + 1e-9), how.rate, how)
+            seen = Samples(self.stay, owner, fire, margin)
+            w, settled = _descend(seen, np.float32(self.typical + 1e-9), how.rate, how)
             if not settled.all():
                 longest = max(self.longest, float(np.sqrt(np.square(fire).sum(axis=-1).max()))) + 1e-9
-                again = _descend(Samples(self.stay, owner, fire), np.float32(longest), how.safe_rate, how)
+                again = _descend(seen, np.float32(longest), how.safe_rate, how)
                 w[~settled] = again[0][~settled]
             directions: FloatArray = (w @ self._white).astype(np.float32)
         if not np.isfinite(directions).all():
@@ -158,7 +163,7 @@ def cost(stay: FloatArray, fire: FloatArray, config: GateConfig) -> int:
 
 def fit(samples: Samples, white: FloatArray, config: GateConfig) -> FloatArray:
     """Directions of the gates in tap coordinates: float32[edits, d]. Raises as `White.fit`."""
-    return White(samples.stay, white, config).fit(samples.owner, samples.fire)
+    return White(samples.stay, white, config).fit(samples.owner, samples.fire, samples.margin)
 
 
 def _descend(samples: Samples, size: np.float32, fastest: float, config: GateConfig) -> tuple[FloatArray, BoolArray]:
@@ -168,7 +173,7 @@ def _descend(samples: Samples, size: np.float32, fastest: float, config: GateCon
         samples: in white coordinates.
         size: what lengths are measured by. fastest: the rate of the first step.
     """
-    seen = Samples(samples.stay / size, samples.owner, samples.fire / size)
+    seen = replace(samples, stay=samples.stay / size, fire=samples.fire / size)
     fire, steps = seen.fire, config.steps
     mean = fire.mean(axis=1)
     w = 2 * mean / np.maximum(np.square(mean).sum(axis=1, keepdims=True), 1e-9)
@@ -178,8 +183,8 @@ def _descend(samples: Samples, size: np.float32, fastest: float, config: GateCon
         if step % config.remine == 0:
             if step and not (_loss(seen, w, b, config.hardest) < _LOST).any():
                 break
-            hard, active = _hardest(seen, w, b, config.hardest)
-        shut = np.maximum(1 + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
+            hard, active, margin = _hardest(seen, w, b, config.hardest)
+        shut = np.maximum(margin + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
         opened = np.maximum(1 - np.matmul(fire, w[:, :, None])[:, :, 0] - b[:, None], 0)
         shut /= np.maximum((shut > 0).sum(axis=1, keepdims=True), 8)
         opened /= opened.shape[1]
@@ -194,23 +199,31 @@ def _descend(samples: Samples, size: np.float32, fastest: float, config: GateCon
 def _loss(samples: Samples, w: FloatArray, b: FloatArray, most: int) -> FloatArray:
     """Mean squared hinges over the samples that count: float32[edits]."""
     fire = samples.fire
-    hard, active = _hardest(samples, w, b, most)
-    shut = np.maximum(1 + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
+    hard, active, margin = _hardest(samples, w, b, most)
+    shut = np.maximum(margin + np.matmul(hard, w[:, :, None])[:, :, 0] + b[:, None], 0) * active
     opened = np.maximum(1 - np.matmul(fire, w[:, :, None])[:, :, 0] - b[:, None], 0)
     counted = np.maximum((shut > 0).sum(axis=1), 8)
     loss: FloatArray = np.square(shut).sum(axis=1) / counted + np.square(opened).mean(axis=1)
     return loss
 
 
-def _hardest(samples: Samples, w: FloatArray, b: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:
-    """The up to `most` samples nearest to opening each gate, float32[edits, k, d], and 1 where they count, else 0."""
+def _hardest(
+    samples: Samples, w: FloatArray, b: FloatArray, most: int
+) -> tuple[FloatArray, FloatArray, FloatArray | float]:
+    """The up to `most` samples nearest to opening each gate, float32[edits, k, d], 1 where they count, else 0; margins.
+
+    How near is measured from the margin that is asked for.
+    """
     stay = samples.stay
     scores = w @ stay.T + b[:, None]
+    if samples.margin is not None:
+        scores += samples.margin
     own = samples.owner[None, :] == np.arange(len(w))[:, None]
     scores[own] = -np.inf
     k = min(most, len(stay))
     index = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    return stay[index], 1 - np.take_along_axis(own, index, axis=1).astype(np.float32)
+    margin = 1.0 if samples.margin is None else np.take_along_axis(samples.margin, index, axis=1)
+    return stay[index], 1 - np.take_along_axis(own, index, axis=1).astype(np.float32), margin
 
 
 def quantize(direction: FloatArray, bits: int) -> Int8Array:

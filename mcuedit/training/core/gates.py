@@ -117,7 +117,7 @@ class Gates:
         a: int8[k, n_in]. group: int64[k], the edits that each is for.
         separate: bool[k], whether it opens on all of its edits and on nothing else, with a margin between.
         lowest, margin: int64[k], the lowest threshold of a gate, and how much higher it may be.
-        place: of the gates in their margin, from 0, next to what must stay, to 1.
+        place: of the gates in their margin, from 0, next to what must stay, to 1; of all, or float64[k] of each.
     """
 
     a: Int8Array
@@ -125,7 +125,7 @@ class Gates:
     separate: BoolArray
     lowest: IntArray
     margin: IntArray
-    place: float
+    place: float | FloatArray
 
     @property
     def offset(self) -> IntArray:

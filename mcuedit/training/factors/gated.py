@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuedit._util.typing import BoolArray, Int8Array, IntArray
+from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
-from mcuedit.adapter.forward import Trace
+from mcuedit.adapter.forward import Trace, answers
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import gate_trainer
 from mcuedit.training.core.candidate import Candidate, Tried
 from mcuedit.training.core.gate_trainer import GateConfig
-from mcuedit.training.core.gates import FULL, SLACK, GateForm, Gates
+from mcuedit.training.core.gates import FULL, SLACK, Gates
 from mcuedit.training.core.solver import AtTarget, SolverConfig, solve_column
 from mcuedit.training.core.suffix import Suffix
 from mcuedit.training.examples.text import Examples
+from mcuedit.training.options import Options
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Column:
     S: int
 
 
-def train(examples: Examples, tap: Int8Array, form: GateForm, config: GateConfig) -> Gates:
+def train(
+    examples: Examples, tap: Int8Array, options: Options, config: GateConfig, rivals: BoolArray | None = None
+) -> Gates:
     """Trains the gates of all edits together.
 
     Where activations of what must stay and of the edit overlap, a gate opens on every input of its edit, and on some
@@ -41,7 +44,7 @@ def train(examples: Examples, tap: Int8Array, form: GateForm, config: GateConfig
 
     Args:
         tap: int8[n, n_in], the tap's input for each example.
-        form: its place is on the way from the highest shut to the lowest open activation.
+        rivals: bool[n, edits], where a conditional delta acts if its gate opens; None: deltas act wherever gates open.
     """
     x = tap.astype(np.float32)
     white = gate_trainer.whitening(examples.group[examples.clean], x[examples.clean], config.whitening)
@@ -50,26 +53,29 @@ def train(examples: Examples, tap: Int8Array, form: GateForm, config: GateConfig
     width = max(map(len, own))
     fire = x[np.stack([np.resize(index, width) for index in own])]
     stay = examples.stay
-    samples = gate_trainer.Samples(x[stay], examples.owner[stay], fire)
-    a = gate_trainer.quantize(gate_trainer.fit(samples, white, config), form.bits)
-    return _placed(examples, tap, a, form.place)
+    margin = None if rivals is None else np.where(rivals[stay].T, 1, config.idle).astype(np.float32)
+    samples = gate_trainer.Samples(x[stay], examples.owner[stay], fire, margin)
+    a = gate_trainer.quantize(gate_trainer.fit(samples, white, config), options.width)
+    return _placed(examples, tap, a, options, rivals)
 
 
-def _placed(examples: Examples, tap: Int8Array, a: Int8Array, place: float) -> Gates:
-    scores = dot(tap, a)
-    own = examples.owner[:, None] == np.arange(len(a))[None, :]
-    stay = ~own & examples.stay[:, None]
-    big = np.int64(1) << 40
-
-    def extreme(mask: BoolArray, top: bool) -> IntArray:
-        found: IntArray = np.where(mask, scores, -big).max(axis=0) if top else np.where(mask, scores, big).min(axis=0)
-        return found
-
+def _placed(examples: Examples, tap: Int8Array, a: Int8Array, options: Options, rivals: BoolArray | None) -> Gates:
+    """Where gates stand in the margin between their edit and what must stay: of that its rivals, if it has any."""
+    scores, edits = dot(tap, a), len(a)
+    own = examples.owner[:, None] == np.arange(edits)[None, :]
     clean = examples.clean[:, None]
-    highest, lowest = extreme(stay & clean, True), extreme(own & clean, False)
+    stay = ~own & examples.stay[:, None] & clean
+    place: float | FloatArray = options.place_for(edits)
+    if rivals is not None:
+        has = (stay & rivals).any(axis=0)
+        stay &= rivals | ~has
+        place = np.where(has, *(options.place_among(edits, rivals=some) for some in (True, False)))
+    big = np.int64(1) << 40
+    highest = np.where(stay, scores, -big).max(axis=0)
+    lowest = np.where(own & clean, scores, big).min(axis=0)
     separate = lowest - highest > SLACK
     start = np.where(separate, highest, lowest - SLACK)
-    return Gates(a, np.arange(len(a)), separate, start, np.where(separate, lowest - highest - SLACK, 0), place)
+    return Gates(a, np.arange(edits), separate, start, np.where(separate, lowest - highest - SLACK, 0), place)
 
 
 def factor_bytes(n_in: int, bits: int) -> int:
@@ -129,6 +135,12 @@ def deltas(
         )
         for a, c, column in zip(gates.a, gates.offset, columns, strict=True)
     ]
+
+
+def rivals(columns: Sequence[Column], *logits: Int8Array) -> BoolArray:
+    """Where conditional deltas with such columns act if their gate opens: bool[n, edits]; logits as below."""
+    lowered = [column.rows[column.values < 0] for column in columns if column.rows is not None]
+    return np.stack([np.logical_or.reduce([np.isin(answers(of), one) for of in logits]) for one in lowered], axis=1)
 
 
 def logit_columns(examples: Examples, *logits: Int8Array) -> list[Column]:

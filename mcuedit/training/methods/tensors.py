@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.adapter.forward import Trace
+from mcuedit.adapter.forward import Trace, answers, logits_tensor
 from mcuedit.edits import Over, TensorSet, ToClass, ToVector
 from mcuedit.evaluation.certificate import Certificate, certify
 from mcuedit.model.oracle import Reader
@@ -21,6 +21,7 @@ from mcuedit.training.examples.tensors import TableConfig, TensorTable
 from mcuedit.training.factors.tensor_factors import FactorConfig, Made, TensorFactors
 from mcuedit.training.options import Options
 from mcuedit.training.placement.narrowing import NarrowingConfig, narrowed
+from mcuedit.training.placement.pairs import logits_op
 from mcuedit.training.placement.trials import TrialConfig, Trials
 from mcuedit.training.problem import Problem
 from mcuedit.training.wishes import acting, all_given
@@ -36,12 +37,14 @@ class Config(Options):
     Attributes:
         table: which inputs are looked at. trials: how a place is chosen. delta: how one is trained there.
         narrowing: when and how it is made smaller.
+        few: answers that edits which want the same may have today, for a delta that acts only on these.
     """
 
     table: TableConfig = field(default_factory=TableConfig)
     narrowing: NarrowingConfig = field(default_factory=NarrowingConfig)
     trials: TrialConfig = field(default_factory=TrialConfig)
     delta: FactorConfig = field(default_factory=FactorConfig)
+    few: int = 3
 
 
 def fit(problem: Problem, config: Config) -> Edited:
@@ -63,6 +66,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     made = narrowed(trials, made, taken, config.narrowing)
     options = replace(config, bits=trials.factors.form.bits)
     taken = replace(taken, factor_bytes=made.delta.factor_bytes, separable=made.separable)
+    made = _conditional(made, problem, config)
     problem.progress("checking every byte")
     kept = _certify(reader, model, [*context, made.delta], data)
     notes = (*data.notes, *table.notes, *_notes(made, kept, options))
@@ -131,6 +135,25 @@ def _best(trials: Trials, ranking: Sequence[Candidate]) -> tuple[Made, int]:
     return best[1], best[2]
 
 
+def _conditional(made: Made, problem: Problem, config: Config) -> Made:
+    """The delta made conditional, where it lowers the answers that the edits have today, and those are few.
+
+    An answer that one input alone has among several is as good as chance: inputs to come may have yet another one.
+    """
+    reader, data, context, delta = problem.reader, problem.tensors, problem.context(), made.delta
+    model = reader.base.model
+    if isinstance(data.wanted, ToVector) or not delta.gated or delta.target != logits_op(model):
+        return made
+    today, groups = answers(reader(data.x)[logits_tensor(model)]), data.wanted.groups()
+    for group in range(int(groups.max()) + 1):
+        counts = np.unique(today[groups == group], return_counts=True)[1]
+        if len(counts) > config.few or (len(counts) > 1 and counts.min() < 2):
+            return made
+    asks = replace(delta, conditional=True)
+    plain, conditional = (acting(reader, data, [*context, one]).right for one in (delta, asks))
+    return replace(made, delta=asks) if conditional == plain else made
+
+
 def _certify(reader: Reader, model: Model, deltas: Sequence[Delta], data: TensorSet) -> Certificate:
     total, identical, answered, touched = 0, 0, 0, list[str]()
     for start in range(0, len(data.keep), _CHUNK):
@@ -155,6 +178,8 @@ def _notes(made: Made, kept: Certificate, options: Options) -> list[str]:
             f"{len(made.missed)} edited inputs do not get what is wanted (of those looked at: {shown}): "
             "try another --tap and --target, a higher --rank, or --plain"
         )
+    if made.delta.conditional:
+        notes.append("the delta is conditional: it acts only where the base gives an answer that the edits take away")
     if not kept.holds and options.gated:
         shown = ", ".join(kept.touched[:5])
         notes.append(f"{len(kept.touched)} keep inputs are touched: {shown}")

@@ -17,7 +17,6 @@ from mcuedit.evaluation.certificate import certify
 from mcuedit.model.oracle import Reader
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate
-from mcuedit.training.core.gates import GateForm
 from mcuedit.training.edited import Edited
 from mcuedit.training.examples import text
 from mcuedit.training.methods.text_method import Config, Made, TextMethod
@@ -120,9 +119,7 @@ def place(reader: Reader, keep: KeepSet, options: Options) -> tuple[Candidate, .
     tried = pairs(reader.base.model, options.tap, options.target)
     if len(tried) < 2 or not options.gated or options.factors > 1:
         return ()
-    simulation = config.simulation
-    form = GateForm(options.width, options.place_for(simulation.players))
-    return rank_by_simulated_edits(reader, keep, tried, form, simulation, options.seed)
+    return rank_by_simulated_edits(reader, keep, tried, options, config.simulation)
 
 
 def every_tensor(model: Model) -> list[int]:

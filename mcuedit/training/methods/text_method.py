@@ -18,7 +18,6 @@ from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate, ScoreConfig
 from mcuedit.training.core.delta_site import Table
 from mcuedit.training.core.gate_trainer import GateConfig
-from mcuedit.training.core.gates import GateForm
 from mcuedit.training.core.objective import Objective, ObjectiveConfig
 from mcuedit.training.core.solver import SolverConfig
 from mcuedit.training.core.suffix import Suffix
@@ -118,14 +117,15 @@ class TextMethod:
         found = []
         for pair in tried:
             self._progress(f"training gates at op {pair[0]}")
-            form = GateForm(options.width, options.place_for(len(table.classes)))
-            gates = gated.train(table, self._tapped(now, pair[0]), form, options.gates)
             asks = pair[1] == logits_op(model)
+            rivals = None
             if asks:
                 columns = gated.logit_columns(table, *logits)
+                rivals = gated.rivals(columns, *logits)
             else:
                 suffix, margin = Suffix(model, pair[1], logits_tensor(model)), options.objective.margin
                 columns = gated.solved_columns(table, now, suffix, options.solver, margin, options.seed)
+            gates = gated.train(table, self._tapped(now, pair[0]), options, options.gates, rivals)
             made = gated.deltas(model, gates, options.width, columns, pair, conditional=asks)
             size = sum(d.factor_bytes for d in made)
             separable, weights = int(gates.separate.sum()), options.score

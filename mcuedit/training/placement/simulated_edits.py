@@ -18,10 +18,10 @@ from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.candidate import Candidate, ScoreConfig, Tried
 from mcuedit.training.core.gate_trainer import GateConfig
-from mcuedit.training.core.gates import GateForm
 from mcuedit.training.examples import text
 from mcuedit.training.examples.noise import reworded
 from mcuedit.training.factors import gated
+from mcuedit.training.options import Options
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,8 @@ def rank_by_simulated_edits(
     reader: Reader,
     keep: KeepSet,
     pairs: Sequence[tuple[int, int]],
-    form: GateForm,
+    options: Options,
     config: SimulationConfig,
-    seed: int,
 ) -> tuple[Candidate, ...]:
     """Tries each pair; the best comes first.
 
@@ -62,7 +61,7 @@ def rank_by_simulated_edits(
     questions: dict[int, list[str]] = {}
     for prompt, line in zip(keep.prompts, keep.lines, strict=True):
         questions.setdefault(line, []).append(prompt)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.seed)
     able = [wordings for wordings in questions.values() if len(wordings) >= config.wordings]
     if len(able) < 2 * config.players:
         return ()
@@ -73,7 +72,7 @@ def rank_by_simulated_edits(
     rest = [wordings for wordings in rest if not subjects & _common(wordings)]
     unseen = rest[: min(config.unseen, len(rest) // 3)]
     others = rest[len(unseen) :][: config.others]
-    table, tests, near = _play(players, akin, others, config, rng, seed)
+    table, tests, near = _play(players, akin, others, config, rng, options.seed)
     strangers = [prompt for wordings in unseen for prompt in wordings]
     found = []
     for tap, target in pairs:
@@ -83,13 +82,13 @@ def rank_by_simulated_edits(
         def tapped(inputs: Sequence[str], tensor: int = tensor) -> np.ndarray:
             return reader(inputs)[tensor].reshape(len(inputs), -1)
 
-        gates = gated.train(table, tapped(list(table.inputs)), form, config.gates)
+        gates = gated.train(table, tapped(list(table.inputs)), options, config.gates)
         offsets = gates.offset
         each = zip(tests, gates.a, offsets, strict=True)
         opened = [(dot(tapped(prompts), a[None])[:, 0] + c > 0).mean() for prompts, a, c in each]
         shut = 1 - (dot(tapped(strangers), gates.a) + offsets > 0).any(axis=1).mean()
         close = 1 - (dot(tapped(near), gates.a) + offsets > 0).any(axis=1).mean() if near else 1.0
-        size = config.players * gated.factor_bytes(gates.a.shape[1], form.bits)
+        size = config.players * gated.factor_bytes(gates.a.shape[1], options.width)
         separable = int(gates.separate.sum())
         seen = Tried(float(np.mean(opened)), float(shut), float(close))
         found.append(Candidate(tap, target, config.players, size, seen, separable, weights=config.score))

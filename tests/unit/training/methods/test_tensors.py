@@ -77,6 +77,26 @@ def test_a_false_trigger_goes_to_the_runner_up(small, inputs):
     assert delta.rows.tolist() == [top[0]]  # that class goes down, and no other is touched
 
 
+def test_a_delta_asks_for_the_answer_that_the_edits_have_today(small, inputs):
+    top = answers(before(small, inputs))
+    mine = np.flatnonzero(top == top[0])[:4]
+    data = TensorSet(inputs[mine], ToClass((top[mine] + 1) % 6), np.delete(inputs, mine, axis=0))
+    trained, found = made(small, data, tap="1", target="1")
+    assert [delta.conditional for delta in trained.adapter.deltas] == [True]
+    assert (found.efficacy, found.identical_keep) == (1.0, 1.0)
+    assert any("conditional" in note for note in trained.notes)
+
+
+def test_a_delta_asks_nothing_where_the_edits_have_many_answers_today(small, inputs):
+    top = answers(before(small, inputs))
+    mine = np.unique(top, return_index=True)[1]  # an input of every answer: one to come may have any
+    assert len(mine) > 2
+    wanted = np.full(len(mine), (top[mine[0]] + 1) % 6)
+    data = TensorSet(inputs[mine], ToClass(wanted), np.delete(inputs, mine, axis=0))
+    trained, _ = made(small, data, tap="1", target="1")
+    assert not any(delta.conditional for delta in trained.adapter.deltas)
+
+
 @pytest.mark.parametrize("target", ["0", "1"])
 def test_vectors(target):
     """At the output and before it; kept outputs stay."""
@@ -86,7 +106,8 @@ def test_vectors(target):
     output = base.model.output
     now = (before(base, x[:4]).astype(np.float32) - output.zero) * output.scale[0]
     vectors = (now + np.array([3, -4, 2, 0, 5, -3], np.float32)).reshape(4, *output.shape[1:])
-    _, found = made(base, TensorSet(x[:4], ToVector(vectors), x[4:]), tap=target, target=target)
+    trained, found = made(base, TensorSet(x[:4], ToVector(vectors), x[4:]), tap=target, target=target)
+    assert not any(delta.conditional for delta in trained.adapter.deltas)
     assert found.error < 0.5 * found.error_before
     assert found.keep_change_steps is not None
     assert found.keep_change == found.keep_change_steps * float(output.scale[0])

@@ -541,12 +541,14 @@ def test_an_edit_that_does_not_act_ends_with_exit_code_1_and_says_so(few, lines_
     assert {e.subject for e in load_edits(out / adapter_dir.EDITS).edits} == set(SIMILAR[0])
 
 
-@pytest.mark.parametrize("protocol", ["single", "stacked"])
+@pytest.mark.parametrize("protocol", ["single", "stacked", "stream"])
 def test_bench(read, edits, keep, fixed, protocol):
     steps = []
     found = bench(read, EditTask(only(edits, 0, 1), keep, []), protocol, fixed, steps.append)
     assert (found.metrics.edits, found.metrics.efficacy, found.metrics.identical_keep) == (2, 1.0, 1.0)
-    assert len(found.trained) == (2 if protocol == "single" else 1)
+    assert found.metrics.efficacy_worst == 1.0
+    assert len(found.trained) == (1 if protocol == "stacked" else 2)
+    assert len({id(case.deltas) for case in found.cases}) == (2 if protocol == "single" else 1)
     assert sum(steps) == len(found.cases) == 2
     assert found.metrics.seconds > 0
     with pytest.raises(McueditError, match="no benchmark 'both'"):
