@@ -15,8 +15,11 @@ from mcuedit._util.errors import McueditError
 MARKER = ".mcuedit"  # lists the files of a folder that mcuedit wrote: these it may replace
 
 
-def write_file(path: str | Path, data: bytes) -> None:
+def write_file(path: str | Path, data: bytes, *, private: bool = False) -> None:
     """Writes or replaces one file.
+
+    Args:
+        private: for its owner alone.
 
     Raises:
         McueditError: the place cannot be written.
@@ -29,7 +32,7 @@ def write_file(path: str | Path, data: bytes) -> None:
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             _fill(file.fileno(), data)
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o600 if private else 0o666 & ~_umask())
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:

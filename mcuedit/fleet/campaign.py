@@ -8,11 +8,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from mcuedit._util import unexpected
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet.deliver import Delivery, Outcome, Rollout, State
+from mcuedit.fleet.deliver import UNEXPECTED, Delivery, Outcome, Rollout, State
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results
 from mcuedit.fleet.transport import Device, TransportError
+from mcuedit.fleet.transport.reasons import REFUSED
 
 CANARY, REST = "canary", "rest"
 _RANK = {State.STAGED: 0, State.TRIAL: 1, State.CONFIRMED: 2}
@@ -154,8 +156,15 @@ class Campaign:
                     delivery.outcome = before
                 return work(delivery)
         except TransportError as error:
-            known = self.report.outcomes.get(member.name, Outcome(member.name, str(member.address)))
-            return replace(known, state=State.FAILED, reason=error.reason, message=error.message, hint=error.hint)
+            return self._failed(member, error.reason, error)
+        except McueditError as error:
+            return self._failed(member, REFUSED, error)
+        except Exception as error:  # whatever it was, it is about this device alone
+            return self._failed(member, UNEXPECTED, unexpected.told(error))
+
+    def _failed(self, member: Member, reason: str, error: McueditError) -> Outcome:
+        known = self.report.outcomes.get(member.name, Outcome(member.name, str(member.address)))
+        return replace(known, state=State.FAILED, reason=reason, message=error.message, hint=error.hint)
 
     def _reached(self, state: State) -> bool:
         if state in (State.ALREADY, State.NEWER):

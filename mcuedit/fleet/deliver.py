@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from mcuedit._util import unexpected
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Device, Limits, Refused, Slot, SlotState, Status, TransportError, mask_of, upload
@@ -16,7 +17,7 @@ from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
 from mcuedit.package import Package
 from mcuedit.package.registry import Deployment, open_registry
 
-OTHER_TRIAL = "trial"  # a reason beside those of transport and memory
+OTHER_TRIAL, UNEXPECTED = "trial", "unexpected"  # reasons beside those of transport and memory
 
 
 class State(StrEnum):
@@ -132,6 +133,8 @@ class Delivery:
             self._failed(error.name if isinstance(error, Refused) and error.reason == REFUSED else error.reason, error)
         except McueditError as error:
             self._failed(REFUSED, error)
+        except Exception as error:  # a fault of ours, or of what this device said: it ends here
+            self._failed(UNEXPECTED, unexpected.told(error))
         return self.outcome
 
     def _failed(self, reason: str, error: McueditError) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
 from mcuedit.adapter.encoding import encode
@@ -17,6 +18,7 @@ from mcuedit.model.tflite import Model
 from mcuedit.package.container import Identity
 
 FORMAT = 1
+_HINT = "give the manifest that 'mcuedit pack' wrote"
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,22 @@ def _adapter(one: Part) -> dict[str, Any]:
         "labels": {str(index): label for index, label in sorted(one.adapter.labels.items())},
         **({"output": one.adapter.output} if one.adapter.output else {}),
     }
+
+
+def read(content: bytes, name: str = "the manifest") -> dict[str, Any]:
+    """What a manifest says, in the form that `write` gives it; fields of a later mcuedit stay.
+
+    Raises:
+        McueditError: it is no JSON object, or names every field that is not as expected.
+    """
+    from pydantic import ValidationError
+
+    from mcuedit._util import schema
+    from mcuedit.package.form import Manifest
+
+    values = bounded.json_object(content, name, _HINT)
+    try:
+        Manifest.model_validate(values)
+    except ValidationError as error:
+        raise McueditError(f"{name}: {schema.told(error)}", _HINT) from error
+    return values

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from functools import cache
 
 import numpy as np
@@ -100,3 +102,8 @@ def self_tests(of: Model, adapter: Adapter, *, lie: bool = False) -> tuple[SelfT
     wanted = int(before[changed]) if lie else int(after[changed])
     zero = of.input.zero
     return (sparse(x[changed], zero, CHANGED, wanted), sparse(x[same], zero, UNCHANGED, int(before[same])))
+
+
+def hashed(content: bytes) -> dict[str, str]:
+    """A manifest in a line of an exported registry."""
+    return {"sha256": hashlib.sha256(content).hexdigest(), "json": base64.b64encode(content).decode()}

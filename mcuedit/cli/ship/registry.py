@@ -103,7 +103,7 @@ def export(output: Path | None, as_json: bool) -> None:
     with open_registry() as registry:
         lines = list(registry.export())
     if output is not None:
-        atomic.write_file(output, "".join(f"{line}\n" for line in lines).encode())
+        atomic.write_file(output, "".join(f"{line}\n" for line in lines).encode(), private=True)
     if as_json:
         kept = {} if output is not None else {"lines": lines}
         print_json({"registry": str(default_path()), "file": str(output or ""), "rows": len(lines), **kept})

@@ -7,13 +7,14 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mcuedit._util import system
 from mcuedit._util.errors import McueditError
 
 VERSION = 1
+_NAME = "registry.sqlite"
 _WAIT = 30.0  # seconds for another process
 _SCHEMA = """
 CREATE TABLE manifests (sha256 TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
@@ -61,7 +62,14 @@ def default_path() -> Path:
     given = os.environ.get("MCUEDIT_REGISTRY")
     if given:
         return Path(given)
-    return system.data() / "registry.sqlite"
+    return _own() or system.data() / _NAME
+
+
+def _own() -> Path | None:
+    """The one in mcuedit's folder; None if there is no such folder."""
+    with suppress(McueditError):
+        return system.data() / _NAME
+    return None
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -72,6 +80,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     with telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _for_its_owner(path)
         connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
     try:
         with telling(path):
@@ -80,6 +89,19 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _for_its_owner(path: Path) -> None:
+    """Has the file be readable by its owner alone, and hence what SQLite puts beside it.
+
+    One that is there already keeps its mode, which its owner may have given it, unless it is in mcuedit's own folder.
+    """
+    made = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.name == "posix" and path == _own() and os.fstat(made).st_uid == os.getuid():
+            os.fchmod(made, 0o600)
+    finally:
+        os.close(made)
 
 
 @contextmanager
@@ -121,6 +143,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
     if _version(connection) == 0:
         with transaction(connection, path):
             if _version(connection) == 0:  # else another process was faster
@@ -131,6 +154,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute(f"PRAGMA user_version = {VERSION}")
     if _version(connection) != VERSION:
         raise McueditError(f"registry {path}: its format {_version(connection)} is unknown", "use a later mcuedit")
+    if foreign := _tables(connection) ^ set(map(_plain, filter(str.strip, _SCHEMA.split(";")))):
+        what = " ".join(min(foreign).split()[:3])
+        raise McueditError(f"registry {path}: its tables are not those of a registry ({what})", "name another file")
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    """How all tables, views, indices and triggers were made: a file of others may have more than ours."""
+    return {_plain(row[0]) for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
+
+
+def _plain(statement: str) -> str:
+    return " ".join(statement.split())
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -7,7 +7,6 @@ Content must be what its hash says, whoever wrote the line.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +15,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from mcuedit import package
 from mcuedit._util import schema
 from mcuedit._util.errors import McueditError
+from mcuedit.package import manifest
+
+U32 = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
 class Row(schema.Form):
@@ -48,8 +50,11 @@ class Manifest(Row):
     def _faults(self) -> Iterator[tuple[str, str]]:
         if hashlib.sha256(self.content).hexdigest() != self.sha256:
             yield "json", f"the content of {self.sha256[:16]}"
-        elif not isinstance(json.loads(self.content), dict):
-            yield "json", "a JSON object"
+            return
+        try:
+            manifest.read(self.content)
+        except McueditError as error:
+            yield "json", f"a manifest ({error.message})"
 
 
 class Adapter(Row):
@@ -72,7 +77,7 @@ class Packed(Row):
     digest: str
     name: str
     version: str
-    counter: int
+    counter: U32
     base_sha256: str
     key_sha256: str
     manifest_sha256: str
@@ -97,7 +102,7 @@ class Counter(Row):
 
     kind: Literal["counters"]
     base_sha256: str
-    last: int
+    last: U32
 
 
 class Device(Row):
@@ -108,7 +113,7 @@ class Device(Row):
     address: str
     base_sha256: str
     seen: str
-    log_sequence: int | None
+    log_sequence: U32 | None
     log_chain: str | None
 
 
@@ -117,10 +122,10 @@ class Deployment(Row):
 
     kind: Literal["deployments"]
     device: str
-    slot: int | None
+    slot: U32 | None
     state: str
     digest: str | None
-    counter: int | None
+    counter: U32 | None
     result: str
     at: str
 

@@ -3,10 +3,23 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
+
+from mcuedit._util.errors import McueditError
+from mcuedit.package import manifest
+
+_TYPES = {  # of a field: those of SQLite that it may have
+    "str": ("str",),
+    "int": ("int",),
+    "bytes": ("bytes",),
+    "str | None": ("str", "NoneType"),
+    "int | None": ("int", "NoneType"),
+}
 
 
 @dataclass(frozen=True)
@@ -76,17 +89,46 @@ class Device:
     slots: dict[int, Deployment] = field(default_factory=dict)
 
 
+class Foreign(ValueError):
+    """A row that no registry of ours has."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """While rows become values: SQLite keeps in a column whatever it is given, and a file may come from anywhere.
+
+    Raises:
+        McueditError: a row holds something else than its table says.
+    """
+    try:
+        yield
+    except Foreign as error:
+        raise McueditError(f"registry {path}: {error}", "restore it from 'mcuedit registry export'") from error
+
+
 def stored(row: sqlite3.Row) -> Stored:
     """Of a row of packages joined with its manifest."""
-    values = {name: row[name] for name in Stored.__dataclass_fields__ if name != "manifest"}
-    return Stored(**values, manifest=json.loads(row["json"]))
+    content = row["json"]
+    if not isinstance(content, bytes):
+        raise Foreign(f"manifest {row['manifest_sha256']!r:.60} is no content")
+    said = manifest.read(content, f"manifest {row['manifest_sha256']!r:.60}")
+    return Stored(**_values(row, Stored, "packages", {"manifest"}), manifest=said)
 
 
 def deployment(row: sqlite3.Row) -> Deployment:
     """Of a row of deployments."""
-    return Deployment(**{name: row[name] for name in Deployment.__dataclass_fields__})
+    return Deployment(**_values(row, Deployment, "deployments"))
 
 
 def device(row: sqlite3.Row, slots: dict[int, Deployment]) -> Device:
     """Of a row of devices."""
-    return Device(**{name: row[name] for name in Device.__dataclass_fields__ if name != "slots"}, slots=slots)
+    return Device(**_values(row, Device, "devices", {"slots"}), slots=slots)
+
+
+def _values(row: sqlite3.Row, of: type[Any], kind: str, beside: Collection[str] = ()) -> dict[str, Any]:
+    """By field, each of the type that the field has."""
+    found = {one.name: row[one.name] for one in fields(of) if one.name not in beside}
+    for one in fields(of):
+        if one.name in found and type(found[one.name]).__name__ not in _TYPES[str(one.type)]:
+            raise Foreign(f"a row of {kind} has {one.name} {found[one.name]!r:.60}, not {one.type}")
+    return found

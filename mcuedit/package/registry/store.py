@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +13,10 @@ from typing import Any
 
 from mcuedit import package
 from mcuedit._util.errors import McueditError
-from mcuedit.package import Package
+from mcuedit.package import Package, manifest
 from mcuedit.package.registry import export
 from mcuedit.package.registry.database import connect, default_path, telling, transaction
-from mcuedit.package.registry.records import Deployment, Device, Stored, deployment, device, stored
+from mcuedit.package.registry.records import Deployment, Device, Stored, deployment, device, stored, whole
 
 _PACKAGES = "SELECT p.*, m.json FROM packages p JOIN manifests m ON m.sha256 = p.manifest_sha256"
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
@@ -57,17 +56,17 @@ class Registry:
         """Closes the file."""
         self._db.close()
 
-    def add_package(self, data: bytes, manifest: bytes) -> Package:
-        """Keeps a package and what its manifest says; twice is as once.
+    def add_package(self, data: bytes, content: bytes) -> Package:
+        """Keeps a package and its manifest; twice is as once.
 
         Raises:
             McueditError: it is malformed, or the manifest is not the one whose hash it carries.
         """
         found = package.parse(data)
-        check_manifest(manifest, found.manifest_sha256)
+        check_manifest(content, found.manifest_sha256)
         adapter = hashlib.sha256(found.adapter).hexdigest()
         with transaction(self._db, self.path) as db:
-            db.execute("INSERT OR IGNORE INTO manifests VALUES (?, ?)", (found.manifest_sha256, manifest))
+            db.execute("INSERT OR IGNORE INTO manifests VALUES (?, ?)", (found.manifest_sha256, content))
             db.execute("INSERT OR IGNORE INTO adapters VALUES (?, ?, ?)", (adapter, found.base_sha256, found.adapter))
             row = (found.digest, found.name, found.version, found.counter, found.base_sha256, found.key_sha256)
             db.execute(
@@ -107,7 +106,7 @@ class Registry:
     def manifest(self, sha256: str) -> dict[str, Any] | None:
         """What a package's manifest says; None if it is not kept here."""
         kept = self.manifest_bytes(sha256)
-        return json.loads(kept) if kept else None
+        return manifest.read(kept, f"registry {self.path}: manifest {sha256[:16]}") if kept else None
 
     def manifest_bytes(self, sha256: str) -> bytes:
         """The bytes that the hash is taken of; none if they are not kept here."""
@@ -146,12 +145,13 @@ class Registry:
                 last.setdefault(one.device, {})[one.slot] = one
         with telling(self.path):
             rows = self._db.execute("SELECT * FROM devices ORDER BY device").fetchall()
-        return [device(row, last.get(row["device"], {})) for row in rows]
+        with whole(self.path):
+            return [device(row, last.get(row["device"], {})) for row in rows]
 
     def history(self, device: str | None = None, digest: str | None = None) -> list[Deployment]:
         """Deployments, the oldest first; of one device or one package if given."""
         query = "SELECT * FROM deployments WHERE (? IS NULL OR device = ?) AND (? IS NULL OR digest = ?) ORDER BY id"
-        with telling(self.path):
+        with telling(self.path), whole(self.path):
             return [deployment(row) for row in self._db.execute(query, (device, device, digest, digest))]
 
     def export(self) -> Iterator[str]:
@@ -191,7 +191,7 @@ class Registry:
         )
 
     def _stored(self, where: str, values: tuple[object, ...]) -> list[Stored]:
-        with telling(self.path):
+        with telling(self.path), whole(self.path):
             return [stored(row) for row in self._db.execute(f"{_PACKAGES} {where} ORDER BY p.id", values)]
 
     def _one(self, query: str, values: tuple[object, ...]) -> Any:
@@ -199,16 +199,11 @@ class Registry:
             return self._db.execute(query, values).fetchone()
 
 
-def check_manifest(manifest: bytes, sha256: str) -> None:
-    """Raises McueditError unless the manifest is JSON and has that hash."""
-    found = hashlib.sha256(manifest).hexdigest()
+def check_manifest(content: bytes, sha256: str) -> None:
+    """Raises McueditError unless the manifest is one, and has that hash."""
+    found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise McueditError(
             f"the manifest's hash is {found[:16]}, the package's is {sha256[:16]}", "give the manifest of this package"
         )
-    try:
-        is_object = isinstance(json.loads(manifest), dict)
-    except ValueError:
-        is_object = False
-    if not is_object:
-        raise McueditError("the manifest is no JSON object", "give the manifest that 'mcuedit pack' wrote")
+    manifest.read(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from helpers import packages
@@ -12,6 +13,7 @@ from helpers.standin import REVOKED, Core, Served, Standin
 
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Member, Results, Rollout, Stages, inventory, read, remembered
+from mcuedit.fleet import deliver as deliver_module
 from mcuedit.fleet.transport import Device, parse
 from mcuedit.package import parse as parse_package
 from mcuedit.package.registry import open_registry
@@ -307,3 +309,52 @@ def test_a_malformed_fleet_is_named(tmp_path, text, what):
     path.write_text(text)
     with pytest.raises(McueditError, match=what):
         read(path)
+
+
+# Whatever goes wrong with one device.
+
+
+@pytest.mark.parametrize("where", ["status", "activate", "arms", "confirm", "connect", "close", "canary"])
+def test_an_exception_in_one_delivery_ends_that_delivery_alone(where, tmp_path, monkeypatch):
+    """A fault of ours, or an answer that nobody thought of."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    wanted = rollout()
+    with serving(*fleet_of(6)) as members:
+        first = inventory.canaries(members, 2, wanted.package.digest)
+        ill = first[0] if where == "canary" else next(m for m in members if m not in first)
+
+        def breaks(*_):
+            raise ZeroDivisionError("\x1b[31mno")
+
+        def connecting(member):
+            device = connect(member)
+            if member == ill:
+                if where == "connect":
+                    breaks()
+                monkeypatch.setattr(device, "status" if where == "canary" else where, breaks)
+            return device
+
+        with Results(tmp_path / "r.jsonl", wanted.package.digest, resume=False) as results:
+            report = Campaign(wanted, Stages(members, first, 1), results, connect=connecting).run()
+    outcome = report.outcomes.pop(ill.name)
+    assert (outcome.state, outcome.reason, outcome.failed) == ("failed", "unexpected", True)
+    assert "unexpected ZeroDivisionError" in outcome.message
+    assert "\x1b" not in outcome.message
+    assert {o.state for o in report.outcomes.values()} == {"confirmed"}
+    assert (len(report.outcomes), report.waiting, report.stopped) == (5, [], "")
+    assert list((tmp_path / "state").rglob("traceback-*.txt"))
+
+
+def test_a_registry_that_cannot_be_written_ends_that_delivery_alone(tmp_path, monkeypatch):
+    wanted = rollout()
+    with serving(*fleet_of(4)) as members:
+
+        def broken(*_):
+            raise McueditError("registry: disk I/O error", "h")
+
+        upload = Delivery._upload
+        monkeypatch.setattr(Delivery, "_upload", lambda d, s: broken() if d.outcome.device == "d03" else upload(d, s))
+        monkeypatch.setattr(deliver_module, "open_registry", broken)
+        report = campaign(replace(wanted, goal="staged"), members, tmp_path / "r.jsonl", canaries=0, max_failures=4)
+    assert report.outcomes["d03"].message == "registry: disk I/O error"
+    assert [o.failed for o in report.outcomes.values()].count(True) == 1

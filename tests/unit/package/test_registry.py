@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from helpers import packages
 from helpers.waiting import WAIT
 
+from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.package.registry import Deployment, Registry, default_path, open_registry
 from mcuedit.package.registry.database import connect, transaction
@@ -260,3 +262,115 @@ def test_a_killed_process_loses_nothing_that_it_was_told_is_done(tmp_path, ackno
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+# What a file of others may hold.
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no modes of files here")
+def test_a_registry_is_for_its_owner_alone(tmp_path, monkeypatch):
+    old = os.umask(0)
+    try:
+        with open_registry(tmp_path / "mine" / "registry.sqlite") as registry:
+            add(registry)
+            modes = [file.stat().st_mode & 0o777 for file in (tmp_path / "mine").iterdir()]
+        assert modes == [0o600] * 3  # SQLite's two beside it
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        monkeypatch.delenv("MCUEDIT_REGISTRY", raising=False)
+        with open_registry() as registry:
+            registry.path.chmod(0o666)
+        with open_registry() as registry:
+            assert registry.path.stat().st_mode & 0o777 == 0o600
+        with open_registry(tmp_path / "shared.sqlite") as registry:
+            registry.path.chmod(0o660)
+        with open_registry(tmp_path / "shared.sqlite") as registry:
+            assert registry.path.stat().st_mode & 0o777 == 0o660  # a file that was named is its owner's business
+        monkeypatch.setenv("MCUEDIT_REGISTRY", str(tmp_path / "shared.sqlite"))
+        assert cli.invoke(["registry", "export", "-o", str(tmp_path / "export.jsonl")]) == 0
+        assert (tmp_path / "export.jsonl").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(old)
+
+
+SCHEMAS = {
+    "a trigger": "CREATE TRIGGER t AFTER INSERT ON deployments BEGIN DELETE FROM packages; END",
+    "a view": "CREATE VIEW v AS SELECT load_extension('x')",
+    "another table": "CREATE TABLE sqlite (a)",
+    "a table less": "DROP TABLE counters",
+    "a view in place of a table": "DROP TABLE counters; CREATE VIEW counters AS SELECT 'x' AS base_sha256, 1 AS last",
+}
+
+
+@pytest.mark.parametrize("what", SCHEMAS)
+def test_a_database_with_other_tables_is_no_registry(what, tmp_path):
+    path = tmp_path / "registry.sqlite"
+    with open_registry(path) as registry:
+        add(registry)
+    with sqlite3.connect(path) as db:
+        db.executescript(SCHEMAS[what])
+    db.close()
+    with pytest.raises(McueditError, match="its tables are not those of a registry"), open_registry(path):
+        pass
+
+
+ROWS = {
+    "a number for a name": "UPDATE packages SET name = 7.5",
+    "text for bytes": "UPDATE packages SET data = 'text'",
+    "bytes for text": "UPDATE packages SET version = x'1b5b33316d'",
+    "text for a number": "UPDATE packages SET counter = 'many'",
+    "no manifest": "PRAGMA ignore_check_constraints = 1; UPDATE manifests SET json = ''",
+    "a manifest of text": "UPDATE manifests SET json = '{}'",
+    "a manifest that is a list": "UPDATE manifests SET json = CAST('[]' AS BLOB)",
+    "a manifest without end": "UPDATE manifests SET json = CAST(replace(hex(zeroblob(50000)), '00', '[') AS BLOB)",
+    "a manifest with NaN": "UPDATE manifests SET json = CAST('{\"adapters\": NaN}' AS BLOB)",
+    "adapters that are no list": "UPDATE manifests SET json = CAST('{\"adapters\": 3}' AS BLOB)",
+    "an adapter without a name": "UPDATE manifests SET json = CAST('{\"adapters\": [{}]}' AS BLOB)",
+    "edits without prompts": (
+        'UPDATE manifests SET json = CAST(\'{"adapters":[{"name":"a","edits":[{"prompts":[]}]}]}\' AS BLOB)'
+    ),
+    "bytes for a device": "UPDATE devices SET address = x'ff'",
+    "text for a slot": "UPDATE deployments SET slot = 'x'",
+    "a package of another kind": "UPDATE packages SET data = x'00'",
+    "half a page": "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'x' WHERE name = 'counters'",
+}
+
+
+@pytest.mark.parametrize("what", ROWS)
+@pytest.mark.parametrize("verb", ["list", "list --json", "show fix", "show fix --json", "export"])
+def test_rows_that_are_none_are_two_lines(what, verb, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "registry.sqlite"
+    monkeypatch.setenv("MCUEDIT_REGISTRY", str(path))
+    with open_registry() as registry:
+        add(registry)
+        registry.record(Deployment("pump", 1, "trial", None), address="udp:h:1")
+    db = sqlite3.connect(path)
+    db.executescript(ROWS[what])
+    db.close()
+    code = cli.invoke(["registry", *verb.split()])
+    told = capsys.readouterr()
+    assert code in (0, 2)
+    assert code == 2 or "show" not in verb or what in ("bytes for a device", "text for a slot")
+    assert len(told.err.splitlines()) == (2 if code else 0), told.err
+    assert [c for c in told.out + told.err if not c.isprintable() and c != "\n"] == []
+
+
+LINES = {
+    "a counter beyond SQLite": {"kind": "counters", "base_sha256": "a", "last": 1 << 70},
+    "a counter beyond a device": {"kind": "counters", "base_sha256": "a", "last": 1 << 32},
+    "a slot below 0": {"kind": "deployments", "device": "d", "slot": -1, "state": "s", "digest": None, "counter": None}
+    | {"result": "", "at": ""},
+    "a manifest without end": {"kind": "manifests"} | packages.hashed(b"[" * 100_000),
+    "a manifest of another form": {"kind": "manifests"} | packages.hashed(b'{"adapters": [3]}'),
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+def test_lines_that_are_none_are_named(what, registry):
+    with pytest.raises(McueditError, match="line 1: no row of a registry"):
+        registry.load(iter([json.dumps(LINES[what])]))
+    assert list(registry.export()) == []
+
+
+def test_lines_nested_without_end_are_named(registry):
+    with pytest.raises(McueditError, match="line 1: no row of a registry"):
+        registry.load(iter(['{"kind":' + "[" * 200_000]))
