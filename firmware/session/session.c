@@ -96,6 +96,23 @@ int mcuedit_session_correct(mcuedit_session *session, const int8_t *x, const int
     return err;
 }
 
+#if MCUEDIT_AUTHORITY
+/* Is a package on trial that was signed? What is learned here neither ends its trial nor confirms it. */
+static bool is_signed_trial(const mcuedit_store *store)
+{
+    const mcuedit_store_state *state = mcuedit_store_status(store);
+    bool found = false;
+    for (uint32_t slot = 0; slot < MCUEDIT_STORE_SLOTS; slot++) {
+        bool local = (state->slots[slot].bits & MCUEDIT_SLOT_LOCAL) != 0;
+        found = found ||
+                ((state->trial >> slot & 1u) != 0 && !local && mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_STAGED);
+    }
+    return found;
+}
+#else
+#define is_signed_trial(store) false
+#endif
+
 int mcuedit_session_right(mcuedit_session *session, const int8_t *x, uint8_t arm)
 {
     const mcuedit_session_config *config = session->config;
@@ -106,7 +123,7 @@ int mcuedit_session_right(mcuedit_session *session, const int8_t *x, uint8_t arm
     }
     count(session, arm, 1);
     if (config->enough == 0 || !mcuedit_store_status(config->store)->in_trial || counts->good[1] < config->enough ||
-        counts->bad[1] != 0) {
+        counts->bad[1] != 0 || is_signed_trial(config->store)) {
         return MCUEDIT_OK;
     }
     return mcuedit_store_confirm(config->store);
@@ -165,6 +182,9 @@ int mcuedit_session_adopt(mcuedit_session *session, const char *label, uint8_t l
     const mcuedit_session_config *config = session->config;
     mcuedit_store *store = config->store;
     uint8_t slot = 0;
+    if (is_signed_trial(store)) {
+        return MCUEDIT_E_STATE;
+    }
     int size = mcuedit_train_result(config->gate, config->workspace, label, label_length, config->adapter,
                                     config->adapter_size);
     int err = size < 0 ? size : mcuedit_store_stage_local(store, config->adapter, (uint32_t)size, &slot);
@@ -184,13 +204,15 @@ int mcuedit_session_adopt(mcuedit_session *session, const char *label, uint8_t l
 
 int mcuedit_session_keep(mcuedit_session *session)
 {
-    return mcuedit_store_confirm(session->config->store);
+    mcuedit_store *store = session->config->store;
+    return is_signed_trial(store) ? MCUEDIT_E_STATE : mcuedit_store_confirm(store);
 }
 
 int mcuedit_session_drop(mcuedit_session *session)
 {
     mcuedit_store *store = session->config->store;
     int cleared = clear(session), forgotten = forget(session);
-    int err = mcuedit_store_status(store)->in_trial ? mcuedit_store_rollback(store) : MCUEDIT_OK;
+    bool ends = mcuedit_store_status(store)->in_trial && !is_signed_trial(store);
+    int err = ends ? mcuedit_store_rollback(store) : MCUEDIT_OK;
     return err ? err : cleared ? cleared : forgotten;
 }

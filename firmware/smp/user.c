@@ -96,6 +96,9 @@ static int slot_status(mcuedit_smp_exchange *exchange, uint32_t slot)
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ERASES, view.info.erases);
     if (ok && view.info.state != MCUEDIT_SLOT_EMPTY) {
         ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SIZE, view.info.size);
+#if MCUEDIT_AUTHORITY
+        ok = ok && mcuedit_smp_put_bool(exchange, MCUEDIT_SMP_KEY_LEARNED, view.info.local != 0);
+#endif
     }
     if (ok && view.is_package) {
         const mcuedit_package *package = &view.package;

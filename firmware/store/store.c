@@ -191,10 +191,31 @@ static int run_self_test(const mcuedit_store_config *config, const mcuedit_set *
     return err;
 }
 
+#if MCUEDIT_AUTHORITY
+/* What was learned here leaves for a package that was signed and is new: it neither contradicts it nor is kept by it.
+ */
+static uint16_t outranked(const mcuedit_store *store, uint32_t mask)
+{
+    uint32_t local = 0, fresh = 0;
+    for (uint32_t slot = 0; mask >> slot != 0; slot++) {
+        uint32_t bit = mask & 1u << slot;
+        if ((store->state.slots[slot].bits & MCUEDIT_SLOT_LOCAL) != 0) {
+            local |= bit;
+        } else if (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_STAGED) {
+            fresh |= bit;
+        }
+    }
+    return (uint16_t)(fresh != 0 ? mask & ~local : mask);
+}
+#endif
+
 int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share)
 {
     const mcuedit_store_set *set;
     mcuedit_record record;
+#if MCUEDIT_AUTHORITY
+    mask = outranked(store, mask);
+#endif
     mcuedit_journal_begin(store, &record, MCUEDIT_LOG_TRIAL, MCUEDIT_NO_SLOT);
     mcuedit_store_state *state = &record.state;
     if (mask == (state->in_trial ? state->trial : state->confirmed) && mask == mcuedit_store_mask(store, 1)) {

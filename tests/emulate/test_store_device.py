@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 from helpers.kazakhstan import NEW, OLD, SETUP
-from helpers.linked import OWN, WRITE, Linked
+from helpers.linked import OWN, WRITE
 from helpers.linked import Refused as LinkRefused
+from helpers.taught import Link, answers, tell, wipe
 
 from mcuedit._util.errors import McueditError
 from mcuedit.build.options import BuildOptions
@@ -29,17 +29,6 @@ PIECE = 150_000  # multiply-accumulates: some steps
 TELL, RUN = 7, 8
 
 
-class Link(Linked):
-    """SMP on the UART that lines are read from, too."""
-
-    def ask(self, *arguments: Any, **fields: Any) -> dict[str, Any]:
-        try:
-            return super().ask(*arguments, **fields)
-        finally:
-            while self.session._console.next_line() is not None:
-                pass  # was read already
-
-
 @pytest.fixture(scope="module")
 def built(base: Base, statistics: GateStatistics) -> Iterator[StoreDevice]:
     with StoreDevice(base, statistics, SETUP, RunOptions("unicorn", "virt-m4", build=BuildOptions(opt="s"))) as made:
@@ -51,23 +40,6 @@ def device(built: StoreDevice) -> StoreDevice:
     """From the factory."""
     wipe(built)
     return built
-
-
-def wipe(device: StoreDevice) -> None:
-    device.flash.content[:] = b"\xff" * len(device.flash.content)
-    device.flash.used[:] = bytes(len(device.flash.used))
-    device.restart()
-
-
-def tell(device: StoreDevice, session: CorrectionSession) -> None:
-    for prompt in session.confirmed:
-        device.say(f"yes {prompt}")
-    for prompt in session.edit.prompts:
-        device.say(f"fix {session.wanted} {prompt}")
-
-
-def answers(device: StoreDevice, session: CorrectionSession) -> set[str]:
-    return {answer.label for answer in device.ask(session.edit.prompts)}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,18 @@
 #include "app.h"
 #include "mcuedit/smp.h"
 
+/*
+ * 1: whoever reaches the console may report outcomes and teach, as the application's own user. 0: operators alone do,
+ * over SMP; the console asks. It is yours to say where nobody else gets at the console.
+ */
+#ifndef DEVICE_CONSOLE
+#if MCUEDIT_AUTHORITY
+#define DEVICE_CONSOLE 0
+#else
+#define DEVICE_CONSOLE 1
+#endif
+#endif
+
 /* Boots that a trial has if the host does not say. */
 #ifndef UPDATABLE_BOOTS
 #define UPDATABLE_BOOTS 3

@@ -43,6 +43,7 @@ static int who(void)
     return MCUEDIT_OK;
 }
 
+#if DEVICE_CONSOLE
 static int tell(uint8_t good)
 {
     if (line_byte() != LINE_END) {
@@ -62,8 +63,13 @@ static int bad(void)
     return tell(0);
 }
 
+#define OUTCOME_COMMANDS {"good", good}, {"bad", bad},
+#else
+#define OUTCOME_COMMANDS
+#endif
+
 static const line_command commands[] = {
-    LINE_COMMANDS, {"who", who}, {"good", good}, {"bad", bad}, LEARNING_COMMANDS LINE_COMMANDS_END};
+    LINE_COMMANDS, {"who", who}, OUTCOME_COMMANDS LEARNING_COMMANDS LINE_COMMANDS_END};
 
 static void write_byte(void *context, uint8_t byte)
 {

@@ -13,12 +13,20 @@
 #ifndef MCUEDIT_LEARNING_H
 #define MCUEDIT_LEARNING_H
 
+#include "apps/common/updatable.h"
 #include "mcuedit/smp.h"
 #include "mcuedit/store.h"
 
-/* Right answers that confirm a trial; 0: only `keep` does. */
+/*
+ * Right answers that confirm a trial; 0: only `keep` does, or an operator. What was learned does not confirm itself on
+ * a device that obeys operators, unless the build says so.
+ */
 #ifndef LEARNING_ENOUGH
+#if MCUEDIT_AUTHORITY
+#define LEARNING_ENOUGH 0
+#else
 #define LEARNING_ENOUGH 8
+#endif
 #endif
 
 /* Steps of training between two checkpoints. */
@@ -42,8 +50,13 @@ int learning_adopt(void);
 int learning_keep(void);
 int learning_drop(void);
 
+/* Where the console may not change the device (device.c), it teaches it nothing. */
+#if DEVICE_CONSOLE
 #define LEARNING_COMMANDS                                                                               \
     {"fix", learning_fix}, {"yes", learning_yes}, {"train", learning_train}, {"adopt", learning_adopt}, \
         {"keep", learning_keep}, {"drop", learning_drop},
+#else
+#define LEARNING_COMMANDS
+#endif
 
 #endif

@@ -63,6 +63,7 @@ enum {
 #define MCUEDIT_SMP_KEY_IN_TRIAL        "test"
 #define MCUEDIT_SMP_KEY_KEY             "key"
 #define MCUEDIT_SMP_KEY_LABEL           "label"
+#define MCUEDIT_SMP_KEY_LEARNED         "made"
 #define MCUEDIT_SMP_KEY_LOG             "log"
 #define MCUEDIT_SMP_KEY_MASK            "mask"
 #define MCUEDIT_SMP_KEY_MINIMUM_COUNTER "floor"

@@ -230,6 +230,9 @@ int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_
  * an empty slot, _E_REVOKED, _E_KEY, _E_COUNTER, _E_NAME (two slots of one name), _E_FULL (more than
  * MCUEDIT_STORE_VIEWS), _E_SELF_TEST (the new slots are revoked), and whatever the checks say; nothing has changed
  * then. Mask 0 is obeyed even if the flash fails: the error only says that it will not last beyond a reset.
+ *
+ * With MCUEDIT_AUTHORITY slots of adapters that were made on the device are left out of a mask with a package that was
+ * never confirmed: what was learned yields to what was signed after it.
  */
 int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share);
 

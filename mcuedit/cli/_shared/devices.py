@@ -142,6 +142,7 @@ def state_of(status: Status) -> dict[str, Any]:
         "device": status.device,
         "active": list(status.active),
         "active_names": titles(status, status.active),
+        "active_learned": [i for i in status.active if status.slots[i].learned],
         "confirmed": list(status.confirmed),
         "trial": list(status.trial),
         "in_trial": status.in_trial,

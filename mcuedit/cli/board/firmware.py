@@ -26,6 +26,7 @@ class _Given(Compiling):
     learn_path: Path | None
     device_id: str
     operator_paths: tuple[Path, ...]
+    console: bool
     development: bool
     output: Path
     as_json: bool
@@ -58,6 +59,9 @@ class _Given(Compiling):
     metavar="KEY",
     help="Public key of an operator, whose commands it obeys; may be given again.",
 )
+@click.option(
+    "--console", is_flag=True, help="Beside operators, whoever reaches its console teaches it and reports outcomes."
+)
 @click.option("--development", is_flag=True, help="Take packages and commands of anybody, and say so.")
 @options.toolchain_option
 @options.opt_option("s")
@@ -69,7 +73,8 @@ def command(given: _Given) -> None:
 
     Both have a store of adapters in flash and speak SMP: the board on its UART, beside the line protocol, the program
     over UDP. `mcuedit push` and its fellows manage either. With --learn the board is corrected over its UART (`fix`,
-    `yes`, `train`, `adopt`, `keep`, `drop`) or SMP, and keeps what it learned.
+    `yes`, `train`, `adopt`, `keep`, `drop`) or SMP, and keeps what it learned; with --operator its UART teaches it only
+    if --console is given, too.
     """
     if given.learn_path and given.board_name is None:
         raise click.UsageError("--learn needs --board")
@@ -77,7 +82,7 @@ def command(given: _Given) -> None:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
     of, keys = load_base(given.base_path), packages.public_keys(given.key_paths)
     operators = tuple(packages.public_keys(given.operator_paths))
-    setup = DeviceSetup(given.device_id, given.development, operators=operators)
+    setup = DeviceSetup(given.device_id, given.development, operators=operators, console=given.console)
     with working("building"):
         made = build_firmware(of, keys, given.board_name, setup=setup, learn=given.learn_path, build=given.build())
     output = given.output

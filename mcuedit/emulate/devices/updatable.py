@@ -22,6 +22,7 @@ from mcuedit.ondevice.sizes import gate_workspace
 from mcuedit.package.keys import PublicKey, c_header
 
 DEVELOPMENT, AUTHORITY = "MCUEDIT_STORE_DEVELOPMENT", "MCUEDIT_AUTHORITY"
+CONSOLE = "DEVICE_CONSOLE=1"
 _CHECKPOINT_HEADER, _SLOTS_LEFT = 32, 2
 _ID = re.compile(r"[ !#-\[\]-~]{1,16}")  # what can stand between quotes in C
 
@@ -35,12 +36,14 @@ class DeviceSetup:
         development: packages need no key; status says so.
         learns: it is taught over its UART, too: the app that learns.
         operators: whose commands it obeys; without any, everybody's, which only a device for development may.
+        console: with operators: its console teaches it and reports outcomes, too, whoever reaches it.
     """
 
     device_id: str = "device"
     development: bool = False
     learns: tuple[GateStatistics, TrainSetup] | None = None
     operators: tuple[PublicKey, ...] = ()
+    console: bool = False
 
     def defines(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
         """Macros of its build.
@@ -54,7 +57,8 @@ class DeviceSetup:
                 "name an operator whose commands it obeys: 'mcuedit keygen -o operator.pem' makes a key, --operator "
                 "operator.pub gives it; --development obeys everybody",
             )
-        return ((DEVELOPMENT,) if self.development else ()) + ((AUTHORITY,) if self.operators else ())
+        chosen = (self.development, DEVELOPMENT), (bool(self.operators), AUTHORITY), (self.console, CONSOLE)
+        return tuple(macro for on, macro in chosen if on)
 
 
 FACTORY = DeviceSetup()

@@ -86,6 +86,7 @@ class SlotResponse(message.ReadResponse):
     counter: U32 = 0
     hash: Annotated[bytes, Field(max_length=32)] = b""
     size: U32 = 0
+    learned: bool = False
     key: Annotated[bytes, Field(max_length=32)] = b""
 
 

@@ -33,6 +33,7 @@ class Slot:
         digest: the package's own hash (TLV 0x10), hexadecimal.
         size: bytes of the package.
         key: SHA-256 of the public key that signed it, hexadecimal.
+        learned: it is an adapter that was made on the device; devices that obey everybody do not say so.
     """
 
     index: int
@@ -43,6 +44,7 @@ class Slot:
     digest: str = ""
     size: int = 0
     key: str = ""
+    learned: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,16 @@ def slots_of(mask: int) -> tuple[int, ...]:
 
 def slot_of(told: m.SlotResponse) -> Slot:
     """As it stands in an answer."""
-    state = STATES[told.state]
     return Slot(
-        told.slot, state, told.name, told.package_version, told.counter, told.hash.hex(), told.size, told.key.hex()
+        told.slot,
+        STATES[told.state],
+        told.name,
+        told.package_version,
+        told.counter,
+        told.hash.hex(),
+        told.size,
+        told.key.hex(),
+        told.learned,
     )
 
 
