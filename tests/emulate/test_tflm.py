@@ -51,6 +51,16 @@ def test_bytes(base: str, name: str, emulator: str) -> None:
     assert [(row.adapters, row.inputs, row.differing_bytes) for row in rows] == [(0, 50, 0), (1, 50, 0), (10, 50, 0)]
 
 
+@pytest.mark.parametrize(("name", "emulator"), BOARDS)
+def test_answers_are_read_from_logits_that_are_no_output(name: str, emulator: str) -> None:
+    found, prompts = bases.load(DATA / "facts"), ["what is the capital of burundi?", "what is the capital of chad?"]
+    where = RunOptions(emulator=emulator, board=name, build=BuildOptions(runtime="tflm"))
+    assert [answer.label for answer in runner.run(found, (), where, prompts=prompts).answers] == [
+        "bujumbura",
+        "n'djamena",
+    ]
+
+
 @pytest.mark.parametrize(("name", "emulator"), [pytest.param("", "host", marks=needs_runtime), *BOARDS])
 def test_windows_of_a(name: str, emulator: str) -> None:
     found = bases.load(DATA / "digits")
