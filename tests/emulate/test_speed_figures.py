@@ -39,7 +39,8 @@ def written(page: Path, name: str) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("core", [pytest.param(c, marks=needs_qemu if c == "M55" else ()) for c in BOARDS])
 def test_the_page_says_what_the_base_takes(facts: Path, core: str) -> None:
     now = speed.measure(bundle.load(facts), BOARDS[core], toolchain="gcc")
-    assert written(PAGE, "speed")["facts"][core] == f"{now.total:,}"
+    said = written(PAGE, "speed")["facts"][core]
+    assert said == f"{now.total:,}", f"write the figures again by the command below them: {PAGE.name}"
 
 
 def test_the_page_compares_six_nets_and_names_the_tree() -> None:
