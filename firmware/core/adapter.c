@@ -37,20 +37,30 @@ static bool is_single(const mcuedit_op *op)
     return op->positions == 1 && op->window == NULL;
 }
 
+/* Does the tap, the input of `from`, fit a target `to`? */
+static bool tap_fits(const uint8_t *delta, const mcuedit_op *from, const mcuedit_op *to)
+{
+    bool whole = (delta[DELTA_FLAGS] & DELTA_WINDOWS) == 0; /* windows are checked where they stand: in A */
+    return from->n_in != 0 && (!whole || mcuedit_u16(delta + DELTA_N_IN) == from->n_in) &&
+           (from == to || (is_single(from) && is_single(to))) && delta[DELTA_ZX] == (uint8_t)from->input_zero_point;
+}
+
 /* Does the delta fit the ops of the base that it names? */
 static bool fits(const uint8_t *delta, const mcuedit_base *base)
 {
     uint32_t tap = mcuedit_u16(delta + DELTA_TAP), target = mcuedit_u16(delta + DELTA_TARGET);
-    if (tap > target || target >= base->op_count) {
+    if (target >= base->op_count) {
         return false;
     }
-    const mcuedit_op *from = &base->ops[tap], *to = &base->ops[target];
-    uint32_t n_in = mcuedit_u16(delta + DELTA_N_IN), n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
+    const mcuedit_op *to = &base->ops[target];
+    uint32_t n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
     uint32_t least = delta[DELTA_FLAGS] & DELTA_DENSE ? to->n_out : 1;
-    bool whole = (delta[DELTA_FLAGS] & DELTA_WINDOWS) == 0; /* windows are checked where they stand: in A */
-    return from->n_in != 0 && (!whole || n_in == from->n_in) && to->n_in != 0 && n_rows >= least &&
-           n_rows <= to->n_out && (tap == target || (is_single(from) && is_single(to))) &&
-           delta[DELTA_ZX] == (uint8_t)from->input_zero_point && delta[DELTA_ACT_LO] == (uint8_t)to->act_lo &&
+    if (tap <= target ? !tap_fits(delta, &base->ops[tap], to)
+                      : (tap - DELTA_TAP_OUTPUT != target || (delta[DELTA_FLAGS] & DELTA_WINDOWS) != 0 ||
+                         !to->serves_output || mcuedit_u16(delta + DELTA_N_IN) != to->n_out)) {
+        return false;
+    }
+    return to->n_in != 0 && n_rows >= least && n_rows <= to->n_out && delta[DELTA_ACT_LO] == (uint8_t)to->act_lo &&
            delta[DELTA_ACT_HI] == (uint8_t)to->act_hi;
 }
 
@@ -111,7 +121,8 @@ static MCUEDIT_NOINLINE int check_factor(const uint8_t *delta, const uint8_t *a,
 static int check_factors(const uint8_t *delta, const uint8_t *rows, const uint8_t *s, const mcuedit_base *base)
 {
     uint32_t rank = delta[DELTA_RANK], pitch = mcuedit_delta_pitch(delta);
-    uint32_t width = base->ops[mcuedit_u16(delta + DELTA_TAP)].n_in;
+    uint32_t tap = mcuedit_u16(delta + DELTA_TAP); /* rows of A for an output are whole */
+    uint32_t width = tap < DELTA_TAP_OUTPUT ? base->ops[tap].n_in : 0;
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
     for (uint32_t k = 0; k < rank; k++, a += pitch, c += 4) {
         if (!is_scale(mcuedit_i32(c + 4u * rank), mcuedit_i8(s + k))) {

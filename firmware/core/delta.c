@@ -221,6 +221,63 @@ void mcuedit_context_add(mcuedit_context *context, uint16_t op, const int8_t *x,
     }
 }
 
+/* h of the deltas whose tap is the output of `op`, at a row of it, where nothing was added yet. */
+static int32_t project_output(const mcuedit_context *context, uint32_t op, const int8_t *y)
+{
+    const mcuedit_adapter *const *adapter = context->now->adapters, *const *end = adapter + context->now->count;
+    int8_t *h = context->h;
+    taps tap;
+    tap.open = 0;
+    mcuedit_row_begin(&tap.row, y, context->base->ops[op].n_out);
+    for (; adapter != end; adapter++) {
+        const uint8_t *delta = (*adapter)->deltas;
+        for (uint32_t left = (*adapter)->delta_count; left != 0; left--, delta = mcuedit_delta_next(delta)) {
+            h += delta[DELTA_RANK];
+            if (mcuedit_u16(delta + DELTA_TAP) == (op | DELTA_TAP_OUTPUT)) {
+                project_delta(delta, &tap, h);
+            }
+        }
+    }
+    return tap.open;
+}
+
+/* A row of y, when the deltas whose tap is the input are `open`: those of the output follow, then all are added. */
+static void add_served(mcuedit_context *context, uint32_t op, int32_t open, int8_t *y)
+{
+    if (may_have(context->ops.tapped, op)) {
+        open |= project_output(context, op, y);
+    }
+    if (open != 0 || may_have(context->reached, op)) {
+        add_row(context, op, y);
+    }
+}
+
+void mcuedit_context_take(mcuedit_context *context, uint16_t op, const int8_t *x)
+{
+    if (context != NULL && may_have(context->ops.own, op)) {
+        (void)project(context, op, 0, x);
+    }
+}
+
+void mcuedit_context_give(mcuedit_context *context, uint16_t op, int8_t *y)
+{
+    if (context != NULL && may_have(context->ops.own | context->ops.targeted, op)) {
+        add_served(context, op, may_have(context->ops.own, op), y); /* closed ones add nothing */
+    }
+}
+
+void mcuedit_context_add_served(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y)
+{
+    if (context == NULL || !may_have(context->ops.own | context->ops.targeted, op)) {
+        return;
+    }
+    const mcuedit_op *target = &context->base->ops[op];
+    bool own = may_have(context->ops.own, op);
+    for (uint32_t row = target->positions; row != 0; row--, x += target->n_in, y += target->n_out) {
+        add_served(context, op, own ? project(context, op, 0, x) : 0, y);
+    }
+}
+
 /* Some delta has this op as its tap and target: the bit of an op may have been set by another one. */
 static bool has_own(const mcuedit_context *context, uint32_t op)
 {

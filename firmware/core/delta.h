@@ -31,6 +31,9 @@ enum {
     DELTA_C = 20, /* c[r], directly followed by m[r] and A */
 };
 
+/* Of a tap: it reads what its op gives, before any delta. The op is then the target, too. */
+enum { DELTA_TAP_OUTPUT = 0x8000 };
+
 enum { DELTA_GATED = 1, DELTA_INT4 = 2, DELTA_DENSE = 4, DELTA_WINDOWS = 8, DELTA_CONDITIONAL = 16 };
 
 /* How a row of A is stored: 0 is whole, in int8. */

@@ -141,7 +141,8 @@ void Bind(TfLiteContext *context, TfLiteNode *node, Op *op, mcuedit_tflm *deltas
         return;
     }
     const mcuedit_op &geometry = deltas->model->base->ops[index];
-    op->input = Context(context)->GetEvalTensor(node->inputs->data[0]);
+    const uint16_t *inputs = deltas->model->inputs;
+    op->input = Context(context)->GetEvalTensor(inputs == nullptr ? node->inputs->data[0] : inputs[index]);
     op->output = Context(context)->GetEvalTensor(node->outputs->data[0]);
     if (!IsInt8(op->input, InputSize(geometry)) || !IsInt8(op->output, OutputSize(geometry))) {
         return;
@@ -274,9 +275,46 @@ TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node)
     return status;
 }
 
+TfLiteStatus InvokeServed(TfLiteContext *context, TfLiteNode *node)
+{
+    Op *op = static_cast<Op *>(node->user_data);
+    if (op->deltas == nullptr || op->deltas->model->base->ops[op->index].window != nullptr) {
+        return InvokeWindows(context, node);
+    }
+    mcuedit_context *active = Begin(op);
+    if (active != nullptr) {
+        mcuedit_context_project(active, op->index, op->input->data.int8);
+    }
+    TfLiteStatus status = RunStock(op->invoke, op, context, node);
+    if (status == kTfLiteOk && active != nullptr) {
+        mcuedit_context_add_served(active, op->index, op->input->data.int8, op->output->data.int8);
+    }
+    return status;
+}
+
+TfLiteStatus InvokeAccelerator(TfLiteContext *context, TfLiteNode *node)
+{
+    Op *op = static_cast<Op *>(node->user_data);
+    mcuedit_context *active = Begin(op);
+    if (active != nullptr) {
+        mcuedit_context_project(active, op->index, op->input->data.int8);
+        mcuedit_context_take(active, op->index, op->input->data.int8);
+    }
+    TfLiteStatus status = RunStock(op->invoke, op, context, node);
+    if (status == kTfLiteOk && active != nullptr) {
+        mcuedit_context_give(active, op->index, op->output->data.int8);
+    }
+    return status;
+}
+
 TfLiteStatus InvokeWatched(TfLiteContext *context, TfLiteNode *node)
 {
     return RunWatched(Invoke, context, node);
+}
+
+TfLiteStatus InvokeServedWatched(TfLiteContext *context, TfLiteNode *node)
+{
+    return RunWatched(InvokeServed, context, node);
 }
 
 TfLiteStatus InvokeWindowsWatched(TfLiteContext *context, TfLiteNode *node)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The deltas of mcuedit inside TensorFlow Lite Micro: any kernel of FULLY_CONNECTED or CONV_2D, wrapped.
+ * The deltas of mcuedit inside TensorFlow Lite Micro: any kernel, wrapped.
  *
  * A wrapped kernel runs the stock one and adds the deltas of the active set that an application gives to the
  * interpreter as its external context. The model file stays as it is. No heap, no globals: what an op keeps lies in the
@@ -30,6 +30,7 @@ extern "C" {
 typedef struct {
     const mcuedit_base *base;
     const uint16_t *outputs; /* tensor index of each op's output */
+    const uint16_t *inputs;  /* and of the input that deltas read; NULL: the first of each op */
     uint16_t adaptable;      /* ops that can carry a delta */
     uint32_t size;           /* of the model, in bytes */
 } mcuedit_tflm_model;
@@ -124,7 +125,10 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus PrepareWindows(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus InvokeWindows(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus InvokeServed(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus InvokeAccelerator(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus InvokeWatched(TfLiteContext *context, TfLiteNode *node);
+TfLiteStatus InvokeServedWatched(TfLiteContext *context, TfLiteNode *node);
 TfLiteStatus InvokeWindowsWatched(TfLiteContext *context, TfLiteNode *node);
 void Free(TfLiteContext *context, void *buffer);
 void Reset(TfLiteContext *context, void *buffer);
@@ -135,7 +139,7 @@ template <Stock kStock, Find kFind> void *InitOf(TfLiteContext *context, const c
 }
 } // namespace internal
 
-/* FULLY_CONNECTED with deltas. */
+/* FULLY_CONNECTED with deltas, and any other op without windows. */
 template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration Wrap()
 {
     TFLMRegistration wrapped = kStock();
@@ -144,6 +148,30 @@ template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration Wrap()
     wrapped.invoke = internal::Invoke;
     wrapped.free = internal::Free;
     wrapped.reset = internal::Reset;
+    return wrapped;
+}
+
+/* An accelerator's op, which does not leave its input as it was: WrapAccelerator<Custom<tflite::Register_ETHOSU>>. */
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapAccelerator()
+{
+    TFLMRegistration wrapped = Wrap<kStock, kFind>();
+    wrapped.invoke = internal::InvokeAccelerator;
+    return wrapped;
+}
+
+/* What a function gives that returns a pointer: how TFLM registers custom ops. */
+template <TFLMRegistration *(*kRegister)()> TFLMRegistration Custom()
+{
+    return *kRegister();
+}
+
+/* Any op at all, whose output may be a tap: of a custom one, resolver.AddCustom(name, &wrapped) copies the
+ * registration. */
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapServed()
+{
+    TFLMRegistration wrapped = Wrap<kStock, kFind>();
+    wrapped.prepare = internal::PrepareWindows;
+    wrapped.invoke = internal::InvokeServed;
     return wrapped;
 }
 
@@ -161,6 +189,13 @@ template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapWatch
 {
     TFLMRegistration wrapped = Wrap<kStock, kFind>();
     wrapped.invoke = internal::InvokeWatched;
+    return wrapped;
+}
+
+template <Stock kStock, Find kFind = ExternalContext> TFLMRegistration WrapServedWatched()
+{
+    TFLMRegistration wrapped = WrapServed<kStock, kFind>();
+    wrapped.invoke = internal::InvokeServedWatched;
     return wrapped;
 }
 

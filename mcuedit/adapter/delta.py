@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import BoolArray, Int8Array, IntArray
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import OUTPUT, is_weighted, op_geometry, tap_geometry, tap_name, tap_op
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.tflite import Model
 
@@ -26,7 +26,7 @@ class Delta:
     """The factors of one tap and one target.
 
     Attributes:
-        tap, target: op indices, tap <= target.
+        tap, target: op indices, tap <= target; a tap at the target may have OUTPUT added: it then reads its output.
         a: int8[r, n_in].
         c: int64[r], gate offsets folded with the tap's zero point: c - zx * sum_j A_kj.
         m, s: int64[r], multiplier and shift of each factor's requantization.
@@ -175,6 +175,21 @@ def add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Ar
     return np.where(is_open[..., None], moved, y)
 
 
+def serving(model: Model, adapters: Sequence[Adapter], also: Iterable[int] = ()) -> Model:
+    """The model with generated code that serves deltas at all ops where the adapters have some, and at others.
+
+    Raises:
+        McueditError: one of the others cannot carry a delta.
+    """
+    places = {place for adapter in adapters for delta in adapter.deltas for place in (tap_op(delta.tap), delta.target)}
+    for index in also:
+        op_geometry(model, index)
+    outputs = {delta.target for adapter in adapters for delta in adapter.deltas if delta.tap & OUTPUT}
+    plain = {index for index in places if 0 <= index < len(model.ops) and not is_weighted(model, model.ops[index])}
+    served = model.served | plain | outputs | frozenset(also)
+    return model if served == model.served else replace(model, served=served)
+
+
 def check_adapter(adapter: Adapter, model: Model) -> None:
     """Proves that an adapter is for `model` and that each of its deltas fits.
 
@@ -201,7 +216,7 @@ def check(delta: Delta, model: Model) -> None:
     Raises:
         McueditError: names the field, its value and the range.
     """
-    tap, target = op_geometry(model, delta.tap), op_geometry(model, delta.target)
+    tap, target, at = tap_geometry(model, delta.tap), op_geometry(model, delta.target), tap_op(delta.tap)
     n_out = target.n_out
     rows = delta.rows
     for name in "c", "m", "s":
@@ -211,15 +226,21 @@ def check(delta: Delta, model: Model) -> None:
     limit = 127 if delta.bits == 8 else 7
     magnitude = np.abs(delta.a.astype(np.int64)).sum(axis=1)
     plain_c = delta.c + delta.zx * delta.a.sum(axis=1, dtype=np.int64)
-    same = delta.tap == delta.target
+    same = at == delta.target
     conditions: list[tuple[bool, str]] = [
-        (delta.tap <= delta.target, f"tap {delta.tap} comes after target {delta.target}"),
+        (at <= delta.target < OUTPUT, f"tap {at} comes after target {delta.target}"),
+        (same or at == delta.tap, "a tap that is an op's output needs that op as its target"),
+        (
+            at == delta.tap or target.window is None,
+            "the output of an op with windows is no tap: choose one that reads it",
+        ),
         (same or (tap.single and target.single), "a tap before its target needs one position in both ops"),
         (1 <= delta.rank <= 255, f"rank {delta.rank} is not in 1..255"),
         (delta.bits in (4, 8), f"A has {delta.bits} bits, not 8 or 4"),
         (delta.a.shape[1] == tap.n_in, f"A is {delta.a.shape[1]} wide, the tap's input {tap.n_in}"),
         (int(np.abs(delta.a.astype(int)).max(initial=0)) <= limit, f"A exceeds {limit}"),
         (_windows_fit(delta), "the windows of A do not fit its rows"),
+        (delta.first is None or at == delta.tap, "the rows of A for an output are whole"),
         (int(np.abs(delta.b.astype(int)).max(initial=0)) <= 127, "B exceeds 127"),
         (rows is not None or len(delta.b) == n_out, f"dense B has {len(delta.b)} rows, the target {n_out}"),
         (rows is None or (len(rows) == len(delta.b) and _ascending(rows, n_out)), "row indices are not ascending"),
@@ -234,7 +255,8 @@ def check(delta: Delta, model: Model) -> None:
     ]
     for holds, message in conditions:
         if not holds:
-            raise McueditError(f"delta {delta.tap} -> {delta.target}: {message}", "train the adapter again")
+            what = f"delta {tap_name(delta.tap)} -> {delta.target}"
+            raise McueditError(f"{what}: {message}", "train the adapter again")
 
 
 def _windows_fit(delta: Delta) -> bool:

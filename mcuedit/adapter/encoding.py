@@ -12,7 +12,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta, check_adapter, other_base
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import tap_geometry, tap_name
 from mcuedit.model.tflite import Model
 
 MAGIC = b"MCE\x01"
@@ -104,7 +104,9 @@ def _encode_delta(delta: Delta) -> bytes:
     factors += b"\0" * (-len(factors) % 4)
     words = (DELTA.size + len(factors)) // 4
     if words > 0xFFFF:
-        raise McueditError(f"delta {delta.tap} -> {delta.target}: {words * 4} bytes are too many", "lower the rank")
+        raise McueditError(
+            f"delta {tap_name(delta.tap)} -> {delta.target}: {words * 4} bytes are too many", "lower the rank"
+        )
     head = DELTA.pack(
         delta.tap,
         delta.target,
@@ -163,7 +165,7 @@ def _decode_delta(data: bytes, start: int, model: Model, name: str) -> tuple[Del
     row_bytes = n_in if bits == 8 else (n_in + 1) // 2
     packed = take("u1", rank * row_bytes).reshape(rank, row_bytes)
     if flags & _WINDOWS:
-        a, first, width = _unpack_windows(packed, n_in, bits, op_geometry(model, tap).n_in, name)
+        a, first, width = _unpack_windows(packed, n_in, bits, tap_geometry(model, tap).n_in, name)
     else:
         a, first, width = _unpack_a(packed, n_in, bits), None, 0
     if not dense:

@@ -13,7 +13,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import AnyIntArray, BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta, add
 from mcuedit.model import ops
-from mcuedit.model.adaptable import OpGeometry, op_geometry
+from mcuedit.model.adaptable import OUTPUT, OpGeometry, op_geometry, tap_geometry, tap_op, tap_tensor
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.tflite import INT8, Model, Op
@@ -74,7 +74,7 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
     now = dict(base.values)
     touched: dict[int, BoolArray] = {}  # by tensor: inputs that differ from the base's
     projected: dict[int, IntArray] = {}
-    for op in model.ops[min(d.tap for d in deltas) :]:
+    for op in model.ops[first_tap(deltas, 0) :]:
         if not model.is_core(op):
             continue
         reached = [touched[t] for t in model.sources(op) if t in touched]
@@ -84,12 +84,13 @@ def with_deltas(model: Model, deltas: Sequence[Delta], base: Trace) -> Trace:
             continue
         if reached:
             _rerun(model, op, np.logical_or.reduce(reached), now)
-        tapped = [d for d in deltas if d.tap == op.index]
-        projected |= _project(op_geometry(model, op.index), tapped, now[op.inputs[0]]) if tapped else {}
+        for tap in (op.index, op.index | OUTPUT):
+            if tapped := [d for d in deltas if d.tap == tap]:
+                projected |= _project(tap_geometry(model, tap), tapped, now[tap_tensor(model, tap)])
         aimed = [d for d in deltas if d.target == op.index]
         if aimed:
-            y = op.outputs[0]
-            now[y] = _add(aimed, [projected[id(d)] for d in aimed], now[y])
+            y, n_out = op.outputs[0], op_geometry(model, op.index).n_out
+            now[y] = _add(aimed, [projected[id(d)] for d in aimed], now[y], n_out)
         if reached or aimed:
             touched |= {y: (now[y] != base.values[y]).reshape(len(base), -1).any(axis=1) for y in op.outputs}
     return Trace(now)
@@ -126,16 +127,21 @@ def _project(tap: OpGeometry, deltas: Sequence[Delta], x: Int8Array) -> dict[int
     return found
 
 
-def _add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array) -> Int8Array:
-    at_positions = y.reshape(-1, y.shape[-1])
-    flat = [h.reshape(len(at_positions), -1) for h in hs]
+def _add(deltas: Sequence[Delta], hs: Sequence[IntArray], y: Int8Array, n_out: int) -> Int8Array:
+    rows = y.reshape(-1, n_out)
+    flat = [h.reshape(len(rows), -1) for h in hs]
     at = np.flatnonzero(np.any([h.any(axis=1) for h in flat], axis=0))
     if not len(at):
         return y
     active = [(d, h[at]) for d, h in zip(deltas, flat, strict=True) if h[at].any()]
-    moved = at_positions.copy()
-    moved[at] = add([d for d, _ in active], [h for _, h in active], at_positions[at])
+    moved = rows.copy()
+    moved[at] = add([d for d, _ in active], [h for _, h in active], rows[at])
     return moved.reshape(y.shape)
+
+
+def first_tap(deltas: Iterable[Delta], default: int) -> int:
+    """The first op at which one of the deltas has its tap."""
+    return min((tap_op(d.tap) for d in deltas), default=default)
 
 
 def deltas_of(adapters: Iterable[Adapter]) -> list[Delta]:
@@ -153,7 +159,7 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
         int8[n, *output shape]; of several outputs int8[n, bytes of all].
     """
     deltas = deltas_of(adapters)
-    first = min((d.tap for d in deltas), default=len(model.ops) - 1)
+    first = first_tap(deltas, len(model.ops) - 1)
     now = with_deltas(model, deltas, trace(model, oracle, x, first))
     return now.values[model.outputs[0]] if len(model.outputs) == 1 else whole_output(model, now)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import is_weighted, op_geometry
 from mcuedit.model.tflite import Model, Op
 
 _LIMIT = 127  # of weights that change; TFLM's kernels take symmetric weights
@@ -44,6 +44,8 @@ def weights_of(model: Model, index: int) -> Int8Array:
         McueditError: the op has none that can be changed in place.
     """
     geometry = op_geometry(model, index)
+    if not is_weighted(model, model.ops[index]):
+        raise McueditError(f"op {index} {model.ops[index].kind} has no weights to change", _NONE)
     _place(model, model.ops[index])
     data = model.tensors[model.ops[index].inputs[1]].data
     assert data is not None

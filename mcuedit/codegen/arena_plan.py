@@ -162,7 +162,7 @@ def _owners(
     for op in ops:
         x = owner[reads(model, op)[0]]
         for y in op.outputs:
-            must_move = (y in model.outputs and x in ends) or op.index in copied
+            must_move = (y in model.outputs and x in ends) or op.index in copied or is_adaptable(model, op)
             owner[y] = y if lowered[op.index].function or must_move else x
             if y in model.outputs:
                 ends.add(owner[y])
@@ -207,10 +207,11 @@ def _blocks(
         if not op.outputs or owner[op.outputs[0]] != op.outputs[0]:
             continue
         y = op.outputs[0]
-        for position in lowered[op.index].in_place if in_place and y not in together else ():
+        free = in_place and y not in together and not is_adaptable(model, op)  # a delta reads both
+        for position in lowered[op.index].in_place if free else ():
             x = owner[model.sources(op)[position]]
-            free = x not in together and last[x] == op.index
-            if free and model.tensors[x].size == model.tensors[y].size:
+            ends = x not in together and last[x] == op.index
+            if ends and model.tensors[x].size == model.tensors[y].size:
                 block[y] = block[x]
                 break
     return block

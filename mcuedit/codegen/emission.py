@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mcuedit import codegen
 from mcuedit.adapter import encoding
-from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.delta import Adapter, serving
 from mcuedit.codegen import FactorSetup, Routes, TrainSetup
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
@@ -33,6 +34,8 @@ def emit(
     Raises:
         McueditError: the runtime does not support the model, an adapter does not fit it, or names collide.
     """
+    every = adapters.adapters if isinstance(adapters, Routes) else adapters
+    base = replace(base, model=serving(base.model, every))
     training = bool(gate or factors)
     if runtime == "tflm":
         trained = codegen.render_tflm_trainable(base, gate, factors) if training else None
@@ -44,8 +47,7 @@ def emit(
     files = {path: text.encode() for path, text in rendered.items()}
     if isinstance(adapters, Routes):
         files[f"{codegen.base_names(base.name).stem}_routes.bin"] = adapters.image()
-        adapters = adapters.adapters
-    for adapter in adapters:
+    for adapter in every:
         files[f"{codegen.adapter_names(adapter).stem.removesuffix('_adapter')}.bin"] = encoding.encode(
             adapter, base.model
         )

@@ -12,7 +12,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit.boards.board import Board
 from mcuedit.codegen.arena_plan import plan_arena
 from mcuedit.codegen.ops import lower
-from mcuedit.model.adaptable import is_adaptable
+from mcuedit.model import compiled
+from mcuedit.model.adaptable import is_adaptable, tap_tensor
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, Op, Tensor
@@ -26,6 +27,7 @@ class OpInfo:
     Attributes:
         macs: multiplications of one inference; 0 for an op without weights.
         tap, target: whether a delta can read its input, be added to its output.
+        named: only where that is asked for: `edit` does not try it, and generated code leaves it out.
         why_not: the reason if it cannot be one of the two; empty otherwise.
         bare: whether the bare runtime runs it.
     """
@@ -38,6 +40,7 @@ class OpInfo:
     macs: int
     tap: bool
     target: bool
+    named: bool
     why_not: str
     bare: bool
 
@@ -60,7 +63,7 @@ class Runtimes:
 
 def runtimes(model: Model) -> Runtimes:
     """Tries the base on both runtimes: plans it for the bare one, loads it into TensorFlow Lite Micro."""
-    tflm = _error(lambda: Tflm(model))
+    tflm = _error(lambda: compiled.oracle(model, Tflm))
     try:
         made = plan_arena(model)
     except McueditError as error:
@@ -99,18 +102,23 @@ def _op(model: Model, op: Op) -> OpInfo:
     source, output = inputs[0] if inputs else None, outputs[0] if outputs else None
     weights = next((t for t in inputs[1:] if t is not None and t.data is not None and t.scale.size), None)
     no_tap, no_target = places.no_tap(model, op.index), places.no_target(model, op.index)
+    if op.is_accelerator and not no_tap:
+        source = model.tensors[tap_tensor(model, op.index)]
     why_not = no_tap.message if no_tap else f"no target: {no_target.message}" if no_target else ""
-    if not is_adaptable(model, op):
-        why_not = "behind the core, in the file alone" if op in model.tail_ops else "carries no delta"
+    if op in model.tail_ops:
+        why_not = "behind the core, in the file alone"
+    elif no_tap and not is_adaptable(model, op):
+        why_not = "carries no delta"
     return OpInfo(
         op.index,
-        op.kind,
+        op.custom or op.kind,
         source,
         weights,
         output,
         macs(op, source, weights, output),
         no_tap is None,
         no_target is None,
+        not is_adaptable(model, op),
         why_not,
         op not in model.tail_ops and not _error(lambda: lower(model, op)),
     )

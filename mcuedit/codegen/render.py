@@ -267,6 +267,7 @@ def _op_context(made: ArenaPlan, op: Op) -> dict[str, Any]:
     geometry = op_geometry(model, op.index) if is_adaptable(model, op) else None
     return _parameters(model, op, lowered) | {
         "geometry": geometry,
+        "served": op.index in model.served,
         "projects": projects(model, op),
         "windowed": getattr(geometry, "window", None) is not None,
         "called": called,

@@ -27,7 +27,7 @@ from mcuedit.codegen.render import (
 from mcuedit.codegen.rims import quantization
 from mcuedit.codegen.routes import Routes
 from mcuedit.codegen.tflm_arena import arena_size
-from mcuedit.model.adaptable import is_adaptable, op_geometry
+from mcuedit.model.adaptable import is_adaptable, op_geometry, tap_tensor
 from mcuedit.model.bundle import Base
 from mcuedit.model.causes import QUANTIZE
 from mcuedit.model.ops.kinds import KINDS
@@ -36,7 +36,8 @@ from mcuedit.model.windows import Window
 
 _RUNTIME = ("include/mcuedit", "core", "tflm")  # of firmware/: what an emitted folder carries along
 _TRAINING = ("kernels", "train")  # and one that trains
-_WRAPPERS = {"FULLY_CONNECTED": "Wrap", "CONV_2D": "WrapWindows"}
+_NONE = 0xFFFF  # no tensor
+_FIXED = ("RESIZE_NEAREST_NEIGHBOR",)  # kinds whose function takes no other kernel
 
 # Kinds that only TFLM runs and has kernels of for int8 alone.
 _INT8 = ()
@@ -105,13 +106,18 @@ def render_tflm_project(
 
 def _context(base: Base, watched: bool = False) -> dict[str, Any]:
     model = base.model
-    logits = logits_tensor(model)
+    logits, ops = logits_tensor(model), [_op_context(model, op) for op in model.ops]
     return {
         **banner(base),
         "names": base_names(base.name),
         "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
-        "ops": [_op_context(model, op) for op in model.ops],
+        "ops": ops,
         "kinds": [_kind_context(model, kind, watched) for kind in sorted({op.kind for op in model.ops})],
+        "read": any(op["geometry"] and op["input"] != model.ops[op["index"]].inputs[0] for op in ops),
+        "accelerator": model.is_compiled,
+        "wrapped": sorted(
+            {model.ops[i].kind for i in model.served if not model.ops[i].custom} - {"CONV_2D", "FULLY_CONNECTED"}
+        ),
         "model_size": len(model.data),
         "model_crc": f"0x{zlib.crc32(model.data):08x}",
         "model_bytes": literals.array(np.frombuffer(model.data, np.uint8)),
@@ -148,13 +154,17 @@ def _op_context(model: Model, op: Op) -> dict[str, Any]:
         "kind": op.kind,
         "title": comment(model.tensors[op.outputs[0]].name) if op.outputs else "",
         "geometry": geometry,
+        "served": op.index in model.served or op.is_accelerator,
         "window": [(field.name, getattr(window, field.name)) for field in fields(Window)] if window else None,
-        "output": op.outputs[0] if op.outputs else 0xFFFF,
+        "output": op.outputs[0] if op.outputs else _NONE,
+        "input": tap_tensor(model, op.index) if geometry else _NONE,
     }
 
 
 def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     """How the resolver gets a kind of op: its Add* function, and the registration if it is not the default."""
+    if kind == "CUSTOM" and all(op.is_accelerator for op in model.ops if op.kind == kind):
+        return {"function": "AddCustom", "argument": "GetString_ETHOSU(), &ethos_u"}
     if kind not in (*KINDS, *_INT8, *_OTHERS):
         index = next(op.index for op in model.ops if op.kind == kind)
         raise McueditError(
@@ -165,9 +175,14 @@ def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     function = f"Add{name or ''.join(words)}"
     has_int8 = KINDS[kind].int8 if kind in KINDS else kind in _INT8
     register = f"Register_{kind}{'_INT8' if has_int8 and _is_int8(model, kind) else ''}"
-    wrapper = _WRAPPERS.get(kind) if any(op.kind == kind and is_adaptable(model, op) for op in model.ops) else None
-    if wrapper:
-        return {"function": function, "argument": f"mcuedit::{wrapper}{'Watched' * watched}<{register}>()"}
+    if any(op.kind == kind and is_adaptable(model, op) for op in model.ops):
+        if kind in _FIXED:
+            index = next(op.index for op in model.ops if op.kind == kind)
+            what = f"op {index} {kind}: TensorFlow Lite Micro's resolver takes no wrapped kernel for it"
+            raise McueditError(what, "let deltas act at the op before it or behind it")
+        served = any(op.kind == kind and op.index in model.served for op in model.ops)
+        wrapper = f"Wrap{'Served' if served else 'Windows' * (kind == 'CONV_2D')}{'Watched' * watched}"
+        return {"function": function, "argument": f"mcuedit::{wrapper}<{register}>()"}
     return {"function": function, "argument": f"{register}()" if register.endswith("_INT8") else ""}
 
 

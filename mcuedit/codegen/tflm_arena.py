@@ -45,6 +45,9 @@ def _blocks(model: Model) -> dict[int, Block]:
     first = dict.fromkeys(model.file_inputs, 0)
     last: dict[int, int] = dict.fromkeys(model.file_outputs, len(model.ops))
     for op in model.ops:
+        if op.is_accelerator:  # its working memory is a tensor that nothing writes
+            for tensor in model.sources(op):
+                first.setdefault(tensor, op.index)
         for tensor in op.outputs:
             first.setdefault(tensor, op.index)
         for tensor in (*op.inputs, *op.outputs):

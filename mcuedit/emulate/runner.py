@@ -23,6 +23,7 @@ from mcuedit.emulate.devices.device import Answer, Counts, Device
 from mcuedit.emulate.devices.firmware import build_app
 from mcuedit.emulate.devices.virtual import VirtualDevice
 from mcuedit.emulate.options import HERE, RunOptions
+from mcuedit.model import compiled
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
 from mcuedit.model.scales import matter
@@ -147,9 +148,15 @@ def open_device(base: Base, adapters: Sequence[Adapter] = (), options: RunOption
 def best_oracle(model: Model) -> Oracle:
     """TFLM where tflite-micro is installed and takes scales as the model does, else the host engine; see its `name`.
 
+    Of a model that was compiled for an accelerator: of what it was compiled from.
+
     Raises:
-        McueditError: as `Tflm` or `Engine`.
+        McueditError: as `Tflm` or `Engine`, or a compiled model comes without its source.
     """
+    return compiled.oracle(model, _best_oracle)
+
+
+def _best_oracle(model: Model) -> Oracle:
     if find_spec("tflite_micro") is not None and not matter(model):
         from mcuedit.model.oracle import Tflm
 

@@ -13,6 +13,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.model import text as features
 from mcuedit.model import tflite
+from mcuedit.model.compiled import attached
+from mcuedit.model.compiled.source import SOURCE
 from mcuedit.model.tflite import Model
 
 MODEL, LABELS, PREPROCESS = "model.tflite", "labels.txt", "preprocess.json"
@@ -64,6 +66,8 @@ def load(path: str | Path) -> Base:
     if not path.is_dir():
         return Base(path.stem, tflite.load(path))
     loaded = tflite.load(path / MODEL)
+    if (path / SOURCE).exists():
+        loaded = attached(loaded, tflite.load(path / SOURCE))
     labels = None
     if (path / LABELS).exists():
         loaded = _labelled(path / LABELS, loaded)

@@ -155,10 +155,6 @@ def _float(model: Model) -> str:
 
 _CAUSES: tuple[tuple[Cause, str], ...] = (
     (
-        _custom("ethos-u", "compiled by Vela for an Arm Ethos-U, its layers are a command stream"),
-        "give the int8 .tflite that Vela read: inspect, edit and run that one, then compile what is deployed again",
-    ),
-    (
         _custom("edgetpu-custom-op", "compiled for a Coral Edge TPU, its layers are an executable"),
         "give the int8 .tflite that edgetpu_compiler read: inspect, edit and run that one",
     ),

@@ -21,6 +21,7 @@ from mcuedit.model.rims import Rim, Tail
 INT8, INT32 = "INT8", "INT32"
 _WHOLE = (INT32, "INT64")  # types that shapes are computed in
 _STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "CUSTOM", "READ_VARIABLE", "VAR_HANDLE")  # custom: may be
+ETHOS_U = "ethos-u"  # the custom op that Vela makes of what an accelerator runs
 BASE_ID_SIZE = 8  # bytes of the SHA-256 that identify a base on the device
 
 
@@ -77,6 +78,11 @@ class Op:
     options: dict[str, Any]
     custom: str = ""
 
+    @property
+    def is_accelerator(self) -> bool:
+        """Whether an accelerator runs it, which reads and overwrites memory as it likes."""
+        return self.custom == ETHOS_U
+
 
 @dataclass(frozen=True)
 class Model:
@@ -93,6 +99,8 @@ class Model:
         input_names, output_names: of the signature, else of the file's tensors.
         chosen: position of the output that edits are about; None: the only one that is a classifier's.
         notes: what of the file is not taken.
+        source: what the file was compiled from for an accelerator, where that is known.
+        served: ops at which generated code serves deltas beside all that have weights; outputs of these can be taps.
         float_scales: kinds of ops whose ratios of scales are taken in float32, as some versions of TFLM do, and not in
             double, as the pinned `tflite_micro` runtime does (SPEC.md, section 1).
     """
@@ -110,6 +118,8 @@ class Model:
     output_names: tuple[str, ...] = ()
     chosen: int | None = None
     notes: tuple[str, ...] = ()
+    served: frozenset[int] = frozenset()
+    source: Model | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -241,9 +251,17 @@ class Model:
         return frozenset(found)
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether an accelerator runs some of it."""
+        return any(op.is_accelerator for op in self.ops)
+
+    @property
     def stateful(self) -> bool:
         """Whether an inference depends on the ones before it."""
-        return any(t.variable for t in self.tensors) or any(op.kind in _STATEFUL_KINDS for op in self.ops)
+        if self.source is not None:
+            return self.source.stateful
+        unknown = any(op.kind in _STATEFUL_KINDS and not op.is_accelerator for op in self.ops)
+        return unknown or any(t.variable for t in self.tensors)
 
     def keeps_state(self, op: Op) -> bool:
         """Whether the op keeps something of its input for later inferences."""

@@ -15,7 +15,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model import ops
-from mcuedit.model.adaptable import is_adaptable, op_geometry
+from mcuedit.model.adaptable import is_weighted, op_geometry
 from mcuedit.model.ops import linear
 from mcuedit.model.ops.common import limits
 from mcuedit.model.ops.conv import dense
@@ -173,6 +173,10 @@ def backward_layers(model: Model, target: int) -> list[BackwardLayer]:
         McueditError: there is one between them that the device has no gradient of.
     """
     found: list[BackwardLayer] = []
+    if not is_weighted(model, model.ops[target]):
+        raise McueditError(
+            f"op {target} {model.ops[target].kind} has no weights: no factors are trained there", "train another op"
+        )
     end, now = logits_tensor(model), model.ops[target].outputs[0]
     for op in model.ops[target + 1 :]:
         if now == end:
@@ -181,9 +185,9 @@ def backward_layers(model: Model, target: int) -> list[BackwardLayer]:
             continue
         if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             found.append(Pool(model, op))
-        elif op.kind == "FULLY_CONNECTED" or (is_adaptable(model, op) and window(model, op).is_pixels):
+        elif op.kind == "FULLY_CONNECTED" or (is_weighted(model, op) and window(model, op).is_pixels):
             found.append(FullyConnected(model, op))
-        elif op.kind == "DEPTHWISE_CONV_2D" or is_adaptable(model, op):
+        elif op.kind == "DEPTHWISE_CONV_2D" or is_weighted(model, op):
             found.append(Convolution(model, op))
         elif op.kind in _LOOKUPS:
             found.append(Lookup(model, op))

@@ -18,7 +18,7 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resolve_answers
 from mcuedit.evaluation.acting import given
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import OUTPUT, is_adaptable, op_geometry, tap_op
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Reader
 from mcuedit.ondevice.gate import GateTrainer
@@ -91,7 +91,8 @@ def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "a
     options = Options(tap=tap, target=target)
     ranked = [(c.tap, c.target) for c in place(read, keep, options)] or pairs(model, tap, target)[::-1]
     for pair in ranked:
-        if op_geometry(model, pair[0]).n_in <= WIDEST and op_geometry(model, pair[0]).single:
+        served = all(is_adaptable(model, model.ops[tap_op(op)]) for op in pair) and not pair[0] & OUTPUT
+        if served and op_geometry(model, pair[0]).n_in <= WIDEST and op_geometry(model, pair[0]).single:
             return pair
     raise McueditError(f"no tap of at most {WIDEST} elements and one row", "choose --tap and --target")
 

@@ -12,7 +12,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.adapter.forward import answers, is_tie, logits_tensor, trace, with_deltas
+from mcuedit.adapter.forward import answers, first_tap, is_tie, logits_tensor, trace, with_deltas
 from mcuedit.edits import Avoid, Edit, TensorSet, ToClass, ToVector
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle
@@ -167,7 +167,7 @@ def _quiet(base: Base) -> tuple[Int8Array, list[str]]:
 
 def _ask(base: Base, oracle: Oracle, adapter: Adapter, x: Int8Array) -> _Answers:
     model, deltas = base.model, list[Delta](adapter.deltas)
-    before = trace(model, oracle, x, min(d.tap for d in deltas))
+    before = trace(model, oracle, x, first_tap(deltas, 0))
     at = logits_tensor(model)
     old, new = before.values[at], with_deltas(model, deltas, before).values[at]
     return _Answers(x, answers(old), answers(new), ~is_tie(old) & ~is_tie(new))

@@ -30,9 +30,9 @@ def base_in_c(model: Model) -> str:
     for op in model.ops:
         if is_adaptable(model, op):
             c = op_geometry(model, op.index)
-            ops.append(f"{{{c.n_in}, {c.n_out}, {c.positions}, {c.zx}, {c.act_lo}, {c.act_hi}, 0}}")
+            ops.append(f"{{{c.n_in}, {c.n_out}, {c.positions}, {c.zx}, {c.act_lo}, {c.act_hi}, 0, 0}}")
         else:
-            ops.append("{0, 0, 0, 0, 0, 0, 0}")
+            ops.append("{0, 0, 0, 0, 0, 0, 0, 0}")
     return (
         '#include "mcuedit/mcuedit.h"\n'
         f"#define CHECKED_INPUT_SIZE {model.input.size}\n"

@@ -37,6 +37,7 @@ class COp(ctypes.Structure):
         ("input_zero_point", ctypes.c_int8),
         ("act_lo", ctypes.c_int8),
         ("act_hi", ctypes.c_int8),
+        ("serves_output", ctypes.c_bool),
         ("window", ctypes.POINTER(CWindow)),
     ]
 
@@ -65,7 +66,8 @@ def load(folder: Path) -> ctypes.CDLL:
 
 def c_op(geometry: OpGeometry) -> COp:
     """As the template writes it."""
-    op = COp(geometry.n_in, geometry.n_out, geometry.positions, geometry.zx, geometry.act_lo, geometry.act_hi)
+    g = geometry
+    op = COp(g.n_in, g.n_out, g.positions, g.zx, g.act_lo, g.act_hi, False)
     if geometry.window:
         op.window = ctypes.pointer(CWindow(*astuple(geometry.window)))
     return op
@@ -92,17 +94,8 @@ def guards_hold(array: np.ndarray) -> bool:
 
 def add(lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`y` after the core added `adapters` at op 0, sample by sample."""
-    geometry = op_geometry(model, 0)
-    op = c_op(geometry)
-    base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
-    keep: list[Any] = []
-    views = [_open(lib, base, encode(adapter, model), keep) for adapter in adapters]
-    context = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_context_size").value)
-    h = guarded(sum(d.rank for a in adapters for d in a.deltas))
-    lib.mcuedit_context_init(context, ctypes.byref(base), address(h), len(h))
-    pointers = (ctypes.c_void_p * len(views))(*map(ctypes.addressof, views))
-    chosen = (ctypes.c_void_p * 2)(ctypes.addressof(pointers), len(views))  # count is the first byte of the second word
-    assert lib.mcuedit_context_set(context, chosen) == 0
+    geometry, keep = op_geometry(model, 0), list[Any]()
+    context, h = _started(lib, model, adapters, keep)
     patch = guarded(geometry.n_in)
     moved = []
     for sample, out in zip(x, y, strict=True):
@@ -116,6 +109,41 @@ def add(lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], x: np.ndarr
         assert (given == sample.reshape(-1)).all()
         moved.append(result.reshape(out.shape))
     return np.stack(moved)
+
+
+def add_at_rim(lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The same at an op that leaves other bytes in its input's place."""
+    keep = list[Any]()
+    context, h = _started(lib, model, adapters, keep, served=True)
+    moved = []
+    for sample, out in zip(x, y, strict=True):
+        given, result = guarded(sample.size, sample), guarded(out.size)
+        lib.mcuedit_context_latch(context)
+        lib.mcuedit_context_project(context, 0, address(given))
+        lib.mcuedit_context_take(context, 0, address(given))
+        given[:], result[:] = 0x2A, out.reshape(-1)
+        lib.mcuedit_context_give(context, 0, address(result))
+        assert all(map(guards_hold, (given, result, h)))
+        moved.append(result.reshape(out.shape))
+    return np.stack(moved)
+
+
+def _started(
+    lib: ctypes.CDLL, model: Model, adapters: Sequence[Adapter], keep: list[Any], *, served: bool = False
+) -> tuple[Any, np.ndarray]:
+    """A context with adapters in force, and its h; what they point to is added to `keep`."""
+    op = c_op(op_geometry(model, 0))
+    op.serves_output = served
+    base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
+    views = [_open(lib, base, encode(adapter, model), keep) for adapter in adapters]
+    context = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_context_size").value)
+    h = guarded(sum(d.rank for a in adapters for d in a.deltas))
+    lib.mcuedit_context_init(context, ctypes.byref(base), address(h), len(h))
+    pointers = (ctypes.c_void_p * len(views))(*map(ctypes.addressof, views))
+    chosen = (ctypes.c_void_p * 2)(ctypes.addressof(pointers), len(views))  # count is the first byte of the second word
+    assert lib.mcuedit_context_set(context, chosen) == 0
+    keep += [op, base, views, pointers, chosen]
+    return context, h
 
 
 def _open(lib: ctypes.CDLL, base: CBase, raw: bytes, keep: list[Any]) -> Any:

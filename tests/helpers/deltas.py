@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import OUTPUT, op_geometry, tap_geometry
 from mcuedit.model.tflite import Model
 
 
@@ -28,7 +31,7 @@ def delta(
     Windows of `width` elements begin anywhere, the first one at the end of the row.
     """
     rng = np.random.default_rng(seed)
-    source, sink = op_geometry(model, tap), op_geometry(model, target)
+    source, sink = tap_geometry(model, tap), op_geometry(model, target)
     limit = 7 if bits == 4 else 127
     a = rng.integers(-limit, limit, (rank, source.n_in), endpoint=True).astype(np.int8)
     first = None
@@ -75,3 +78,29 @@ def pack(a: np.ndarray, bits: int) -> bytes:
         return a.tobytes()
     nibbles = np.pad(a, ((0, 0), (0, a.shape[1] % 2))).view(np.uint8) & 0xF
     return (nibbles[:, ::2] | nibbles[:, 1::2] << 4).tobytes()
+
+
+def at_every_op(model: Model, seed: int = 0) -> list[Adapter]:
+    """An adapter for each op that can carry a delta: tapped at its input, at its output, and at an op before it."""
+    able = [op.index for op in model.ops if _carries(model, op.index)]
+    single = [index for index in able if op_geometry(model, index).single]
+    made = []
+    for i, op in enumerate(able):
+        before = [index for index in single if index < op and op in single]
+        output = [] if op_geometry(model, op).window else [op | OUTPUT]
+        taps, rows = [op, *before[-1 - i % 3 :][:1], *output], [None, 1, 1]
+        some = [
+            delta(model, tap, op, rank=1 + (i + k) % 2, bits=(8, 4)[i % 2], rows=rows[k], seed=seed + 3 * i + k)
+            for k, tap in enumerate(taps)
+        ]
+        conditional = [replace(d, conditional=(i + k) % 4 == 3) for k, d in enumerate(some)]
+        made.append(adapter(model, *conditional, name=f"op{op}"))
+    return made
+
+
+def _carries(model: Model, index: int) -> bool:
+    try:
+        op_geometry(model, index)
+    except McueditError:
+        return False
+    return True

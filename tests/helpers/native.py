@@ -20,7 +20,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, add
 from mcuedit.adapter.encoding import encode
 from mcuedit.build import compilers
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import op_geometry, tap_geometry, tap_op, tap_tensor
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops import operator
 from mcuedit.model.tflite import Model
@@ -187,14 +187,14 @@ def reference(model: Model, adapters: Sequence[Adapter], x: np.ndarray) -> dict[
     for op in model.ops:
         if model.computes_shape(op):
             continue
-        source = values[op.inputs[0]]
         y = operator(model, op).forward(*(values[t] for t in model.sources(op)))
         for i, delta in enumerate(deltas):
-            if delta.tap == op.index:
-                h[i] = delta.project(op_geometry(model, op.index).positions_of(source))
+            if tap_op(delta.tap) == op.index:
+                given = {**values, op.outputs[0]: y}[tap_tensor(model, delta.tap)]
+                h[i] = delta.project(tap_geometry(model, delta.tap).positions_of(given))
         here = [i for i, delta in enumerate(deltas) if delta.target == op.index]
         if here:
-            rows = y.reshape(len(x), -1, model.tensors[op.inputs[1]].shape[0])
+            rows = y.reshape(len(x), -1, op_geometry(model, op.index).n_out)
             y = add([deltas[i] for i in here], [h[i] for i in here], rows).reshape(y.shape)
         values[op.outputs[0]] = y
     return values

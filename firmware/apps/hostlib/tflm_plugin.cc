@@ -32,16 +32,16 @@ struct {
 } model;
 mcuedit_tflm deltas;
 mcuedit_tflm_watch watch;
-TFLMRegistration fully_connected, conv_2d;
-
-TFLMRegistration FullyConnected()
+/* The stock kernel of a kind: a function as the wrapper takes it, and where it finds what it gives. */
+template <BuiltinOperator kOp> TFLMRegistration &Kept()
 {
-    return fully_connected;
+    static TFLMRegistration kept;
+    return kept;
 }
 
-TFLMRegistration Conv2D()
+template <BuiltinOperator kOp> TFLMRegistration Stock()
 {
-    return conv_2d;
+    return Kept<kOp>();
 }
 
 mcuedit_tflm *Deltas(TfLiteContext *)
@@ -50,13 +50,12 @@ mcuedit_tflm *Deltas(TfLiteContext *)
 }
 
 /* Puts a wrapped kernel in the place of the stock one. */
-bool Replace(MicroOpResolver *resolver, BuiltinOperator op, TFLMRegistration *stock, TFLMRegistration (*wrap)())
+template <BuiltinOperator kOp> bool Replace(const TFLMRegistration *found, TFLMRegistration (*wrap)())
 {
-    const TFLMRegistration *found = resolver->FindOp(op);
     if (found == nullptr) {
         return false;
     }
-    *stock = *found;
+    Kept<kOp>() = *found;
     *const_cast<TFLMRegistration *>(found) = wrap();
     return true;
 }
@@ -87,9 +86,15 @@ int plugin_take(void)
 /* Linked under a name that no other library of the process has (mcuedit/build/driver.py). */
 bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver)
 {
-    return Replace(resolver, BuiltinOperator_FULLY_CONNECTED, &fully_connected,
-                   mcuedit::WrapWatched<FullyConnected, Deltas>) &&
-           Replace(resolver, BuiltinOperator_CONV_2D, &conv_2d, mcuedit::WrapWindowsWatched<Conv2D, Deltas>);
+#define STOCK(kind)          Stock<BuiltinOperator_##kind>, Deltas
+#define REPLACED(kind, wrap) Replace<BuiltinOperator_##kind>(resolver->FindOp(BuiltinOperator_##kind), wrap)
+#define ALSO(kind)           &&REPLACED(kind, mcuedit::WrapServedWatched<STOCK(kind)>)
+    return REPLACED(FULLY_CONNECTED, mcuedit::WrapServedWatched<STOCK(FULLY_CONNECTED)>) &&
+           REPLACED(CONV_2D, mcuedit::WrapServedWatched<STOCK(CONV_2D)>) MODEL_WRAPPED(ALSO)
+#if MODEL_HAS_ACCELERATOR
+           && Replace<BuiltinOperator_CUSTOM>(resolver->FindOp("ethos-u"), mcuedit::WrapAccelerator<STOCK(CUSTOM)>)
+#endif
+        ;
 }
 
 int tflm_start(mcuedit_context *context, int8_t *arena)

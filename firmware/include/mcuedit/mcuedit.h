@@ -9,6 +9,7 @@
 #ifndef MCUEDIT_MCUEDIT_H
 #define MCUEDIT_MCUEDIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mcuedit/compiler.h"
@@ -49,6 +50,7 @@ typedef struct {
     int8_t input_zero_point; /* padding too */
     int8_t act_lo;           /* fused activation range, in the output's quantization */
     int8_t act_hi;
+    bool serves_output;           /* taps can be its output: mcuedit_context_add_served is called for it, or give */
     const mcuedit_window *window; /* NULL: positions lie one after the other */
 } mcuedit_op;
 
@@ -72,8 +74,8 @@ typedef struct {
 /* Sets of ops, a bit for each op index modulo 32: ops that no delta is about cost a test of a bit. */
 typedef struct {
     uint32_t own;      /* tap and target of the same delta */
-    uint32_t tapped;   /* tap of a later target */
-    uint32_t targeted; /* target of an earlier tap */
+    uint32_t tapped;   /* tap of a later target, or by its output, of itself */
+    uint32_t targeted; /* target of such a tap */
 } mcuedit_op_bits;
 
 /* An adapter whose every byte was checked against one base. Fields are private. */
@@ -146,6 +148,15 @@ void mcuedit_context_latch(mcuedit_context *context);
 void mcuedit_context_project(mcuedit_context *context, uint16_t op, const int8_t *x);
 void mcuedit_context_add(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y);
 void mcuedit_context_add_windows(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y, int8_t *patch);
+
+/*
+ * In place of add, for an op whose output may be a tap. And of such an op with one position that does not leave its
+ * input as it was, an accelerator's: take before it, beside project, and give after it. A base without such ops does
+ * not link the code for them.
+ */
+void mcuedit_context_add_served(mcuedit_context *context, uint16_t op, const int8_t *x, int8_t *y);
+void mcuedit_context_take(mcuedit_context *context, uint16_t op, const int8_t *x);
+void mcuedit_context_give(mcuedit_context *context, uint16_t op, int8_t *y);
 
 /* Name that the set to be latched next gives to class `index`: not terminated, `*length` bytes. NULL if none does. */
 const char *mcuedit_context_label(const mcuedit_context *context, uint16_t index, uint8_t *length);

@@ -14,6 +14,7 @@ from mcuedit.adapter.chosen import for_adapters
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import table
 from mcuedit.edits import KeepSet, load_keep
+from mcuedit.model.adaptable import tap_name
 from mcuedit.model.bundle import Base, load, with_output
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def placement_table(candidates: Sequence[Candidate]) -> object:
     shares = ("gets the answer", "same bytes", "same answer") if tensors else ("opens", "stays shut", "same subject")
     rows = [
         (
-            f"op {c.tap} -> op {c.target}",
+            f"op {tap_name(c.tap)} -> op {c.target}",
             *(_share(getattr(c.seen, name, None)) for name in ("recall", "shut", "close")),
             c.separable,
             f"{c.factor_bytes / (1 if tensors else c.edits):.0f}",

@@ -61,7 +61,7 @@ training_options = together(
         show_default=True,
         help="Whether the factors have gates, which keep them out of all else.",
     ),
-    _op("--tap", "Operator whose input the gate reads"),
+    _op("--tap", "Operator whose input the gate reads, or with :output behind it, what it gives"),
     _op("--target", "Operator whose output the delta is added to"),
     _unset("--bits", click.Choice(["8", "4"]), _BITS, "Bits of an element of A."),
     _unset("--gate-place", float, "0.2, more for many edits", _PLACE),

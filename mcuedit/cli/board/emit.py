@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from mcuedit import codegen
 from mcuedit._util.atomic import write_folder
 from mcuedit.adapter import folder
 from mcuedit.adapter.chosen import for_adapters
+from mcuedit.adapter.delta import serving
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
 from mcuedit.cli._shared.files import scaled, zoo_base
@@ -20,6 +21,7 @@ from mcuedit.codegen.emission import emit
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
+from mcuedit.training.placement.pairs import find_op
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class _Given(Writing):
     scales: str
     output_name: str | None
     router: Path | None
+    serve: tuple[str, ...]
     train: Path | None
     train_op: int | None
     as_json: bool
@@ -54,6 +57,12 @@ class _Given(Writing):
 @path(
     "--router", metavar="ROUTES.toml", help="Which adapters are active when; the device reads them from a flash image."
 )
+@click.option(
+    "--serve",
+    metavar="OP",
+    multiple=True,
+    help="Op without weights, by index or the name of its output, at which later adapters may act; repeatable.",
+)
 @path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
 @click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
 @options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
@@ -67,13 +76,16 @@ def command(given: _Given) -> None:
     project; README.md in DIR says how it is used. --router is for adapters in flash that the core cannot read in place:
     DIR has an image for that flash, BASE_routes.bin, and a table of contexts between which the firmware switches,
     BASE_routes.c; what is active is read into RAM of a fixed size. --train chooses, from a keep set, what a device
-    carries to learn corrections by itself: BASE_train.h. --tflm-scales float, or auto with TFLM_ROOT set, gives the
-    bytes of versions of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR is written
-    whole or not at all. The same input gives the same bytes.
+    carries to learn corrections by itself: BASE_train.h. Deltas can act at every FULLY_CONNECTED and CONV_2D, and of
+    other ops at those where the given adapters do, or that --serve names. --tflm-scales float, or auto with TFLM_ROOT
+    set, gives the bytes of versions of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR
+    is written whole or not at all. The same input gives the same bytes.
     """
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
     found = for_adapters(scaled(found, given.scales, given.runtime), loaded, given.output_name)
+    served = [find_op(found.model, op) for op in given.serve]
+    found = replace(found, model=serving(found.model, loaded, served))
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None
     chosen = codegen.read_routes(given.router, loaded, found.model) if given.router is not None else loaded

@@ -28,6 +28,11 @@ def lower(model: Model, op: Op) -> Lowered:
     """
     if not model.is_core(op):
         return Lowered()
+    if op.is_accelerator:
+        raise McueditError(
+            f"op {op.index} custom op {op.custom!r} is an accelerator's, which the bare runtime does not drive",
+            "emit --runtime tflm: TensorFlow Lite Micro has a kernel that does",
+        )
     if op.kind not in KINDS:
         raise McueditError(
             f"op {op.index} {op.kind} is not in the bare runtime",

@@ -7,9 +7,19 @@ from collections.abc import Sequence
 
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Adapter
-from mcuedit.adapter.forward import Trace, answers, deltas_of, logits_tensor, trace, whole_output, with_deltas
+from mcuedit.adapter.forward import (
+    Trace,
+    answers,
+    deltas_of,
+    first_tap,
+    logits_tensor,
+    trace,
+    whole_output,
+    with_deltas,
+)
 from mcuedit.emulate.backends.backend import Backend
 from mcuedit.emulate.devices.device import Answer, OnHost, check_active, check_text, sequences
+from mcuedit.model import compiled
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Oracle, Tflm
 
@@ -40,7 +50,7 @@ class OracleDevice(OnHost):
         model = self._base.model
         x = samples if model.stateful else samples[:, 0]
         deltas = deltas_of(self._active)
-        first = min((d.tap for d in deltas), default=len(model.ops) - 1)
+        first = first_tap(deltas, len(model.ops) - 1)
         return with_deltas(model, deltas, trace(model, self._oracle, x, first))
 
     def _label(self, index: int) -> str:
@@ -53,7 +63,7 @@ class OracleDevice(OnHost):
 BACKEND: Backend = Backend(
     "tflm",
     "what is right, byte for byte",
-    device=lambda base, adapters, runtime: OracleDevice(base, adapters, Tflm(base.model)),
+    device=lambda base, adapters, runtime: OracleDevice(base, adapters, compiled.oracle(base.model, Tflm)),
     runtime="tflm",
     compared=False,
 )

@@ -34,7 +34,8 @@ class PluginDevice(HostDevice):
 
     Args:
         data: the model that the runtime runs; None: that of the base. The wrapper refuses any other.
-        registerers: further functions for the runtime to call, after the wrapper's.
+        registerers: further functions for the runtime to call, after the wrapper's. kernels: and before it, for kernels
+            that it is to wrap.
 
     Attributes:
         status: of the wrapper, by name: "OK" when active adapters are added.
@@ -50,13 +51,14 @@ class PluginDevice(HostDevice):
         *,
         data: bytes | None = None,
         registerers: Sequence[str] = (),
+        kernels: Sequence[str] = (),
     ) -> None:
         if find_spec("tflite_micro") is None:
             raise McueditError("tflite-micro is not installed", "pip install tflite-micro (Linux x86-64)")
         self._data = base.model.data if data is None else data
         self._logits = logits_tensor(base.model)
         super().__init__(base, adapters)
-        self._interpreter = self._start(registerers)
+        self._interpreter = self._start([*kernels, self._registerer, *registerers])
 
     @property
     def status(self) -> str:
@@ -83,8 +85,7 @@ class PluginDevice(HostDevice):
         key = hashlib.sha256(repr((sorted(files.items()), os.urandom(8))).encode()).hexdigest()[:16]
         self._registerer = f"mcuedit_plugin_{key}"
         tree = tflm.root()
-        newer = _runtime_is_newer() and not tflm.is_newer(tree)
-        path = build_plugin(files, folder, tree, self._registerer, newer=newer)
+        path = build_plugin(files, folder, tree, self._registerer, newer=runtime_is_newer(tree))
         library = load_library(path, ctypes.RTLD_GLOBAL)
         library.plugin_model(self._data, len(self._data))
         return library
@@ -96,12 +97,13 @@ class PluginDevice(HostDevice):
     def _start(self, registerers: Sequence[str]) -> Any:
         from tflite_micro import runtime
 
+        kept, planned = runtime.InterpreterConfig, self._base.model.is_compiled  # its compiler placed tensors already
         size = 1 << 20 if len(self._data) < 1 << 18 else 4 * len(self._data)
         return runtime.Interpreter.from_bytes(
             self._data,
-            custom_op_registerers=[self._registerer, *registerers],
+            custom_op_registerers=list(registerers),
             arena_size=size + 4 * sum(t.size for t in self._base.model.tensors if t.data is None),
-            intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
+            intrepreter_config=kept.kAllocationRecording if planned else kept.kPreserveAllTensors,
         )
 
     def _samples(self, inputs: Int8Array) -> Int8Array:
@@ -131,8 +133,10 @@ class PluginDevice(HostDevice):
         return np.asarray(self._interpreter.GetTensor(index, 0)["tensor_data"]).reshape(-1)
 
 
-def _runtime_is_newer() -> bool:
-    """Whether the installed runtime keeps its names in tflite::micro: by those in its library."""
+def runtime_is_newer(tree: Path) -> bool:
+    """Whether the installed runtime keeps its names in tflite::micro, by those in its library, and a tree does not."""
+    if tflm.is_newer(tree):
+        return False
     spec = find_spec("tflite_micro")
     places = spec.submodule_search_locations if spec else None
     return any(_NEWER in path.read_bytes() for place in places or () for path in Path(place).rglob("_runtime*.so"))

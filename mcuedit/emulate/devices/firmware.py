@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcuedit import codegen
-from mcuedit.adapter.delta import Adapter
+from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter, serving
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.build.external import tflm
@@ -23,7 +24,7 @@ def sources(base: Base, adapters: Sequence[Adapter] = (), runtime: str = "bare")
     Raises:
         McueditError: the runtime does not support the model, or an adapter does not fit it.
     """
-    base = replace(base, name="base")
+    base = replace(base, name="base", model=serving(base.model, adapters))
     adapters = [replace(adapter, name=f"a{i}") for i, adapter in enumerate(adapters)]
     if runtime == "tflm":
         files = codegen.render_tflm_base(base) | codegen.render_tflm_model_header(base)
@@ -54,6 +55,11 @@ def build_app(
     Raises:
         McueditError: as `sources` and `mcuedit.build.driver.build`.
     """
+    if base.model.is_compiled:
+        raise McueditError(
+            "no board here has the accelerator that the model was compiled for",
+            "run it with --emulator tflm, or emit --runtime tflm and build it for the board that has it",
+        )
     if options.runtime == "tflm":
         tflm.find(board)  # before the base is looked at
     return build(board, sources(base, adapters, options.runtime), app, folder, options)

@@ -14,7 +14,7 @@ from mcuedit._util import system
 from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
-from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.delta import Adapter, serving
 from mcuedit.build.driver import BuildResult
 from mcuedit.codegen import Stage
 from mcuedit.emulate import open_session
@@ -53,7 +53,8 @@ class VirtualDevice(Closing):
         self.counts: list[Counts] = []
         self._base, self._adapters, self._count = base, len(adapters), count
         self._ticks_per_instruction = emulation.ticks_per_instruction
-        self._stages = codegen.plan_arena(base.model).stages if options.build.runtime == "bare" else (Stage("invoke"),)
+        plan = codegen.plan_arena(serving(base.model, adapters)) if options.build.runtime == "bare" else None
+        self._stages = plan.stages if plan else (Stage("invoke"),)
         defines = ("MCUEDIT_TRACE", f"PORT_TRACE_POINTS={_CALIBRATION + len(self._stages) + 1}") if count else ()
         self._folder = system.folder()
         try:

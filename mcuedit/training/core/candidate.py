@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcuedit.model.adaptable import tap_value
+
 
 @dataclass(frozen=True)
 class ScoreConfig:
@@ -117,11 +119,11 @@ class Candidate:
         mine, theirs = self.seen, other.seen
         return isinstance(mine, Tried) and isinstance(theirs, Tried) and mine.does_as(theirs)
 
-    def flat(self) -> dict[str, float | int | None]:
+    def flat(self) -> dict[str, float | int | str | None]:
         """All that is known, by name, as --json prints it; None where it is not."""
         tried = self.seen if isinstance(self.seen, Tried) else None
         return {
-            "tap": self.tap,
+            "tap": tap_value(self.tap),
             "target": self.target,
             "edits": self.edits,
             "factor_bytes": self.factor_bytes,

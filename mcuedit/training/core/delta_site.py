@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta, add
 from mcuedit.adapter.forward import Trace
-from mcuedit.model.adaptable import OpGeometry, op_geometry
+from mcuedit.model.adaptable import OpGeometry, op_geometry, tap_geometry, tap_tensor
 from mcuedit.model.ops.common import unclamped
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.gates import Tapped
@@ -75,9 +75,9 @@ class DeltaSite:
     def __init__(self, table: Table, pair: tuple[int, int], seen: slice | None = None, most: int = BATCH) -> None:
         """`seen` is the window of A in the input of the tap; None is all of it. `most` bounds the batch."""
         self.table, self.pair, self._most, model = table, pair, most, table.model
-        self.tap: OpGeometry = op_geometry(model, pair[0])
+        self.tap: OpGeometry = tap_geometry(model, pair[0])
         self.target: OpGeometry = op_geometry(model, pair[1])
-        x = table.now.values[model.ops[pair[0]].inputs[0]]
+        x = table.now.values[tap_tensor(model, pair[0])]
         self.whole = Tapped(self.tap, x, table.work)
         self.tapped, self._seen = Tapped(self.tap, x, table.work, seen) if seen else self.whole, seen
         self._y = table.now.values[model.ops[pair[1]].outputs[0]]

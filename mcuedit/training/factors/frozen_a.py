@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta, add
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import op_geometry, tap_geometry
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.tflite import Model
 
@@ -58,7 +58,7 @@ def shared_delta(
     Raises:
         McueditError: no rows, or more than the target has.
     """
-    tap, target = op_geometry(model, pair[0]), op_geometry(model, pair[1])
+    tap, target = tap_geometry(model, pair[0]), op_geometry(model, pair[1])
     index = np.unique(np.asarray(rows, np.int64))
     if not len(index) or index[-1] >= target.n_out:
         raise McueditError(f"rows {list(rows)[:4]} of a target with {target.n_out}", "name the classes to be learned")

@@ -11,7 +11,7 @@ import numpy as np
 from mcuedit._util.typing import BoolArray, FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, answers
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import op_geometry, tap_geometry
 from mcuedit.model.fixedpoint import dot, quantize_multiplier
 from mcuedit.model.tflite import Model
 from mcuedit.training.core import gate_trainer
@@ -112,7 +112,7 @@ def deltas(
         columns: one per gate.
         pair: tap and target.
     """
-    tap, target = (op_geometry(model, index) for index in pair)
+    tap, target = tap_geometry(model, pair[0]), op_geometry(model, pair[1])
     one = np.ones(1, np.int64)
     return [
         Delta(

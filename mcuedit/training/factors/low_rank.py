@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
 from mcuedit.adapter.delta import D_MAX, Delta
+from mcuedit.model.adaptable import tap_name
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.training.core.candidate import Candidate, ScoreConfig, Tried
 from mcuedit.training.core.delta_site import DeltaSite, Factors, Table
@@ -74,12 +75,12 @@ def train(
     """
     candidates = []
     for pair in pairs if len(pairs) > 1 else ():
-        progress(f"trying tap {pair[0]}, target {pair[1]}")
+        progress(f"trying tap {tap_name(pair[0])}, target {pair[1]}")
         fit = Fit(DeltaSite(table, pair), *how, edits)
         candidates.append(fit.candidate(fit.run(how[1].trial_steps)))
     candidates.sort(key=lambda c: c.score, reverse=True)
     pair = (candidates[0].tap, candidates[0].target) if candidates else pairs[0]
-    progress(f"training tap {pair[0]}, target {pair[1]}")
+    progress(f"training tap {tap_name(pair[0])}, target {pair[1]}")
     fit = Fit(DeltaSite(table, pair), *how, edits)
     delta = fit.run(how[1].steps)
     return [delta], (fit.candidate(delta), *candidates[1:])

@@ -26,6 +26,7 @@ from mcuedit._util.typing import Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
 from mcuedit.adapter.forward import answers, is_tie, logits_tensor
 from mcuedit.edits import EditSet, check_edits, resolve_answers
+from mcuedit.model.adaptable import tap_tensor
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.gate_trainer import WhiteningConfig, whitening
 from mcuedit.training.edited import Edited
@@ -113,7 +114,7 @@ def fit(problem: Problem, config: Config) -> Edited:
     prompts = private_prompts(edits)
     classes = {p: c for edit, c in zip(edits.edits, found.classes, strict=True) for p in edit.prompts}
     seen = read([*prompts, *keep.prompts])
-    tensors = base.model.ops[pair[0]].inputs[0], logits_tensor(base.model)
+    tensors = tap_tensor(base.model, pair[0]), logits_tensor(base.model)
     tapped, logits = (seen[t].reshape(len(prompts) + len(keep.prompts), -1) for t in tensors)
     n = len(prompts)
     white = whitening(np.array(keep.lines), tapped[n:].astype(np.float32), config.whitening)

@@ -14,6 +14,7 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, logits_tensor, with_deltas
 from mcuedit.edits import ToClass
 from mcuedit.evaluation.certificate import Certificate, certify
+from mcuedit.model.adaptable import tap_name, tap_tensor
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.candidate import Candidate, ScoreConfig
 from mcuedit.training.core.delta_site import Table
@@ -116,7 +117,7 @@ class TextMethod:
         logits = [of.values[logits_tensor(model)].reshape(len(now), -1) for of in (base, now)]
         found = []
         for pair in tried:
-            self._progress(f"training gates at op {pair[0]}")
+            self._progress(f"training gates at op {tap_name(pair[0])}")
             asks = pair[1] == logits_op(model)
             rivals = None
             if asks:
@@ -153,7 +154,7 @@ class TextMethod:
         return made, (), candidates
 
     def _tapped(self, trace: Trace, tap: int) -> Int8Array:
-        values = trace.values[self._model.ops[tap].inputs[0]]
+        values = trace.values[tap_tensor(self._model, tap)]
         return values.reshape(len(values), -1)
 
     def _notes(self, kept: Certificate, overlapping: Sequence[str]) -> tuple[str, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.model.adaptable import OpGeometry, op_geometry
+from mcuedit.model.adaptable import OUTPUT, OpGeometry, is_adaptable, op_geometry, tap_name, tap_op
 from mcuedit.model.tflite import Model
 from mcuedit.training.options import AUTO
 from mcuedit.training.placement import places
+
+_OUTPUT = ":output"
 
 
 def find_op(model: Model, text: str) -> int:
@@ -30,15 +32,23 @@ def find_op(model: Model, text: str) -> int:
     return index
 
 
+def find_tap(model: Model, text: str) -> int:
+    """Tap as `find_op` names an op; with `:output` behind it, what that op gives.
+
+    Raises:
+        McueditError: as `find_op`.
+    """
+    name, output, rest = text.partition(_OUTPUT)
+    return find_op(model, name) | OUTPUT if output and not rest else find_op(model, text)
+
+
 def logits_op(model: Model) -> int | None:
     """The op that makes the logits and can carry a delta; None if no such op does."""
     logits = logits_tensor(model)
     for op in reversed(model.ops):
         if logits in op.outputs:
-            if places.no_tap(model, op.index) is None:
-                return op.index
             if op.kind != "RESHAPE":
-                return None
+                return op.index if places.no_tap(model, op.index) is None else None
             logits = op.inputs[0]
     return None
 
@@ -55,10 +65,10 @@ def pairs(model: Model, tap: str, target: str) -> list[tuple[int, int]]:
             raise why_not
     found = []
     for o in targets:
-        taps = [find_op(model, tap)] if tap != AUTO else [t for t in places.taps(model) if t <= o]
+        taps = [find_tap(model, tap)] if tap != AUTO else _with_own(model, [t for t in places.taps(model) if t <= o], o)
         found += [(t, o) for t in taps if not _mismatch(model, t, o)]
         if tap != AUTO and (why := _mismatch(model, taps[0], o)):
-            raise McueditError(f"tap {taps[0]}, target {o}: {why}", "choose others, or leave them to auto")
+            raise McueditError(f"tap {tap_name(taps[0])}, target {o}: {why}", "choose others, or leave them to auto")
     if not found:
         raise _nothing()
     return found
@@ -74,7 +84,7 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
         McueditError: none fits; the message says why.
     """
     able = places.taps(model)
-    taps = able if tap == AUTO else [find_op(model, tap)]
+    taps = able if tap == AUTO else [find_tap(model, tap)]
     targets = able if target == AUTO else [find_op(model, target)]
     found, why = [], _nothing()
     last = max((o for o in targets if op_geometry(model, o).single), default=None)
@@ -83,9 +93,11 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
             why = error
             continue
         near = [t for t in taps if t == o or tap != AUTO or target != AUTO or o == last]
+        near = _with_own(model, near, o) if tap == AUTO else near
         fits = [(t, o) for t in near if not _mismatch(model, t, o)]
         if near and not fits:
-            why = McueditError(f"tap {near[0]}, target {o}: {_mismatch(model, near[0], o)}", "leave them to auto")
+            what = f"tap {tap_name(near[0])}, target {o}"
+            why = McueditError(f"{what}: {_mismatch(model, near[0], o)}", "leave them to auto")
         found += fits
     if not found:
         raise why
@@ -93,20 +105,30 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
 
 
 def _nothing() -> McueditError:
-    return McueditError("no op of this model can carry a delta", "FULLY_CONNECTED and ungrouped CONV_2D ops can")
+    hint = "FULLY_CONNECTED and ungrouped CONV_2D ops can; others by name: --tap, --target"
+    return McueditError("no op of this model can carry a delta", hint)
+
+
+def _with_own(model: Model, taps: list[int], target: int) -> list[int]:
+    return list(dict.fromkeys([*taps, *places.taps_of(model, target)]))
 
 
 def _default_targets(model: Model) -> list[int]:
     last = logits_op(model)
-    if last is not None:
+    if last is not None and is_adaptable(model, model.ops[last]):
         return [last]
     able = places.taps(model)
     return able[-1:]
 
 
 def _mismatch(model: Model, tap: int, target: int) -> str:
-    if tap > target:
+    if tap_op(tap) > target:
         return "the tap comes after the target"
+    if tap & OUTPUT:
+        if tap_op(tap) != target:
+            return "a tap that is an op's output needs that op as its target"
+        windowed = op_geometry(model, target).window is not None
+        return "the output of an op with windows is no tap: choose an op that reads it" if windowed else ""
     a: OpGeometry = op_geometry(model, tap)
     b: OpGeometry = op_geometry(model, target)
     return "" if tap == target or (a.single and b.single) else "a tap before its target needs one position in both ops"

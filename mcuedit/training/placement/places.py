@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import OUTPUT, is_adaptable, op_geometry
 from mcuedit.model.tflite import Model
 from mcuedit.training.core.suffix import Suffix
 
@@ -35,5 +35,10 @@ def no_target(model: Model, index: int, end: int | None = None) -> McueditError 
 
 
 def taps(model: Model) -> list[int]:
-    """All ops that can be one."""
-    return [op.index for op in model.ops if no_tap(model, op.index) is None]
+    """All ops that are tried where none is named: those that can be one, and have weights or are an accelerator's."""
+    return [op.index for op in model.ops if is_adaptable(model, op) and no_tap(model, op.index) is None]
+
+
+def taps_of(model: Model, target: int) -> list[int]:
+    """Taps that a target has of its own: its input, and of an accelerator, which hides all between, its output."""
+    return [target, target | OUTPUT] if model.ops[target].is_accelerator else [target]

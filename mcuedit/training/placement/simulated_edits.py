@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcuedit.edits import Edit, EditSet, KeepSet, bag_of_words
+from mcuedit.model.adaptable import tap_tensor
 from mcuedit.model.fixedpoint import dot
 from mcuedit.model.oracle import Reader
 from mcuedit.training.core.candidate import Candidate, ScoreConfig, Tried
@@ -77,7 +78,7 @@ def rank_by_simulated_edits(
     found = []
     for tap, target in pairs:
         model = reader.base.model
-        tensor = model.ops[tap].inputs[0]
+        tensor = tap_tensor(model, tap)
 
         def tapped(inputs: Sequence[str], tensor: int = tensor) -> np.ndarray:
             return reader(inputs)[tensor].reshape(len(inputs), -1)

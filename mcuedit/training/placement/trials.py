@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mcuedit._util.typing import FloatArray, IntArray
-from mcuedit.model.adaptable import op_geometry
+from mcuedit.model.adaptable import OUTPUT, op_geometry, tap_geometry, tap_name
 from mcuedit.training.core.candidate import Candidate, ScoreConfig, Screened, Tried, Untried
 from mcuedit.training.core.delta_site import FEW, DeltaSite, Table
 from mcuedit.training.examples.tensors import TensorTable
@@ -79,7 +79,7 @@ class Trials:
         told = dict[int, float]()
         for tap in sorted({tap for tap, _ in pairs}, reverse=True):  # the last ones are the cheapest
             if not told or work.has(self._how.screens):
-                self._progress(f"looking at op {tap}")
+                self._progress(f"looking at op {tap_name(tap)}")
                 pair = next(pair for pair in pairs if pair[0] == tap)
                 told[tap] = self._screen(DeltaSite(self._few(fit, pair), pair), self._few(test, pair))
         known = {tap: Screened(share) for tap, share in told.items()}
@@ -120,7 +120,7 @@ class Trials:
 
     def final(self, pair: tuple[int, int]) -> Made:
         """Trains on all examples."""
-        self._progress(f"training tap {pair[0]}, target {pair[1]}")
+        self._progress(f"training tap {tap_name(pair[0])}, target {pair[1]}")
         table = self._table.all
         site, factors = self.factors.site(table, pair), self.factors
         enough = table.work.left > site.step_cost * (factors.config.solver.steps + factors.config.fit_steps)
@@ -140,7 +140,7 @@ class Trials:
     def spread(self, pair: tuple[int, int]) -> FloatArray | None:
         """How much elements at the tap vary, float32[n_in]; None where an input has several positions there."""
         site = DeltaSite(self._table.all, pair)
-        if site.tap.positions > 1 or not self._options.gated:
+        if site.tap.positions > 1 or not self._options.gated or pair[0] & OUTPUT:
             return None
         some = np.concatenate([part[: self._how.spread] for part in (site.table.edit, site.table.keep)])
         varies: FloatArray = site.whole.of(some).astype(np.float32).std(axis=(0, 1))
@@ -167,7 +167,7 @@ class Trials:
         """What a short training gives on inputs held back from it."""
         pair = candidate.pair
         fit, test = (self._few(table, pair, self._how.trial) for table in self._table.split())
-        self._progress(f"trying tap {pair[0]}, target {pair[1]}")
+        self._progress(f"trying tap {tap_name(pair[0])}, target {pair[1]}")
         delta, gates = self.factors.train(self.factors.site(fit, pair), self._how.steps, self._how.fit_steps)
         site = DeltaSite(test, pair)
         seen = Tried(
@@ -181,7 +181,7 @@ class Trials:
 
     def _untried(self, pair: tuple[int, int]) -> Candidate:
         """A pair with what a delta of one factor for each group costs there."""
-        tap, target = (op_geometry(self._table.model, index) for index in pair)
+        tap, target = tap_geometry(self._table.model, pair[0]), op_geometry(self._table.model, pair[1])
         k = len(self._table.names) if self._options.gated else self.factors.rank
         row = tap.n_in if self.factors.form.bits == 8 else (tap.n_in + 1) // 2
         macs = k * (tap.positions * tap.n_in + 2 * target.positions * target.n_out)

@@ -28,6 +28,9 @@
 #define MODEL_DATA_SIZE TINY_MODEL_SIZE
 #define MODEL_RESOLVER tiny_resolver
 #define MODEL_ADD_OPS tiny_add_ops
+/* For firmware/apps/hostlib/tflm_plugin.cc: what is wrapped beside FULLY_CONNECTED and CONV_2D. */
+#define MODEL_WRAPPED(KIND)
+#define MODEL_HAS_ACCELERATOR 0
 
 /* int8 tensors that no output of the interpreter tells: kernels of these kinds keep them as they read them. */
 #define MODEL_KEPT {{6, tflm_logits, 6}}

@@ -14,8 +14,9 @@ from helpers.convs import Conv
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, add, check, check_adapter
 from mcuedit.adapter.forward import Trace, with_deltas
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
-from mcuedit.model.adaptable import activation_range, op_geometry
+from mcuedit.model.adaptable import OUTPUT, OpGeometry, activation_range, is_adaptable, op_geometry, tap_geometry
 from mcuedit.model.tflite import Model, parse
 
 
@@ -265,7 +266,7 @@ def test_unknown_activation():
         activation_range(4, 0.1, 0)
 
 
-@pytest.mark.parametrize(("index", "message"), [(2, "SOFTMAX cannot carry"), (9, r"has ops 0\.\.2"), (-1, "has ops")])
+@pytest.mark.parametrize(("index", "message"), [(9, r"has ops 0\.\.2"), (-1, "has ops")])
 def test_ops_that_carry_nothing(tiny_model, index, message):
     with pytest.raises(McueditError, match=message) as caught:
         op_geometry(tiny_model, index)
@@ -278,6 +279,36 @@ def test_geometry_of_a_convolution():
     assert (found.n_in, found.n_out, found.positions, found.zx) == (6, 3, 2 * 3 * 6, -7)
     assert found.window is not None
     assert not found.single
+
+
+def test_an_op_without_weights_is_rows_of_the_last_axes_or_a_whole():
+    net = NetBuilder()
+    x = net.tensor("x", (1, 4, 6, 3), 0.5, -3)
+    y = net.tensor("y", (1, 4, 6, 3), 0.5, 2)
+    pooled, mean = net.tensor("pooled", (1, 2, 3, 3), 0.5, 2), net.tensor("mean", (1, 3), 0.5, 7)
+    axes = net.constant("axes", np.array([1, 2], np.int32))
+    net.op("ADD", [x, x], y, fusedActivationFunction=1)
+    net.op("MAX_POOL_2D", [y], pooled, filterWidth=2, filterHeight=2, strideW=2, strideH=2)
+    net.op("MEAN", [pooled, axes], mean)
+    model = parse(net.pack(x, mean))
+    assert op_geometry(model, 0) == OpGeometry(3, 3, 24, -3, 2, 127, None, 2)
+    assert op_geometry(model, 1) == OpGeometry(72, 18, 1, 2, -128, 127, None, 2)
+    assert op_geometry(model, 2) == OpGeometry(18, 3, 1, 2, -128, 127, None, 7)
+    assert tap_geometry(model, 2 | OUTPUT) == OpGeometry(3, 3, 1, 7, -128, 127, None, 7)
+    assert not any(is_adaptable(model, op) for op in model.ops)  # generated code serves none where none is asked for
+
+
+def test_a_grouped_convolution_is_as_one_without_weights():
+    found = op_geometry(parse(tiny.altered(Conv().tflite(), lambda m: _filter(m, [3, 3, 6, 1]))), 0)
+    assert found.window is None
+
+
+def test_a_tap_that_is_an_output_needs_its_op_as_target(tiny_model):
+    made = deltas.delta(tiny_model, 0 | OUTPUT, 0)
+    check(made, tiny_model)
+    assert made.zx == op_geometry(tiny_model, 0).zy
+    with pytest.raises(McueditError, match=r"delta 0:output -> 1: .* needs that op as its target"):
+        check(replace(made, target=1), tiny_model)
 
 
 def test_a_1x1_convolution_needs_no_window():
@@ -301,7 +332,6 @@ def _filter(model, shape):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: _filter(m, [3, 3, 6, 1]), "op 0 CONV_2D cannot carry a delta: it is grouped"),
         (lambda m: setattr(m.subgraphs[0].tensors[1], "buffer", 0), "weights are no constant filter"),
         (lambda m: setattr(m.subgraphs[0].tensors[1], "type", 17), "weights are INT4, not INT8"),
         (lambda m: setattr(m.subgraphs[0].tensors[3], "shape", [1, 5, 6, 4]), "do not fit"),

@@ -44,7 +44,8 @@ def adapter(tiny_model: Model) -> Adapter:
 def test_base_as_a_table(run, tiny_path):
     code, out, err = run("inspect", tiny_path)
     assert (code, err) == (0, "")
-    for text in "tiny", load(tiny_path).sha256, "FULLY_CONNECTED", "SOFTMAX", "carries no delta", "1x16", "176 MACs":
+    shown = "FULLY_CONNECTED", "SOFTMAX", "named", "no target: op 2 SOFTMAX has no", "1x16", "176 MACs"
+    for text in "tiny", load(tiny_path).sha256, *shown:
         assert text in out
 
 
@@ -54,6 +55,7 @@ def test_base_as_json(run, tiny_path):
     values = json.loads(out)
     assert values["op_macs"] == [128, 48, 0]
     assert values["taps"] == values["targets"] == [0, 1]
+    assert (values["taps_by_name"], values["targets_by_name"]) == ([2], [])
     assert values["bare"] is True
     assert values["sha256"] == load(tiny_path).sha256
 
@@ -103,7 +105,7 @@ def test_mlperf_models(run, shared_model):
 
 def test_no_target_before_an_op_that_training_cannot_pass(shared_model):
     for op in describe(load(shared_model)):
-        assert op.target == (op.kind in ("CONV_2D", "FULLY_CONNECTED"))
+        assert (op.target and not op.named) == (op.kind in ("CONV_2D", "FULLY_CONNECTED"))
 
 
 def test_adapter_folder(run, tmp_path, adapter):

@@ -80,7 +80,6 @@ def legacy() -> bytes:
 
 WIDE = "a model with 16-bit activations, without an int8 tensor that a delta could read or change"
 CAUSES = {
-    "vela": (custom("ethos-u"), "compiled by Vela for an Arm Ethos-U", "the int8 .tflite that Vela read"),
     "edgetpu": (custom("edgetpu-custom-op"), "compiled for a Coral Edge TPU", "edgetpu_compiler read"),
     "another runtime": (
         custom("XC_conv2d_v2"),

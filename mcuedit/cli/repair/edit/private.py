@@ -20,6 +20,7 @@ from mcuedit.cli.repair.edit.given import Given
 from mcuedit.edits import EditSet, KeepSet, bag_of_words
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.metrics import Metrics
+from mcuedit.model.adaptable import tap_value
 from mcuedit.model.bundle import Base
 from mcuedit.training import Edited, Options, Problem, fit
 from mcuedit.training.methods.private import Config, private_prompts, protected
@@ -83,7 +84,7 @@ def _overlap(edits: EditSet, keep: KeepSet) -> list[str]:
 
 def _place(made: Edited) -> dict[str, Any]:
     delta = made.adapter.deltas[0]
-    return {"tap": delta.tap, "target": delta.target, "rank": delta.rank}
+    return {"tap": tap_value(delta.tap), "target": delta.target, "rank": delta.rank}
 
 
 def _show(output: Path, size: int, budget: privacy.Budget, metrics: Metrics) -> None:

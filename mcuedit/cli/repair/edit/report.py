@@ -14,6 +14,7 @@ from mcuedit.cli._shared.messages import complain
 from mcuedit.cli.repair.edit.given import Given
 from mcuedit.evaluation.metrics import Metrics
 from mcuedit.evaluation.tensors import TensorMetrics
+from mcuedit.model.adaptable import tap_value
 from mcuedit.model.oracle import Reader
 from mcuedit.training import Edited
 
@@ -92,7 +93,7 @@ def _certificate(trained: Edited) -> dict[str, Any]:
 
 def _placement(trained: Edited) -> dict[str, Any]:
     taken = trained.placement[0]
-    return {"tap": taken.tap, "target": taken.target, "separable": taken.separable}
+    return {"tap": tap_value(taken.tap), "target": taken.target, "separable": taken.separable}
 
 
 def _show(trained: Edited, values: Mapping[str, Any], metrics: Metrics | TensorMetrics, read: Reader) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import print_json, stdout, table
 from mcuedit.cli._shared.terminal import styled
+from mcuedit.model.adaptable import tap_name
 
 
 def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def show(adapter: Adapter, data: bytes | None, as_json: bool) -> None:
     out.print(f"for base {adapter.base_sha256}{of}")
     rows = [
         (
-            f"{d.tap} -> {d.target}",
+            f"{tap_name(d.tap)} -> {d.target}",
             d.rank,
             ("gated" if d.gated else "plain") + (", conditional" if d.conditional else ""),
             d.bits,

@@ -38,8 +38,10 @@ def show(found: Base, as_json: bool) -> None:
                 "op_kinds": [op.kind for op in ops],
                 "op_macs": [op.macs for op in ops],
                 "op_outputs": [op.output.name if op.output is not None else "" for op in ops],
-                "taps": [op.index for op in ops if op.tap],
-                "targets": [op.index for op in ops if op.target],
+                "taps": [op.index for op in ops if op.tap and not op.named],
+                "targets": [op.index for op in ops if op.target and not op.named],
+                "taps_by_name": [op.index for op in ops if op.tap and op.named],
+                "targets_by_name": [op.index for op in ops if op.target and op.named],
                 "bare": not runs.bare,
                 "bare_why_not": runs.bare,
                 "tflm": not runs.tflm,
@@ -93,7 +95,7 @@ def _ends(model: Model) -> list[str]:
 
 
 def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:
-    yes = ("no", "yes")
+    yes, can = ("no", "yes"), ("no", "named" if op.named else "yes")
     return (
         op.index,
         op.kind,
@@ -102,8 +104,8 @@ def _op_row(op: inspection.OpInfo) -> tuple[object, ...]:
         _tensor(op.output),
         f"{op.macs:,}" if op.macs else "",
         yes[op.bare],
-        yes[op.tap],
-        yes[op.target],
+        can[op.tap],
+        can[op.target],
         _name(op) if op.tap and op.target else op.why_not,
     )
 

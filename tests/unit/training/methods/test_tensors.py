@@ -21,7 +21,7 @@ from mcuedit.edits import Avoid, Over, TensorSet, ToClass, ToVector, load_tensor
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.model import bundle as bases
-from mcuedit.model.adaptable import is_adaptable
+from mcuedit.model.adaptable import OUTPUT, is_adaptable, tap_name
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import Model, load, parse
 from mcuedit.training import Edited, Options
@@ -158,6 +158,17 @@ def test_a_convolution_in_the_middle(tmp_path, gated):
     assert found.unchanged_test >= 0.95
 
 
+@pytest.mark.parametrize(("tap", "target"), [("3", "3"), ("1", "1"), ("2:output", "2"), ("4", "5")])
+def test_any_tensor_by_name(tmp_path, tap, target):
+    """Pools, a depthwise convolution, a RESHAPE's input, an output: taps and targets that are never tried unasked."""
+    base = bases.load(zoo.folder("digits"))
+    trained, found = made(base, slanted(tmp_path, base.model), tap=tap, target=target)
+    assert [tap_name(d.tap) for d in trained.adapter.deltas] == [tap]
+    assert [d.target for d in trained.adapter.deltas] == [int(target)]
+    assert found.efficacy >= 0.75
+    assert found.unchanged >= 0.95
+
+
 def test_the_ranking_names_losers_too(tmp_path):
     base = bases.load(zoo.folder("digits"))
     read, data = reader(base, best_oracle(base.model)), slanted(tmp_path, base.model)
@@ -241,8 +252,11 @@ def test_pairs_to_try(small):
     assert every_pair(digits, end, "auto", "auto") == [(0, 0), (2, 2), (5, 5)]
     with pytest.raises(McueditError, match="tap 0, target 5: "):
         every_pair(digits, end, "0", "5")
-    with pytest.raises(McueditError, match="op 3 MAX_POOL_2D cannot carry"):
-        every_pair(digits, end, "3", "auto")
+    assert every_pair(digits, end, "3", "auto") == [(3, 5)]
+    assert every_pair(digits, end, "auto", "1") == [(1, 1)]  # by name alone, what has no weights of a delta's kind
+    assert every_pair(digits, end, "5:output", "5") == [(5 | OUTPUT, 5)]
+    with pytest.raises(McueditError, match=r"tap 3:output, target 5: a tap that is an op's output needs that op"):
+        every_pair(digits, end, "3:output", "5")
 
 
 def shared(name: str) -> Path:
