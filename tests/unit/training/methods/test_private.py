@@ -21,7 +21,8 @@ from mcuedit.adapter import folder as adapter_dir
 from mcuedit.adapter.delta import Delta
 from mcuedit.cli.repair.edit import command
 from mcuedit.cli.repair.learn import command as learn
-from mcuedit.edits import Edit, EditSet
+from mcuedit.edits import Edit, EditSet, load_edits
+from mcuedit.edits.reader import parse_edits
 from mcuedit.model.tflite import parse
 from mcuedit.training.factors.frozen_a import gradient, margins
 from mcuedit.training.methods.private import Examples, _units, clipped_sum, protected, units_sum
@@ -198,3 +199,21 @@ def test_a_device_gives_away_what_the_host_says(files: Path) -> None:
         who = privacy.Protected(10, 1, 2, unit=unit)
         assert told("--dp-unit", unit) == privacy.budget("200,50,30", 1.0, who).flat()
     assert told() == told("--dp-unit", "edit")
+
+
+def test_users_are_told_apart_where_the_lines_name_them(files: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (files / "edits.jsonl").read_text().splitlines()]
+    plain = parse_edits(lines)
+    for line, user in zip(lines, ("ann", "ann", "bo"), strict=True):
+        line["user"] = user
+    (tmp_path / "edits.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    named = load_edits(tmp_path / "edits.jsonl")
+    assert [e.to_dict()["user"] for e in named.edits] == ["ann", "ann", "bo"]
+    assert [e.sha256 for e in named.edits] == [e.sha256 for e in plain.edits]
+    assert protected(named).of_user == 2
+    result = _edit(files, tmp_path / "fix", "--dp", "20,50,2", "--rank", "8", edits=str(tmp_path / "edits.jsonl"))
+    assert "for each of 2 users of at most 2 edits" in " ".join(result.stdout.split())
+    info = adapter_dir.load(tmp_path / "fix").info["private"]
+    assert info["epsilon_user"] > info["epsilon_edit"]
+    written = b"".join(p.read_bytes() for p in sorted((tmp_path / "fix").iterdir()))
+    assert b"ann" not in written
