@@ -9,11 +9,11 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from mcuedit._util import bounded, textfile
+from mcuedit._util import bounded, textfile, visible
 from mcuedit._util.errors import McueditError
 
 Key = tuple[int | str, ...]
@@ -55,6 +55,14 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def one_line(text: str) -> str:
+    """For a field whose text is shown: it is one line, and nothing in it is obeyed or hidden."""
+    if not visible.is_line(text):
+        raise ValueError("a text without control characters, line ends and what hides or turns text")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(one_line)]  # what something is called
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcuedit._util import bounded, textfile
+from mcuedit._util import bounded, textfile, visible
 from mcuedit._util.atomic import write_folder
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import IntArray
@@ -29,6 +29,7 @@ CONFIG, TENSORS, EDITS = "adapter_config.json", "adapter_model.safetensors", "ed
 _FORMAT = 1
 _NONE = f"an adapter is a folder with {CONFIG} and {TENSORS}, as 'mcuedit edit -o' writes it"
 _RESTORE = "train it again, or restore the folder"
+_LONGEST = 255  # characters of a name, as in form.py
 _INT32_MAX = (1 << 31) - 1
 _SCALARS = ("tap", "target", "M", "S", "gated", "bits", "zx", "act_lo", "act_hi")
 
@@ -38,9 +39,13 @@ def save(adapter: Adapter, path: str | Path, *, force: bool = False) -> None:
 
     Args:
         force: replace a folder that mcuedit did not write.
+
+    Raises:
+        McueditError: its name is none, or the place is taken or cannot be written.
     """
     from safetensors.numpy import save as to_safetensors
 
+    check_name(adapter.name)
     tensors: dict[str, np.ndarray] = {}
     for i, delta in enumerate(adapter.deltas):
         group = f"delta.{i}."
@@ -72,6 +77,14 @@ def save(adapter: Adapter, path: str | Path, *, force: bool = False) -> None:
     }
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     write_folder(path, {CONFIG: text, TENSORS: to_safetensors(tensors), **adapter.files}, force=force)
+
+
+def check_name(name: str) -> None:
+    """Raises McueditError for a name that no adapter's folder can tell; to be asked before long work."""
+    if not 1 <= len(name) <= _LONGEST or not visible.is_line(name):
+        raise McueditError(
+            f"name {name[:_LONGEST]!r} is none", "use 1 to 255 characters that can be seen; --name gives one"
+        )
 
 
 def load(path: str | Path) -> Adapter:

@@ -7,16 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from mcuedit._util import visible
+from mcuedit._util.schema import Line, one_line
 
-
-def _line(text: str) -> str:
-    if not visible.is_line(text):
-        raise ValueError("a text without control characters, line ends and what hides or turns text")
-    return text
-
-
-Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_line)]
 Index = Annotated[int, Field(ge=0, le=0xFFFF)]
 Int8 = Annotated[int, Field(ge=-128, le=127)]
 
@@ -57,7 +49,7 @@ class Ours(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
     name: Line
-    version: Annotated[str, Field(max_length=255), AfterValidator(_line)]
+    version: Annotated[str, Field(max_length=255), AfterValidator(one_line)]
     base_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     labels: dict[Annotated[int, Field(ge=0, strict=False)], Line]  # JSON's names are texts
     deltas: Annotated[list[Scalars], Field(max_length=0xFFFF)]

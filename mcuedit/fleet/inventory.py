@@ -41,7 +41,7 @@ def _address(text: Any) -> Any:
 
 
 class _Device(schema.Form):
-    name: Annotated[str, Field(min_length=1)]
+    name: schema.Line
     address: Annotated[InstanceOf[Address], BeforeValidator(_address)]
 
 

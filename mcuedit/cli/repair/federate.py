@@ -82,6 +82,7 @@ def command(given: _Given) -> int:
     An ADAPTER that does not fit is left out and named with a reason. Labels are those of --start. Who sent it is told
     by --clients and the name of its folder, each client once; without --clients the same factors count once.
     """
+    folder.check_name(given.name)
     base, start = bundle.load(given.base_path), None
     if given.start is not None:
         base, (start,) = read_adapters([given.start], base, None)

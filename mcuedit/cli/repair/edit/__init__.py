@@ -60,6 +60,7 @@ def command(given: Given) -> int:
     found = load_chosen(given.base_path, output)
     active: Sequence[Adapter] = [read_adapter(path, found) for path in given.beside]
     name = given.name or given.output.resolve().name
+    folder.check_name(name)
     options = given.options(name=name, version=given.adapter_version, effort=given.effort)
     if given.private is not None:
         return private.run(found, given.private, options, given)
