@@ -125,7 +125,7 @@ def push(
     rollout = options.rollout(data, checked(data, keys))
     with options.device(to) as device:
         outcome = Delivery(device, rollout, advance=arrived).run()
-        reached = outcome.base and outcome.reason != "unreachable"
+        reached = outcome.base and outcome.reason not in ("unreachable", "silent")
         return Pushed(outcome, device.status() if reached else None)
 
 

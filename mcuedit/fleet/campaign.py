@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -10,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from mcuedit._util import unexpected
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet.deliver import UNEXPECTED, Delivery, Outcome, Rollout, State
+from mcuedit.fleet.deliver import SILENT, UNEXPECTED, Delivery, Outcome, Rollout, State
 from mcuedit.fleet.inventory import Member
 from mcuedit.fleet.results import Results
 from mcuedit.fleet.transport import Device, TransportError
 from mcuedit.fleet.transport.reasons import REFUSED
 
 CANARY, REST = "canary", "rest"
+_log = logging.getLogger(__name__)
 _RANK = {State.STAGED: 0, State.TRIAL: 1, State.CONFIRMED: 2}
 Work = Callable[[Delivery], Outcome]
 
@@ -65,6 +68,7 @@ class Campaign:
 
     Args:
         connect: makes a device; for its timeouts.
+        begun: told the member of each device that is asked, once for each phase.
         done: told the member and the outcome of each device, as they come.
     """
 
@@ -75,15 +79,19 @@ class Campaign:
         results: Results,
         *,
         connect: Callable[[Member], Device] = lambda member: Device(member.address),
+        begun: Callable[[str], None] = lambda member: None,
         done: Callable[[str, Outcome], None] = lambda member, outcome: None,
     ) -> None:
-        self._rollout, self._results, self._connect, self._done = rollout, results, connect, done
+        self._rollout, self._results, self._connect = rollout, results, connect
+        self._begun, self._done = begun, done
         self._max, self._jobs = stages.max_failures, stages.jobs
-        self.report = Report()
+        self.report, self._failures = Report(), 0
+        self._ill = {name for name, state in results.last.items() if state == State.UNHEALTHY}  # in an earlier run
         reached = {name for name, state in results.last.items() if self._reached(state)}
         self.report.skipped = [m.name for m in stages.members if m.name in reached]
         self._canary = [m for m in stages.canary if m.name not in reached]
-        self._rest = [m for m in stages.members if m.name not in reached and m not in stages.canary]
+        first = {m.name for m in stages.canary}
+        self._rest = [m for m in stages.members if m.name not in reached and m.name not in first]
 
     def run(self) -> Report:
         """All of it; what goes wrong on a device is in the report."""
@@ -101,17 +109,14 @@ class Campaign:
             self._each(self._canary, CANARY, Delivery.run)
             return
         self._each(self._canary, CANARY, Delivery.trial)
-        trial = self._in_trial()
-        self._each(trial, CANARY, lambda delivery: delivery.finish(), replace(self._rollout, goal=State.TRIAL))
-        unhealthy = [name for name, outcome in self.report.outcomes.items() if outcome.state == State.UNHEALTHY]
-        healthy = [o for o in self.report.outcomes.values() if o.state in (State.TRIAL, State.ALREADY, State.NEWER)]
-        if unhealthy or not healthy:
-            why = f"canary {unhealthy[0]} is not healthy" if unhealthy else "no canary got as far as a healthy trial"
-            self.report.stopped = self.report.stopped or why
+        self._each(self._in_trial(), CANARY, Delivery.finish, replace(self._rollout, goal=State.TRIAL))
+        healthy = (State.TRIAL, State.ALREADY, State.NEWER)
+        if not any(outcome.state in healthy for outcome in self.report.outcomes.values()):
+            self.report.stopped = self.report.stopped or "no canary got as far as a healthy trial"
+        if not self.report.stopped and self._rollout.goal == State.CONFIRMED:
+            self._each(self._in_trial(), CANARY, Delivery.finish, replace(self._rollout, hold=0.0))
         if self.report.stopped:
             self._each(self._in_trial(), CANARY, Delivery.undo, always=True)
-        elif self._rollout.goal == State.CONFIRMED:
-            self._each(self._in_trial(), CANARY, Delivery.finish, replace(self._rollout, hold=0.0))
 
     def _in_trial(self) -> list[Member]:
         states = {name: outcome.state for name, outcome in self.report.outcomes.items()}
@@ -121,18 +126,20 @@ class Campaign:
         self, members: Sequence[Member], stage: str, work: Work, rollout: Rollout | None = None, *, always: bool = False
     ) -> None:
         """Does the same to several, side by side, until too many have failed (`always`: to all of them)."""
-        todo, running = list(members), dict[Future[Outcome], Member]()
+        todo, running = deque(members), dict[Future[Outcome], Member]()
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
                 while todo or running:
                     while todo and len(running) < self._jobs and (always or not self.report.stopped):
-                        member = todo.pop(0)
+                        member = todo.popleft()
                         running[pool.submit(self._one, member, work, rollout or self._rollout)] = member
+                        self._begun(member.name)
                     if not running:
                         break
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         self._take(running.pop(future), stage, future.result())
             except BaseException:  # Ctrl-C, or a full disk: no further device is begun, those in the middle end
+                _log.warning("no further device is begun; waiting for %d that are in the middle", len(running))
                 pool.shutdown(cancel_futures=True)
                 with suppress(McueditError):
                     for future, member in running.items():
@@ -142,29 +149,32 @@ class Campaign:
 
     def _take(self, member: Member, stage: str, outcome: Outcome) -> None:
         self._results.put(member.name, stage, outcome)
+        before = self.report.outcomes.get(member.name)
+        self._failures += outcome.failed - (before is not None and before.failed)
         self.report.outcomes[member.name] = outcome
-        if self.report.failures > self._max:
-            self.report.stopped = self.report.stopped or f"{self.report.failures} devices failed"
+        if stage == CANARY and outcome.state == State.UNHEALTHY:
+            what = "fell silent after its activation" if outcome.reason == SILENT else "is not healthy"
+            self.report.stopped = self.report.stopped or f"canary {member.name} {what}"
+        if self._failures > self._max:
+            self.report.stopped = self.report.stopped or f"{self._failures} devices failed"
         self._done(member.name, outcome)
 
     def _one(self, member: Member, work: Work, rollout: Rollout) -> Outcome:
+        before = self.report.outcomes.get(member.name)  # of an earlier phase of this campaign
+        if before is None and member.name in self._ill:
+            before = Outcome(member.name, str(member.address), State.UNHEALTHY)
+        known = before or Outcome(member.name, str(member.address))
         try:
             with self._connect(member) as device:
                 delivery = Delivery(device, rollout, member.name)
-                before = self.report.outcomes.get(member.name)
-                if before:  # an earlier phase of this campaign
-                    delivery.outcome = before
+                delivery.outcome = known
                 return work(delivery)
         except TransportError as error:
-            return self._failed(member, error.reason, error)
+            return known.ended(error.reason, error)
         except McueditError as error:
-            return self._failed(member, REFUSED, error)
+            return known.ended(REFUSED, error)
         except Exception as error:  # whatever it was, it is about this device alone
-            return self._failed(member, UNEXPECTED, unexpected.told(error))
-
-    def _failed(self, member: Member, reason: str, error: McueditError) -> Outcome:
-        known = self.report.outcomes.get(member.name, Outcome(member.name, str(member.address)))
-        return replace(known, state=State.FAILED, reason=reason, message=error.message, hint=error.hint)
+            return known.ended(UNEXPECTED, unexpected.told(error))
 
     def _reached(self, state: State) -> bool:
         if state in (State.ALREADY, State.NEWER):

@@ -13,11 +13,11 @@ from mcuedit._util import unexpected
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Device, Limits, Refused, Slot, SlotState, Status, TransportError, mask_of, upload
-from mcuedit.fleet.transport.reasons import OTHER_BASE, REFUSED
+from mcuedit.fleet.transport.reasons import GARBAGE, OTHER_BASE, REFUSED, UNREACHABLE
 from mcuedit.package import Package
 from mcuedit.package.registry import Deployment, open_registry
 
-OTHER_TRIAL, UNEXPECTED = "trial", "unexpected"  # reasons beside those of transport and memory
+OTHER_TRIAL, SILENT, UNEXPECTED = "trial", "silent", "unexpected"  # reasons beside those of transport and memory
 
 
 class State(StrEnum):
@@ -90,6 +90,19 @@ class Outcome:
         """Whether the device is not as it was to be."""
         return self.state in (State.FAILED, State.UNHEALTHY, State.ROLLED_BACK)
 
+    def ended(self, reason: str, error: McueditError) -> Outcome:
+        """It went no further: unhealthy if that is the trial's doing, as silence is from its activation on."""
+        message, hint = error.message, error.hint
+        if reason in (UNREACHABLE, GARBAGE) and self.state in _BEGUN:
+            reason, message = SILENT, f"silent since its trial began: {message}"
+            hint = f"restart it, which ends a trial after some boots; then 'mcuedit status --to {self.address}'"
+        state = State.UNHEALTHY if reason in _OF_THE_TRIAL else State.FAILED
+        return replace(self, state=state, reason=reason, message=message, hint=hint)
+
+
+_BEGUN = (State.TRIAL, State.CONFIRMED, State.UNHEALTHY)
+_OF_THE_TRIAL = ("E_SELF_TEST", State.UNHEALTHY, SILENT)
+
 
 class Delivery:
     """Brings a rollout to one device.
@@ -138,12 +151,11 @@ class Delivery:
         return self.outcome
 
     def _failed(self, reason: str, error: McueditError) -> None:
-        state = State.UNHEALTHY if reason in ("E_SELF_TEST", State.UNHEALTHY) else State.FAILED
-        self.outcome = replace(self.outcome, state=state, reason=reason, message=error.message, hint=error.hint)
+        self.outcome = self.outcome.ended(reason, error)
         if self.outcome.base:  # the device has told who it is
             with open_registry(self._rollout.registry) as registry:
                 package, of = self._rollout.package, self.outcome
-                found = Deployment(of.device, of.slot, state, package.digest, package.counter, reason)
+                found = Deployment(of.device, of.slot, of.state, package.digest, package.counter, of.reason)
                 registry.record(found, address=of.address)
 
     def _run(self) -> None:
@@ -171,6 +183,7 @@ class Delivery:
         if slot.index not in status.active:
             same = [s.index for s in status.slots if s.name == slot.name]
             wanted = [i for i in status.confirmed if i not in same] + [slot.index]
+            self.outcome = replace(self.outcome, state=State.TRIAL)  # from here on its silence is the trial's
             self._device.activate(mask_of(tuple(wanted)), self._rollout.boots, self._rollout.ab)
         self.outcome = replace(self.outcome, state=State.TRIAL)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import random
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -176,7 +177,7 @@ class Device(Closing):
                 if refused == self._tries:
                     raise self._gave_up(found) from found
                 self._disconnect()
-            self._sleep(min(0.1 * 2**refused, 2.0))
+            self._sleep(min(0.1 * 2**refused, 2.0) * random.uniform(0.75, 1.25))
 
     def _change(self, make: Callable[[int], Any]) -> Any:
         """A request that must not be carried out twice; its answer, or a status if that got lost.

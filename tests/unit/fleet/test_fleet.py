@@ -57,6 +57,17 @@ def campaign(wanted: Rollout, members, path, *, canaries=2, resume=False, **opti
         return Campaign(wanted, Stages(members, first, **options), results, connect=connect).run()
 
 
+def hasty(wanted: Rollout, members, path, ill: Standin, *, resume=False, **options):
+    """The same with 4 canaries where the silence of one is over soon; the others may be slow, as the machine is."""
+    first = inventory.canaries(members, 4, wanted.package.digest)
+
+    def connecting(member: Member) -> Device:
+        return Device(member.address, 1.0, 3) if member.name == ill.name else connect(member)
+
+    with Results(path, wanted.package.digest, resume=resume) as results:
+        return Campaign(wanted, Stages(members, first, **options), results, connect=connecting).run()
+
+
 # One device.
 
 
@@ -223,6 +234,68 @@ def failing(device: Standin) -> Standin:
 
     device.install = refuse
     return device
+
+
+def falls_silent(device: Standin, after: tuple[int, int]) -> None:
+    """It carries that command out, and is never heard of again."""
+    gone = []
+
+    def silent(group, command, asked):
+        if gone:
+            return b""
+        if (group, command) == after:
+            gone.append(device.trial)
+        return None
+
+    device.fault, device.lose = silent, lambda *_: bool(gone)
+
+
+ACTIVATE, CONFIRM, ARMS = (64, 1), (64, 2), (64, 4)
+
+
+@pytest.mark.parametrize(
+    ("goal", "after"),
+    [("trial", ACTIVATE), ("trial", ARMS), ("confirmed", ACTIVATE), ("confirmed", ARMS), ("confirmed", CONFIRM)],
+)
+def test_a_canary_that_falls_silent_after_its_activation_stops_it_and_takes_the_others_back(tmp_path, goal, after):
+    """However many may fail. Silent at once, when it is looked at again, or when it was to be confirmed."""
+    devices, wanted = fleet_of(12), rollout(goal)
+    with serving(*devices) as members:
+        first = [m.name for m in inventory.canaries(members, 4, wanted.package.digest)]
+        ill = next(d for d in devices if d.name == first[0])
+        falls_silent(ill, after)
+        report = hasty(wanted, members, tmp_path / "r.jsonl", ill, max_failures=12, jobs=1)
+        outcome = report.outcomes[ill.name]
+        assert (outcome.state, outcome.reason) == ("unhealthy", "silent")
+        assert "silent since its trial began" in outcome.message
+        assert report.stopped == f"canary {ill.name} fell silent after its activation"
+        others = [d for d in devices if d != ill]
+        assert all(d.trial is None and d.good == 0 for d in others)  # back, or never begun
+        assert {n for n, o in report.outcomes.items() if o.state == "rolled back"} <= set(first)
+        assert not any(d.asked for d in devices if d.name not in first)
+        told = json.loads((tmp_path / "r.jsonl").read_text().splitlines()[0])
+        assert (told["member"], told["state"]) == (ill.name, "trial" if after != ACTIVATE else "unhealthy")
+        if after == CONFIRM:
+            return
+        again = hasty(wanted, members, tmp_path / "r.jsonl", ill, max_failures=12, resume=True)
+        assert again.outcomes[ill.name].reason == "silent"  # still
+        assert "fell silent" in again.stopped
+        ill.fault, ill.lose = Standin().fault, Standin().lose
+        ill.trial = None  # it was restarted, until its trial was over
+        again = hasty(wanted, members, tmp_path / "r.jsonl", ill, max_failures=12, resume=True)
+    assert (again.stopped, again.outcomes[ill.name].state) == ("", goal)
+
+
+def test_a_device_that_was_never_reached_is_not_called_silent(tmp_path):
+    """It stops nothing as long as it may fail."""
+    devices, wanted = fleet_of(8), rollout()
+    with serving(*devices) as members:
+        first = inventory.canaries(members, 4, wanted.package.digest)
+        ill = next(d for d in devices if d.name == first[0].name)
+        ill.fault = lambda *_: b""
+        report = hasty(wanted, members, tmp_path / "r.jsonl", ill, max_failures=1)
+    assert (report.outcomes[ill.name].state, report.outcomes[ill.name].reason) == ("failed", "unreachable")
+    assert (report.stopped, report.failures) == ("", 1)
 
 
 @pytest.mark.parametrize(("allowed", "stops"), [(0, True), (1, True), (2, False)])

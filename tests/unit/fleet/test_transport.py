@@ -243,6 +243,68 @@ def test_a_silent_device_on_a_slow_link_is_given_up_later():
     assert 4 * 5.0 <= now[0] - start <= 4 * 20.0 + 8.0
 
 
+class Losing(Wire):
+    """Of datagrams, by a clock of the test's own: some get no answer, and then `seconds` pass."""
+
+    def __init__(self, share: float, seconds: float, seed: int = 5) -> None:
+        super().__init__(parse("udp:localhost:1"))
+        self.now, self.sent, self._share, self._seconds = 0.0, list[bytes](), share, seconds
+        self._rng, self._device = np.random.default_rng(seed), Standin()
+
+    async def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def receive(self) -> bytes:
+        if self._rng.random() < self._share:
+            self.now += self._seconds
+            raise TimeoutError
+        self.now += 0.001
+        return self._device.frame(self.sent[-1])
+
+
+@pytest.mark.parametrize("seconds", [0.5, 30.0])
+def test_a_fifth_lost_each_way_silences_no_device_however_late_the_host_is(seconds):
+    """A wait of half a second may take 30 s on a busy machine: that is not the device's silence."""
+    wire = Losing(1 - 0.8 * 0.8, seconds)
+    exchange = Exchange(wire, 2.0, 4, clock=lambda: wire.now)
+
+    async def ask() -> None:
+        for _ in range(5000):
+            wire.sent.clear()
+            await exchange.ask(StatusRead().BYTES)
+
+    asyncio.run(ask())
+
+
+def test_a_silent_device_is_asked_sixteen_times_and_not_for_ever():
+    wire = Losing(1.0, 30.0)
+    with pytest.raises(Silent):
+        asyncio.run(Exchange(wire, 2.0, 4, clock=lambda: wire.now).ask(StatusRead().BYTES))
+    assert len(wire.sent) == 16
+
+
+def test_waits_between_copies_grow_and_are_never_the_same_for_two_hosts(monkeypatch):
+    """After an answer within 1 ms, and without the next one."""
+    found = []
+    for seed in 1, 2:
+        wire, waits = Losing(1.0, 0.5), list[float]()
+        exchange = Exchange(wire, 2.0, 4, clock=lambda wire=wire: wire.now, draw=np.random.default_rng(seed).random)
+        exchange.round_trip.took(0.001)
+        receive = exchange._receive
+
+        def waited(until, wire=wire, waits=waits, receive=receive):
+            waits.append(until - wire.now)
+            return receive(until)
+
+        monkeypatch.setattr(exchange, "_receive", waited)
+        with pytest.raises(Silent):
+            asyncio.run(exchange.ask(StatusRead().BYTES))
+        middles = [min(0.1 * 1.5**n, 0.5) for n in range(len(waits))]
+        assert all(0.75 * m - 1e-9 <= w <= 1.25 * m + 1e-9 for w, m in zip(waits, middles, strict=True))
+        found.append(waits)
+    assert not set(found[0]) & set(found[1])
+
+
 def test_answers_that_get_lost_cost_a_try_each():
     numbers = count()
     device = Standin(lose=lambda group, command, asked: next(numbers) % 2 == 0)
