@@ -4,7 +4,6 @@
 
 #if MCUEDIT_AUTHORITY
 
-#include "../core/delta.h"
 #include "../store/journal.h"
 
 #define HASH_SIZE   32u
@@ -13,17 +12,19 @@
 #define WITHIN_SIZE 4u
 #define END_OF_MAP  0xFFu /* of a map that does not say its length */
 
-/* What the nonce is of. Bytes alone, hashed as they lie. */
+/* What the nonce is of, hashed as it lies: little-endian, as the journal. */
 typedef struct {
-    uint8_t domain[16], chain[8], sequence[4], authorized[4], secret[MCUEDIT_SECRET_SIZE];
+    uint8_t domain[4], chain[8];
+    uint32_t sequence, authorized;
+    uint8_t secret[MCUEDIT_SECRET_SIZE];
 } nonce_parts;
+
+MCUEDIT_STATIC_ASSERT(sizeof(nonce_parts) == 36, nonce_has_no_gaps);
 
 /* What a signature is over. */
 typedef struct {
-    uint8_t domain[16], base[HASH_SIZE], id[ID_MAX], nonce[NONCE_SIZE], head[4], body[HASH_SIZE];
+    uint8_t domain[4], base[HASH_SIZE], id[ID_MAX], nonce[NONCE_SIZE], head[4], body[HASH_SIZE];
 } command_parts;
-
-static const char nonce_domain[16] = "mcuedit-nonce", command_domain[16] = "mcuedit-command";
 
 static const mcuedit_authority *authority_of(const mcuedit_smp *smp)
 {
@@ -38,13 +39,6 @@ static int leave_for(const mcuedit_authority *authority, uint8_t asks)
     return authority->policy ? authority->policy(authority->context, asks) : mcuedit_authority_usual(asks);
 }
 
-static void put_u32(uint8_t to[4], uint32_t value)
-{
-    for (uint32_t i = 0; i < 4; i++) {
-        to[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
 static void hash(const mcuedit_smp *smp, const void *bytes, uint32_t size, uint8_t digest[HASH_SIZE])
 {
     const mcuedit_trust *trust = smp->config->store->config->trust;
@@ -56,10 +50,10 @@ static void make_nonce(const mcuedit_smp *smp, uint8_t nonce[HASH_SIZE])
 {
     const mcuedit_store_state *state = mcuedit_store_status(smp->config->store);
     nonce_parts parts;
-    MCUEDIT_COPY(parts.domain, nonce_domain, sizeof(parts.domain));
+    MCUEDIT_COPY(parts.domain, "mcuN", sizeof(parts.domain));
     MCUEDIT_COPY(parts.chain, state->chain, sizeof(parts.chain));
-    put_u32(parts.sequence, state->sequence);
-    put_u32(parts.authorized, smp->authorized);
+    parts.sequence = state->sequence;
+    parts.authorized = smp->authorized;
     MCUEDIT_COPY(parts.secret, smp->secret, sizeof(parts.secret));
     hash(smp, &parts, sizeof(parts), nonce);
 }
@@ -111,7 +105,7 @@ static void make_digest(const mcuedit_smp_exchange *exchange, const uint8_t *end
     const uint8_t *head = exchange->body - MCUEDIT_SMP_HEADER_SIZE;
     command_parts parts;
     MCUEDIT_FILL(&parts, 0, sizeof(parts));
-    MCUEDIT_COPY(parts.domain, command_domain, sizeof(parts.domain));
+    MCUEDIT_COPY(parts.domain, "mcuC", sizeof(parts.domain));
     for (uint32_t i = 0; i < config->base_size; i++) {
         parts.base[i] = config->base[i];
     }
@@ -161,6 +155,7 @@ int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks)
     struct zcbor_string auth;
     mcuedit_smp_field field = {MCUEDIT_SMP_KEY_AUTH, MCUEDIT_SMP_BYTES, &auth, false};
     uint8_t digest[HASH_SIZE];
+    uint32_t within;
     exchange->leave = leave_for(authority_of(smp), asks);
     if (exchange->leave <= MCUEDIT_OPEN) {
         return exchange->leave;
@@ -178,7 +173,8 @@ int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks)
     if (!is_last || !smp->told || auth.len < WITHIN_SIZE) {
         return MCUEDIT_E_AUTHORITY;
     }
-    if (smp->age > mcuedit_u32(auth.value)) {
+    MCUEDIT_COPY(&within, auth.value, sizeof(within)); /* at any address */
+    if (smp->age > within) {
         return MCUEDIT_E_STALE;
     }
     make_digest(exchange, given, digest);

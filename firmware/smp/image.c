@@ -122,8 +122,18 @@ static int erase(mcuedit_smp_exchange *exchange)
 }
 
 const mcuedit_smp_command mcuedit_smp_image[] = {
-    [MCUEDIT_SMP_COMMAND_IMAGE_STATE] = {MCUEDIT_SMP_READS(list, READ), MCUEDIT_SMP_WRITES(change, IMAGES)},
-    [MCUEDIT_SMP_COMMAND_IMAGE_UPLOAD] = {MCUEDIT_SMP_WRITES(mcuedit_smp_upload, UPLOAD)},
-    [MCUEDIT_SMP_COMMAND_IMAGE_ERASE] = {MCUEDIT_SMP_WRITES(erase, DROP)},
+    [MCUEDIT_SMP_COMMAND_IMAGE_STATE] = {.read = list, .write = change},
+    [MCUEDIT_SMP_COMMAND_IMAGE_UPLOAD] = {.write = mcuedit_smp_upload},
+    [MCUEDIT_SMP_COMMAND_IMAGE_ERASE] = {.write = erase},
 };
 const uint8_t mcuedit_smp_image_count = sizeof(mcuedit_smp_image) / sizeof(mcuedit_smp_image[0]);
+
+#if MCUEDIT_AUTHORITY
+const uint8_t mcuedit_smp_image_asks[] = {
+    [MCUEDIT_SMP_COMMAND_IMAGE_STATE] = MCUEDIT_ASKS_IMAGES,
+    [MCUEDIT_SMP_COMMAND_IMAGE_UPLOAD] = MCUEDIT_ASKS_UPLOAD,
+    [MCUEDIT_SMP_COMMAND_IMAGE_ERASE] = MCUEDIT_ASKS_DROP,
+};
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_image_asks) == sizeof(mcuedit_smp_image) / sizeof(mcuedit_smp_image[0]),
+                      every_command_has_a_class);
+#endif

@@ -118,46 +118,75 @@ int mcuedit_smp_fields(const mcuedit_smp_exchange *exchange, mcuedit_smp_field *
     return zcbor_map_end_decode(in) && zcbor_payload_at_end(in) ? MCUEDIT_OK : MCUEDIT_SMP_INVALID;
 }
 
-static const mcuedit_smp_command *find_command(const header *head)
+/* A handler and the class of its requests; NULL if there is none. */
+typedef struct {
+    mcuedit_smp_handler *handler;
+#if MCUEDIT_AUTHORITY
+    uint8_t asks;
+#endif
+} carrier;
+
+#if MCUEDIT_AUTHORITY
+#define CLASSES(of) classes = (of)
+#else
+#define CLASSES(of) (void)0
+#endif
+
+static carrier find_carrier(const header *head)
 {
     const mcuedit_smp_command *commands;
     uint8_t count;
+#if MCUEDIT_AUTHORITY
+    const uint8_t *classes;
+#endif
     switch (head->group) {
     case GROUP_OS:
         commands = mcuedit_smp_os;
         count = mcuedit_smp_os_count;
+        CLASSES(mcuedit_smp_os_asks);
         break;
     case GROUP_IMAGE:
         commands = mcuedit_smp_image;
         count = mcuedit_smp_image_count;
+        CLASSES(mcuedit_smp_image_asks);
         break;
     case MCUEDIT_SMP_GROUP:
         commands = mcuedit_smp_user;
         count = mcuedit_smp_user_count;
+        CLASSES(mcuedit_smp_user_asks);
         break;
     default:
-        return NULL;
+        return (carrier){.handler = NULL};
     }
-    return head->command < count ? &commands[head->command] : NULL;
+    if (head->command >= count) {
+        return (carrier){.handler = NULL};
+    }
+    const mcuedit_smp_command *command = &commands[head->command];
+    carrier found = {.handler = head->op == OP_READ ? command->read : command->write};
+#if MCUEDIT_AUTHORITY
+    found.asks = head->op == OP_WRITE                      ? classes[head->command]
+                 : found.handler == mcuedit_smp_tell_nonce ? MCUEDIT_ASKS_ALWAYS
+                                                           : MCUEDIT_ASKS_READ;
+#endif
+    return found;
 }
 
 static int carry_out(mcuedit_smp_exchange *exchange, const header *head)
 {
-    const mcuedit_smp_command *command = find_command(head);
-    mcuedit_smp_handler *handler = !command ? NULL : head->op == OP_READ ? command->read : command->write;
+    carrier found = find_carrier(head);
     if (head->version > VERSION_2) {
         return MCUEDIT_SMP_TOO_NEW;
     }
-    if (!handler) {
+    if (!found.handler) {
         return MCUEDIT_SMP_UNSUPPORTED;
     }
 #if MCUEDIT_AUTHORITY
-    int err = mcuedit_smp_authorize(exchange, head->op == OP_READ ? command->reads : command->writes);
+    int err = mcuedit_smp_authorize(exchange, found.asks);
     if (err) {
         return err;
     }
 #endif
-    return handler(exchange);
+    return found.handler(exchange);
 }
 
 static void start(mcuedit_smp_exchange *exchange, uint8_t *body, uint32_t capacity)

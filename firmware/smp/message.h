@@ -37,23 +37,11 @@ typedef struct {
 /* 0; a negative mcuedit_error; or one of the above. What it has put into the response is dropped on an error. */
 typedef int mcuedit_smp_handler(mcuedit_smp_exchange *exchange);
 
-/* What a group does for a command's number: NULL where there is nothing. Made by the two macros. */
+/* What a group does for a command's number: NULL where there is nothing. */
 typedef struct {
     mcuedit_smp_handler *read;
     mcuedit_smp_handler *write;
-#if MCUEDIT_AUTHORITY
-    uint8_t reads, writes; /* classes, MCUEDIT_ASKS_...; of a handler that has none: nobody */
-#endif
 } mcuedit_smp_command;
-
-/* A handler and the class of its requests: nothing is carried out that has none. */
-#if MCUEDIT_AUTHORITY
-#define MCUEDIT_SMP_READS(handler, asks)  .read = (handler), .reads = MCUEDIT_ASKS_##asks
-#define MCUEDIT_SMP_WRITES(handler, asks) .write = (handler), .writes = MCUEDIT_ASKS_##asks
-#else
-#define MCUEDIT_SMP_READS(handler, asks)  .read = (handler)
-#define MCUEDIT_SMP_WRITES(handler, asks) .write = (handler)
-#endif
 
 extern const mcuedit_smp_command mcuedit_smp_os[];
 extern const mcuedit_smp_command mcuedit_smp_image[];
@@ -61,6 +49,13 @@ extern const mcuedit_smp_command mcuedit_smp_user[];
 extern const uint8_t mcuedit_smp_os_count;
 extern const uint8_t mcuedit_smp_image_count;
 extern const uint8_t mcuedit_smp_user_count;
+
+#if MCUEDIT_AUTHORITY
+/* Classes of what is written, MCUEDIT_ASKS_..., by the same numbers. A command without one is carried out by nobody. */
+extern const uint8_t mcuedit_smp_os_asks[];
+extern const uint8_t mcuedit_smp_image_asks[];
+extern const uint8_t mcuedit_smp_user_asks[];
+#endif
 
 /* A field of a request's map and where its value goes: uint32_t, bool, or struct zcbor_string into the request. */
 typedef enum { MCUEDIT_SMP_UINT, MCUEDIT_SMP_BOOL, MCUEDIT_SMP_BYTES, MCUEDIT_SMP_TEXT } mcuedit_smp_type;

@@ -32,8 +32,18 @@ static int parameters(mcuedit_smp_exchange *exchange)
 }
 
 const mcuedit_smp_command mcuedit_smp_os[] = {
-    [MCUEDIT_SMP_COMMAND_OS_ECHO] = {MCUEDIT_SMP_READS(echo, READ), MCUEDIT_SMP_WRITES(echo, READ)},
-    [MCUEDIT_SMP_COMMAND_OS_RESET] = {MCUEDIT_SMP_WRITES(reset, RESET)},
-    [MCUEDIT_SMP_COMMAND_OS_PARAMETERS] = {MCUEDIT_SMP_READS(parameters, READ)},
+    [MCUEDIT_SMP_COMMAND_OS_ECHO] = {.read = echo, .write = echo},
+    [MCUEDIT_SMP_COMMAND_OS_RESET] = {.write = reset},
+    [MCUEDIT_SMP_COMMAND_OS_PARAMETERS] = {.read = parameters},
 };
 const uint8_t mcuedit_smp_os_count = sizeof(mcuedit_smp_os) / sizeof(mcuedit_smp_os[0]);
+
+#if MCUEDIT_AUTHORITY
+const uint8_t mcuedit_smp_os_asks[] = {
+    [MCUEDIT_SMP_COMMAND_OS_ECHO] = MCUEDIT_ASKS_READ,
+    [MCUEDIT_SMP_COMMAND_OS_RESET] = MCUEDIT_ASKS_RESET,
+    [MCUEDIT_SMP_COMMAND_OS_PARAMETERS] = MCUEDIT_ASKS_NOBODY,
+};
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_os_asks) == sizeof(mcuedit_smp_os) / sizeof(mcuedit_smp_os[0]),
+                      every_command_has_a_class);
+#endif

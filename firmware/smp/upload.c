@@ -58,16 +58,13 @@ static bool is_signed(int leave)
     return leave == MCUEDIT_OPEN;
 }
 
-/*
- * What was signed gives way to nothing that was not, and the other way round at once. Among equals one that brings no
- * data takes the place of none that has brought some, and one that has brought none gives way at once.
- */
-static bool must_wait(mcuedit_smp *smp, int leave, const chunk *part)
+/* What was signed gives way to nothing that was not, and the other way round at once. */
+static bool must_wait(mcuedit_smp *smp, int leave)
 {
     if (is_signed(leave) != (smp->signed_for != 0)) {
         return !is_signed(leave);
     }
-    return smp->config->store->upload_offset != 0 && (part->data.len == 0 || !gives_way(smp));
+    return !gives_way(smp);
 }
 
 static void own(mcuedit_smp *smp, int leave)
@@ -97,11 +94,15 @@ static bool is_stranger(const mcuedit_smp *smp)
     return smp->peer != smp->owner;
 }
 
-/* Chunks of others than whose upload it is are refused; so is a first one that must be signed and is not. */
+/*
+ * Chunks of others than whose upload it is are refused; so is a first one that must be signed and is not, or that would
+ * take a slot and bring nothing.
+ */
 static int check_peer(const mcuedit_smp *smp, int leave, const chunk *part)
 {
     if (part->offset == 0) {
-        return leave == MCUEDIT_SIGNED ? MCUEDIT_E_AUTHORITY : MCUEDIT_OK;
+        int err = leave == MCUEDIT_SIGNED ? MCUEDIT_E_AUTHORITY : MCUEDIT_SMP_INVALID;
+        return is_signed(leave) || (leave == MCUEDIT_LIMITED && part->data.len != 0) ? MCUEDIT_OK : err;
     }
     return smp->config->store->upload_size > 0 && is_stranger(smp) ? MCUEDIT_SMP_BUSY : MCUEDIT_OK;
 }
@@ -112,7 +113,7 @@ static int check_peer(const mcuedit_smp *smp, int leave, const chunk *part)
 #define check_peer(smp, leave, part) MCUEDIT_OK
 #define is_stranger(smp)             false
 #define go_on(smp, leave)            ((void)(leave), MCUEDIT_OK)
-#define must_wait(smp, leave, part)  (!gives_way(smp))
+#define must_wait(smp, leave)        (!gives_way(smp))
 #define open_upload(smp, leave, part, slot) \
     mcuedit_store_begin((smp)->config->store, (part)->size, (part)->sha256, slot)
 #endif
@@ -127,7 +128,7 @@ static int begin(mcuedit_smp *smp, int leave, const chunk *part, uint8_t *slot)
             mcuedit_smp_equal(part->sha256, store->sha256, SHA_SIZE)) {
             return go_on(smp, leave);
         }
-        if (must_wait(smp, leave, part)) {
+        if (must_wait(smp, leave)) {
             return MCUEDIT_SMP_BUSY;
         }
     }

@@ -326,17 +326,28 @@ static int tell(mcuedit_smp_exchange *exchange)
 }
 
 const mcuedit_smp_command mcuedit_smp_user[] = {
-    [MCUEDIT_SMP_COMMAND_STATUS] = {MCUEDIT_SMP_READS(status, READ)},
-    [MCUEDIT_SMP_COMMAND_ACTIVATE] = {MCUEDIT_SMP_WRITES(activate, ACTIVATE)},
-    [MCUEDIT_SMP_COMMAND_CONFIRM] = {MCUEDIT_SMP_WRITES(confirm, CONFIRM)},
-    [MCUEDIT_SMP_COMMAND_ROLLBACK] = {MCUEDIT_SMP_WRITES(rollback, ROLLBACK)},
-    [MCUEDIT_SMP_COMMAND_ARMS] = {MCUEDIT_SMP_READS(arms, READ), MCUEDIT_SMP_WRITES(outcome, OUTCOME)},
-    [MCUEDIT_SMP_COMMAND_LOG] = {MCUEDIT_SMP_READS(log_records, READ)},
-    [MCUEDIT_SMP_COMMAND_SLOT] = {MCUEDIT_SMP_WRITES(change_slot, DROP)},
-    [MCUEDIT_SMP_COMMAND_TELL] = {MCUEDIT_SMP_WRITES(tell, TELL)},
-    [MCUEDIT_SMP_COMMAND_RUN] = {MCUEDIT_SMP_WRITES(run, RUN)},
+    [MCUEDIT_SMP_COMMAND_STATUS] = {.read = status},
+    [MCUEDIT_SMP_COMMAND_ACTIVATE] = {.write = activate},
+    [MCUEDIT_SMP_COMMAND_CONFIRM] = {.write = confirm},
+    [MCUEDIT_SMP_COMMAND_ROLLBACK] = {.write = rollback},
+    [MCUEDIT_SMP_COMMAND_ARMS] = {.read = arms, .write = outcome},
+    [MCUEDIT_SMP_COMMAND_LOG] = {.read = log_records},
+    [MCUEDIT_SMP_COMMAND_SLOT] = {.write = change_slot},
+    [MCUEDIT_SMP_COMMAND_TELL] = {.write = tell},
+    [MCUEDIT_SMP_COMMAND_RUN] = {.write = run},
 #if MCUEDIT_AUTHORITY
-    [MCUEDIT_SMP_COMMAND_AUTHORITY] = {MCUEDIT_SMP_READS(mcuedit_smp_tell_nonce, ALWAYS)},
+    [MCUEDIT_SMP_COMMAND_AUTHORITY] = {.read = mcuedit_smp_tell_nonce},
 #endif
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);
+
+#if MCUEDIT_AUTHORITY
+const uint8_t mcuedit_smp_user_asks[] = {
+    [MCUEDIT_SMP_COMMAND_ACTIVATE] = MCUEDIT_ASKS_ACTIVATE, [MCUEDIT_SMP_COMMAND_CONFIRM] = MCUEDIT_ASKS_CONFIRM,
+    [MCUEDIT_SMP_COMMAND_ROLLBACK] = MCUEDIT_ASKS_ROLLBACK, [MCUEDIT_SMP_COMMAND_ARMS] = MCUEDIT_ASKS_OUTCOME,
+    [MCUEDIT_SMP_COMMAND_SLOT] = MCUEDIT_ASKS_DROP,         [MCUEDIT_SMP_COMMAND_TELL] = MCUEDIT_ASKS_TELL,
+    [MCUEDIT_SMP_COMMAND_RUN] = MCUEDIT_ASKS_RUN,           [MCUEDIT_SMP_COMMAND_AUTHORITY] = MCUEDIT_ASKS_NOBODY,
+};
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_user_asks) == sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]),
+                      every_command_has_a_class);
+#endif

@@ -75,26 +75,33 @@ static bool may_take(const mcuedit_store *store, uint32_t slot)
 /* Why it takes none. */
 static int why_none(const mcuedit_store *store)
 {
-    for (uint32_t slot = 0; store->open && slot < store->config->flash->slot_count; slot++) {
-        if (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_NONE) {
-            return MCUEDIT_E_WEAR;
-        }
-    }
-    return store->open ? MCUEDIT_E_AUTHORITY : MCUEDIT_E_FULL;
+    return !store->open ? MCUEDIT_E_FULL : store->open_count != 0 ? MCUEDIT_E_WEAR : MCUEDIT_E_AUTHORITY;
 }
 
-static bool is_blank(const mcuedit_flash *flash, uint32_t offset, uint32_t size)
+/* Was nothing written to an empty slot since it was erased as a whole? What was cut may read as blank and be none. */
+static bool is_blank(const mcuedit_store *store, uint32_t slot)
 {
-    uint32_t words[8], all = UINT32_MAX;
-    for (uint32_t at = 0; at < size && all == UINT32_MAX; at += sizeof(words)) {
-        if (flash->read(flash->context, offset + at, words, sizeof(words))) {
+    const mcuedit_flash *flash = store->config->flash;
+    uint32_t word = store->state.slots[slot].bits == 0 ? UINT32_MAX : 0;
+    for (uint32_t at = 0; at < flash->slot_size && word == UINT32_MAX; at += sizeof(word)) {
+        if (flash->read(flash->context, mcuedit_slot_offset(store, slot) + at, &word, sizeof(word))) {
             return false;
         }
-        for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-            all &= words[i];
-        }
     }
-    return all == UINT32_MAX;
+    return word == UINT32_MAX;
+}
+
+/* Before the first byte is written to a blank slot: a record that has it soiled. */
+static int soil(mcuedit_store *store, uint32_t slot)
+{
+    mcuedit_record record;
+    if (store->state.slots[slot].bits != 0) {
+        return MCUEDIT_OK;
+    }
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
+    record.state.slots[slot].bits = MCUEDIT_SLOT_SOILED;
+    record.state.last = (uint8_t)slot;
+    return mcuedit_journal_append(store, &record);
 }
 #endif
 
@@ -126,9 +133,8 @@ static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
     const mcuedit_flash *flash = store->config->flash;
     mcuedit_record record;
 #if MCUEDIT_AUTHORITY
-    size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
-    if (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_NONE &&
-        is_blank(flash, mcuedit_slot_offset(store, slot), size)) {
+    size = flash->slot_size; /* all of it: a slot is blank or it is not */
+    if (is_blank(store, slot)) {
         return MCUEDIT_OK; /* nothing is worn, nothing written */
     }
     store->open_erases[slot] = (uint8_t)(store->open_erases[slot] + store->open);
@@ -136,7 +142,11 @@ static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
 #endif
     mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
     mcuedit_store_state *state = &record.state;
+#if MCUEDIT_AUTHORITY
+    state->slots[slot].bits = MCUEDIT_SLOT_SOILED;
+#else
     state->slots[slot].bits = 0;
+#endif
     state->slots[slot].erases++;
     state->last = (uint8_t)slot;
     if ((state->previous >> slot & 1u) != 0) {
@@ -205,6 +215,13 @@ int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *byte
     if (offset != store->upload_offset || size > store->upload_size - offset || store->upload_size == 0) {
         return MCUEDIT_E_STATE;
     }
+#if MCUEDIT_AUTHORITY
+    int err = size != 0 ? soil(store, store->upload_slot) : MCUEDIT_OK;
+    if (err) {
+        store->upload_size = 0;
+        return err;
+    }
+#endif
     while (size != 0) {
         uint32_t unit = flash->program_unit, fill = offset & (unit - 1u), part = size & ~(unit - 1u);
         const uint8_t *whole = from;
@@ -269,9 +286,6 @@ static int finish(mcuedit_store *store, uint32_t local, uint8_t *slot)
     }
     mcuedit_journal_begin(store, &record, local ? MCUEDIT_LOG_LOCAL : MCUEDIT_LOG_STAGE, (uint8_t)number);
     record.state.slots[number].bits = bits;
-#if MCUEDIT_AUTHORITY
-    record.state.last = (uint8_t)number; /* no record of an erase may have said so */
-#endif
     if (!local) {
         mcuedit_journal_name(&record, &package);
     }
@@ -307,7 +321,13 @@ int mcuedit_store_erase(mcuedit_store *store, uint8_t slot)
         return MCUEDIT_E_BUSY;
     }
     store->upload_size = 0; /* it may be this one */
-    return clear(store, slot, flash->slot_size);
+    int err = clear(store, slot, flash->slot_size);
+#if MCUEDIT_AUTHORITY
+    if (!err) {
+        store->state.slots[slot].bits = 0; /* blank, as the next record will have it */
+    }
+#endif
+    return err;
 }
 
 int mcuedit_store_development(void)

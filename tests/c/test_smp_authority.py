@@ -108,7 +108,8 @@ def test_the_nonce_stays_until_something_was_obeyed_or_recorded(node: Node) -> N
     two = moment(node)
     assert two != one
     assert "off" in node.ask(IMAGE, 1, first(packages.package()), write=True)
-    assert moment(node) == two  # into a blank slot: no record
+    assert moment(node) != two  # it writes, and a record says so
+    two = moment(node)
     upload(node, packages.package())
     assert moment(node) != two
 
@@ -286,11 +287,16 @@ def test_who_did_not_sign_takes_an_empty_slot_or_none(node: Node) -> None:
 
 def test_a_blank_slot_is_not_erased(node: Node) -> None:
     fill(node, 3)
-    assert events(node) == [STAGE] * 3
+    assert events(node) == [ERASE, STAGE] * 3  # ERASE: it was written to
     assert command(node, OWN, SLOT, {"slot": 7, "erase": True})["state"] == 0  # it is empty and blank
     assert [slot["wear"] for slot in slots(node)] == [0] * 8
-    assert events(node) == [STAGE] * 3 + [SESSION]
-    assert len({slot["slot"] for slot in slots(node) if slot["state"]}) == 3
+    assert events(node) == [ERASE, STAGE] * 3 + [SESSION]
+    used = next(slot["slot"] for slot in slots(node) if slot["state"])
+    for _ in range(3):
+        command(node, OWN, SLOT, {"slot": used, "erase": True})
+    assert slots(node)[used]["wear"] == 1
+    fill(node, 3)
+    assert slots(node)[used]["wear"] == 1
 
 
 def test_erases_for_uploads_of_nobody_are_bounded_and_told(node: Node, tmp_path: Path) -> None:
@@ -314,16 +320,20 @@ def test_erases_for_uploads_of_nobody_are_bounded_and_told(node: Node, tmp_path:
     assert upload(node, packages.package())["match"] is True
 
 
-def test_empty_begins_keep_nobody_out(node: Node) -> None:
+def test_first_chunks_without_data_keep_nobody_out(node: Node) -> None:
+    """They are none, unless they are signed."""
     package = packages.package()
+    before = node.ask(OWN, STATUS)
     for i in range(40):
         node.lib.updatable_peer(666)
-        node.ask(IMAGE, 1, first(bytes([i]) * 300, 0), write=True)
+        assert node.ask(IMAGE, 1, first(bytes([i]) * 300, 0), write=True) == {"rc": 3}
         if i == 20:
+            assert node.ask(OWN, STATUS) == before
             node.lib.updatable_peer(1)
             assert node.ask(IMAGE, 1, first(package), write=True) == {"off": 100}
     node.lib.updatable_peer(1)
     assert node.ask(IMAGE, 1, {"off": 100, "data": package[100:]}, write=True)["match"] is True
+    assert command(node, IMAGE, 1, first(packages.package(name="other", counter=2), 0)) == {"off": 0}
 
 
 def test_uploads_of_two_peers_do_not_mix(node: Node) -> None:

@@ -51,7 +51,7 @@ def test_a_package_is_tried_and_kept_over_a_link_that_loses_repeats_and_reorders
         assert verb("push", path, *to, "--activate")["state"] == "trial"
         assert verb("status", *to)["in_trial"] is True
         assert verb("confirm", *to)["active_names"] == ["fix@1.2.0"]
-        assert verb("log", *to)["event"] == ["stage", "trial", "confirm"]  # each of them once
+        assert verb("log", *to)["event"] == ["erase", "stage", "trial", "confirm"]  # each of them once
         print(f"to the device {dict(link.to.count)}, back {dict(link.back.count)}")
         for way in (link.to, link.back):
             assert {"lost", "repeated", "reordered"} <= {what for what, n in way.count.items() if n}

@@ -73,7 +73,7 @@ def test_a_package_becomes_the_confirmed_one(verb, package, device):
     assert told["base_sha256"] == packages.model().sha256
     assert told["slot_state"].count("confirmed") == 1
     told = verb("log", "--to", device.address)
-    assert told["event"] == ["stage", "trial", "confirm"]
+    assert told["event"] == ["erase", "stage", "trial", "confirm"]
     assert (told["valid"], told["tied"]) == (True, True)
     assert verb("push", package(counter=3), "--to", device.address, "--confirm")["state"] == "already"
 

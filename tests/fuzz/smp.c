@@ -31,6 +31,18 @@ static int infer(void *context, mcuedit_smp_inference *inference)
     return sum % 8 == 7 ? MCUEDIT_E_SIZE : MCUEDIT_OK;
 }
 
+#if MCUEDIT_AUTHORITY
+static int mac(void *context, const uint8_t digest[32], uint8_t mac[MCUEDIT_MAC_SIZE])
+{
+    (void)context;
+    memset(mac, digest[0], MCUEDIT_MAC_SIZE);
+    return 0;
+}
+
+static const uint8_t operators[1][32];
+static const mcuedit_authority authority = {.keys = operators, .key_count = 1, .mac = mac};
+#endif
+
 static mcuedit_smp_receiver receiver;
 static uint8_t line[CAPACITY + 4];
 
@@ -68,7 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .buffer_count = 1,
                                         .buffer_size = CAPACITY,
                                         .reset = reset,
-                                        .infer = infer};
+                                        .infer = infer,
+#if MCUEDIT_AUTHORITY
+                                        .authority = &authority
+#endif
+    };
     mcuedit_smp smp;
     flash_reset();
     REQUIRE(mcuedit_store_open(&store, &flash_config) == MCUEDIT_OK);
@@ -78,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = data[at] | (size_t)data[at + 1] << 8;
         at += 2;
         length = length < size - at ? length : size - at;
+#if MCUEDIT_AUTHORITY
+        mcuedit_smp_from(&smp, count % 5 == 4);
+#endif
         handle(&smp, data + at, (uint32_t)length, count % 7 == 6 ? MCUEDIT_SMP_RESPONSE_MIN + data[at - 2] : CAPACITY);
         at += length;
     }

@@ -8,8 +8,14 @@ from helpers.fuzzing import TARGETS, Fuzzers, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no libFuzzer: {why_not()}")
 
-RUNS = {"package": 20_000, "adapter": 20_000, "journal": 400, "smp": 1_000}
-EDGES = {"package": 250, "adapter": 200, "journal": 350, "smp": 500}  # fewer: the seeds are refused at the door
+RUNS = {"package": 20_000, "adapter": 20_000, "journal": 400, "smp": 1_000, "authority": 1_000}
+EDGES = {
+    "package": 250,
+    "adapter": 200,
+    "journal": 350,
+    "smp": 500,
+    "authority": 500,
+}  # fewer: the seeds are refused at the door
 
 
 @pytest.fixture(scope="module")

@@ -28,11 +28,12 @@ from mcuedit.build.external import zcbor
 from mcuedit.model.bundle import Base
 
 HERE = Path(__file__).resolve().parents[1] / "fuzz"
-TARGETS = ("package", "adapter", "journal", "smp")
+TARGETS = ("package", "adapter", "journal", "smp", "authority")
 CLANG = "clang"
 _COMPILER = compilers.Compiler("clang", (CLANG,))
-LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096}  # bytes of an input
+LIMITS = {"package": 4096, "adapter": 2048, "journal": 512, "smp": 4096, "authority": 8192}  # bytes of an input
 _FLAGS = ("-g", "-O2", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all")
+_AUTHORITY = "-DMCUEDIT_AUTHORITY=1"  # the target `authority` is `smp` with it
 _UNSEEN = "-fno-sanitize=fuzzer-no-link"  # loops over all bytes, which would tell libFuzzer nothing
 _WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 _CORE = ("adapter", "argmax", "delta", "dot", "error", "package", "self_test", "context", "window")
@@ -82,15 +83,16 @@ class Fuzzers:
         found = zcbor.find()
         for target in targets:
             more = []
+            kind = (_AUTHORITY,) if target == "authority" else ()
             if target not in _ALONE:
-                more += self._objects(source(name) for name in ("store", "slots"))
-                more += [] if target == "journal" else self._objects([source("journal")])  # it includes it
-                more += self._objects([HERE / "flash.c", firmware / "testing" / "flash_model.c"], _UNSEEN)
+                more += self._objects((source(name) for name in ("store", "slots")), *kind)
+                more += [] if target == "journal" else self._objects([source("journal")], *kind)  # it includes it
+                more += self._objects([HERE / "flash.c", firmware / "testing" / "flash_model.c"], _UNSEEN, *kind)
                 more += self._objects(crypto_sources(signatures=False), _UNSEEN)
-            if target == "smp":
-                more += self._objects(firmware.glob("smp/*.c"), *found.flags)
+            if target in ("smp", "authority"):
+                more += self._objects(firmware.glob("smp/*.c"), *found.flags, *kind)
                 more += self._objects(found.sources, *found.flags, "-w")
-            own = self._objects([HERE / f"{target}.c"])
+            own = self._objects([HERE / f"{'smp' if kind else target}.c"], *kind)
             libraries = [*own, *more, *self._core]
             _COMPILER.run(["-fsanitize=fuzzer,address,undefined", *libraries, "-o", f"fuzz-{target}"], folder)
             self._seed(target)
@@ -114,7 +116,8 @@ class Fuzzers:
         command = [*(_WARNINGS if "-w" not in flags else ()), *_FLAGS, *flags, *includes(), f"-I{HERE}", "-I."]
 
         def compile_one(source: Path) -> str:
-            name = f"{source.parent.name}_{source.stem}.o"
+            kind = "authority_" if _AUTHORITY in flags else ""
+            name = f"{kind}{source.parent.name}_{source.stem}.o"
             if not (self.folder / name).is_file():
                 _COMPILER.compile([*command, "-c", str(source), "-o", name], self.folder)
             return name
@@ -152,9 +155,11 @@ def seeds(target: str) -> Iterator[bytes]:
     elif target == "journal":
         yield from _SCRIPTS
     else:
-        data = packages.package(of)
+        data, auth = packages.package(of), _AUTH if target == "authority" else {}
         yield from (_conversation(*part) for part in _messages(data))
         yield b"".join(_conversation(*part) for part in _messages(data))
+        signed = [(op, *rest, fields | (auth if op == 2 else {})) for op, *rest, fields in _messages(data)]
+        yield b"".join(_conversation(*part) for part in ((0, 64, 9, {}), *signed))
 
 
 def _packages() -> Iterator[bytes]:
@@ -181,6 +186,9 @@ _SCRIPTS = (
     10 * bytes([0, 0, 0, 2, 1, 2, 99, 3]),
     bytes([6, 1, 8, 0, 4, 0, 1, 253, 255, 255, 255, 6, 1, 6, 1, 10]),  # the last sequence numbers
 )
+
+
+_AUTH = {"auth": b"\xff" * 68}  # the harness takes any signature for good
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, int, Any]]:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "store/journal.h"
 
 #define PACKAGES  8
 #define STEPS     40
@@ -37,7 +38,7 @@ static const part parts[] = {
 };
 
 /*
- * Commands: iN install package N; aNN.K activate packages N, N with K boots; c confirm; r rollback; vN revoke; eN
+ * Commands: s a record SESSION; iN install package N; aNN.K activate packages N, N with K boots; c confirm; r rollback; vN revoke; eN
  * erase; b boot; fN records up to N places before the end of a page. What stands before the bar is prepared without
  * cuts.
  */
@@ -58,6 +59,10 @@ static const char *const scenarios[] = {
     "i0 i1 a0.3 c|e1 i1",
     "i0 a0.3 c i1 i2 i3 i4|i5",
     "i0 a0.3 c i6|a06.3",
+#if MCUEDIT_AUTHORITY
+    "i0 a0.3 c|s i1 s a01.3 s c",
+    "i0 a0.3 c i1 a01.1|s b s",
+#endif
 };
 
 /* What counts after a power cut, in terms of packages and not of slots. */
@@ -139,13 +144,21 @@ static uint32_t mask_of(const char *digits, const char **end)
     return mask;
 }
 
+static int session(void)
+{
+    mcuedit_record record;
+    mcuedit_journal_begin(device_store(), &record, MCUEDIT_LOG_SESSION, MCUEDIT_NO_SLOT);
+    return mcuedit_journal_append(device_store(), &record);
+}
+
 static void fill(uint32_t places)
 {
     mcuedit_store *store = device_store();
     uint32_t page = here->geometry.page < MCUEDIT_JOURNAL_PAGE ? MCUEDIT_JOURNAL_PAGE : here->geometry.page;
     uint32_t record = MCUEDIT_RECORD_SIZE + (uint32_t)sizeof(store->state);
     while ((store->place % page == 0 ? 0 : (page - store->place % page) / record) != places) {
-        if (mcuedit_store_erase(store, (uint8_t)(here->geometry.slots - 1))) {
+        /* with authority, a slot that is blank is not erased, and nothing recorded of it */
+        if (MCUEDIT_AUTHORITY ? session() : mcuedit_store_erase(store, (uint8_t)(here->geometry.slots - 1))) {
             bad("no filling");
         }
     }
@@ -172,6 +185,8 @@ static int run(const char *command)
         uint32_t mask = mask_of(command + 1, &end);
         return mcuedit_store_activate(store, (uint16_t)mask, (uint8_t)atoi(end + 1), 100);
     }
+    case 's':
+        return session();
     case 'c':
         return mcuedit_store_confirm(store);
     case 'r':

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power cuts at every flash operation: compiles sweep.c and runs it on each geometry.
 
-    python tests/powerloss/sweep.py [sample|dense|full]
+    python tests/powerloss/sweep.py [sample|dense|full] [authority]
 
-prints a line for each geometry; `full` takes many minutes.
+prints a line for each geometry; `full` takes many minutes. With `authority` the store is that of a device which obeys
+operators: blank slots are not erased, and nonces are recorded.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ GEOMETRIES = ("nrf52", "stm32g0", "stm32h7", "stm32f4", "small", "stm32u5")  # a
 EFFORTS = ("sample", "dense", "full")
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *, authority: bool = False) -> Path:
     """The sweeping program."""
-    return storage.compile_with(folder, storage.POWERLOSS / "sweep.c", "-O2", output="sweep")
+    flags = ("-O2", "-DMCUEDIT_AUTHORITY=1") if authority else ("-O2",)
+    return storage.compile_with(folder, storage.POWERLOSS / "sweep.c", *flags, output="sweep")
 
 
 def sweep(program: Path, geometry: int, effort: str) -> str:
@@ -46,9 +48,9 @@ def cuts(line: str) -> int:
     return int(first) + int(second)
 
 
-def main(effort: str) -> None:
+def main(effort: str = "sample", store: str = "") -> None:
     with tempfile.TemporaryDirectory() as folder:
-        program = build(Path(folder))
+        program = build(Path(folder), authority=store == "authority")
         total = 0
         for geometry in range(len(GEOMETRIES)):
             line = sweep(program, geometry, effort)
@@ -58,4 +60,4 @@ def main(effort: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "sample")
+    main(*sys.argv[1:])

@@ -24,6 +24,19 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sweep.build(tmp_path_factory.mktemp("sweep"))
 
 
+@pytest.fixture(scope="session")
+def of_operators(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for the store of a device that obeys operators."""
+    return sweep.build(tmp_path_factory.mktemp("authority"), authority=True)
+
+
+@pytest.mark.parametrize("geometry", ["stm32g0", "stm32h7"])
+def test_power_cuts_where_operators_are_obeyed(of_operators: Path, geometry: str, figures: list[str]) -> None:
+    line = sweep.sweep(of_operators, sweep.GEOMETRIES.index(geometry), EFFORT)
+    figures.append(f"with authority, {line}")
+    assert sweep.cuts(line) > 3000
+
+
 @pytest.mark.parametrize("geometry", sweep.GEOMETRIES)
 def test_power_cuts(program: Path, geometry: str, figures: list[str]) -> None:
     line = sweep.sweep(program, sweep.GEOMETRIES.index(geometry), EFFORT)

@@ -81,7 +81,7 @@ typedef struct {
 
 /* What a record of the journal is about. Values are part of the format. */
 enum {
-    MCUEDIT_LOG_ERASE = 1,     /* a slot is erased, or an upload into it begins, which erases it first */
+    MCUEDIT_LOG_ERASE = 1,     /* a slot is erased, or an upload into it begins, which erases it unless it is blank */
     MCUEDIT_LOG_STAGE = 2,     /* a package was accepted */
     MCUEDIT_LOG_LOCAL = 3,     /* an adapter made on the device was accepted */
     MCUEDIT_LOG_TRIAL = 4,     /* a trial begins */
@@ -106,9 +106,10 @@ typedef enum {
 /* What the journal keeps of a slot, from what can be missed to what cannot; masks tell trial from confirmed. */
 enum { MCUEDIT_KEPT_NONE, MCUEDIT_KEPT_REVOKED, MCUEDIT_KEPT_STAGED, MCUEDIT_KEPT_PROVEN };
 
-#define MCUEDIT_SLOT_SIZE  0xFFFFFFu   /* in `bits`: bytes of the package */
-#define MCUEDIT_SLOT_KEPT  24          /* in `bits`: first of the two bits for MCUEDIT_KEPT_ */
-#define MCUEDIT_SLOT_LOCAL 0x80000000u /* in `bits`: a bare adapter, made on the device */
+#define MCUEDIT_SLOT_SIZE   0xFFFFFFu   /* in `bits`: bytes of the package */
+#define MCUEDIT_SLOT_KEPT   24          /* in `bits`: first of the two bits for MCUEDIT_KEPT_ */
+#define MCUEDIT_SLOT_SOILED 0x04000000u /* in `bits`: empty, and perhaps half written or half erased */
+#define MCUEDIT_SLOT_LOCAL  0x80000000u /* in `bits`: a bare adapter, made on the device */
 
 /* One slot as the journal keeps it. */
 typedef struct {
@@ -213,7 +214,8 @@ int mcuedit_store_end(mcuedit_store *store, uint8_t *slot);
 #if MCUEDIT_AUTHORITY
 /*
  * `begin` for an upload that nobody has signed: into an empty slot or none (MCUEDIT_E_AUTHORITY), of which at most
- * MCUEDIT_OPEN_ERASES erases come in one boot (MCUEDIT_E_WEAR). An upload into a blank slot erases nothing.
+ * MCUEDIT_OPEN_ERASES erases come in one boot (MCUEDIT_E_WEAR). An upload into a blank slot erases nothing, whosever it
+ * is; a record says before its first byte that the slot is blank no more.
  */
 int mcuedit_store_begin_open(mcuedit_store *store, uint32_t size, const uint8_t sha256[32], uint8_t *slot);
 #endif

@@ -25,7 +25,7 @@ def test_a_signature_is_over_device_moment_and_command() -> None:
     assert cbor2.loads(message[8:]) == {"log": 7, "auth": WITHIN.to_bytes(4, "little") + signature}
     assert int.from_bytes(head[2:4], "big") == len(message) - 8
     assert (head[0], head[4:6], head[7]) == (request[0], request[4:6], request[7])
-    who = b"mcuedit-command\0" + bytes(range(32)) + b"pump-7" + bytes(10) + b"n" * 16
+    who = b"mcuC" + bytes(range(32)) + b"pump-7" + bytes(10) + b"n" * 16
     digest = sha256(who + bytes([2, 0, 64, 2]) + sha256(body).digest()).digest()
     packages.key(9).key.public_key().verify(signature, digest)
 

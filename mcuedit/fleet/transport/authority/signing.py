@@ -11,7 +11,7 @@ import cbor2
 
 from mcuedit.fleet.transport.protocol import key
 
-_DOMAIN = b"mcuedit-command\0"
+_DOMAIN = b"mcuC"
 _HEADER, _LENGTH = 8, slice(2, 4)
 _OP = 7  # bits of a header's first byte
 _MAP, _FEW = 0xA0, 23  # a CBOR map of fewer pairs than that says their number in its first byte
