@@ -16,6 +16,7 @@ from mcuedit.build.external import zcbor
 QUICK = {("gcc", "c99", "-Os"), ("gcc", "c17", "-O2 -flto"), ("clang", "c11", "-O2 -fshort-enums")}
 CORES = (("-mcpu=cortex-m0",), ("-mcpu=cortex-m4",), ("-mcpu=cortex-m55",))
 
+AUTHORITY = "MCUEDIT_AUTHORITY=1"
 FIRMWARE = resources.path("firmware")
 INCLUDE = f"-I{FIRMWARE / 'include'}"
 HEADERS = sorted(path.name for path in (FIRMWARE / "include" / "mcuedit").glob("*.h"))
@@ -52,21 +53,27 @@ def test_microcontrollers_without_a_warning(core: tuple[str, ...], optimization:
     compile_all("arm-none-eabi-gcc", sources(), tmp_path, INCLUDE, *flags)
 
 
-@pytest.mark.parametrize("options", ["MCUEDIT_TRACE=1", "MCUEDIT_TRAIN_FLOAT=1", "MCUEDIT_STORE_DEVELOPMENT=1"])
+@pytest.mark.parametrize(
+    "options", ["MCUEDIT_TRACE=1", "MCUEDIT_TRAIN_FLOAT=1", "MCUEDIT_STORE_DEVELOPMENT=1", AUTHORITY]
+)
 def test_options_without_a_warning(options: str, tmp_path: Path) -> None:
     compile_all("gcc", sources(), tmp_path, INCLUDE, "-std=c99", "-O1", f"-D{options}")
 
 
+@pytest.mark.parametrize("options", ["MCUEDIT_AUTHORITY=0", AUTHORITY])
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_smp_without_a_warning(compiler: str, tmp_path: Path) -> None:
+def test_smp_without_a_warning(compiler: str, options: str, tmp_path: Path) -> None:
     flags = [flag.replace("-I", "-isystem", 1) if flag.startswith("-I") else flag for flag in zcbor.find().flags]
-    compile_all(compiler, sorted((FIRMWARE / "smp").glob("*.c")), tmp_path, INCLUDE, "-std=c99", "-O1", *flags)
+    compile_all(
+        compiler, sorted((FIRMWARE / "smp").glob("*.c")), tmp_path, INCLUDE, "-std=c99", "-O1", f"-D{options}", *flags
+    )
 
 
+@pytest.mark.parametrize("options", ["MCUEDIT_AUTHORITY=0", AUTHORITY])
 @pytest.mark.parametrize("standard", CXX_STANDARDS)
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
-def test_headers_are_cxx_each_by_itself(compiler: str, standard: str, tmp_path: Path) -> None:
+def test_headers_are_cxx_each_by_itself(compiler: str, standard: str, options: str, tmp_path: Path) -> None:
     for name in HEADERS:
         (tmp_path / f"{name}.cpp").write_text(f'#include "mcuedit/{name}"\n', encoding="utf-8")
     files = [tmp_path / f"{name}.cpp" for name in HEADERS]
-    compile_all(compiler, files, tmp_path, INCLUDE, f"-std={standard}", "-fsyntax-only")
+    compile_all(compiler, files, tmp_path, INCLUDE, f"-std={standard}", f"-D{options}", "-fsyntax-only")

@@ -41,7 +41,7 @@ TAP = 2
 
 def generated(app: str) -> dict[str, str]:
     if app in ("device", "device_process", "device_learning"):
-        files = device_sources(BASE, [packages.public()])
+        files = device_sources(BASE, [packages.public()], operators=[packages.public(9)])
     else:
         files = sources(BASE, adapters(BASE.model, 2))
     if app in ("trainer_uart", "device_learning"):
@@ -107,6 +107,17 @@ def test_apps_of_this_machine(number: int, compiler: str, standard: str, optimiz
         files = write(generated(app), folder) + [FIRMWARE / "apps" / file for file in APPS[app].files]
         files += sorted((FIRMWARE / "testing").glob("*.c"))
         compile_all(compiler, files, folder, f"-std={standard}", *optimization.split(), *includes(folder))
+
+
+@pytest.mark.parametrize("app", ["device", "device_learning", "device_process"])
+def test_apps_that_obey_operators(app: str, tmp_path: Path) -> None:
+    it = board.load("virt-m4")
+    flags = ["-DMCUEDIT_AUTHORITY=1", "-std=c99", "-Os", *includes(tmp_path)]
+    if app not in ON_HOST:
+        flags += ["-mthumb", "-ffreestanding", f"-mcpu={it.cpu}", "-isystem", str(FIRMWARE / "smp" / "libc")]
+        flags += [f"-D{define}" for define in (*it.defines, *APPS[app].defines)]
+    files = write(generated(app), tmp_path) + [FIRMWARE / "apps" / file for file in APPS[app].files]
+    compile_all("gcc" if app in ON_HOST else "arm-none-eabi-gcc", files, tmp_path, *flags)
 
 
 @pytest.mark.parametrize(("number", "compiler", "standard", "optimization"), matrix(("gcc", "clang"), QUICK_HOST))

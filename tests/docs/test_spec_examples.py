@@ -11,12 +11,14 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import cbor2
 import numpy as np
 import pytest
 from conftest import ROOT
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from helpers import emitted, packages, routing
 from helpers.blocks import blocks
 from helpers.native import Native, includes, link, source
@@ -35,8 +37,16 @@ from mcuedit.emulate import open_session
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.fleet import device_log, inventory
 from mcuedit.fleet.results import Results
+from mcuedit.fleet.transport.authority import signing
+from mcuedit.fleet.transport.authority.signing import Moment
 from mcuedit.fleet.transport.frames import Frames
-from mcuedit.fleet.transport.messages import ConfirmResponse, ConfirmWrite, StatusRead, StatusResponse
+from mcuedit.fleet.transport.messages import (
+    AuthorityResponse,
+    ConfirmResponse,
+    ConfirmWrite,
+    StatusRead,
+    StatusResponse,
+)
 from mcuedit.model import bundle, tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.fixedpoint import mbqm
@@ -78,9 +88,21 @@ def node(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Node:
     return Node(base, [PublicKey(data("package")[0])], tmp_path_factory.mktemp("node"))
 
 
+@pytest.fixture(scope="module")
+def obedient(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """The same, which obeys the operator of the messages."""
+    operator = PublicKey(data("management")[5])
+    return Node(base, [PublicKey(data("package")[0])], tmp_path_factory.mktemp("obedient"), operators=[operator])
+
+
 @pytest.fixture
 def started(node: Node, tmp_path: Path) -> Node:
-    """The same, with the store's example in its flash."""
+    """The device, with the store's example in its flash."""
+    return start(node, tmp_path)
+
+
+def start(node: Node, tmp_path: Path) -> Node:
+    """Puts the store's example into its flash."""
     flash = bytearray(b"\xff" * (2 * PAGE + SLOTS * SLOT))
     for i, record in enumerate(data("store")):
         flash[i * RECORD : (i + 1) * RECORD] = record
@@ -184,7 +206,7 @@ def test_a_device_finds_the_package_that_the_records_of_the_example_name(started
 
 
 def test_a_device_answers_the_messages_of_the_example(started: Node) -> None:
-    status, told, confirm, refusal, _ = data("management")
+    status, told, confirm, refusal, *_ = data("management")
     assert started.handle(status) == told
     assert started.handle(confirm) == refusal
     assert StatusRead.loads(status).header.sequence == 7
@@ -195,8 +217,23 @@ def test_a_device_answers_the_messages_of_the_example(started: Node) -> None:
         ConfirmResponse.loads(refusal)
 
 
+def test_a_device_obeys_the_signed_command_of_the_example_once(obedient: Node, tmp_path: Path) -> None:
+    start(obedient, tmp_path)
+    public, ask, told, digest, command, answer = data("management")[5:]
+    assert obedient.handle(ask) == told
+    moment = AuthorityResponse.loads(told)
+    body = command[8:-64]
+    parts = b"mcuC" + moment.base + b"pump-7" + bytes(10) + moment.nonce + bytes([2, 0, 64, 1]) + sha256(body).digest()
+    assert (
+        sha256(parts).digest() == digest == signing.digest(Moment(moment.base, moment.id, moment.nonce), command, body)
+    )
+    Ed25519PublicKey.from_public_bytes(public).verify(command[-64:], digest)
+    assert obedient.handle(command) == answer
+    assert cbor2.loads(obedient.handle(command)[8:]) == {"err": {"group": 64, "rc": 32}}
+
+
 def test_the_serial_frame_of_the_example_carries_its_message() -> None:
-    status, *_, line = data("management")
+    status, _, _, _, line, *_ = data("management")
     assert Frames().take(line) == status
     assert binascii.a2b_base64(line[2:])[-2:] == struct.pack(">H", binascii.crc_hqx(status, 0))
 
