@@ -51,7 +51,7 @@ def write_folder(path: str | Path, files: Mapping[str, bytes | str], *, force: b
     Raises:
         McueditError: the place is taken or cannot be written, or a name leads out of the folder.
     """
-    path = Path(path).resolve()
+    path = resolved(Path(path))
     require_free(path, force)
     temporary = None
     try:
@@ -69,6 +69,18 @@ def write_folder(path: str | Path, files: Mapping[str, bytes | str], *, force: b
     finally:
         if temporary is not None:
             _remove(temporary)
+
+
+def resolved(path: Path) -> Path:
+    """The path without links.
+
+    Raises:
+        McueditError: they lead in a circle.
+    """
+    try:
+        return path.resolve()
+    except RuntimeError as error:
+        raise McueditError(f"{path}: links that lead in a circle", "choose another place") from error
 
 
 def _swap(new: Path, path: Path, old: Path) -> None:

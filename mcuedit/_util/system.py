@@ -16,7 +16,9 @@ from mcuedit._util.errors import McueditError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LEAVE = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PLACE = {errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EIO}
 _HINTS = {
+    **dict.fromkeys(_NO_PLACE, "give another path"),
     **dict.fromkeys(FULL, "free some space, or choose a place that has more; TMPDIR=DIR names that of temporary files"),
     **dict.fromkeys(_NO_LEAVE, "choose a place that you may write to; TMPDIR=DIR names that of temporary files"),
     errno.EMFILE: "raise the limit of open files: ulimit -n",

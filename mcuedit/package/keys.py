@@ -64,6 +64,8 @@ def generate(path: Path, password: bytes = b"") -> PublicKey:
     from cryptography.hazmat.primitives import serialization as s
     from imgtool.keys import Ed25519
 
+    if not path.name:
+        raise McueditError(f"{path}: no name of a file", "choose one, such as key.pem")
     public_path = path.with_suffix(".pub")
     for taken in (path, public_path):
         if taken.exists() or taken.is_symlink():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mcuedit._util.atomic import require_free, write_file, write_folder
+from mcuedit._util.atomic import require_free, resolved, write_file, write_folder
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, note, print_json, progress, stdout, working
@@ -65,7 +65,7 @@ def command(given: _Given) -> int:
     if lone and (given.labels_path is not None or given.text):
         raise McueditError(f"-o {output}: a lone .tflite has no labels and no text", "give a folder: -o DIR")
     if not lone:
-        require_free(output.resolve(), given.force)
+        require_free(resolved(output), given.force)
     samples = read(given.samples_path, given.features if given.text else None)
     if len(samples) < _FEW:
         note(f"{len(samples)} samples calibrate it: more, as the device will see them, give better ranges")

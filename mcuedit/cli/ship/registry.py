@@ -11,7 +11,7 @@ from mcuedit._util import atomic, textfile
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import packages as _packages
 from mcuedit.cli._shared.common import example, print_json, stdout, table
-from mcuedit.cli._shared.options import PATH, json_option
+from mcuedit.cli._shared.options import PATH, TEXT, json_option
 from mcuedit.cli._shared.terminal import say_json
 from mcuedit.package import parse
 from mcuedit.package.registry import Registry, Stored, default_path, open_registry
@@ -67,7 +67,7 @@ def list_(as_json: bool) -> None:
 
 
 @command.command(epilog=example("mcuedit registry show fix@1.2.0 -o fix.mcu"))
-@click.argument("which", metavar="NAME[@VERSION]|DIGEST")
+@click.argument("which", metavar="NAME[@VERSION]|DIGEST", type=TEXT)
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write the package there again.")
 @click.option("--manifest", "manifest_path", type=PATH, metavar="F.json", help="Write its manifest there.")
 @json_option

@@ -108,6 +108,11 @@ def endless(place: Path, name: str) -> str:
     return name
 
 
+def circle(place: Path) -> str:
+    (place / "circle").symlink_to("circle")
+    return "circle"
+
+
 def bomb(place: Path) -> str:
     """Forty gigabytes of zeros in some kilobytes, as its directory says."""
     with zipfile.ZipFile(place / "e.npz", "w", zipfile.ZIP_DEFLATED) as made:
@@ -191,6 +196,12 @@ CASES |= {
     "a device at an evil address": lambda p: ["status", "--to", EVIL],
     "a board with an evil name": lambda p: ["run", str(base(p)), "--board", EVIL],
     "an adapter with an evil name": lambda p: [*edit(p, file(p, "e.jsonl", line())), "--name", EVIL],
+    "a name that is no text": lambda p: ["registry", "show", "x\udcff"],
+    "a path far too long": lambda p: ["inspect", "a" * 5000],
+    "an output far too long": lambda p: [*edit(p, file(p, "e.jsonl", line()))[:-1], "a" * 5000],
+    "an output whose links lead in a circle": lambda p: [*edit(p, file(p, "e.jsonl", line()))[:-1], circle(p)],
+    "a key without a name": lambda p: ["keygen", "-o", "."],
+    "a file as a folder": lambda p: ["inspect", file(p, "f", b"") + "/x"],
     "an output that is evil": lambda p: ["emit", str(base(p)), "--base", str(p / EVIL), "-o", str(p / EVIL / "x")],
 }
 

@@ -53,13 +53,14 @@ def command(given: Given) -> int:
     given.check()
     if given.merged:
         return merged.run(given)
-    atomic.require_free(given.output.resolve(), given.force)
-    output = given.output_name
-    if output is None and given.onto is not None and given.onto.is_dir():
-        output = folder.load(given.onto).output or None
-    found = load_chosen(given.base_path, output)
+    output = atomic.resolved(given.output)
+    atomic.require_free(output, given.force)
+    output_name = given.output_name
+    if output_name is None and given.onto is not None and given.onto.is_dir():
+        output_name = folder.load(given.onto).output or None
+    found = load_chosen(given.base_path, output_name)
     active: Sequence[Adapter] = [read_adapter(path, found) for path in given.beside]
-    name = given.name or given.output.resolve().name
+    name = given.name or output.name
     folder.check_name(name)
     options = given.options(name=name, version=given.adapter_version, effort=given.effort)
     if given.private is not None:
