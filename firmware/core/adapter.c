@@ -37,15 +37,23 @@ static bool is_single(const mcuedit_op *op)
     return op->positions == 1 && op->window == NULL;
 }
 
+/* Its zero point is not looked at: it is in c already, and these rows have no padding. */
+bool mcuedit_adapter_fits_output(const uint8_t *delta, const mcuedit_op *op)
+{
+    return op->serves_output && (delta[DELTA_FLAGS] & DELTA_WINDOWS) == 0 &&
+           mcuedit_u16(delta + DELTA_N_IN) == op->n_out &&
+           mcuedit_u16(delta + DELTA_TAP) == (mcuedit_u16(delta + DELTA_TARGET) | DELTA_TAP_OUTPUT);
+}
+
 /* Does the tap, the input of `from`, fit a target `to`? */
-static bool tap_fits(const uint8_t *delta, const mcuedit_op *from, const mcuedit_op *to)
+static bool fits_input(const uint8_t *delta, const mcuedit_op *from, const mcuedit_op *to)
 {
     bool whole = (delta[DELTA_FLAGS] & DELTA_WINDOWS) == 0; /* windows are checked where they stand: in A */
-    return from->n_in != 0 && (!whole || mcuedit_u16(delta + DELTA_N_IN) == from->n_in) &&
+    return (!whole || mcuedit_u16(delta + DELTA_N_IN) == from->n_in) &&
            (from == to || (is_single(from) && is_single(to))) && delta[DELTA_ZX] == (uint8_t)from->input_zero_point;
 }
 
-/* Does the delta fit the ops of the base that it names? */
+/* Does the delta fit the ops of the base that it names? One that carries none has neither positions nor outputs. */
 static bool fits(const uint8_t *delta, const mcuedit_base *base)
 {
     uint32_t tap = mcuedit_u16(delta + DELTA_TAP), target = mcuedit_u16(delta + DELTA_TARGET);
@@ -53,15 +61,13 @@ static bool fits(const uint8_t *delta, const mcuedit_base *base)
         return false;
     }
     const mcuedit_op *to = &base->ops[target];
-    uint32_t n_rows = mcuedit_u16(delta + DELTA_N_ROWS);
-    uint32_t least = delta[DELTA_FLAGS] & DELTA_DENSE ? to->n_out : 1;
-    if (tap <= target ? !tap_fits(delta, &base->ops[tap], to)
-                      : (tap - DELTA_TAP_OUTPUT != target || (delta[DELTA_FLAGS] & DELTA_WINDOWS) != 0 ||
-                         !to->serves_output || mcuedit_u16(delta + DELTA_N_IN) != to->n_out)) {
+    if (tap <= target ? !fits_input(delta, &base->ops[tap], to)
+                      : base->fits_output == NULL || !base->fits_output(delta, to)) {
         return false;
     }
-    return to->n_in != 0 && n_rows >= least && n_rows <= to->n_out && delta[DELTA_ACT_LO] == (uint8_t)to->act_lo &&
-           delta[DELTA_ACT_HI] == (uint8_t)to->act_hi;
+    uint32_t n_rows = mcuedit_u16(delta + DELTA_N_ROWS), n_out = to->n_out;
+    return n_rows - 1u < n_out && (n_rows == n_out || (delta[DELTA_FLAGS] & DELTA_DENSE) == 0) &&
+           delta[DELTA_ACT_LO] == (uint8_t)to->act_lo && delta[DELTA_ACT_HI] == (uint8_t)to->act_hi;
 }
 
 /* Row indices ascend and exist. */
@@ -121,8 +127,8 @@ static MCUEDIT_NOINLINE int check_factor(const uint8_t *delta, const uint8_t *a,
 static int check_factors(const uint8_t *delta, const uint8_t *rows, const uint8_t *s, const mcuedit_base *base)
 {
     uint32_t rank = delta[DELTA_RANK], pitch = mcuedit_delta_pitch(delta);
-    uint32_t tap = mcuedit_u16(delta + DELTA_TAP); /* rows of A for an output are whole */
-    uint32_t width = tap < DELTA_TAP_OUTPUT ? base->ops[tap].n_in : 0;
+    uint32_t tap = mcuedit_u16(delta + DELTA_TAP) & ~(uint32_t)DELTA_TAP_OUTPUT; /* the op; windows are of its input */
+    uint32_t width = base->ops[tap].n_in;
     const uint8_t *c = delta + DELTA_C, *a = c + 8u * rank;
     for (uint32_t k = 0; k < rank; k++, a += pitch, c += 4) {
         if (!is_scale(mcuedit_i32(c + 4u * rank), mcuedit_i8(s + k))) {
@@ -198,22 +204,23 @@ static int check_deltas(mcuedit_adapter *view)
 static bool is_utf8(const uint8_t *p, const uint8_t *end)
 {
     while (p != end) {
-        uint32_t lead = *p++;
-        if (lead < 0x80) {
+        uint32_t code = *p++, stop = 0x40;
+        if (code < 0x80) {
             continue;
         }
-        if (lead < 0xC2) { /* C0 and C1 start overlong forms */
+        if (code - 0xC2u > 0xF4u - 0xC2u) { /* C0 and C1 start overlong forms; F5..FF: too large */
             return false;
         }
-        uint32_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1, code = lead & (0x7Fu >> more); /* F5..FF: too large */
-        for (uint32_t i = 0; i < more; i++) {
-            if (p == end || (*p & 0xC0u) != 0x80) {
+        do { /* a byte for each 1 at the start of the first */
+            uint32_t more = p == end ? 0 : *p++;
+            if (more >> 6 != 2) {
                 return false;
             }
-            code = code << 6 | (*p++ & 0x3Fu);
-        }
-        uint32_t least = 1u << (5u * more + 1u); /* of three and four bytes */
-        if (code < least || code >> 11 == 0xD800 >> 11 || code > 0x10FFFF) {
+            code = code << 6 | (more & 0x3Fu);
+            stop <<= 5;
+        } while ((code & stop) != 0);
+        code &= stop - 1u;
+        if (code < stop >> 5 /* of three and four bytes */ || code >> 11 == 0xD800 >> 11 || code > 0x10FFFF) {
             return false;
         }
     }

@@ -53,6 +53,7 @@ class CBase(ctypes.Structure):
         ("ops", ctypes.POINTER(COp)),
         ("blobs", ctypes.c_void_p),
         ("blobs_crc", ctypes.c_uint32),
+        ("fits_output", ctypes.c_void_p),
     ]
 
 
@@ -135,6 +136,8 @@ def _started(
     op = c_op(op_geometry(model, 0))
     op.serves_output = served
     base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
+    if served:
+        base.fits_output = ctypes.cast(lib.mcuedit_adapter_fits_output, ctypes.c_void_p)
     views = [_open(lib, base, encode(adapter, model), keep) for adapter in adapters]
     context = ctypes.create_string_buffer(ctypes.c_uint32.in_dll(lib, "shim_context_size").value)
     h = guarded(sum(d.rank for a in adapters for d in a.deltas))

@@ -68,7 +68,8 @@ typedef struct {
     uint32_t output_size; /* elements of the output tensor: the classes that labels can name */
     const mcuedit_op *ops;
     const mcuedit_blob *blobs;
-    uint32_t blobs_crc; /* CRC-32 of all blobs, one after the other */
+    uint32_t blobs_crc;                                              /* CRC-32 of all blobs, one after the other */
+    bool (*fits_output)(const uint8_t *delta, const mcuedit_op *op); /* NULL: no op serves its output */
 } mcuedit_base;
 
 /* Sets of ops, a bit for each op index modulo 32: ops that no delta is about cost a test of a bit. */
@@ -126,6 +127,9 @@ uint32_t mcuedit_adapter_size(const void *bytes);
  * On failure `adapter` is left as it was.
  */
 int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, const void *bytes, uint32_t size);
+
+/* Whether the tap of a delta is the output of `op`, its target: of bases with such ops, the field `fits_output`. */
+bool mcuedit_adapter_fits_output(const uint8_t *delta, const mcuedit_op *op);
 
 /* A context for `base`, no adapter active. `h` keeps one byte per factor of the active adapters; `h_size` bounds their
  * number. */
