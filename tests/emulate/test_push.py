@@ -9,14 +9,15 @@ import sqlite3
 from itertools import count
 
 import pytest
-from helpers import packages
-from helpers.operated import SETUP, Device
+from helpers import deltas, packages, tiny
+from helpers.operated import SEED, SETUP, Device
 
 from mcuedit import cli
 from mcuedit.boards import board
 from mcuedit.emulate.devices.device_process import POWER_CUT, DeviceProcess, Faults
 from mcuedit.emulate.devices.serve import serve
 from mcuedit.emulate.devices.updatable import build_device
+from mcuedit.model.adaptable import OUTPUT
 from mcuedit.model.bundle import Base
 
 QUICK = ("--timeout", "1", "--tries", "4")
@@ -255,3 +256,19 @@ def test_a_microcontroller_takes_a_package_over_its_uart(verb, package, firmware
         assert (told["state"], told["active_names"]) == ("confirmed", ["fix@1.2.0"])
         told = verb("status", *to, quick=())
         assert (told["active_names"], told["minimum_counter"], told["log"]) == (["fix@1.2.0"], 4, "ok")
+
+
+@pytest.mark.parametrize(("asked", "told"), [((), "E_GEOMETRY"), (("--serve", "2"), "confirmed")])
+def test_an_adapter_at_an_op_without_weights_needs_firmware_that_serves_it(verb, package, tmp_path, asked, told):
+    """SOFTMAX, by its output: the console names the op, and the device takes what acts there."""
+    of = packages.model()
+    (tmp_path / "base.tflite").write_bytes(tiny.classifier())
+    (tmp_path / "key.pub").write_bytes(packages.key().get_public_pem())
+    (tmp_path / "operator.pub").write_bytes(packages.key(SEED).get_public_pem())
+    at_softmax = deltas.adapter(of, deltas.delta(of, 2 | OUTPUT, 2))
+    keys = ("--key", tmp_path / "key.pub", "--operator", tmp_path / "operator.pub")
+    verb("firmware", tmp_path / "base.tflite", *keys, *asked, "-o", tmp_path / "device", quick=())
+    with DeviceProcess(tmp_path / "device", tmp_path / "flash", device_id="pump-7") as running:
+        code = 1 if not asked else 0
+        found = verb("push", package(adapter=at_softmax), "--to", running.address, "--confirm", code=code)
+    assert told in (found["state"], found.get("reason"))

@@ -4,23 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding, folder
 from mcuedit.adapter.chosen import for_adapters
-from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.delta import Adapter, serving
 from mcuedit.cli._shared.common import table
 from mcuedit.edits import KeepSet, load_keep
 from mcuedit.model.adaptable import tap_name
 from mcuedit.model.bundle import Base, load, with_output
+from mcuedit.training.placement.pairs import find_op
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
     from mcuedit.evaluation.tensors import TensorMetrics
     from mcuedit.training.core.candidate import Candidate
+
+B = TypeVar("B", bound=Base)
 
 _MEASURED = ("measure", "share", "of")
 
@@ -54,6 +58,15 @@ def read_adapters(paths: Sequence[Path], base: Base, output_name: str | None) ->
     """
     base = for_adapters(base, [folder.load(path) for path in paths if path.is_dir()], output_name)
     return base, [read_adapter(path, base) for path in paths]
+
+
+def served(base: B, ops: Sequence[str], adapters: Sequence[Adapter] = ()) -> B:
+    """A base whose generated code serves deltas where the adapters have some, and at the ops of --serve.
+
+    Raises:
+        McueditError: as `find_op`.
+    """
+    return replace(base, model=serving(base.model, adapters, [find_op(base.model, op) for op in ops]))
 
 
 def scaled(base: Base, scales: str, runtime: str = "bare") -> Base:

@@ -98,6 +98,12 @@ scales_option = choice(
     help="How the bare runtime takes ratios of scales; auto: as TFLM_ROOT does.",
 )
 runtime_option = choice("--runtime", of=RUNTIMES, help="Run the base by itself, or inside TensorFlow Lite Micro.")
+serve_option = click.option(
+    "--serve",
+    metavar="OP",
+    multiple=True,
+    help="Op without weights, by index or the name of its output, at which later adapters may act; repeatable.",
+)
 toolchain_option = choice(
     "--toolchain", of=TOOLCHAINS, help="What compiles firmware; auto: the first that is installed."
 )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -12,16 +12,14 @@ from mcuedit import codegen
 from mcuedit._util.atomic import write_folder
 from mcuedit.adapter import folder
 from mcuedit.adapter.chosen import for_adapters
-from mcuedit.adapter.delta import serving
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
-from mcuedit.cli._shared.files import scaled, zoo_base
+from mcuedit.cli._shared.files import scaled, served, zoo_base
 from mcuedit.cli._shared.options import PATH, Writing, into, path
 from mcuedit.codegen.emission import emit
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
-from mcuedit.training.placement.pairs import find_op
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,7 @@ class _Given(Writing):
 @path(
     "--router", metavar="ROUTES.toml", help="Which adapters are active when; the device reads them from a flash image."
 )
-@click.option(
-    "--serve",
-    metavar="OP",
-    multiple=True,
-    help="Op without weights, by index or the name of its output, at which later adapters may act; repeatable.",
-)
+@options.serve_option
 @path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
 @click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
 @options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
@@ -84,8 +77,7 @@ def command(given: _Given) -> None:
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
     found = for_adapters(scaled(found, given.scales, given.runtime), loaded, given.output_name)
-    served = [find_op(found.model, op) for op in given.serve]
-    found = replace(found, model=serving(found.model, loaded, served))
+    found = served(found, given.serve, loaded)
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None
     chosen = codegen.read_routes(given.router, loaded, found.model) if given.router is not None else loaded

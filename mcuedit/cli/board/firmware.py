@@ -14,6 +14,7 @@ from mcuedit.api.base import load_base
 from mcuedit.api.flashing import build_firmware
 from mcuedit.cli._shared import options, packages
 from mcuedit.cli._shared.common import example, note, print_json, stdout, working
+from mcuedit.cli._shared.files import served
 from mcuedit.cli._shared.options import TEXT, Compiling, into, path
 from mcuedit.emulate.devices.updatable import DeviceSetup
 
@@ -27,6 +28,7 @@ class _Given(Compiling):
     device_id: str
     operator_paths: tuple[Path, ...]
     console: bool
+    serve: tuple[str, ...]
     development: bool
     output: Path
     as_json: bool
@@ -62,6 +64,7 @@ class _Given(Compiling):
 @click.option(
     "--console", is_flag=True, help="Beside operators, whoever reaches its console teaches it and reports outcomes."
 )
+@options.serve_option
 @click.option("--development", is_flag=True, help="Take packages and commands of anybody, and say so.")
 @options.toolchain_option
 @options.opt_option("s")
@@ -74,13 +77,14 @@ def command(given: _Given) -> None:
     Both have a store of adapters in flash and speak SMP: the board on its UART, beside the line protocol, the program
     over UDP. `mcuedit push` and its fellows manage either. With --learn the board is corrected over its UART (`fix`,
     `yes`, `train`, `adopt`, `keep`, `drop`) or SMP, and keeps what it learned; with --operator its UART teaches it only
-    if --console is given, too.
+    if --console is given, too. Adapters can act at every FULLY_CONNECTED and CONV_2D, and at the other ops that --serve
+    names.
     """
     if given.learn_path and given.board_name is None:
         raise click.UsageError("--learn needs --board")
     if not given.key_paths and not given.development and not given.learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
-    of, keys = load_base(given.base_path), packages.public_keys(given.key_paths)
+    of, keys = served(load_base(given.base_path), given.serve), packages.public_keys(given.key_paths)
     operators = tuple(packages.public_keys(given.operator_paths))
     setup = DeviceSetup(given.device_id, given.development, operators=operators, console=given.console)
     with working("building"):
