@@ -17,7 +17,6 @@ from mcuedit.cli._shared.common import table
 from mcuedit.edits import KeepSet, load_keep
 from mcuedit.model.adaptable import tap_name
 from mcuedit.model.bundle import Base, load, with_output
-from mcuedit.training.placement.pairs import find_op
 
 if TYPE_CHECKING:
     from mcuedit.evaluation.metrics import Metrics
@@ -66,6 +65,8 @@ def served(base: B, ops: Sequence[str], adapters: Sequence[Adapter] = ()) -> B:
     Raises:
         McueditError: as `find_op`.
     """
+    from mcuedit.training.placement.pairs import find_op
+
     return replace(base, model=serving(base.model, adapters, [find_op(base.model, op) for op in ops]))
 
 
