@@ -48,8 +48,12 @@ class PushOptions:
 
     def device(self, address: str | Address) -> Device:
         """The device at an address, not opened yet."""
+        return self.opening()(address)
+
+    def opening(self) -> Callable[[str | Address], Device]:
+        """The same for many devices: the operator's key is read, and its password asked for, once."""
         operator = Operator.load(self.operator) if self.operator is not None else None
-        return Device(address, self.timeout, self.tries, operator=operator)
+        return lambda address: Device(address, self.timeout, self.tries, operator=operator)
 
     def rollout(self, data: bytes, package: Package) -> Rollout:
         """The same for a package.
@@ -75,6 +79,7 @@ class FleetOptions:
         jobs: devices at a time.
         results: file that gets a line for every device; None: beside the fleet's file, named after the package.
         resume: leave out what those results have as done.
+        begun: told the member of each device that is asked, once for each phase.
     """
 
     canary: int = 5
@@ -82,6 +87,7 @@ class FleetOptions:
     jobs: int = 8
     results: Path | None = None
     resume: bool = False
+    begun: Callable[[str], None] = lambda member: None
 
 
 @dataclass(frozen=True)
@@ -150,12 +156,14 @@ def push_fleet(
     rollout, members = options.rollout(data, checked(data, keys)), inventory.read(fleet)
     digest = rollout.package.digest
     canary = inventory.canaries(members, -(-len(members) * how.canary // 100), digest)
+    opening = options.opening()
     with Results(results_of(fleet, digest, how), digest, resume=how.resume) as results:
         campaign = Campaign(
             rollout,
             Stages(members, canary, how.max_failures, how.jobs),
             results,
-            connect=lambda member: options.device(member.address),
+            connect=lambda member: opening(member.address),
+            begun=how.begun,
             done=done,
         )
         for name in campaign.report.skipped:

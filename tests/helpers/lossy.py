@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 BUFFER = 65536
+KINDS = ("lost", "repeated", "reordered")
 
 
 @dataclass
@@ -20,17 +21,21 @@ class Way:
     """One direction.
 
     Attributes:
+        kinds: of what goes wrong: "lost", "repeated", "reordered".
         held: datagrams that are kept back, each with how many others are still to pass it.
+        count: of each kind, and how many were "sent".
     """
 
     rng: np.random.Generator
     share: float
     longest: int
+    kinds: tuple[str, ...] = KINDS
     held: list[tuple[int, bytes]] = field(default_factory=list)
     count: Counter[str] = field(default_factory=Counter)
 
     def through(self, data: bytes) -> list[bytes]:
         """What arrives now that this was sent."""
+        self.count["sent"] += 1
         self.held = [(left - 1, kept) for left, kept in self.held]
         out = [kept for left, kept in self.held if left <= 0]
         self.held = [(left, kept) for left, kept in self.held if left > 0]
@@ -44,7 +49,7 @@ class Way:
         return out
 
     def _happens(self, what: str) -> bool:
-        happens = bool(self.rng.random() < self.share)
+        happens = what in self.kinds and bool(self.rng.random() < self.share)
         self.count[what] += happens
         return happens
 
@@ -58,9 +63,11 @@ class Lossy:
             others have passed.
     """
 
-    def __init__(self, port: int, seed: int, share: float = 0.3, longest: int = 4) -> None:
+    def __init__(
+        self, port: int, seed: int, share: float = 0.3, longest: int = 4, kinds: tuple[str, ...] = KINDS
+    ) -> None:
         rngs = np.random.default_rng(seed).spawn(2)
-        self.to, self.back = (Way(rng, share, longest) for rng in rngs)
+        self.to, self.back = (Way(rng, share, longest, kinds) for rng in rngs)
         self._device = ("127.0.0.1", port)
         self._host: tuple[str, int] | None = None
         self._stop = threading.Event()

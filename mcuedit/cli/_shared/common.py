@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
@@ -75,6 +76,35 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(visible.line(label), total=total)
         yield lambda n: bar.advance(task, n)
+
+
+@dataclass
+class Flight:
+    """A bar of things of which several are under way at once.
+
+    Attributes:
+        ended: takes the number of those that are over.
+        told: takes a line of what is done at the moment.
+    """
+
+    ended: Callable[[int], None] = lambda n: None
+    told: Callable[[str], None] = lambda text: None
+
+
+@contextmanager
+def flight(label: str, total: int) -> Iterator[Flight]:
+    """Such a bar on stderr while the block runs; nothing when stderr is no terminal."""
+    console = stderr()
+    if not console.is_terminal:
+        yield Flight()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    now = TextColumn("{task.fields[now]}", markup=False)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), now)
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(visible.line(label), total=total, now="")
+        yield Flight(lambda n: bar.update(task, completed=n), lambda text: bar.update(task, now=visible.line(text)))
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
@@ -11,12 +12,14 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.api.pushing import FleetOptions, PushOptions, checked, push, push_fleet, results_of
 from mcuedit.cli._shared import devices, options, packages
-from mcuedit.cli._shared.common import example, note, print_json, progress, stdout, table
+from mcuedit.cli._shared.common import Flight, example, flight, note, print_json, progress, stdout, table
 from mcuedit.cli._shared.options import PATH, SECONDS, into, path, whole
 from mcuedit.fleet import Outcome, Report, inventory
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport.address import FORMS
 from mcuedit.package import Package
+
+_LONG = 10  # minutes
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,9 @@ class _Given:
         timing = self.total, self.timeout, self.tries
         return PushOptions(self.goal, self.ab, self.boots, self.hold, self.worst, *timing, self.operator_path)
 
-    @property
-    def rollout(self) -> FleetOptions:
+    def rollout(self, begun: Callable[[str], None] = lambda member: None) -> FleetOptions:
         """How a fleet is rolled out."""
-        return FleetOptions(self.canary, self.max_failures, self.jobs, self.results, self.resume)
+        return FleetOptions(self.canary, self.max_failures, self.jobs, self.results, self.resume, begun)
 
 
 @click.command(
@@ -146,19 +148,55 @@ def _flat(package: Package, given: _Given, outcome: Outcome) -> dict[str, object
     return _identity(package, given) | asdict(outcome)
 
 
+@dataclass
+class _Watched:
+    """What a person sees while a fleet is asked: how many are done, are asked just now, and have failed."""
+
+    bar: Flight
+    goal: State
+    asked: set[str] = field(default_factory=set)
+    over: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def begun(self, member: str) -> None:
+        self.asked.add(member)
+        self._tell()
+
+    def done(self, member: str, outcome: Outcome | None) -> None:
+        self.asked.discard(member)
+        if outcome is None or outcome.failed or outcome.state != State.TRIAL or self.goal == State.TRIAL:
+            self.over.add(member)
+        if outcome is not None and outcome.failed:
+            self.failed.add(member)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.bar.ended(len(self.over))
+        self.bar.told(f"{len(self.asked)} asked now, {len(self.failed)} failed")
+
+
 def _many(data: bytes, package: Package, fleet: Path, given: _Given) -> int:
-    with progress("fleet", len(inventory.read(fleet))) as advance:
-        ended: set[str] = set()
-
-        def done(member: str, outcome: Outcome | None) -> None:
-            over = outcome is None or outcome.failed or outcome.state != State.TRIAL or given.goal == State.TRIAL
-            if member not in ended and over:
-                ended.add(member)
-                advance(1)
-
-        report = push_fleet(data, fleet, given.options, given.rollout, done=done)
-    _report(package, report, given, results_of(fleet, package.digest, given.rollout))
+    count, results = len(inventory.read(fleet)), results_of(fleet, package.digest, given.rollout())
+    _warn(count, given)
+    try:
+        with flight("fleet", count) as bar:
+            watched = _Watched(bar, given.goal)
+            report = push_fleet(data, fleet, given.options, given.rollout(watched.begun), done=watched.done)
+    except KeyboardInterrupt:
+        note(f"interrupted: {results} says what was reached; run the same with --resume to go on")
+        raise
+    _report(package, report, given, results)
     return 1 if report.failures or report.stopped else 0
+
+
+def _warn(count: int, given: _Given) -> None:
+    """What devices that all are silent would take, if that is long: more of them than may fail stop it."""
+    silence = given.tries * given.timeout
+    most = min(count, given.max_failures + given.jobs)
+    minutes = -(-most // given.jobs) * silence / 60
+    if minutes >= _LONG:
+        what = f"{count:,} devices, {given.jobs} at a time, {silence:g} s for one that is silent"
+        note(f"{what}: {minutes:.0f} minutes if all are; --jobs N asks more of them at once")
 
 
 def _report(package: Package, report: Report, given: _Given, results: Path) -> None:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -14,7 +17,7 @@ from helpers.standin import REVOKED, Core, Served, Standin
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Member, Results, Rollout, Stages, inventory, read, remembered
 from mcuedit.fleet import deliver as deliver_module
-from mcuedit.fleet.transport import Device, parse
+from mcuedit.fleet.transport import Device, TransportError, parse
 from mcuedit.package import parse as parse_package
 from mcuedit.package.registry import open_registry
 
@@ -431,3 +434,59 @@ def test_a_registry_that_cannot_be_written_ends_that_delivery_alone(tmp_path, mo
         report = campaign(replace(wanted, goal="staged"), members, tmp_path / "r.jsonl", canaries=0, max_failures=4)
     assert report.outcomes["d03"].message == "registry: disk I/O error"
     assert [o.failed for o in report.outcomes.values()].count(True) == 1
+
+
+# Many.
+
+
+def _members(count: int) -> list[Member]:
+    return [Member(f"d{i}", parse(f"udp:10.0.{i >> 8}.{i & 255}:1337")) for i in range(count)]
+
+
+def _work(does: Callable[[int], object], counts: tuple[int, int] = (1_000, 10_000)) -> float:
+    """How many times more computing ten times as many devices take; the least of three, for machines that are busy."""
+    found = []
+    for count in counts:
+        each = []
+        for _ in range(3):
+            start = time.process_time()
+            does(count)
+            each.append(time.process_time() - start)
+        found.append(min(each))
+    return found[1] / found[0]
+
+
+def test_reading_a_fleet_is_linear_in_its_devices(tmp_path):
+    """Choosing its canaries, too; and naming what is wrong with every one of them."""
+    for wrong in False, True:
+        for count in 1_000, 10_000:
+            lines = (f'[[device]]\nname = "{m.name}"\naddress = "{m.address}"\n\n' for m in _members(count))
+            (tmp_path / f"{count}.toml").write_text("".join(lines) + wrong * ('[[device]]\nname = "d0"\n' * count))
+
+        def reads(count: int, wrong: bool = wrong) -> None:
+            with pytest.raises(McueditError, match="more") if wrong else nullcontext():
+                inventory.canaries(read(tmp_path / f"{count}.toml"), count // 20, "aa")
+
+        ratio = _work(reads)
+        print(f"ten times the devices{' with faults' * wrong}: {ratio:.1f} times the work")
+        assert ratio < 30
+
+
+def test_a_roll_out_over_silent_devices_is_linear_in_them(tmp_path, monkeypatch):
+    """What it does beside waiting for them."""
+    monkeypatch.setattr("os.fsync", lambda file: None)
+    wanted, runs = rollout("staged"), itertools.count()
+
+    def silent(member: Member) -> Device:
+        raise TransportError("unreachable", f"{member.address}: unreachable", "")
+
+    def rolls(count: int) -> None:
+        members = _members(count)
+        stages = Stages(members, inventory.canaries(members, count // 20, "aa"), count)
+        with Results(tmp_path / f"{next(runs)}.jsonl", "aa", resume=False) as results:
+            report = Campaign(wanted, stages, results, connect=silent).run()
+        assert (report.failures, report.waiting, report.stopped) == (count, [], "")
+
+    ratio = _work(rolls)
+    print(f"ten times the devices: {ratio:.1f} times the work")
+    assert ratio < 30
