@@ -10,9 +10,8 @@ from pathlib import Path
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout, Stages, inventory
 from mcuedit.fleet.deliver import State
-from mcuedit.fleet.transport import Device, Limits, Status
+from mcuedit.fleet.transport import Device, Limits, Status, authority
 from mcuedit.fleet.transport.address import Address
-from mcuedit.fleet.transport.authority import Operator
 from mcuedit.package import Package, intact, open_package
 from mcuedit.package.keys import PublicKey
 
@@ -32,8 +31,8 @@ class PushOptions:
         upload: seconds that an upload may take.
         timeout: seconds to wait for an answer.
         tries: timeouts after which a device is given up.
-        operator: file of the private key that signs commands; None: a device must obey everybody, and an upload takes
-            an empty slot or none.
+        operator: file of the private key that signs commands, or of the keys of devices (.toml); None: a device must
+            obey everybody, and an upload takes an empty slot or none.
     """
 
     goal: str = State.STAGED
@@ -52,7 +51,7 @@ class PushOptions:
 
     def opening(self) -> Callable[[str | Address], Device]:
         """The same for many devices: the operator's key is read, and its password asked for, once."""
-        operator = Operator.load(self.operator) if self.operator is not None else None
+        operator = authority.load(self.operator) if self.operator is not None else None
         return lambda address: Device(address, self.timeout, self.tries, operator=operator)
 
     def rollout(self, data: bytes, package: Package) -> Rollout:

@@ -15,9 +15,9 @@ from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
 from mcuedit.cli._shared.options import SECONDS, Told, into, json_option, path, together, whole
 from mcuedit.fleet import remembered
-from mcuedit.fleet.transport import Device, Slot, SlotState, Status
+from mcuedit.fleet.transport import Device, Slot, SlotState, Status, authority
 from mcuedit.fleet.transport.address import FORMS
-from mcuedit.fleet.transport.authority import Operator
+from mcuedit.fleet.transport.authority import DeviceKeys, Operator
 
 
 class Percent(click.ParamType[int]):
@@ -60,9 +60,9 @@ class Reach:
             remembered.keep(device, status)
 
 
-def operator_of(path: Path | None) -> Operator | None:
+def operator_of(path: Path | None) -> Operator | DeviceKeys | None:
     """Who signs commands, if anybody does."""
-    return Operator.load(path) if path is not None else None
+    return authority.load(path) if path is not None else None
 
 
 def act(reach: Reach, what: Callable[[Device], object]) -> None:
@@ -88,7 +88,7 @@ transport_options = together(
         metavar="KEY.pem",
         envvar=OPERATOR,
         show_envvar=True,
-        help="Private key of an operator, who signs commands.",
+        help="Private key of an operator, who signs commands; keys of devices in .toml.",
     ),
 )
 

@@ -19,7 +19,7 @@ from mcuedit._util.closing import Closing
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport import other_groups
-from mcuedit.fleet.transport.authority import Operator, Padding, Signing
+from mcuedit.fleet.transport.authority import DeviceKeys, Operator, Padding, Signing
 from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent, Unheard
 from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, Refused, TransportError
 from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
@@ -54,7 +54,7 @@ class Device(Closing):
         timeout: float = 2.0,
         tries: int = 4,
         sleep: Callable[[float], None] = time.sleep,
-        operator: Operator | None = None,
+        operator: Operator | DeviceKeys | None = None,
     ) -> None:
         self.address = addresses.parse(address) if isinstance(address, str) else address
         self._timeout, self._tries, self._sleep = timeout, tries, sleep

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import hmac
+from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import cbor2
 import pytest
 from helpers import packages
 from smp import os_management
 
-from mcuedit.fleet.transport import messages, other_groups
+from mcuedit._util.errors import McueditError
+from mcuedit.fleet.transport import authority, messages, other_groups
 from mcuedit.fleet.transport.authority import Operator
 from mcuedit.fleet.transport.authority.session import changes
-from mcuedit.fleet.transport.authority.signing import WITHIN, Moment, with_fields
+from mcuedit.fleet.transport.authority.signing import WITHIN, Moment, digest, with_fields
 
 MOMENT = Moment(bytes(range(32)), "pump-7", b"n" * 16)
 
@@ -26,8 +30,8 @@ def test_a_signature_is_over_device_moment_and_command() -> None:
     assert int.from_bytes(head[2:4], "big") == len(message) - 8
     assert (head[0], head[4:6], head[7]) == (request[0], request[4:6], request[7])
     who = b"mcuC" + bytes(range(32)) + b"pump-7" + bytes(10) + b"n" * 16
-    digest = sha256(who + bytes([2, 0, 64, 2]) + sha256(body).digest()).digest()
-    packages.key(9).key.public_key().verify(signature, digest)
+    signed = sha256(who + bytes([2, 0, 64, 2]) + sha256(body).digest()).digest()
+    packages.key(9).key.public_key().verify(signature, signed)
 
 
 def test_fields_are_added_behind_the_others() -> None:
@@ -53,3 +57,37 @@ def test_fields_are_added_behind_the_others() -> None:
 )
 def test_what_changes_something_is_signed(request_: object, signed: bool) -> None:
     assert changes(request_) is signed
+
+
+def test_keys_of_devices_make_macs(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.touch(0o600)
+    path.write_text(f'[keys]\n"pump-7" = "{bytes(range(32)).hex()}"\n')
+    keys = authority.load(path)
+    message = keys.signed(bytes(messages.ConfirmWrite(log=7)), MOMENT)
+    body, mac = message[8:-32], message[-32:]
+    assert cbor2.loads(message[8:])["auth"] == WITHIN.to_bytes(4, "little") + mac
+    assert mac == hmac.digest(bytes(range(32)), digest(MOMENT, message, body), "sha256")
+    with pytest.raises(McueditError, match="no key of device 'pump-8'"):
+        keys.signed(b"", replace(MOMENT, device="pump-8"))
+    assert "000102" not in repr(keys)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "keys = 1", "[keys]\na = 5", '[keys]\na = "00"', "[", '[keys]\na = "' + "zz" * 32 + '"']
+)
+def test_what_is_no_file_of_keys(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "keys.toml"
+    path.touch(0o600)
+    path.write_text(text)
+    with pytest.raises(McueditError) as found:
+        authority.load(path)
+    assert "[keys]" in found.value.hint
+
+
+def test_keys_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text("[keys]\n")
+    path.chmod(0o644)
+    with pytest.raises(McueditError, match="others may read"):
+        authority.load(path)

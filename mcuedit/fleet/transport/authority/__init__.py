@@ -2,13 +2,14 @@
 """Commands that a device obeys: signed by an operator, for one device and one moment (docs/spec/management.md).
 
 signing     what a signature is over, and where it stands in a request
-operators   who signs
+operators   who signs; device_keys: by keys that devices hold
 padding     room for answers
 session     what is signed of all that is asked
 """
 
-from mcuedit.fleet.transport.authority.operators import Operator
+from mcuedit.fleet.transport.authority.device_keys import DeviceKeys
+from mcuedit.fleet.transport.authority.operators import Operator, load
 from mcuedit.fleet.transport.authority.padding import Padding
 from mcuedit.fleet.transport.authority.session import Signing
 
-__all__ = ["Operator", "Padding", "Signing"]
+__all__ = ["DeviceKeys", "Operator", "Padding", "Signing", "load"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcuedit.fleet.transport.authority.device_keys import SUFFIX, DeviceKeys
 from mcuedit.fleet.transport.authority.signing import Moment, signed
 from mcuedit.package.keys import load_private
 
@@ -35,3 +36,12 @@ class Operator:
     def signed(self, message: bytes, moment: Moment) -> bytes:
         """A request that the device of `moment` obeys."""
         return signed(message, moment, self.sign, _SIGNATURE)
+
+
+def load(path: Path) -> Operator | DeviceKeys:
+    """Who signs: the owner of a private key in PEM, or of the keys of devices in TOML.
+
+    Raises:
+        McueditError: it is neither, or others may read it.
+    """
+    return DeviceKeys.load(path) if path.suffix == SUFFIX else Operator.load(path)

@@ -9,6 +9,7 @@ from typing import Any
 from smp.header import OP, GroupId
 
 from mcuedit.fleet.transport import messages as m
+from mcuedit.fleet.transport.authority.device_keys import DeviceKeys
 from mcuedit.fleet.transport.authority.operators import Operator
 from mcuedit.fleet.transport.authority.signing import Moment
 from mcuedit.fleet.transport.protocol import command
@@ -31,7 +32,7 @@ class Signing:
 
     ROOM = 96  # bytes that a signature and what belongs to it may take of a request
 
-    def __init__(self, operator: Operator | None, read: Callable[[Any], Any]) -> None:
+    def __init__(self, operator: Operator | DeviceKeys | None, read: Callable[[Any], Any]) -> None:
         self._operator, self._read = operator, read
         self._all = False  # the device has refused one that changes nothing
         self._signed = False  # the last one
