@@ -16,7 +16,8 @@ from mcuedit.model import ops
 from mcuedit.model.adaptable import OUTPUT, OpGeometry, op_geometry, tap_geometry, tap_op, tap_tensor
 from mcuedit.model.fixedpoint import dot, mbqm
 from mcuedit.model.oracle import Oracle
-from mcuedit.model.tflite import INT8, Model, Op
+from mcuedit.model.rims import CORE
+from mcuedit.model.tflite import Model, Op
 
 _AT_ONCE = 1 << 24  # elements under windows that are spread out at a time: bounds memory
 
@@ -35,13 +36,13 @@ def logits_tensor(model: Model) -> int:
 
 
 def flow(model: Model, first: int) -> list[int]:
-    """Tensors that a delta with its tap at op `first` may read or change: int8 sources and outputs from there on.
+    """Tensors that a delta with its tap at op `first` may read or change: sources and outputs from there on.
 
     What the model gives is always among them, whatever writes it.
     """
     used = (t for op in model.ops[first:] if model.is_core(op) for t in (*model.sources(op), *op.outputs))
     ends = (*model.outputs, logits_tensor(model))
-    return list(dict.fromkeys(t for t in (*used, *ends) if model.tensors[t].dtype == INT8))
+    return list(dict.fromkeys(t for t in (*used, *ends) if model.tensors[t].dtype in CORE))
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,12 @@ def outputs(model: Model, oracle: Oracle, adapters: Sequence[Adapter], x: Int8Ar
 
 def whole_output(model: Model, now: Trace) -> Int8Array:
     """All that the model gives, its outputs one after the other: int8[n, bytes]."""
-    return np.concatenate([now.values[t].reshape(len(now), model.tensors[t].size) for t in model.outputs], axis=1)
+    return np.concatenate([_bytes(now.values[t]) for t in model.outputs], axis=1)
+
+
+def _bytes(values: Int8Array) -> Int8Array:
+    """Elements of each sample as they lie in memory: int8[n, bytes]."""
+    return np.ascontiguousarray(values.reshape(len(values), math.prod(values.shape[1:]))).view(np.int8)
 
 
 def answers(logits: Int8Array) -> IntArray:

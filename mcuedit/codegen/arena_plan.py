@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from mcuedit._util.errors import McueditError
@@ -15,7 +16,7 @@ from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.causes import AGAIN
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.recurrent.state import SILENT, State, reads, states, writes
-from mcuedit.model.tflite import Model, Op
+from mcuedit.model.tflite import INT16, Model, Op
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def plan_arena(model: Model, *, preserve: bool = False, keep: Sequence[int] = ()
     ends = _ends(model, owner)
     places = {t: Place("arena", offsets[t], state.size) for t, state in kept.items()}
     places |= {
-        t: ends.get(owner[t], Place("arena", offsets[block[owner[t]]], model.tensors[t].size))
+        t: ends.get(owner[t], Place("arena", offsets[block[owner[t]]], model.tensors[t].nbytes))
         for t in owner
         if t not in kept
     }
@@ -145,6 +146,10 @@ def _check_graph(model: Model, ops: Sequence[Op], kept: Iterable[int]) -> None:
         known.update(op.outputs)
     if not known.issuperset(model.outputs):
         raise McueditError("no op writes the model's output", AGAIN)
+    for ends in (model.inputs, model.outputs):
+        starts = accumulate((model.tensors[t].nbytes for t in ends), initial=0)
+        if any(start % 2 and model.tensors[t].dtype == INT16 for t, start in zip(ends, starts, strict=False)):
+            raise McueditError("an end of 16 bits lies behind an odd number of bytes", "order the ends otherwise")
     if len({*model.inputs, *model.outputs}) < len(model.inputs) + len(model.outputs):
         raise McueditError("one tensor is two of the model's inputs and outputs", AGAIN)
 
@@ -211,7 +216,7 @@ def _blocks(
         for position in lowered[op.index].in_place if free else ():
             x = owner[model.sources(op)[position]]
             ends = x not in together and last[x] == op.index
-            if ends and model.tensors[x].size == model.tensors[y].size:
+            if ends and model.tensors[x].nbytes == model.tensors[y].nbytes:
                 block[y] = block[x]
                 break
     return block
@@ -226,7 +231,7 @@ def _measured(
         sizes[block[owner[model.outputs[0]]]] = model.output_size
     found: dict[int, Block] = {}
     for tensor, name in block.items():
-        size = sizes.get(name, model.tensors[tensor].size)
+        size = sizes.get(name, model.tensors[tensor].nbytes)
         before = found.get(name, Block(size, first[tensor], -1))
         found[name] = Block(size, before.first, max(before.last, last.get(tensor, -1)))
     return found
@@ -240,6 +245,6 @@ def _ends(model: Model, owner: dict[int, int]) -> dict[int, Place]:
     for where, tensors in sides:
         start = 0
         for t in tensors:
-            found[owner[t]] = Place(where, start, model.tensors[t].size)
-            start += model.tensors[t].size
+            found[owner[t]] = Place(where, start, model.tensors[t].nbytes)
+            start += model.tensors[t].nbytes
     return found

@@ -15,6 +15,7 @@ from mcuedit.codegen.ops import lower
 from mcuedit.model import compiled
 from mcuedit.model.adaptable import is_adaptable, tap_tensor
 from mcuedit.model.bundle import Base
+from mcuedit.model.ops.int16.kinds import wide
 from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, Op, Tensor
 from mcuedit.training.placement import places
@@ -72,6 +73,7 @@ def runtimes(model: Model) -> Runtimes:
     return Runtimes("", tflm, made.arena_size, made.stack_scratch, constants)
 
 
+_WEIGHTED = ("FULLY_CONNECTED", "CONV_2D")
 _CODE = 20 << 10  # bytes of flash: the server app with the kernels, and an adapter
 _DATA = 1 << 10  # bytes of RAM: what it has beside the arena and the stack
 
@@ -108,7 +110,7 @@ def _op(model: Model, op: Op) -> OpInfo:
     if op in model.tail_ops:
         why_not = "behind the core, in the file alone"
     elif no_tap and not is_adaptable(model, op):
-        why_not = "carries no delta"
+        why_not = "carries no delta" + ": its activations have 16 bits" * (op.kind in _WEIGHTED and wide(model, op))
     return OpInfo(
         op.index,
         op.custom or op.kind,

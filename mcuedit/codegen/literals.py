@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-C_TYPES = {name: f"{name}_t" for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32")}
-_PER_LINE = {"int8": 18, "uint8": 18, "int16": 14, "uint16": 14, "int32": 8, "uint32": 8}
+C_TYPES = {name: f"{name}_t" for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")}
+_PER_LINE = {"int8": 18, "uint8": 18, "int16": 14, "uint16": 14, "int32": 8, "uint32": 8, "int64": 5}
 _HEX_PER_LINE = 16
 _INT32_MIN = -(1 << 31)
 

@@ -15,6 +15,7 @@ from mcuedit import __version__
 from mcuedit._util import resources, templates
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Adapter
+from mcuedit.adapter.forward import logits_tensor
 from mcuedit.codegen import literals
 from mcuedit.codegen.adapter_text import adapter_text
 from mcuedit.codegen.arena_plan import ArenaPlan, Place, plan_arena, projects
@@ -26,7 +27,7 @@ from mcuedit.model.adaptable import is_adaptable, op_geometry
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.recurrent.state import reads, states, writes
-from mcuedit.model.tflite import Model, Op
+from mcuedit.model.tflite import INT16, Model, Op
 from mcuedit.model.windows import Window
 
 FORMAT = 1  # MCUEDIT_FORMAT of the headers that generated code needs
@@ -103,6 +104,7 @@ def render_model_header(base: Base) -> dict[str, str]:
     """`model.h`: the names of a base under fixed ones, for the applications of firmware/apps."""
     context = {**banner(base), "names": base_names(base.name), "has_labels": base.labels is not None}
     context["resets"] = len(states(base.model)) > 0
+    context["wide_logits"] = base.model.tensors[logits_tensor(base.model)].dtype == INT16
     return {"model.h": render_text("model.h.j2", context)}
 
 
@@ -188,6 +190,8 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "constant_bytes": sum(constant["values"].nbytes for constant in constants),
         "input_size": model.input_size,
         "output_size": model.output_size,
+        "output_elements": sum(model.tensors[t].size for t in model.outputs),
+        "wide_ops": any(lowered.function.endswith("_s16") for lowered in made.lowered),
         **quantization(model),
         "input_offset": made.input_offset,
         "output_offset": made.output_offset,
@@ -196,6 +200,7 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
         "pointers": _pointers(made),
         "resets": [(made.places[key].offset, state.fill, state.size) for key, state in made.states.items()],
         "logits": _logits(made),
+        "wide_logits": model.tensors[made.logits].dtype == INT16,
         "features": base.features or 0,
         **label_context(base),
     }

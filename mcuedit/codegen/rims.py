@@ -11,17 +11,19 @@ from mcuedit.codegen import literals
 from mcuedit.codegen.names import comment
 from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.rims import Rim
-from mcuedit.model.tflite import Model, Tensor
+from mcuedit.model.tflite import INT16, Model, Tensor
 
-_EVERY = np.arange(-128, 128).astype(np.int8)
 _C_TYPES = {"FLOAT32": "float", "UINT8": "uint8_t", "INT16": "int16_t", "INT32": "int32_t"}
-_FIELDS = {"FLOAT32": "f", "UINT8": "uint8", "INT16": "i16", "INT32": "i32"}  # of TFLM's TfLitePtrUnion
+_FIELDS = {"FLOAT32": "f", "UINT8": "uint8", "INT8": "int8", "INT16": "i16", "INT32": "i32"}  # of TFLM's TfLitePtrUnion
 
 
 def quantization(model: Model) -> dict[str, Any]:
     """`plain_ends`: whether the model has one int8 input and one int8 output; `inputs`, `outputs`: one entry each."""
+    wide = any(model.tensors[t].dtype == INT16 for t in (*model.inputs, *model.outputs))
     return {
-        "plain_ends": len(model.inputs) == len(model.outputs) == 1 and not model.rims and not model.tails,
+        "plain_ends": len(model.inputs) == len(model.outputs) == 1 and not model.rims and not model.tails and not wide,
+        "wide_input": model.tensors[model.inputs[0]].dtype == INT16,
+        "wide_output": model.tensors[model.outputs[0]].dtype == INT16,
         "inputs": _side(model, "input", model.inputs, model.input_names, model.input_rims),
         "outputs": _outputs(model),
     }
@@ -51,12 +53,14 @@ def _side(
                 "tensor": t,
                 "offset": start,
                 "size": tensor.size,
+                "wide": tensor.dtype == INT16,
+                "field": _FIELDS[tensor.dtype],
                 "scale": f"{np.float32(tensor.scale[0])!s}f",
                 "zero_point": tensor.zero,
                 "rim": _rim(rims[i], which) if rims else None,
             }
         )
-        start += tensor.size
+        start += tensor.nbytes
     return found
 
 
@@ -76,9 +80,9 @@ def _rim(rim: Rim | None, which: str) -> dict[str, Any] | None:
     m, s = quantize_multiplier(_ratio(source, made))
     least, most = (-128, 127) if which == "input" else (np.iinfo(rim.dtype).min, np.iinfo(rim.dtype).max)
     if which == "input":
-        values["taken"] = literals.array(rim.taken(rim.reachable(_EVERY)))
+        values["taken"] = literals.array(rim.taken(rim.reachable(rim.every)))
     else:
-        values["told"] = len(np.unique(rim.dequantize(_EVERY))) == len(_EVERY)
+        values["told"] = len(np.unique(rim.dequantize(rim.every))) == len(rim.every)
     values |= {"zero_point": rim.outer.zero, "multiplier": m, "shift": s, "least": int(least), "most": int(most)}
     return values
 

@@ -31,7 +31,7 @@ from mcuedit.model.adaptable import is_adaptable, op_geometry, tap_tensor
 from mcuedit.model.bundle import Base
 from mcuedit.model.causes import QUANTIZE
 from mcuedit.model.ops.kinds import KINDS
-from mcuedit.model.tflite import Model, Op
+from mcuedit.model.tflite import INT16, Model, Op
 from mcuedit.model.windows import Window
 
 _RUNTIME = ("include/mcuedit", "core", "tflm")  # of firmware/: what an emitted folder carries along
@@ -124,8 +124,11 @@ def _context(base: Base, watched: bool = False) -> dict[str, Any]:
         "input_size": model.input_size,
         **quantization(model),
         "output_size": model.output_size,
+        "output_elements": sum(model.tensors[t].size for t in model.outputs),
         "logits": logits,
         "logits_size": model.tensors[logits].size,
+        "logits_bytes": model.tensors[logits].nbytes,
+        "wide_logits": model.tensors[logits].dtype == INT16,
         "arena_size": arena_size(model),
         "features": base.features or 0,
         **label_context(base),
@@ -142,7 +145,7 @@ def _kept(model: Model) -> dict[str, Any]:
         kept += [(end["tensor"], f"core_output + {end['offset']}")] if end["hidden"] else []
     kept += [(logits, "tflm_logits")] if logits not in offsets else []
     readers = {t: op.kind for op in reversed(model.ops) for t in op.inputs[:1]}
-    listed = [{"tensor": t, "to": to, "size": model.tensors[t].size, "kind": readers[t]} for t, to in kept]
+    listed = [{"tensor": t, "to": to, "size": model.tensors[t].nbytes, "kind": readers[t]} for t, to in kept]
     return {"kept": listed, "logits_offset": offsets.get(logits), "resets": model.stateful}
 
 

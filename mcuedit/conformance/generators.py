@@ -13,7 +13,7 @@ from mcuedit.conformance.netbuilder import NetBuilder
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 _LIMITS = (-128, 127)
-_INT8_SPREAD = 73.0  # standard deviation of a uniform int8
+_INT8_SPREAD = 73.0  # of weights
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Ref:
 
 class Drawing:
     """A net under construction and the dice it is made with."""
+
+    spread = 73.0  # standard deviation of a uniform activation: an int8
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.net, self.rng = NetBuilder(description="random"), rng
@@ -70,6 +72,14 @@ class Drawing:
     def constant(self, shape: tuple[int, ...], scale: float, zero: int) -> Ref:
         """A constant int8 operand."""
         return Ref(self.net.constant("c", self.bytes(shape), [scale], zero=zero), shape, scale, zero)
+
+    def bias_type(self, kind: str) -> type[np.int32] | type[np.int64]:
+        """Of the bias of an op with weights."""
+        return np.int32
+
+    def unit(self, signed: bool) -> tuple[float, int]:
+        """Scale and zero point of what lies between 0 and 1, or -1 and 1."""
+        return (1 / 128, 0) if signed else (1 / 256, -128)
 
     def integers(self, values: list[int]) -> int:
         """Index of a constant int32 operand."""
@@ -156,7 +166,7 @@ def _weighted(
     w = d.net.constant("w", data, scales, axis=axis)
     inputs = [x.index, w]
     if d.chance(0.8):
-        bias = np.asarray(d.rng.normal(0, spread * _INT8_SPREAD, outs)).astype(np.int32)
+        bias = np.asarray(d.rng.normal(0, spread * d.spread, outs)).astype(d.bias_type(kind))
         inputs.append(d.net.constant("b", bias, x.scale * scales.astype(np.float64)))
     elif kind != "DEPTHWISE_CONV_2D" and d.chance():
         inputs.append(-1)
@@ -179,7 +189,7 @@ def other_operand(d: Drawing, x: Ref) -> Ref:
 def binary(d: Drawing, x: Ref, kind: str) -> Ref:
     """ADD, SUB or MUL of an activation and another operand."""
     other = other_operand(d, x)
-    factor = x.scale * other.scale * _INT8_SPREAD if kind == "MUL" else max(x.scale, other.scale)
+    factor = x.scale * other.scale * d.spread if kind == "MUL" else max(x.scale, other.scale)
     y = d.tensor(np.broadcast_shapes(x.shape, other.shape), factor * d.scale(-1, 2), d.zero())
     sides = [x.index, other.index] if d.chance() else [other.index, x.index]
     d.net.op(kind, sides, y.index, fusedActivationFunction=_activation(d))

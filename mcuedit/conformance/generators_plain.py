@@ -15,10 +15,8 @@ _TRIES = 50
 
 def curve(d: Drawing, x: Ref, kind: str) -> Ref:
     """RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH, ABS or ELU."""
-    if kind == "LOGISTIC":
-        y = d.tensor(x.shape, 1 / 256, -128)
-    elif kind == "TANH":
-        y = d.tensor(x.shape, 1 / 128, 0)
+    if kind in ("LOGISTIC", "TANH"):
+        y = d.tensor(x.shape, *d.unit(kind == "TANH"))
     elif kind == "ABS" and d.chance():  # without rescaling
         y = d.tensor(x.shape, x.scale, d.zero())
     else:
@@ -37,7 +35,7 @@ def normalized(d: Drawing, x: Ref, kind: str) -> Ref:
 
 def softmax(d: Drawing, x: Ref, kind: str) -> Ref:
     """SOFTMAX over the last axis."""
-    y = d.tensor(x.shape, 1 / 256, -128)
+    y = d.tensor(x.shape, *d.unit(signed=False))
     d.net.op(kind, [x.index], y.index, beta=float(d.rng.choice([0.25, 1.0, 1.0, 3.0])))
     return y
 

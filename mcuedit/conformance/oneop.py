@@ -8,6 +8,7 @@ import numpy as np
 from mcuedit._util.typing import Int8Array
 from mcuedit.conformance import generators
 from mcuedit.conformance.generators import Drawing, Ref
+from mcuedit.conformance.int16 import wide_rows
 from mcuedit.model.ops.kinds import KINDS, part
 from mcuedit.model.tflite import Model
 
@@ -82,8 +83,10 @@ def random_inputs(model: Model, rng: np.random.Generator, n: int) -> Int8Array:
     """Inputs: the extremes first, alone and in turn, the zero point, then a mixture of extremes and uniform bytes.
 
     Returns:
-        int8[n, *input], of several inputs int8[n, bytes of all]
+        int8[n, *input], of several inputs or one of 16 bits int8[n, bytes of all]
     """
+    if len(model.inputs) == 1 and not model.plain_input:
+        return wide_rows(model.input.size, rng, n)
     size = model.input_size
     shape = model.input.shape if len(model.inputs) == 1 else (size,)
     turn = np.where(np.arange(size) % 2, 127, -128)

@@ -7,18 +7,23 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
+from mcuedit.conformance import int16
 from mcuedit.conformance.oneop import random_graph, random_inputs, random_model, random_net
 from mcuedit.emulate.backends.engine import Engine
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.oracle import Oracle, Tflm
-from mcuedit.model.tflite import INT8, Model, parse
+from mcuedit.model.rims import CORE
+from mcuedit.model.tflite import Model, parse
 
 NETS, GRAPHS = "nets", "graphs"  # beside the kinds of ops
-ALL = (*KINDS, NETS, GRAPHS)
+ALL = (*KINDS, *int16.KINDS, NETS, GRAPHS, int16.GRAPHS)
 _INPUTS = 16  # for each model
 _STEPS = 4  # of a model with state, which starts anew so many inputs apart
 _MOST_OPS = 9
@@ -48,6 +53,10 @@ def model(kind: str, number: int) -> Model:
         raw = random_net(rng)
     elif kind == GRAPHS:
         raw = random_graph(rng, 1 + number % _MOST_OPS)
+    elif kind == int16.GRAPHS:
+        raw = int16.random_graph(rng, 1 + number % _MOST_OPS)
+    elif kind in int16.KINDS:
+        raw = int16.random_model(kind.removesuffix(int16.SUFFIX), rng)
     else:
         raw = random_model(kind, rng)
     return parse(raw, f"{kind} {number}")
@@ -62,12 +71,16 @@ def compare(found: Model, number: int, oracle: Callable[[Model], Oracle] = Tflm)
     x = random_inputs(found, _dice("inputs", number), _INPUTS)
     if found.stateful:
         x = x.reshape(-1, _STEPS, *found.input.shape)
-    tensors = [t for op in found.ops if found.is_core(op) for t in op.outputs if found.tensors[t].dtype == INT8]
+    tensors = [t for op in found.ops if found.is_core(op) for t in op.outputs if found.tensors[t].dtype in CORE]
     engine = Engine(found)
     want, got = oracle(found).activations(x, tensors), engine.activations(x, tensors)
-    pairs = [(want[t], got[t]) for t in tensors]
-    pairs.append((want[found.outputs[0]].reshape(len(x), -1), engine.run(x)))
+    pairs = [(_bytes(want[t]), _bytes(got[t])) for t in tensors]
+    pairs.append((_bytes(want[found.outputs[0]]), engine.run(x)))
     return sum(w.size for w, _ in pairs), sum(int((w != g).sum()) for w, g in pairs)
+
+
+def _bytes(values: npt.NDArray[Any]) -> Int8Array:
+    return np.ascontiguousarray(values.reshape(len(values), -1)).view(np.int8)
 
 
 def sweep(kinds: Sequence[str], count: int, advance: Callable[[int], None] = lambda n: None) -> Iterator[Row]:

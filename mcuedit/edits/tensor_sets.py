@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array, IntArray
-from mcuedit.edits.npz import End, input_ends, is_given, output_end, packed, quantized, read_npz
+from mcuedit.edits.npz import End, input_ends, is_given, is_plain, output_end, packed, quantized, read_npz
 from mcuedit.edits.wanted import ALL, Avoid, Over, TensorSet, ToClass, ToVector, Wanted
 from mcuedit.model.tflite import Model, Tensor
 
@@ -123,7 +123,7 @@ class _File:
         shape = self._in_shape
         if not is_given(self._arrays, name, self._ends):
             return np.zeros((0, *(shape if like is None else like.shape[1:])), np.int8)
-        several = len(self._ends) > 1
+        several = not is_plain(self._ends)
         values = self._packed(name) if several else self._arrays[name]
         sequence = values.ndim == 2 + len(shape)
         if values.shape[1 + sequence :] != shape or values.ndim != 1 + sequence + len(shape):

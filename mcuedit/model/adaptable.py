@@ -10,10 +10,11 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.model.causes import AGAIN
-from mcuedit.model.tflite import INT8, Model, Op, Tensor
+from mcuedit.model.tflite import INT8, INT16, Model, Op, Tensor
 from mcuedit.model.windows import Window, window
 
 OUTPUT = 0x8000  # of a tap: it reads what its op gives, before any delta, and not what the op takes
+_INT8 = (-128, 127)
 _MAX_WIDTH = 0xFFFF  # u16 in an adapter, and in the op table of the device
 _INNER = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")  # kinds whose activation is not a clamp of the output
 
@@ -59,6 +60,8 @@ def is_adaptable(model: Model, op: Op) -> bool:
 
 def is_weighted(model: Model, op: Op) -> bool:
     """Whether a delta acts on an op as its weights do: at the positions, and on the windows, that they see."""
+    if any(t >= 0 and model.tensors[t].dtype == INT16 for t in (*op.inputs[:1], *op.outputs)):
+        return False  # a delta adds to int8
     return op.kind == "FULLY_CONNECTED" or (op.kind == "CONV_2D" and not _is_grouped(model, op))
 
 
@@ -181,12 +184,13 @@ def _is_quantized(tensor: Tensor) -> bool:
     return quantized and bool(0 < tensor.scale[0] < np.inf) and -128 <= tensor.zero <= 127
 
 
-def activation_range(activation: int, scale: float, zero: int) -> tuple[int, int]:
-    """TFLM's CalculateActivationRangeQuantized for int8, in float32.
+def activation_range(activation: int, scale: float, zero: int, whole: tuple[int, int] = _INT8) -> tuple[int, int]:
+    """TFLM's CalculateActivationRangeQuantized, in float32.
 
     Args:
         activation: ActivationFunctionType: 0 NONE, 1 RELU, 2 RELU_N1_TO_1, 3 RELU6.
         scale, zero: quantization of the output.
+        whole: range of its type.
     """
     bounds: dict[int, tuple[float | None, float | None]] = {
         0: (None, None),
@@ -203,6 +207,6 @@ def activation_range(activation: int, scale: float, zero: int) -> tuple[int, int
 
     low, high = bounds[activation]
     return (
-        -128 if low is None else max(-128, quantized(low)),
-        127 if high is None else min(127, quantized(high)),
+        whole[0] if low is None else max(whole[0], quantized(low)),
+        whole[1] if high is None else min(whole[1], quantized(high)),
     )

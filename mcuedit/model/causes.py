@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models that are no int8 base, called by their names: one row for each cause, with the way out."""
+"""Models that are no base, called by their names: one row for each cause, with the way out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from mcuedit._util.errors import McueditError
 if TYPE_CHECKING:
     from mcuedit.model.tflite import Model, Op, Tensor
 
-_INT8 = "INT8"
+_INT8, _INT16 = "INT8", "INT16"
 QUANTIZE = "mcuedit quantize SOURCE --samples F.npz -o DIR"
 AGAIN = f"convert the model again: {QUANTIZE}"  # the way out of what no converter of ours makes
 _FULL = f"make an int8 one of what it was converted from: {QUANTIZE}"
 _ENDS = f"set the converter's inference_input_type and inference_output_type to tf.int8, or: {QUANTIZE}"
-_NARROW = f"convert it with int8 activations (TFLITE_BUILTINS_INT8), or: {QUANTIZE}"
 _RIM = ("QUANTIZE", "DEQUANTIZE", "CAST")  # what stands between a rim of another type and what is int8
 
 _CUSTOM = ("CIRCULAR_BUFFER", "Signal", "TFLite_Detection_PostProcess", "ethos-u", "edgetpu-custom-op")
@@ -45,7 +44,8 @@ def require(model: Model, name: str) -> None:
         _require_fixed(tensor, f"{name}: {_where(op)}")
     for which, tensors in ("input", model.inputs), ("output", model.outputs):
         for tensor in (model.tensors[t] for t in tensors):
-            if tensor.dtype != _INT8 or not tensor.scale.size == tensor.zero_point.size == 1:
+            around = {_INT8: range(-128, 128), _INT16: range(1)}.get(tensor.dtype, ())
+            if not tensor.scale.size == tensor.zero_point.size == 1 or tensor.zero not in around:
                 ends = [op for op in model.ops if tensor.index in (op.inputs if which == "input" else op.outputs)]
                 where = _where(ends[0]) if ends else ""
                 raise McueditError(
@@ -75,7 +75,7 @@ def _scale(model: Model) -> str:
     for op, tensor in _read(model):
         if not np.isfinite(tensor.scale).all():
             return f"{_where(op)}tensor {tensor.name!r} has a scale of {tensor.scale[~np.isfinite(tensor.scale)][0]}"
-        if tensor.data is None and tensor.dtype == _INT8 and tensor.scale.size and not tensor.scale.all():
+        if tensor.data is None and tensor.dtype in (_INT8, _INT16) and tensor.scale.size and not tensor.scale.all():
             return f"{_where(op)}tensor {tensor.name!r} has a scale of 0: its calibration saw a range of zero"
     return ""
 
@@ -118,18 +118,6 @@ def _legacy(model: Model) -> str:
     return f"{_where(found[0])}tensor {found[1].name!r} is UINT8: a legacy uint8 model"
 
 
-def _wide(model: Model) -> str:
-    """16-bit activations at the ends, or everywhere. Those between int8 ones are TensorFlow Lite Micro's alone."""
-    kept = [(op, t) for op, t in _read(model) if t.data is None and not t.variable]
-    found = next(((op, t) for op, t in kept if t.dtype == "INT16"), None)
-    whole = all(model.tensors[t].dtype == _INT8 for t in (*model.inputs, *model.outputs))
-    if found is None or whole or any(op.custom for op in model.ops):
-        return ""
-    said = f"{_where(found[0])}tensor {found[1].name!r} is INT16: a model with 16-bit activations"
-    some = any(t.dtype == _INT8 for _, t in kept)
-    return f"{said} at its ends" if some else f"{said}, without an int8 tensor that a delta could read or change"
-
-
 def _float(model: Model) -> str:
     """What of a model computes in float: all of it, weights apart, or some ops between quantized ones."""
     found = next(((op, t) for op, t in _read(model) if t.dtype.startswith("FLOAT") and t.data is None), None)
@@ -160,7 +148,6 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
     ),
     (_foreign, "give the .tflite that was compiled for that runtime, or leave the op out and convert the model again"),
     (_scale, f"its calibration saw no finite values there: with representative data that reaches it, {QUANTIZE}"),
-    (_wide, _NARROW),
     (_rims, _ENDS),
     (_legacy, f"int8 has taken its place; of the float model: {QUANTIZE}"),
     (_float, _FULL),

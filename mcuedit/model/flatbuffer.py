@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.errors import McueditError
-from mcuedit.model.rims import input_rim, output_rim, output_tail
+from mcuedit.model.rims import Rim, input_rim, output_rim, output_tail
 from mcuedit.model.tflite import INT8, Model, Op, Tensor
 
 _COMPRESSED = "COMPRESSION_METADATA"  # TFLM's name of its entry in the metadata
@@ -65,7 +65,7 @@ def _cored(model: Model) -> Model:
     """The model with the ends of its int8 core, where a QUANTIZE or DEQUANTIZE stands between them and the file's."""
     tensors, ops = model.tensors, model.ops
     firsts = tuple(None if tensors[t].dtype == INT8 else input_rim(tensors, ops, t) for t in model.inputs)
-    lasts = tuple(None if tensors[t].dtype == INT8 else output_rim(tensors, ops, t) for t in model.outputs)
+    lasts = tuple(None if tensors[t].dtype == INT8 else _last(model, t) for t in model.outputs)
     inputs = tuple(rim.inner.index if rim else t for rim, t in zip(firsts, model.inputs, strict=True))
     outputs = tuple(rim.inner.index if rim else t for rim, t in zip(lasts, model.outputs, strict=True))
     cored = replace(model, inputs=inputs, outputs=outputs, input_rims=firsts, output_rims=lasts)
@@ -77,6 +77,12 @@ def _cored(model: Model) -> Model:
         if tail is not None
     )
     return replace(cored, outputs=outputs, tails=tails if any(tails) else (), notes=(*model.notes, *notes))
+
+
+def _last(model: Model, tensor: int) -> Rim | None:
+    """The rim before a graph output; none where an int8 core ends earlier, before a tail of 16 bits."""
+    rim = output_rim(model.tensors, model.ops, tensor)
+    return None if rim and rim.inner.dtype != INT8 and output_tail(model, tensor) else rim
 
 
 def _names(tensors: tuple[Tensor, ...], ends: tuple[int, ...], listed: Any) -> tuple[str, ...]:

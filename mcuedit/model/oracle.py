@@ -20,7 +20,9 @@ from mcuedit._util.typing import Int8Array
 from mcuedit.model import ops
 from mcuedit.model.bundle import Base
 from mcuedit.model.causes import AGAIN
+from mcuedit.model.ops.int16.kinds import wide
 from mcuedit.model.ops.recurrent.state import VARIABLES
+from mcuedit.model.rims import CORE
 from mcuedit.model.tflite import INT8, INT32, Model, Op
 from mcuedit.model.windows import WINDOWED, window
 
@@ -53,7 +55,7 @@ class Oracle(Protocol):
     name: str
 
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
-        """Values of `tensors` for inputs int8[n, *input]: int8[n, *shape] each, the tensor's batch axis kept.
+        """Values of `tensors` for inputs int8[n, *input]: int8 or int16[n, *shape] each, the tensor's batch axis kept.
 
         Examples do not know of each other, whatever state the model keeps.
         """
@@ -100,15 +102,15 @@ class Tflm:
         """See Oracle.
 
         Args:
-            x: int8[n, *input], of several inputs int8[n, bytes of all]; with state also int8[n, steps, ...]:
-                values are those of the last step. A file with another type at its rim is given what its QUANTIZE makes
-                these of, and that is read back.
+            x: int8[n, *input], of several inputs, or of 16 bits, int8[n, bytes of all]; with state also
+                int8[n, steps, ...]: values are those of the last step. A file with another type at its rim is given
+                what its QUANTIZE makes these of, and that is read back.
 
         Raises:
             McueditError: an input has another shape or type, or nothing at the rim becomes it.
         """
         model = self._model
-        found = {t: np.empty((len(x), *model.tensors[t].shape), np.int8) for t in tensors}
+        found = {t: np.empty((len(x), *model.tensors[t].shape), CORE[model.tensors[t].dtype]) for t in tensors}
         for i, sequence in enumerate(steps(model, x)):
             if model.stateful:
                 self._interpreter.reset()
@@ -149,12 +151,11 @@ class Tflm:
 
 def split(model: Model, row: Int8Array) -> list[Int8Array]:
     """One inference's inputs, each in its shape, from a row of all of them."""
-    if len(model.inputs) == 1:
-        return [row.reshape(model.input.shape)]
     found, start = [], 0
     for tensor in (model.tensors[t] for t in model.inputs):
-        found.append(row.reshape(-1)[start : start + tensor.size].reshape(tensor.shape))
-        start += tensor.size
+        part = np.ascontiguousarray(row.reshape(-1)[start : start + tensor.nbytes])
+        found.append(part.view(CORE[tensor.dtype]).reshape(tensor.shape))
+        start += tensor.nbytes
     return found
 
 
@@ -169,7 +170,7 @@ def steps(model: Model, x: Int8Array) -> Int8Array:
 
     Of a model with several inputs int8[n, steps, bytes of all].
     """
-    shape = model.input.shape if len(model.inputs) == 1 else model.input_shape
+    shape = model.input.shape if model.plain_input else model.input_shape
     lead = x.shape[1:2] if model.stateful and x[:1].size not in (0, model.input_size) else (1,)
     if x.dtype != np.int8 or x.size != len(x) * math.prod(lead) * model.input_size:
         given = f"{x.dtype}{list(x.shape[1:])}"
@@ -214,6 +215,11 @@ def _proven(model: Model, op: Op) -> bool:
         return True
     types = {model.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
     beside = types - {INT8, INT32}
+    if wide(model, op):
+        with contextlib.suppress(McueditError):  # TFLM's alone, perhaps
+            ops.operator(model, op)
+            return True
+        return False
     other = (op.kind == "QUANTIZE" and beside) or (op.kind in _WEIGHTED and beside == {"INT4"})  # TFLM's, not simulated
     if op.kind in VARIABLES:  # those that are kept otherwise are TFLM's alone
         with contextlib.suppress(McueditError):
@@ -238,7 +244,8 @@ def _run_sandboxed(model: Model, arena: int, op: Op) -> None:
         McueditError: the process was ended by a signal.
     """
     rims = [model.input_rim(i) for i in range(len(model.inputs))]
-    types = [np.dtype(rim.dtype if rim else np.int8).name for rim in rims]
+    cores = [CORE[model.tensors[t].dtype] for t in model.inputs]
+    types = [np.dtype(rim.dtype if rim else core).name for rim, core in zip(rims, cores, strict=True)]
     shapes = [",".join(map(str, model.tensors[t].shape)) for t in model.inputs]
     ends = [f"{shape}:{dtype}" for shape, dtype in zip(shapes, types, strict=True)]
     done = subprocess.run(

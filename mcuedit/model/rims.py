@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends of a model that are of another type than its int8 core: QUANTIZE and DEQUANTIZE at the rim, as TFLM does them.
+"""Ends of a model that are of another type than its core: QUANTIZE and DEQUANTIZE at the rim, as TFLM does them.
 
 SPEC.md, section 1 has the arithmetic. Behind an output there may be more than one op, such as DEQUANTIZE and a float
 SOFTMAX: a tail. What such an op gives depends on the mathematical library that it is compiled with. So the core ends
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Outer = npt.NDArray[Any]  # values of the rim's type
 
 TYPES = {"FLOAT32": np.float32, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32}
-_EVERY = np.arange(-128, 128).astype(np.int8)
+CORE: dict[str, type[Any]] = {"INT8": np.int8, "INT16": np.int16}  # of the core's activations
 _MOST_RATIO = 1 << 30
 _TAILS = ("ARG_MAX", "CAST", "DEQUANTIZE", "LOGISTIC", "LOG_SOFTMAX", "QUANTIZE", "RESHAPE", "SOFTMAX", "SQUEEZE")
 
 
 @dataclass(frozen=True)
 class Rim:
-    """One end. What the file takes or gives is `outer`; `inner` is the int8 tensor of the core.
+    """One end. What the file takes or gives is `outer`; `inner` is the tensor of the core, int8 mostly.
 
     Attributes:
         op: index of the QUANTIZE or DEQUANTIZE between them.
@@ -54,17 +54,33 @@ class Rim:
         """numpy's type of what the file takes or gives."""
         return TYPES[self.outer.dtype]
 
+    @property
+    def core(self) -> type[Any]:
+        """numpy's type of the core's tensor."""
+        return CORE[self.inner.dtype]
+
+    @property
+    def every(self) -> Int8Array:
+        """All values of the core's type, the least first."""
+        info = np.iinfo(self.core)
+        return np.arange(info.min, info.max + 1).astype(self.core)
+
+    def _at(self, x: Int8Array) -> npt.NDArray[np.int64]:
+        """Where values stand in `every`."""
+        return np.asarray(x, np.int64) - int(np.iinfo(self.core).min)
+
     def quantize(self, values: Outer) -> Int8Array:
         """What the core gets of values of the rim's type: float32 rounds halves away from zero."""
         scale, zero = self.inner.scale[0], self.inner.zero
+        info = np.iinfo(self.core)
         if self.outer.dtype == "FLOAT32":
             with np.errstate(over="ignore"):
                 steps = (np.asarray(values, np.float32) / scale).astype(np.float64)
             whole = np.sign(steps) * np.floor(np.abs(steps) + 0.5) + zero
-            return np.asarray(np.clip(np.nan_to_num(whole, nan=-128.0), -128, 127), np.int8)
+            return np.asarray(np.clip(np.nan_to_num(whole, nan=info.min), info.min, info.max), self.core)
         ratio = float(self.outer.scale[0]) / float(scale)
         wide = np.asarray(values, np.int64) - self.outer.zero
-        return np.clip(mbqm(wide, *quantize_multiplier(ratio)) + zero, -128, 127).astype(np.int8)
+        return np.clip(mbqm(wide, *quantize_multiplier(ratio)) + zero, info.min, info.max).astype(self.core)
 
     def dequantize(self, x: Int8Array) -> Outer:
         """What the file gives of int8 values of the core."""
@@ -84,7 +100,7 @@ class Rim:
         Raises:
             McueditError: there is none for one of them.
         """
-        at = np.asarray(x, np.int64) + 128
+        at = self._at(x)
         missing = ~self._inverse[1][at]
         if missing.any():
             q = int(np.asarray(x)[missing].ravel()[0])
@@ -96,33 +112,38 @@ class Rim:
 
     def nearest(self, values: Outer) -> Int8Array:
         """Of an output: int8 values of the core that come nearest to values of the rim's type."""
-        made = self.dequantize(_EVERY).astype(np.float64)
+        made = self.dequantize(self.every).astype(np.float64)
         flat = np.asarray(values, np.float64).ravel()
-        return np.asarray(_EVERY[np.abs(flat[:, None] - made).argmin(axis=1)].reshape(np.shape(values)), np.int8)
+        return np.asarray(self.every[np.abs(flat[:, None] - made).argmin(axis=1)].reshape(np.shape(values)))
 
     def reachable(self, x: Int8Array) -> Int8Array:
         """The int8 values nearest to x that some value of the rim becomes."""
-        there = _EVERY[self._inverse[1]].astype(np.int64)
-        table = there[np.abs(_EVERY.astype(np.int64)[:, None] - there).argmin(axis=1)].astype(np.int8)
-        return np.asarray(table[np.asarray(x, np.int64) + 128])
+        if self._inverse[1].all():
+            return x
+        there = self.every[self._inverse[1]].astype(np.int64)
+        flat = np.asarray(x, np.int64).ravel()
+        after = np.searchsorted(there, flat).clip(1, max(len(there) - 1, 1))
+        low, high = there[after - 1], there[np.minimum(after, len(there) - 1)]
+        nearest = np.where(flat - low <= high - flat, low, high)
+        return np.asarray(nearest.astype(self.core).reshape(np.shape(x)))
 
     @cached_property
     def _inverse(self) -> tuple[Outer, BoolArray]:
-        """A value for each of the 256 bytes, and whether it becomes that byte."""
+        """A value for each of the core's, and whether it becomes that one."""
         if self.outer.dtype == "FLOAT32":
-            tried = self.dequantize(_EVERY)
+            tried = self.dequantize(self.every)
         else:
             every = self._every()
-            tried = np.zeros(256, self.dtype)
-            tried[self.quantize(every).astype(np.int64) + 128] = every
-        return tried, self.quantize(tried) == _EVERY
+            tried = np.zeros(len(self.every), self.dtype)
+            tried[self._at(self.quantize(every))] = every
+        return tried, self.quantize(tried) == self.every
 
     def _every(self) -> Outer:
         """Values of the rim's type among which each byte has one that becomes it, if there is any."""
         info = np.iinfo(self.dtype)
         if self.outer.dtype != "INT32":
             return np.arange(info.min, info.max + 1).astype(self.dtype)
-        real = (_EVERY.astype(np.float64) - self.inner.zero) * float(self.inner.scale[0])
+        real = (self.every.astype(np.float64) - self.inner.zero) * float(self.inner.scale[0])
         near = np.round(real / float(self.outer.scale[0])) + self.outer.zero
         tried = (near[:, None] + np.arange(-2, 3)).clip(info.min, info.max)
         return np.unique(tried).astype(self.dtype)
@@ -156,15 +177,16 @@ def reachable(model: Model, rows: Int8Array) -> Int8Array:
     """Rows of all inputs, each byte the nearest one that something at the rim becomes."""
     made, start = rows.copy(), 0
     for i, t in enumerate(model.inputs):
-        end, rim = start + model.tensors[t].size, model.input_rim(i)
+        end, rim = start + model.tensors[t].nbytes, model.input_rim(i)
         if rim is not None:
-            made[:, start:end] = rim.reachable(made[:, start:end])
+            values = np.ascontiguousarray(made[:, start:end]).view(rim.core)
+            made[:, start:end] = rim.reachable(values).view(np.int8)
         start = end
     return made
 
 
 def input_rim(tensors: tuple[Tensor, ...], ops: tuple[Op, ...], tensor: int) -> Rim | None:
-    """The rim behind a graph input: its only reader is a QUANTIZE to int8."""
+    """The rim behind a graph input: its only reader is a QUANTIZE to int8, or of float32 to int16."""
     readers = [op for op in ops if tensor in op.inputs]
     if len(readers) != 1 or readers[0].kind != "QUANTIZE":
         return None
@@ -172,7 +194,7 @@ def input_rim(tensors: tuple[Tensor, ...], ops: tuple[Op, ...], tensor: int) -> 
 
 
 def output_rim(tensors: tuple[Tensor, ...], ops: tuple[Op, ...], tensor: int) -> Rim | None:
-    """The rim before a graph output: a DEQUANTIZE or QUANTIZE of int8 writes it, and nobody else reads it."""
+    """The rim before a graph output: a DEQUANTIZE or QUANTIZE of the core writes it, nobody else reads it."""
     makers = [op for op in ops if tensor in op.outputs]
     if len(makers) != 1 or any(tensor in op.inputs for op in ops):
         return None
@@ -213,8 +235,9 @@ def _rim(tensors: tuple[Tensor, ...], op: Op, *, is_input: bool) -> Rim | None:
     if len(outer) != 1 or len(inner) != 1 or inner[0] < 0:
         return None
     out, core = tensors[outer[0]], tensors[inner[0]]
-    known = out.dtype in TYPES and core.dtype == "INT8" and core.data is None and out.size == core.size
-    if not known or not _quantized(core):
+    pair = (out.dtype in TYPES and core.dtype == "INT8") or (out.dtype, core.dtype) == ("FLOAT32", "INT16")
+    known = pair and core.data is None and out.size == core.size
+    if not known or not _quantized(core) or (core.dtype == "INT16" and core.zero != 0):
         return None
     if out.dtype != "FLOAT32":
         ratio = float(out.scale[0]) / float(core.scale[0]) if _quantized(out) else 0.0

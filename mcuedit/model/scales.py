@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from mcuedit.model.ops.common import require
-from mcuedit.model.tflite import Model, Op
+from mcuedit.model.tflite import INT16, Model, Op
 
 Real = type[float] | type[np.float32]
 
@@ -73,7 +73,11 @@ def _hard_swish(model: Model, op: Op, real: Real) -> Iterable[float | np.float32
 def _sum(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
     a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
     twice = real(2) * max(a, b)
-    return a / twice, b / twice, twice / (real(1 << LEFT_SHIFT) * y)
+    return (
+        a / twice,
+        b / twice,
+        twice / (real(1 << (15 if model.tensors[op.outputs[0]].dtype == INT16 else LEFT_SHIFT)) * y),
+    )
 
 
 def _squared_difference(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:

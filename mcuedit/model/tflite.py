@@ -18,7 +18,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, IntArray
 from mcuedit.model.rims import Rim, Tail
 
-INT8, INT32 = "INT8", "INT32"
+INT8, INT16, INT32 = "INT8", "INT16", "INT32"
 _WHOLE = (INT32, "INT64")  # types that shapes are computed in
 _STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "CUSTOM", "READ_VARIABLE", "VAR_HANDLE")  # custom: may be
 ETHOS_U = "ethos-u"  # the custom op that Vela makes of what an accelerator runs
@@ -59,6 +59,11 @@ class Tensor:
         return math.prod(self.shape)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of an activation."""
+        return self.size * (2 if self.dtype == INT16 else 1)
+
+    @property
     def zero(self) -> int:
         """The zero point of a per-tensor quantized tensor."""
         return int(self.zero_point[0])
@@ -88,13 +93,14 @@ class Op:
 class Model:
     """The int8 core of subgraph 0 of a .tflite, with what stands at its rim.
 
-    Several inputs are one row of bytes, one input after the other in the file's order; so are several outputs.
+    Several inputs are one row of bytes, one input after the other in the file's order; so are several outputs, and what
+    has 16 bits at an end of the core: its elements are two bytes each, the lower one first.
 
     Attributes:
         data: the file's bytes; never modified.
         ops: of the file, those at the rim and those that compute shapes among them: an index is the file's.
-        inputs, outputs: int8 tensors where the core begins and ends.
-        input_rims, output_rims: what the file has instead there, one for each; None: the int8 tensor itself.
+        inputs, outputs: int8 or int16 tensors where the core begins and ends.
+        input_rims, output_rims: what the file has instead there, one for each; None: the tensor itself.
         tails: what the file computes of an output of the core where that is more than one op; None: nothing.
         input_names, output_names: of the signature, else of the file's tensors.
         chosen: position of the output that edits are about; None: the only one that is a classifier's.
@@ -173,17 +179,22 @@ class Model:
     @cached_property
     def input_size(self) -> int:
         """Bytes of all inputs."""
-        return sum(self.tensors[t].size for t in self.inputs)
+        return sum(self.tensors[t].nbytes for t in self.inputs)
 
     @cached_property
     def output_size(self) -> int:
         """Bytes of all outputs."""
-        return sum(self.tensors[t].size for t in self.outputs)
+        return sum(self.tensors[t].nbytes for t in self.outputs)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one inference, the batch apart: of the only input, or the bytes of several."""
-        return self.input.shape[1:] if len(self.inputs) == 1 else (self.input_size,)
+        """Of one inference, the batch apart: of the only input, or the bytes of several, or of one of 16 bits."""
+        return self.input.shape[1:] if self.plain_input else (self.input_size,)
+
+    @property
+    def plain_input(self) -> bool:
+        """Whether a row of bytes is the only input, one element each."""
+        return len(self.inputs) == 1 and self.input.dtype == INT8
 
     @cached_property
     def rims(self) -> tuple[Rim, ...]:

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from mcuedit.build.apps import APPS
+from mcuedit.model.ops.int16.kinds import WIDE
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import load
 
@@ -121,8 +122,11 @@ def test_the_guide_lists_the_ops_that_the_bare_runtime_has() -> None:
     sentence = re.search(r"It has ([A-Z0-9_, and]+?), byte for byte", text)
     assert sentence is not None
     assert sorted(re.findall(r"[A-Z]\w+", sentence[1])) == sorted(KINDS)
+    wide = re.search(r"\(16x8\) it has ([A-Z0-9_, and]+?), too", text)
+    assert wide is not None
+    assert sorted(re.findall(r"[A-Z]\w+", wide[1])) == sorted(WIDE)
     limits = (ROOT / "docs" / "LIMITS.md").read_text(encoding="utf-8")
-    assert f"[{len(KINDS)} kinds of op]" in limits
+    assert f"[{len(KINDS)} kinds of op](guides/boards.md) in int8, {len(WIDE)} of them" in limits
 
 
 WITH_WORDS = [page for page in PAGES if page.name not in ("GLOSSARY.md", "SPEC.md", "CHANGELOG.md")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.graphs import graphs_of_all_kinds
+from helpers.graphs import graphs_of_all_kinds, wide_graphs
 
 from mcuedit._util.errors import McueditError
 from mcuedit.conformance.oneop import random_inputs
@@ -25,9 +25,9 @@ pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this p
 def test_same_bytes_as_tflm(emulator: str, board: str | None) -> None:
     from mcuedit.model.oracle import Tflm
 
-    for model in graphs_of_all_kinds():
+    for model in (*graphs_of_all_kinds(), *wide_graphs()):
         x = random_inputs(model, np.random.default_rng(0), 12)
-        want = Tflm(model).activations(x, model.outputs)[model.outputs[0]].reshape(len(x), -1)
+        want = Tflm(model).activations(x, model.outputs)[model.outputs[0]].reshape(len(x), -1).view(np.int8)
         with runner.open_device(Base("graph", model), (), RunOptions(emulator, board=board)) as device:
             np.testing.assert_array_equal(device.run(x), want)
 

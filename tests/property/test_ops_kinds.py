@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcuedit.conformance import oneop
+from mcuedit.conformance import int16, oneop
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model import ops
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.ops.int16.kinds import WIDE
 from mcuedit.model.ops.kinds import KINDS
+from mcuedit.model.rims import CORE
 from mcuedit.model.tflite import Model, load, parse
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
@@ -25,7 +27,7 @@ def agree(model: Model, x: np.ndarray) -> None:
     """Every op gives TFLM's bytes."""
     from mcuedit.model.oracle import Tflm
 
-    made = [t for op in model.ops for t in op.outputs if model.tensors[t].dtype == "INT8"]
+    made = [t for op in model.ops for t in op.outputs if model.tensors[t].dtype in CORE]
     found = Tflm(model).activations(x, [model.inputs[0], *made])
     for op in (op for op in model.ops if model.sources(op) and op.outputs):
         for k, made in enumerate(op.outputs):
@@ -48,6 +50,24 @@ def test_hundreds_of_models(kind):
     for seed in range(500):
         rng = np.random.default_rng(seed)
         model = parse(oneop.random_model(kind, rng), kind)
+        agree(model, oneop.random_inputs(model, rng, 10))
+
+
+@pytest.mark.parametrize("kind", WIDE)
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_one_op_of_16_bits(kind, seed):
+    rng = np.random.default_rng(seed)
+    model = parse(int16.random_model(kind, rng), kind)
+    agree(model, oneop.random_inputs(model, rng, 10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WIDE)
+def test_hundreds_of_models_of_16_bits(kind):
+    for seed in range(500):
+        rng = np.random.default_rng(seed)
+        model = parse(int16.random_model(kind, rng), kind)
         agree(model, oneop.random_inputs(model, rng, 10))
 
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the last inference answered, for every app: all run with app_context. */
 #include "app.h"
-#include "mcuedit/kernels.h"
+#include "mcuedit/kernels16.h"
 
 uint16_t app_answer(void)
 {
-    return (uint16_t)mcuedit_argmax_s8(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
+    return (uint16_t)MODEL_ARGMAX(MODEL_LOGITS(app_arena, APP_OUTPUT), MODEL_LOGITS_SIZE);
 }
 
 const char *app_label(uint16_t answer, uint8_t *length)

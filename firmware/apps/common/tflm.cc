@@ -18,7 +18,7 @@ extern "C" {
 
 int8_t *tflm_input;
 int8_t *tflm_output;
-int8_t tflm_logits[MODEL_LOGITS_SIZE];
+alignas(int16_t) int8_t tflm_logits[MODEL_LOGITS_BYTES];
 
 void DebugLog(const char *format, va_list arguments);
 int DebugVsnprintf(char *buffer, size_t size, const char *format, va_list arguments);
@@ -35,7 +35,7 @@ MicroInterpreter *interpreter;
 mcuedit_tflm deltas;
 #ifdef MODEL_SET_INPUT /* the interpreter's ends are of another type, or several */
 int8_t core_input[MODEL_INPUT_SIZE];
-int8_t core_output[MODEL_OUTPUT_SIZE];
+alignas(int16_t) int8_t core_output[MODEL_OUTPUT_SIZE];
 #endif
 
 #ifdef MODEL_KEPT

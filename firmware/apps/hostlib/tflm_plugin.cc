@@ -20,7 +20,7 @@ EXPORT bool plugin_register(mcuedit::tflm::MicroOpResolver *resolver);
 
 int8_t *tflm_input;
 int8_t *tflm_output;
-int8_t tflm_logits[MODEL_LOGITS_SIZE];
+alignas(int16_t) int8_t tflm_logits[MODEL_LOGITS_BYTES];
 
 namespace
 {

@@ -49,6 +49,39 @@ static inline int32_t mcuedit_rim_rescale(int32_t steps, int32_t m, int32_t s, i
     return (int32_t)(element < least ? least : element > most ? most : element);
 }
 
+/* The ends of a core of 16-bit elements, whose zero points are 0. */
+
+static inline int16_t mcuedit_rim_quantize_s16(float value, float scale)
+{
+    float steps = value / scale;
+    if (!(steps > -32768.0f)) {
+        return INT16_MIN;
+    }
+    if (!(steps < 32767.0f)) {
+        return INT16_MAX;
+    }
+    int32_t whole = (int32_t)steps;
+    float rest = steps - (float)whole;
+    return (int16_t)(whole + (rest >= 0.5f ? 1 : rest <= -0.5f ? -1 : 0));
+}
+
+static inline float mcuedit_rim_dequantize_s16(int16_t element, float scale)
+{
+    return (float)element * scale;
+}
+
+/* An element as its bytes lie in a row of inputs or outputs, wherever it begins. */
+static inline int16_t mcuedit_rim_load_s16(const int8_t *bytes)
+{
+    return (int16_t)((uint8_t)bytes[0] | bytes[1] * 256);
+}
+
+static inline void mcuedit_rim_store_s16(int8_t *bytes, int16_t element)
+{
+    bytes[0] = (int8_t)(element & 0xff);
+    bytes[1] = (int8_t)(element >> 8);
+}
+
 #ifdef __cplusplus
 }
 #endif

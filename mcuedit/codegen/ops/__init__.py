@@ -6,14 +6,16 @@ A kind's record in mcuedit.model.ops.kinds names the function `lower(model, op) 
 
 from __future__ import annotations
 
-import math
 from dataclasses import astuple
 
 from mcuedit._util.errors import McueditError
 from mcuedit.model.causes import AGAIN
+from mcuedit.model.ops import NARROWER, NO_KERNEL, is_quantized
+from mcuedit.model.ops.int16.kinds import record
+from mcuedit.model.ops.int16.kinds import wide as is_wide
 from mcuedit.model.ops.kinds import KINDS, Lowered, part
 from mcuedit.model.ops.recurrent.state import SILENT
-from mcuedit.model.tflite import INT8, Model, Op
+from mcuedit.model.tflite import INT8, INT16, Model, Op
 
 _U16_MAX = 0xFFFF  # of the fields of a mcuedit_window
 
@@ -38,15 +40,17 @@ def lower(model: Model, op: Op) -> Lowered:
             f"op {op.index} {op.kind} is not in the bare runtime",
             f"it has {', '.join(sorted(KINDS))}; replace the op in the model or use another runtime",
         )
-    sources, kind = model.sources(op), KINDS[op.kind]
+    sources, kind, wide = model.sources(op), record(model, op), is_wide(model, op)
+    if kind is None:
+        raise McueditError(f"op {op.index} {op.kind} {NO_KERNEL}", NARROWER)
     if not kind.state:
         require(len(sources) > 0 and len(op.outputs) > 0, op, "its input or its output is missing")
         require(kind.splits or len(op.outputs) == 1, op, f"{len(op.outputs)} outputs")
     for tensor in (model.tensors[i] for i in (*sources, *(() if op.kind in SILENT else op.outputs))):
-        require(tensor.dtype == INT8, op, f"tensor {tensor.name!r} is {tensor.dtype}, not int8")
-        quantized = tensor.scale.size == 1 and 0 < float(tensor.scale[0]) < math.inf
-        require(quantized and -128 <= tensor.zero <= 127, op, f"tensor {tensor.name!r} is not quantized")
-    lowered: Lowered = part(KINDS[op.kind].lowering)(model, op)
+        known = tensor.dtype == INT8 or (wide and tensor.dtype == INT16)
+        require(known, op, f"tensor {tensor.name!r} is {tensor.dtype}, not int8")
+        require(is_quantized(tensor, wide), op, f"tensor {tensor.name!r} is not quantized")
+    lowered: Lowered = part(kind.lowering)(model, op)
     longest = max(astuple(lowered.window)) if lowered.window else 0
     require(longest <= _U16_MAX, op, f"a length of {longest}, at most {_U16_MAX} fit", "make it smaller")
     return lowered

@@ -24,9 +24,10 @@ from mcuedit.emulate.devices.device import sequences
 from mcuedit.model.bundle import Base
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.recurrent.state import reads, writes
+from mcuedit.model.rims import CORE
 from mcuedit.model.tflite import Model, Op
 
-_HEADERS = ("mcuedit.h", "kernels.h")
+_HEADERS = ("mcuedit.h", "kernels.h", "kernels16.h")
 
 
 class Engine:
@@ -63,8 +64,11 @@ class Engine:
     def activations(self, x: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
         """See Oracle; no activation is overwritten by another one."""
         found = self._preserving.run(sequences(self._base, x), tensors)
-        shapes = (self._model.tensors[t].shape for t in tensors)
-        return {t: flat.reshape(len(x), *shape) for t, flat, shape in zip(tensors, found, shapes, strict=True)}
+        kinds = (self._model.tensors[t] for t in tensors)
+        return {
+            t: flat.view(CORE[k.dtype]).reshape(len(x), *k.shape)
+            for t, flat, k in zip(tensors, found, kinds, strict=True)
+        }
 
     @cached_property
     def _preserving(self) -> _Program:
@@ -84,7 +88,7 @@ class _Program:
         self._calls: list[tuple[Callable[..., None], list[Any]]] = [self._call(op) for op in called]
 
     def run(self, inputs: Int8Array, tensors: Sequence[int]) -> list[Int8Array]:
-        """int8[n, steps, *input] -> int8[n, size] of each tensor, after the last step; each row starts anew."""
+        """int8[n, steps, *input] -> int8[n, bytes] of each tensor, after the last step; each row starts anew."""
         places = [self._arena[self._bytes(t)] for t in tensors]
         found = [np.empty((len(inputs), place.size), np.int8) for place in places]
         start = self._plan.input_offset

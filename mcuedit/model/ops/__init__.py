@@ -12,9 +12,14 @@ from typing import Protocol
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, Int8Array
-from mcuedit.model.causes import AGAIN
-from mcuedit.model.ops.kinds import KINDS, part
-from mcuedit.model.tflite import INT8, Model, Op
+from mcuedit.model.causes import AGAIN, QUANTIZE
+from mcuedit.model.ops.int16.kinds import record
+from mcuedit.model.ops.int16.kinds import wide as is_wide
+from mcuedit.model.ops.kinds import KINDS, Kind, part
+from mcuedit.model.tflite import INT8, INT16, Model, Op, Tensor
+
+NO_KERNEL = "has no kernel of 16-bit activations in the bare runtime"
+NARROWER = f"run it with TensorFlow Lite Micro, or convert it with int8 activations: {QUANTIZE}"
 
 
 class Operator(Protocol):
@@ -50,20 +55,31 @@ def operator(model: Model, op: Op, output: int = 0) -> Operator:
     Raises:
         McueditError: the op's kind is not simulated, its tensors are not int8, or TFLM refuses it as well.
     """
+    kind = record(model, op)
     if op.kind not in KINDS:
         raise McueditError(
             f"op {op.index} {op.kind} comes after the target and cannot be trained through",
             f"choose a later target; ops that can follow one: {', '.join(kinds())}",
         )
-    _require_int8(model, op)
-    reference = part(KINDS[op.kind].reference)
-    made: Operator = reference(model, op, output) if KINDS[op.kind].splits else reference(model, op)
+    if kind is None:
+        raise McueditError(f"op {op.index} {op.kind} {NO_KERNEL}", NARROWER)
+    _require_quantized(model, op, kind)
+    reference = part(kind.reference)
+    made: Operator = reference(model, op, output) if kind.splits else reference(model, op)
     return made
 
 
-def _require_int8(model: Model, op: Op) -> None:
-    """Raises unless the op has an activation to read, its outputs, and all of them are int8 with one scale."""
-    sources, kind = model.sources(op), KINDS[op.kind]
+def is_quantized(tensor: Tensor, wide: bool) -> bool:
+    """Whether an activation is int8 with one scale, or, of an op with 16-bit ones, int16 with zero point 0."""
+    known = tensor.dtype == INT8 or (wide and tensor.dtype == INT16)
+    if not (known and tensor.scale.size == tensor.zero_point.size == 1 and 0 < float(tensor.scale[0]) < math.inf):
+        return False
+    return tensor.zero == 0 if tensor.dtype == INT16 else -128 <= tensor.zero <= 127
+
+
+def _require_quantized(model: Model, op: Op, kind: Kind) -> None:
+    """Raises unless the op has an activation to read, its outputs, and all of them are quantized."""
+    sources, wide = model.sources(op), is_wide(model, op)
     place = kind.source
     if kind.state:
         return
@@ -72,9 +88,11 @@ def _require_int8(model: Model, op: Op) -> None:
     if not op.outputs or not (kind.splits or len(op.outputs) == 1):
         raise McueditError(f"op {op.index} {op.kind}: {len(op.outputs)} outputs", AGAIN)
     for tensor in (model.tensors[i] for i in (*sources, *op.outputs)):
-        int8 = tensor.dtype == INT8 and tensor.scale.size == tensor.zero_point.size == 1
-        if not (int8 and 0 < float(tensor.scale[0]) < math.inf and -128 <= tensor.zero <= 127):
+        if wide and tensor.dtype != INT16 and op.kind != "QUANTIZE":
+            raise McueditError(f"op {op.index} {op.kind}: {tensor.name!r} is {tensor.dtype} beside int16", AGAIN)
+        if not is_quantized(tensor, wide):
+            what = "int8, or int16 around 0" if wide else "int8"
             raise McueditError(
-                f"op {op.index} {op.kind}: tensor {tensor.name!r} is {tensor.dtype}, not quantized int8",
+                f"op {op.index} {op.kind}: tensor {tensor.name!r} is {tensor.dtype}, not quantized {what}",
                 AGAIN,
             )

@@ -13,8 +13,9 @@ from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.adaptable import activation_range
 from mcuedit.model.causes import AGAIN
 from mcuedit.model.fixedpoint import quantize_multiplier
-from mcuedit.model.tflite import INT32, Model, Op, Tensor
+from mcuedit.model.tflite import INT8, INT16, INT32, Model, Op, Tensor
 
+RANGES = {INT8: (-128, 127), INT16: (-(1 << 15), (1 << 15) - 1)}  # of activations
 _LEAST_SCALE = 2.0**-28  # below, TFLM's int32 cannot hold an activation's bound of 6
 _LEAK = 0.1  # share of a gradient that leads a clamped value back into range
 
@@ -70,11 +71,11 @@ def multiplier(op: Op, real: float) -> tuple[int, int]:
 
 
 def limits(op: Op, y: Tensor) -> tuple[int, int]:
-    """Range of the output after the op's fused activation."""
+    """Range of the output, of 8 or 16 bits, after the op's fused activation."""
     activation = int(op.options.get("fusedActivationFunction", 0))
     require(activation == 0 or float(y.scale[0]) > _LEAST_SCALE, op, f"an activation in steps of {y.scale[0]}")
     try:
-        return activation_range(activation, float(y.scale[0]), y.zero)
+        return activation_range(activation, float(y.scale[0]), y.zero, RANGES[y.dtype])
     except McueditError as error:
         raise refusal(op, error.message, error.hint) from error
 

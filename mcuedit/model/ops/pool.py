@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AVERAGE_POOL_2D and MAX_POOL_2D, int8: elements beyond the input do not count."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D, of 8 or 16 bits: elements beyond the input do not count."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AveragePool(_Pool):
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, batches, h, w, c] -> int8[n, batches, h', w', c]."""
         (x,) = xs
-        out = np.empty((len(x), *self._shape), np.int8)
+        out = np.empty((len(x), *self._shape), x.dtype)
         for piece in pieces(self._window, len(x), self._shape[3]):
             around = padded(self._window, x[piece], 0, np.int32)
             total = np.zeros((len(around), *self._shape[1:]), np.int32)
@@ -67,13 +67,13 @@ class MaxPool(_Pool):
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, batches, h, w, c] -> int8[n, batches, h', w', c]."""
-        return np.clip(self._largest(xs[0]), *self._limits).astype(np.int8).reshape(-1, *self._shape)
+        return np.clip(self._largest(xs[0]), *self._limits).astype(xs[0].dtype).reshape(-1, *self._shape)
 
     def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
         """float32[n, *output] -> float32[n, *input], all to the first of the largest."""
         (x,) = xs
         free = unclamped(grad, y, *self._limits).reshape(-1, *self._shape[1:])
-        values, largest = padded(self._window, x, -128, np.int8), self._largest(x)
+        values, largest = padded(self._window, x, int(np.iinfo(x.dtype).min), x.dtype), self._largest(x)
         inside = padded(self._window, np.ones(x.shape, bool), 0, np.bool_)
         around = padded(self._window, np.zeros(x.shape, np.float32), 0, np.float32)
         given = np.zeros(largest.shape, bool)
@@ -87,8 +87,9 @@ class MaxPool(_Pool):
         return (inner(self._window, around).reshape(x.shape),)
 
     def _largest(self, x: Int8Array) -> Int8Array:
-        around = padded(self._window, x, -128, np.int8)
-        largest = np.full((len(around), *self._shape[1:]), -128, np.int8)
+        least = int(np.iinfo(x.dtype).min)
+        around = padded(self._window, x, least, x.dtype)
+        largest = np.full((len(around), *self._shape[1:]), least, x.dtype)
         for _, _, view in elements(self._window, around):
             np.maximum(largest, view, out=largest)
         return largest

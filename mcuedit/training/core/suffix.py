@@ -10,6 +10,8 @@ from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.adapter.forward import remembered
 from mcuedit.model import ops
 from mcuedit.model.adaptable import OpGeometry, op_geometry
+from mcuedit.model.ops.int16.common import no_gradient
+from mcuedit.model.ops.int16.kinds import wide
 from mcuedit.model.tflite import Model, Op
 
 _QUICK, _RESCALE = 16, 20
@@ -35,6 +37,9 @@ class Suffix:
         self.start, self.end = model.ops[target].outputs[0], end
         self._model, self._target = model, target
         path = _between(model, target, end)
+        for op in path:
+            if wide(model, op):
+                raise no_gradient(op)
         wanted = {end, *(t for op in path for t in model.sources(op))}
         self._steps = [
             (ops.operator(model, op, k), model.sources(op), y)

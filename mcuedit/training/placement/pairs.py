@@ -6,11 +6,14 @@ from __future__ import annotations
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model.adaptable import OUTPUT, OpGeometry, is_adaptable, op_geometry, tap_name, tap_op
+from mcuedit.model.causes import QUANTIZE
+from mcuedit.model.ops.int16.kinds import wide
 from mcuedit.model.tflite import Model
 from mcuedit.training.options import AUTO
 from mcuedit.training.placement import places
 
 _OUTPUT = ":output"
+_NARROW = f"convert it with int8 activations (TFLITE_BUILTINS_INT8), at least around an op with weights; or: {QUANTIZE}"
 
 
 def find_op(model: Model, text: str) -> int:
@@ -70,7 +73,7 @@ def pairs(model: Model, tap: str, target: str) -> list[tuple[int, int]]:
         if tap != AUTO and (why := _mismatch(model, taps[0], o)):
             raise McueditError(f"tap {tap_name(taps[0])}, target {o}: {why}", "choose others, or leave them to auto")
     if not found:
-        raise _nothing()
+        raise _nothing(model)
     return found
 
 
@@ -86,7 +89,7 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
     able = places.taps(model)
     taps = able if tap == AUTO else [find_tap(model, tap)]
     targets = able if target == AUTO else [find_op(model, target)]
-    found, why = [], _nothing()
+    found, why = [], _nothing(model)
     last = max((o for o in targets if op_geometry(model, o).single), default=None)
     for o in targets:
         if error := places.no_target(model, o, end):
@@ -104,7 +107,9 @@ def every_pair(model: Model, end: int, tap: str, target: str) -> list[tuple[int,
     return found
 
 
-def _nothing() -> McueditError:
+def _nothing(model: Model) -> McueditError:
+    if any(wide(model, op) for op in model.ops):
+        return McueditError("no op of this model can carry a delta: tap and target must be int8, not int16", _NARROW)
     hint = "FULLY_CONNECTED and ungrouped CONV_2D ops can; others by name: --tap, --target"
     return McueditError("no op of this model can carry a delta", hint)
 

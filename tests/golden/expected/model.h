@@ -20,6 +20,7 @@
 #define MODEL_FEATURES TINY_FEATURES
 #define MODEL_LOGITS(arena, output) TINY_LOGITS(arena, output)
 #define MODEL_LOGITS_SIZE TINY_LOGITS_SIZE
+#define MODEL_ARGMAX mcuedit_argmax_s8
 #define MODEL_LABEL(index) tiny_label(index)
 
 #endif

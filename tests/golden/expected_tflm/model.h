@@ -20,6 +20,8 @@
 #define MODEL_FEATURES TINY_FEATURES
 #define MODEL_LOGITS(arena, output) tflm_logits
 #define MODEL_LOGITS_SIZE TINY_LOGITS_SIZE
+#define MODEL_LOGITS_BYTES 6
+#define MODEL_ARGMAX mcuedit_argmax_s8
 #define MODEL_LABEL(index) tiny_label(index)
 
 /* For firmware/apps/common/tflm.cc. */
@@ -32,7 +34,7 @@
 #define MODEL_WRAPPED(KIND)
 #define MODEL_HAS_ACCELERATOR 0
 
-/* int8 tensors that no output of the interpreter tells: kernels of these kinds keep them as they read them. */
+/* Tensors that no output of the interpreter tells: kernels of these kinds keep them as they read them. */
 #define MODEL_KEPT {{6, tflm_logits, 6}}
 #define MODEL_KEEP(resolver) Keep<BuiltinOperator_SOFTMAX>(resolver)
 

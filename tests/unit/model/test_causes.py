@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -50,27 +49,6 @@ def scaled(scale: float, tensor: int = 0) -> bytes:
     return tiny.altered(tiny.classifier(), change)
 
 
-def wide(first: str = "INT16", last: str = "INT16", *, then: bool = False) -> bytes:
-    """16x8: one FULLY_CONNECTED between ends of a type; with `then` one of int8 behind it."""
-    net = NetBuilder(dtype="INT16")
-    x = given = net.tensor("x", (1, 4), 0.1, 0, dtype=first)
-    if first != "INT16":
-        x = net.tensor("x16", (1, 4), 0.001, 0)
-        net.op("QUANTIZE", [given], x)
-    y = net.tensor("y16", (1, 4), 0.001, 0)
-    net.op("FULLY_CONNECTED", [x, net.constant("w", np.ones((4, 4), np.int8), [0.1])], y)
-    if last != "INT16" or then:
-        made = net.tensor("y", (1, 4), 0.1, 0, dtype="INT8" if then else last)
-        net.op("DEQUANTIZE" if last == "FLOAT32" else "QUANTIZE", [y], made)
-        y = made
-    if then:
-        end = net.tensor("end", (1, 4), 0.1, 0, dtype="INT8")
-        weights = np.random.default_rng(0).integers(-99, 99, (4, 4)).astype(np.int8)
-        net.op("FULLY_CONNECTED", [y, net.constant("w8", weights, [0.01])], end)
-        y = end
-    return net.pack(given, y)
-
-
 def legacy() -> bytes:
     net = NetBuilder(dtype="UINT8")
     x, y = net.tensor("x", (1, 4), 0.1, 128), net.tensor("y", (1, 4), 0.1, 128)
@@ -78,7 +56,6 @@ def legacy() -> bytes:
     return net.pack(x, y)
 
 
-WIDE = "a model with 16-bit activations, without an int8 tensor that a delta could read or change"
 CAUSES = {
     "edgetpu": (custom("edgetpu-custom-op"), "compiled for a Coral Edge TPU", "edgetpu_compiler read"),
     "another runtime": (
@@ -98,9 +75,6 @@ CAUSES = {
     "float": (tiny.classifier(dtype="FLOAT32", float_weights=True), "a float model", "mcuedit quantize"),
     "dynamic range": (tiny.classifier(dtype="FLOAT32"), "a dynamic-range model", "mcuedit quantize"),
     "legacy uint8": (legacy(), "a legacy uint8 model", "int8 has taken its place"),
-    "16 bits": (wide(), f"'x' is INT16: {WIDE}", "TFLITE_BUILTINS_INT8"),
-    "16 bits, float ends": (wide("FLOAT32", "FLOAT32"), f"'x16' is INT16: {WIDE}", "TFLITE_BUILTINS_INT8"),
-    "16 bits, int8 behind": (wide(then=True), "a model with 16-bit activations at its ends", "TFLITE_BUILTINS_INT8"),
 }
 
 
@@ -149,19 +123,3 @@ def test_a_damaged_op_says_how_to_convert_again(tiny_bytes: bytes) -> None:
     with pytest.raises(McueditError, match="its weights are FLOAT32") as caught:
         op_geometry(replace(model, tensors=tensors), 0)
     assert "mcuedit quantize SOURCE" in caught.value.hint
-
-
-def test_16_bits_between_int8_leave_the_int8_tensors_to_deltas(tmp_path: Path, capsys: Any) -> None:
-    """Only TensorFlow Lite Micro has these kernels: there it is run and edited, behind them."""
-    pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
-    net, fix, edits = (str(tmp_path / name) for name in ("net.tflite", "fix", "edits.npz"))
-    Path(net).write_bytes(wide("INT8", then=True))
-    rows = np.random.default_rng(1).integers(-60, 60, (20, 4)).astype(np.int8)
-    np.savez(edits, x=rows[:1], keep=rows[1:], y=np.array([2]))
-    assert cli.invoke(["inspect", net, "--json"]) == 0
-    values = json.loads(capsys.readouterr().out)
-    assert (values["bare"], values["tflm"], values["targets"]) == (False, True, [3])
-    assert "INT16" in values["bare_why_not"]
-    assert cli.invoke(["edit", net, "--edits", edits, "-o", fix, "--floor", "0", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["efficacy"] == 1.0
-    assert cli.invoke(["run", net, "--adapter", fix, "--emulator", "tflm", "--random", "3", "--check", "tflm"]) == 0

@@ -30,8 +30,8 @@ def show(found: Base, as_json: bool) -> None:
                 "output_shape": model.output.shape,
                 "inputs": list(model.input_names),
                 "outputs": list(model.output_names),
-                "input_types": [_type(rim) for rim in model.input_rims],
-                "output_types": [_type(model.behind(i)) for i in range(len(model.outputs))],
+                "input_types": [_type(model, i, rim) for i, rim in zip(model.inputs, model.input_rims, strict=True)],
+                "output_types": [_type(model, t, model.behind(i)) for i, t in enumerate(model.outputs)],
                 "notes": list(model.notes),
                 "labels": len(labels) - spare,
                 "spare": spare,
@@ -72,25 +72,30 @@ def show(found: Base, as_json: bool) -> None:
     out.print(f"TensorFlow Lite Micro: {'no, ' + runs.tflm if runs.tflm else 'yes'}", markup=False)
 
 
-def _type(end: Rim | Tail | None) -> str:
-    return end.outer.dtype if end else INT8
+def _type(model: Model, core: int, end: Rim | Tail | None) -> str:
+    return end.outer.dtype if end else model.tensors[core].dtype
 
 
 def _ends(model: Model) -> list[str]:
     """A line for each input and output, where they are several or not int8."""
-    if not model.rims and not model.tails and len(model.inputs) == len(model.outputs) == 1:
+    ends = [model.tensors[t] for t in (*model.inputs, *model.outputs)]
+    if (
+        all(t.dtype == INT8 for t in ends)
+        and not model.rims
+        and not model.tails
+        and len(model.inputs) == len(model.outputs) == 1
+    ):
         return []
     lines = []
     for i, (name, rim) in enumerate(zip(model.input_names, model.input_rims, strict=True)):
-        behind = f", int8 behind op {rim.op}" if rim else ""
-        tensor = _tensor(model.tensors[model.inputs[i]])
-        lines.append(f"input {i} {name!r}: {_type(rim)}{behind}, {tensor}")
+        tensor = model.tensors[model.inputs[i]]
+        behind = f", {tensor.dtype.lower()} behind op {rim.op}" if rim else ""
+        lines.append(f"input {i} {name!r}: {_type(model, tensor.index, rim)}{behind}, {_tensor(tensor)}")
     for i, name in enumerate(model.output_names):
-        end = model.behind(i)
-        before = f", int8 before op {end.first}" if end else ""
+        end, tensor = model.behind(i), model.tensors[model.outputs[i]]
+        before = f", {tensor.dtype.lower()} before op {end.first}" if end else ""
         edited = ", the one that is edited" if len(model.outputs) > 1 and i == model.answering else ""
-        tensor = _tensor(model.tensors[model.outputs[i]])
-        lines.append(f"output {i} {name!r}: {_type(end)}{before}, {tensor}{edited}")
+        lines.append(f"output {i} {name!r}: {_type(model, tensor.index, end)}{before}, {_tensor(tensor)}{edited}")
     return lines
 
 

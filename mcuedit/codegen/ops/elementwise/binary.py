@@ -25,7 +25,7 @@ def lower(model: Model, op: Op) -> Lowered:
     """A call of a kernel of two operands."""
     operator(model, op)  # proves that types and shapes fit
     a, b, y = (model.tensors[i] for i in (*op.inputs, *op.outputs))
-    nest = loops(op, _repeated(a, y), _repeated(b, y))
+    nest = loops(op, repeated(a, y), repeated(b, y))
     made = _CALLS[op.kind](model, op, nest)
     live = iter(("input0", "input1"))
     named = {name: t.data for name, t in (("a", a), ("b", b)) if t.data is not None}
@@ -36,7 +36,8 @@ def lower(model: Model, op: Op) -> Lowered:
     return Lowered(made.function, made.params_type, fields, constants, (*operands, "output"), in_place=in_place)
 
 
-def _repeated(x: Tensor, y: Tensor) -> Int8Array:
+def repeated(x: Tensor, y: Tensor) -> Int8Array:
+    """`whole` of an operand's elements, broadcast to the output's axes."""
     rank = max(len(x.shape), len(y.shape))
     out = (1,) * (rank - len(y.shape)) + y.shape
     return np.broadcast_to(whole(x.shape), out)

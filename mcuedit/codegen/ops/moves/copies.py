@@ -8,11 +8,12 @@ import math
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
+from mcuedit.codegen.ops import require
 from mcuedit.codegen.ops.loops import first, loops, whole
 from mcuedit.model.ops import operator
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.moves.copies import padding, permutation, slices
-from mcuedit.model.tflite import Model, Op
+from mcuedit.model.tflite import INT16, Model, Op, Tensor
 
 
 def lower(model: Model, op: Op) -> Lowered:
@@ -20,15 +21,22 @@ def lower(model: Model, op: Op) -> Lowered:
     operator(model, op)  # proves that types and shapes fit
     if op.kind in ("CONCATENATION", "PACK"):
         return _concatenation(model, op)
-    x, y = (whole(model.tensors[i].shape) for i in (op.inputs[0], op.outputs[0]))
+    x, y = (memory(model.tensors[i]) for i in (op.inputs[0], op.outputs[0]))
     if op.kind == "TRANSPOSE":
-        return copy(op, x, x.transpose(permutation(model, op)), y, y)
+        return copy(op, x, x.transpose((*permutation(model, op), -1)), y, y)
     if op.kind == "STRIDED_SLICE":
         taken = x[tuple(slice(r.start, r.stop if r.stop >= 0 else None, r.step) for r in slices(model, op))]
         return copy(op, x, taken, y, y.reshape(taken.shape))
     pairs, value = padding(model, op)
-    inner = y[tuple(slice(before, n - after) for (before, after), n in zip(pairs, y.shape, strict=True))]
+    halves = {value >> 8 & 0xFF, value & 0xFF} if model.tensors[op.outputs[0]].dtype == INT16 else set()
+    require(len(halves) < 2, op, f"an int16 value of {value} to pad with, whose bytes differ")
+    inner = y[tuple(slice(before, n - after) for (before, after), n in zip(pairs, y.shape[:-1], strict=True))]
     return copy(op, x, x, y, inner, value)
+
+
+def memory(tensor: Tensor) -> Int8Array:
+    """`whole` of a tensor's bytes: its axes, and one of the bytes of an element."""
+    return whole((*tensor.shape, tensor.nbytes // max(tensor.size, 1)))
 
 
 def copy(op: Op, x: Int8Array, source: Int8Array, y: Int8Array, target: Int8Array, fill: int = 0) -> Lowered:
@@ -56,9 +64,9 @@ def _concatenation(model: Model, op: Op) -> Lowered:
     axis = int(op.options.get("axis", 0)) % len(y.shape)
     rows = math.prod(y.shape[:axis])
     live = iter(range(len(parts)))
-    constants = {f"part{i}": part.data for i, part in enumerate(parts) if part.data is not None}
+    constants = {f"part{i}": part.data.view(np.int8) for i, part in enumerate(parts) if part.data is not None}
     inputs = tuple(f"part{i}" if part.data is not None else f"input{next(live)}" for i, part in enumerate(parts))
-    widths = np.array([part.size // rows for part in parts], np.uint32)
+    widths = np.array([part.nbytes // rows for part in parts], np.uint32)
     params = {"widths": "{widths}", "positions": rows, "count": len(parts)}
     fields = tuple((name, str(value)) for name, value in params.items())
     return Lowered(

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from mcuedit.codegen.ops import require
 from mcuedit.codegen.ops.loops import whole
-from mcuedit.codegen.ops.moves.copies import copy
+from mcuedit.codegen.ops.moves.copies import copy, memory
 from mcuedit.model.ops import operator
+from mcuedit.model.ops.int16.kinds import wide
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.ops.moves.views import gathering, split_axis, split_lengths, view
 from mcuedit.model.tflite import Model, Op
@@ -26,6 +27,8 @@ def lower(model: Model, op: Op) -> Lowered:
         it = gathering(model, op)
         return _gather(it.positions, it.outer, it.inner, model.tensors[op.inputs[0]].size)
     x, y = (whole(model.tensors[i].shape) for i in (op.inputs[0], op.outputs[0]))
+    if wide(model, op):  # a view of elements is one of their bytes, too, along one more axis
+        x, y = (memory(model.tensors[i]) for i in (op.inputs[0], op.outputs[0]))
     found = view(model, op)
     if found.strided:
         source = found.of(x)
@@ -47,7 +50,7 @@ def lower_split(model: Model, op: Op) -> Lowered:
         operator(model, op, output)
     shape, axis = model.tensors[model.sources(op)[0]].shape, split_axis(model, op)
     require(len(op.outputs) <= _U16_MAX, op, f"{len(op.outputs)} outputs", "make fewer")
-    inner = math.prod(shape[axis + 1 :])
+    inner = math.prod(shape[axis + 1 :]) * (2 if wide(model, op) else 1)
     widths = np.array([length * inner for length in split_lengths(model, op)], np.uint32)
     params = {"widths": "{widths}", "positions": math.prod(shape[:axis]), "count": len(widths)}
     fields = tuple((name, str(value)) for name, value in params.items())

@@ -33,7 +33,9 @@ class Binary:
         require(a is not None and b is not None and len(op.inputs) == 2, op, f"{len(op.inputs)} operands")
         self._sides: tuple[Tensor, Tensor] = (a, b)  # type: ignore[assignment]
         for side in self._sides:
-            require(side.dtype == "INT8" and side.scale.size == 1, op, f"operand {side.name!r} is no quantized int8")
+            require(
+                side.dtype == y.dtype and side.scale.size == 1, op, f"operand {side.name!r} is no quantized {y.dtype}"
+            )
         self._y, self._limits = y, limits(op, y)
         rank = max(len(side.shape) for side in self._sides)
         self._full = [(1,) * (rank - len(side.shape)) + side.shape for side in self._sides]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that move bytes: RESHAPE, PAD, PADV2, CONCATENATION, PACK, STRIDED_SLICE, TRANSPOSE."""
+"""Ops that move elements, of 8 or 16 bits: RESHAPE, PAD, PADV2, CONCATENATION, PACK, STRIDED_SLICE, TRANSPOSE."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mcuedit._util.typing import FloatArray, Int8Array
 from mcuedit.model.ops.common import constant, integers, operand, require, same_quantization
-from mcuedit.model.tflite import INT8, Model, Op
+from mcuedit.model.tflite import Model, Op
 
 _MOST_AXES = 5  # of PAD and TRANSPOSE
 _MOST_AXES_SLICED = 4
@@ -43,7 +43,7 @@ def padding(model: Model, op: Op) -> tuple[list[tuple[int, int]], int]:
     require(fits and grown == y.shape, op, f"{list(x.shape)} padded by {flat} gives no {list(y.shape)}")
     if len(op.inputs) < 3:
         return pairs, y.zero
-    value, tensor = constant(model, op, 2, INT8), operand(model, op, 2)
+    value, tensor = constant(model, op, 2, y.dtype), operand(model, op, 2)
     same = tensor is not None and tensor.scale.size == 1 and same_quantization(tensor, y)
     require(value.size == 1 and same, op, "the value to pad with is quantized differently from the output")
     return pairs, int(value.ravel()[0])
@@ -79,7 +79,7 @@ class Concatenation:
         self._axis = axis + len(y.shape) if axis < 0 else axis
         require(0 <= self._axis < len(y.shape), op, f"axis {axis} of {list(y.shape)}")
         for t in self._tensors:
-            quantized = t.dtype == INT8 and t.scale.size == 1 and same_quantization(t, y)
+            quantized = t.dtype == y.dtype and t.scale.size == 1 and same_quantization(t, y)
             require(quantized, op, f"input {t.name!r} is quantized differently from the output")
             others = tuple(m for i, m in enumerate(t.shape) if i != self._axis)
             fits = len(t.shape) == len(y.shape) and others == tuple(m for i, m in enumerate(y.shape) if i != self._axis)
@@ -114,7 +114,7 @@ class Pack:
         require(fits, op, f"{count} of {len(op.inputs)} inputs at axis {axis} of {list(y.shape)}")
         shape = (*y.shape[: self._axis], *y.shape[self._axis + 1 :])
         for t in self._tensors:
-            require(t.dtype == INT8 and t.shape == shape, op, f"input {t.dtype}{list(t.shape)} for {list(y.shape)}")
+            require(t.dtype == y.dtype and t.shape == shape, op, f"input {t.dtype}{list(t.shape)} for {list(y.shape)}")
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, *shape] of each live input -> int8[n, *output]."""

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MCUEDIT_MATMUL_S16_H
+#define MCUEDIT_MATMUL_S16_H
+
+#include "../core/fixedpoint.h"
+#include "mcuedit/kernels16.h"
+
+/* x: n_in elements; y: n_out. */
+void mcuedit_matmul_s16(const mcuedit_matmul_16x8 *op, const int16_t *x, int16_t *y);
+
+/* One channel's output. A 64-bit sum is below 2^47, and rounded once. */
+static inline int16_t mcuedit_requantize_s16(const mcuedit_requant_s16 *to, uint32_t channel, int64_t sum)
+{
+    channel *= to->per_channel;
+    int32_t m = to->multipliers[channel], s = to->shifts[channel], y;
+    if (to->is_long) {
+        uint32_t right = (uint32_t)(15 - s);
+        y = (int32_t)((sum * m + (INT64_C(1) << (right - 1u))) >> right);
+    } else {
+        y = mcuedit_mbqm_any((int32_t)sum, m, s);
+    }
+    return (int16_t)mcuedit_clamp(y, to->act_lo, to->act_hi);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../core/fixedpoint.h"
+#include "mcuedit/kernels16.h"
+#include "strided.h"
+
+void mcuedit_mul_s16(const mcuedit_mul_16 *op, const void *a, const void *b, void *output)
+{
+    const int16_t *first = a, *second = b;
+    int16_t *to = output;
+    mcuedit_at at = {0};
+    do {
+        const int16_t *x = first + at.a, *y = second + at.b;
+        for (uint32_t n = op->count; n != 0; n--, x += op->a_step, y += op->b_step) {
+            *to++ =
+                (int16_t)mcuedit_clamp(mcuedit_mbqm_any(*x * *y, op->multiplier, op->shift), op->act_lo, op->act_hi);
+        }
+    } while (mcuedit_loops_next(op->loops, op->depth, &at));
+}
