@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,40 +11,52 @@ import click
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import example, print_json, stdout
-from mcuedit.cli._shared.options import PATH, json_option
+from mcuedit.cli._shared.options import PATH, into, json_option, path
 from mcuedit.package import keys, passwords
+
+
+@dataclass(frozen=True)
+class _Given:
+    output: Path | None
+    public_paths: tuple[Path, ...]
+    header: Path | None
+    password: bool
+    operator_paths: tuple[Path, ...]
+    as_json: bool
 
 
 @click.command(
     epilog=example(
         "mcuedit keygen -o key.pem",
-        "mcuedit keygen --public key.pub --c keys.h",
+        "mcuedit keygen --public key.pub --operator operator.pub --c keys.h",
     )
 )
 @click.option("-o", "--output", type=PATH, metavar="KEY.pem", help="Private key to make; KEY.pub comes beside it.")
 @click.option("--public", "public_paths", multiple=True, type=PATH, metavar="KEY", help="Show a key that exists.")
 @click.option("--c", "header", type=PATH, metavar="F.h", help="Write the public keys as C for a firmware.")
 @click.option("--password", is_flag=True, help="Encrypt it: by MCUEDIT_KEY_PASSWORD, or what is typed at a terminal.")
+@path("--operator", "operator_paths", multiple=True, metavar="KEY", help="For --c: key of an operator, too.")
 @json_option
-def command(
-    output: Path | None, public_paths: tuple[Path, ...], header: Path | None, password: bool, as_json: bool
-) -> None:
-    """Make an Ed25519 key pair that signs packages, or write public keys as C.
+@into(_Given)
+def command(given: _Given) -> None:
+    """Make an Ed25519 key pair that signs packages or commands, or write public keys as C.
 
     The private key is readable by you alone, and is never shown; keep a copy where no build machine reaches it. A
     firmware may trust several keys: give --public more than once while an old one is retired.
     """
+    output, public_paths, header = given.output, given.public_paths, given.header
     if output is None and not public_paths:
         raise McueditError("neither -o nor --public", "-o KEY.pem makes a key, --public KEY shows one")
     found = [keys.load_public(path) for path in public_paths]
+    operators = [keys.load_public(path) for path in given.operator_paths]
     if header is not None and output is None:
-        text = keys.c_header(found)
+        text = keys.c_header(found, operators)
     if output is not None:
-        found.insert(0, keys.generate(output, passwords.new(output) if password else b""))
-        text = keys.c_header(found)
+        found.insert(0, keys.generate(output, passwords.new(output) if given.password else b""))
+        text = keys.c_header(found, operators)
     if header is not None:
         atomic.write_file(header, text.encode())
-    if as_json:
+    if given.as_json:
         print_json(
             {
                 "private": str(output) if output is not None else None,

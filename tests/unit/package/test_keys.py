@@ -185,6 +185,10 @@ def test_operators_stand_beside_the_keys_of_packages(tmp_path):
     assert text.index("mcuedit_keys[") < text.index(key.sha256) < text.index("mcuedit_operators[")
     assert text.index("mcuedit_operators[") < text.index(operator.sha256)
     assert "mcuedit_keys[" not in keys.c_header([], [operator])
+    header = tmp_path / "keys.h"
+    public = [str(tmp_path / f"{name}.pub") for name in "ab"]
+    assert cli.invoke(["keygen", "--public", public[0], "--operator", public[1], "--c", str(header)]) == 0
+    assert header.read_text() == text
 
 
 def test_imgtool_reads_our_keys(tmp_path):
