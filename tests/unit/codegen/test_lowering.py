@@ -80,12 +80,12 @@ def test_what_does_not_fit_is_refused_by_op_and_name(case: str) -> None:
 
 def test_an_activation_of_another_type_is_refused_by_op_and_name() -> None:
     def build(net: NetBuilder, x: int) -> int:
-        wide, y = net.tensor("wide", [1, 4], 0.1, 0, dtype="INT16"), net.tensor("y", [1, 4], 0.1, 0)
-        net.op("QUANTIZE", [x], wide)
-        net.op("QUANTIZE", [wide], y)
+        other, y = net.tensor("other", [1, 4], 0.1, 0, dtype="UINT8"), net.tensor("y", [1, 4], 0.1, 0)
+        net.op("QUANTIZE", [x], other)
+        net.op("QUANTIZE", [other], y)
         return y
 
-    with pytest.raises(McueditError, match="op 0 QUANTIZE: tensor 'wide' is INT16, not int8"):
+    with pytest.raises(McueditError, match="op 0 QUANTIZE: tensor 'other' is UINT8, not int8"):
         codegen.plan_arena(model([1, 4], build))
 
 

@@ -34,7 +34,9 @@ class Binary:
         self._sides: tuple[Tensor, Tensor] = (a, b)  # type: ignore[assignment]
         for side in self._sides:
             require(
-                side.dtype == y.dtype and side.scale.size == 1, op, f"operand {side.name!r} is no quantized {y.dtype}"
+                side.dtype == y.dtype and side.scale.size == 1,
+                op,
+                f"operand {side.name!r} is no quantized {y.dtype.lower()}",
             )
         self._y, self._limits = y, limits(op, y)
         rank = max(len(side.shape) for side in self._sides)
