@@ -24,7 +24,7 @@ MCUEDIT_STATIC_ASSERT(sizeof(nonce_parts) == 36, nonce_has_no_gaps);
 /* What a signature is over. */
 typedef struct {
     uint8_t domain[4], base[HASH_SIZE], id[ID_MAX], nonce[NONCE_SIZE], head[4], body[HASH_SIZE];
-} command_parts;
+} message_parts;
 
 static const mcuedit_authority *authority_of(const mcuedit_smp *smp)
 {
@@ -98,27 +98,27 @@ void mcuedit_smp_count(mcuedit_smp *smp)
     smp->sequence = sequence;
 }
 
-/* The digest that a signature of this request is over; its body goes as far as to the signature, at `end`. */
-static void make_digest(const mcuedit_smp_exchange *exchange, const uint8_t *end, uint8_t digest[HASH_SIZE])
+/* The digest that stands for this device and message, `size` bytes of a body; `digest` begins with the nonce. */
+static void make_digest(const mcuedit_smp_exchange *exchange, const char *domain, const uint8_t *body, size_t size,
+                        uint8_t digest[HASH_SIZE])
 {
     const mcuedit_smp_config *config = exchange->smp->config;
     const uint8_t *head = exchange->body - MCUEDIT_SMP_HEADER_SIZE;
-    command_parts parts;
+    message_parts parts;
     MCUEDIT_FILL(&parts, 0, sizeof(parts));
-    MCUEDIT_COPY(parts.domain, "mcuC", sizeof(parts.domain));
+    MCUEDIT_COPY(parts.domain, domain, sizeof(parts.domain));
     for (uint32_t i = 0; i < config->base_size; i++) {
         parts.base[i] = config->base[i];
     }
     for (uint32_t i = 0; i < ID_MAX && config->id[i] != '\0'; i++) {
         parts.id[i] = (uint8_t)config->id[i];
     }
-    make_nonce(exchange->smp, digest);
     MCUEDIT_COPY(parts.nonce, digest, sizeof(parts.nonce));
     parts.head[0] = head[0] & MCUEDIT_SMP_OP;
     parts.head[1] = head[4];
     parts.head[2] = head[5];
     parts.head[3] = head[7];
-    hash(exchange->smp, exchange->body, (uint32_t)(end - exchange->body), parts.body);
+    hash(exchange->smp, body, (uint32_t)size, parts.body);
     hash(exchange->smp, &parts, sizeof(parts), digest);
 }
 
@@ -177,7 +177,8 @@ int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks)
     if (smp->age > within) {
         return MCUEDIT_E_STALE;
     }
-    make_digest(exchange, given, digest);
+    make_nonce(smp, digest);
+    make_digest(exchange, "mcuC", exchange->body, (size_t)(given - exchange->body), digest);
     if (!is_by_operator(smp, digest, given, auth.len - WITHIN_SIZE)) {
         return MCUEDIT_E_AUTHORITY;
     }
@@ -186,5 +187,43 @@ int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks)
     exchange->leave = MCUEDIT_OPEN;
     return MCUEDIT_OK;
 }
+
+#if MCUEDIT_IDENTITY
+
+int mcuedit_smp_tell_identity(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_authority *authority = authority_of(exchange->smp);
+    if (!authority->prove) {
+        return MCUEDIT_SMP_UNSUPPORTED;
+    }
+    bool ok = mcuedit_smp_put_identity(exchange);
+    ok = ok && (!authority->identity ||
+                mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_KEY, authority->identity, MCUEDIT_IDENTITY_SIZE));
+    return mcuedit_smp_done(ok);
+}
+
+int mcuedit_smp_prove(mcuedit_smp_exchange *exchange)
+{
+    const mcuedit_authority *authority = authority_of(exchange->smp);
+    struct zcbor_string nonce;
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_NONCE, MCUEDIT_SMP_BYTES, &nonce, false};
+    uint8_t digest[HASH_SIZE], proof[MCUEDIT_SIGNATURE_SIZE];
+    int err = authority->prove ? mcuedit_smp_fields(exchange, &field, 1) : MCUEDIT_OK;
+    if (err || !field.present) {
+        return err;
+    }
+    if (nonce.len != NONCE_SIZE) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    hash(exchange->smp, exchange->body, exchange->body_size, digest);
+    make_digest(exchange, "mcuA", exchange->answer, (size_t)(exchange->out->payload - exchange->answer), digest);
+    int size = authority->prove(authority->context, digest, proof);
+    if (size < 0) {
+        return size;
+    }
+    return mcuedit_smp_done(mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_PROOF, proof, (uint32_t)size));
+}
+
+#endif
 
 #endif

@@ -186,7 +186,12 @@ static int carry_out(mcuedit_smp_exchange *exchange, const header *head)
         return err;
     }
 #endif
+#if MCUEDIT_IDENTITY
+    err = found.handler(exchange);
+    return err || head->op != OP_READ ? err : mcuedit_smp_prove(exchange);
+#else
     return found.handler(exchange);
+#endif
 }
 
 static void start(mcuedit_smp_exchange *exchange, uint8_t *body, uint32_t capacity)
@@ -219,6 +224,9 @@ static void put_error(mcuedit_smp_exchange *exchange, const header *head, int er
 
 static uint32_t respond(mcuedit_smp_exchange *exchange, const header *head, uint8_t *body, uint32_t capacity)
 {
+#if MCUEDIT_IDENTITY
+    exchange->answer = body;
+#endif
     start(exchange, body, capacity);
     bool ok = zcbor_map_start_encode(exchange->out, ZCBOR_LARGE_ELEM_COUNT);
 #if MCUEDIT_AUTHORITY

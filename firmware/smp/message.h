@@ -31,6 +31,9 @@ typedef struct {
 #if MCUEDIT_AUTHORITY
     int leave; /* MCUEDIT_OPEN, or what else the policy says of an upload that is not signed */
 #endif
+#if MCUEDIT_IDENTITY
+    const uint8_t *answer; /* the response's body */
+#endif
     zcbor_state_t out[MCUEDIT_SMP_DEPTH + 2]; /* in the response's map */
 } mcuedit_smp_exchange;
 

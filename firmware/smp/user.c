@@ -338,6 +338,9 @@ const mcuedit_smp_command mcuedit_smp_user[] = {
 #if MCUEDIT_AUTHORITY
     [MCUEDIT_SMP_COMMAND_AUTHORITY] = {.read = mcuedit_smp_tell_nonce},
 #endif
+#if MCUEDIT_IDENTITY
+    [MCUEDIT_SMP_COMMAND_IDENTITY] = {.read = mcuedit_smp_tell_identity},
+#endif
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);
 
@@ -347,6 +350,9 @@ const uint8_t mcuedit_smp_user_asks[] = {
     [MCUEDIT_SMP_COMMAND_ROLLBACK] = MCUEDIT_ASKS_ROLLBACK, [MCUEDIT_SMP_COMMAND_ARMS] = MCUEDIT_ASKS_OUTCOME,
     [MCUEDIT_SMP_COMMAND_SLOT] = MCUEDIT_ASKS_DROP,         [MCUEDIT_SMP_COMMAND_TELL] = MCUEDIT_ASKS_TELL,
     [MCUEDIT_SMP_COMMAND_RUN] = MCUEDIT_ASKS_RUN,           [MCUEDIT_SMP_COMMAND_AUTHORITY] = MCUEDIT_ASKS_NOBODY,
+#if MCUEDIT_IDENTITY
+    [MCUEDIT_SMP_COMMAND_IDENTITY] = MCUEDIT_ASKS_NOBODY,
+#endif
 };
 MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_user_asks) == sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]),
                       every_command_has_a_class);

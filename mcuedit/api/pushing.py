@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout, Stages, inventory
+from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout, Stages, identity, inventory
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport import Device, Limits, Status, authority
 from mcuedit.fleet.transport.address import Address
@@ -33,6 +33,7 @@ class PushOptions:
         tries: timeouts after which a device is given up.
         operator: file of the private key that signs commands, or of the keys of devices (.toml); None: a device must
             obey everybody, and an upload takes an empty slot or none.
+        device_keys: file of the keys by which devices prove to be themselves; None: those that were seen first.
     """
 
     goal: str = State.STAGED
@@ -44,6 +45,7 @@ class PushOptions:
     timeout: float = 2.0
     tries: int = 4
     operator: Path | None = None
+    device_keys: Path | None = None
 
     def device(self, address: str | Address) -> Device:
         """The device at an address, not opened yet."""
@@ -52,7 +54,8 @@ class PushOptions:
     def opening(self) -> Callable[[str | Address], Device]:
         """The same for many devices: the operator's key is read, and its password asked for, once."""
         operator = authority.load(self.operator) if self.operator is not None else None
-        return lambda address: Device(address, self.timeout, self.tries, operator=operator)
+        keys = identity.load_keys(self.device_keys) if self.device_keys is not None else None
+        return lambda address: Device(address, self.timeout, self.tries, operator=operator, keys=keys)
 
     def rollout(self, data: bytes, package: Package) -> Rollout:
         """The same for a package.

@@ -71,6 +71,7 @@ class Outcome:
         reason: one word why not; message and hint say it in full.
         slot: where the package lies.
         before: name@version of what it replaced.
+        new_key: by which the device proves to be itself, where it was seen for the first time.
     """
 
     device: str
@@ -84,6 +85,7 @@ class Outcome:
     base: str = ""
     minimum_counter: int = 0
     before: str = ""
+    new_key: str = ""
 
     @property
     def failed(self) -> bool:
@@ -168,6 +170,8 @@ class Delivery:
         status, _ = remembered.look(self._device, self._rollout.registry)
         name = remembered.name_of(self._device, status)
         self._before = status
+        if self._device.is_new and self._device.identity:
+            self.outcome = replace(self.outcome, new_key=str(self._device.identity.key))
         self.outcome = replace(self.outcome, device=name, base=status.base, minimum_counter=status.minimum_counter)
         return status
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcuedit.fleet import device_log
+from mcuedit.fleet import device_log, identity
+from mcuedit.fleet.identity import ACCEPTED
 from mcuedit.fleet.transport import Device, SlotState, Status, TransportError
 from mcuedit.package.registry import Deployment, Registry, open_registry
 
 BEHIND, BROKEN_LOG = "behind", "log"  # reasons beside those of transport
-ACCEPTED = "accepted"  # in a device's history: what was remembered before does not count any more
 _ACTIVATED = (SlotState.TRIAL, SlotState.CONFIRMED)
 
 
@@ -20,13 +20,13 @@ def name_of(device: Device, status: Status) -> str:
 
 
 def look(device: Device, registry: Path | None = None) -> tuple[Status, device_log.Log]:
-    """A device's status, if its log goes on from the remembered one and its counter is not behind the remembered one.
+    """A device's status, if it is the device that it was and nothing of it is behind what is remembered.
 
     Raises:
         Broken: the log was changed, cut short, or is another device's.
-        TransportError: `reason` BEHIND: an old state was put back; or the device cannot be asked.
+        TransportError: `reason` BEHIND: an old state was put back; IDENTITY: another device; or it cannot be asked.
     """
-    status = device.status()
+    status = identity.recognise(device, registry)
     with open_registry(registry) as memory:
         known, seen = memory.known_log(name_of(device, status)), activated(memory, name_of(device, status))
     log = device_log.read(device, status, known)
@@ -43,7 +43,7 @@ def keep(device: Device, before: Status | None, registry: Path | None = None) ->
     Returns:
         The status now.
     """
-    status = device.status()
+    status = identity.recognise(device, registry)
     name = name_of(device, status)
     with open_registry(registry) as memory:
         log = device_log.read(device, status, memory.known_log(name))
@@ -63,10 +63,13 @@ def accept(device: Device, registry: Path | None = None) -> Status:
         Broken: its log does not even hold by itself.
     """
     status = device.status()
-    log = device_log.read(device, status, None, whole=True)
     with open_registry(registry) as memory:
         name = name_of(device, status)
+        device_log.read(device, status, None, whole=True)
         memory.record(Deployment(name, None, ACCEPTED, None), address=str(device.address))
+    status = identity.recognise(device, registry, anew=True)
+    log = device_log.read(device, status, None, whole=True)
+    with open_registry(registry) as memory:
         memory.remember_log(name, log.next, log.head)
     return status
 

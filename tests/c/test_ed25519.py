@@ -67,6 +67,20 @@ def test_vectors(crypto: Crypto, name: str) -> None:
     assert not crypto.verifies(key, signature, message + b"\0")
 
 
+@pytest.mark.parametrize("name", RFC8032)
+def test_vectors_are_signed(crypto: Crypto, name: str) -> None:
+    secret, message, signature = (bytes.fromhex(part) for part in RFC8032[name])
+    assert crypto.public(secret) == Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+    assert crypto.sign(secret, message) == signature
+
+
+def test_random_messages_are_signed_as_openssl_does(crypto: Crypto) -> None:
+    rng = random.Random(5)
+    for _ in range(200):
+        secret, message = rng.randbytes(32), rng.randbytes(rng.randrange(300))
+        assert crypto.sign(secret, message) == Ed25519PrivateKey.from_private_bytes(secret).sign(message)
+
+
 def test_random_signatures(crypto: Crypto) -> None:
     rng = random.Random(1)
     for _ in range(200):

@@ -18,7 +18,7 @@ import cbor2
 import numpy as np
 import pytest
 from conftest import ROOT
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from helpers import emitted, packages, routing
 from helpers.blocks import blocks
 from helpers.native import Native, includes, link, source
@@ -37,13 +37,14 @@ from mcuedit.emulate import open_session
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.fleet import device_log, inventory
 from mcuedit.fleet.results import Results
-from mcuedit.fleet.transport.authority import signing
+from mcuedit.fleet.transport.authority import DeviceKey, Identity, signing
 from mcuedit.fleet.transport.authority.signing import Moment
 from mcuedit.fleet.transport.frames import Frames
 from mcuedit.fleet.transport.messages import (
     AuthorityResponse,
     ConfirmResponse,
     ConfirmWrite,
+    IdentityResponse,
     StatusRead,
     StatusResponse,
 )
@@ -219,7 +220,7 @@ def test_a_device_answers_the_messages_of_the_example(started: Node) -> None:
 
 def test_a_device_obeys_the_signed_command_of_the_example_once(obedient: Node, tmp_path: Path) -> None:
     start(obedient, tmp_path)
-    public, ask, told, digest, command, answer = data("management")[5:]
+    public, ask, told, digest, command, answer = data("management")[5:11]
     assert obedient.handle(ask) == told
     moment = AuthorityResponse.loads(told)
     body = command[8:-64]
@@ -236,6 +237,15 @@ def test_the_serial_frame_of_the_example_carries_its_message() -> None:
     status, _, _, _, line, *_ = data("management")
     assert Frames().take(line) == status
     assert binascii.a2b_base64(line[2:])[-2:] == struct.pack(">H", binascii.crc_hqx(status, 0))
+
+
+def test_the_proof_of_the_example_is_of_its_key_and_for_its_request() -> None:
+    *_, request, answer = data("management")
+    told = IdentityResponse.loads(answer)
+    assert told.key == Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key().public_bytes_raw()
+    who = Identity(told.id, told.base, DeviceKey("ed25519", told.key))
+    assert who.proves(request, answer)
+    assert not who.proves(request[:-1] + b"\0", answer)
 
 
 def test_the_fleet_and_the_result_of_the_example_are_read(tmp_path: Path) -> None:

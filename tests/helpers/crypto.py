@@ -62,6 +62,18 @@ class Crypto:
         self.lib.mcuedit_sha256_of(None, data, len(data), digest)
         return digest.raw
 
+    def public(self, secret: bytes) -> bytes:
+        """The Ed25519 key of a secret."""
+        key = ctypes.create_string_buffer(32)
+        self.lib.mcuedit_ed25519_public(secret, key)
+        return key.raw
+
+    def sign(self, secret: bytes, message: bytes) -> bytes:
+        """Its signature."""
+        signature = ctypes.create_string_buffer(64)
+        self.lib.mcuedit_ed25519_sign(secret, message, len(message), signature)
+        return signature.raw
+
     def verifies(self, key: bytes, signature: bytes, message: bytes) -> bool:
         """Whether an Ed25519 signature is good."""
         return bool(self.lib.mcuedit_ed25519_check(None, key, signature, message, len(message)) == 0)

@@ -12,7 +12,7 @@ from cffi import FFI
 from smp.header import OP, Header, Version
 
 from mcuedit.build import compilers, driver, handwritten
-from mcuedit.emulate.devices.updatable import AUTHORITY, DEVELOPMENT, device_sources
+from mcuedit.emulate.devices.updatable import AUTHORITY, DEVELOPMENT, IDENTITY, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
 
@@ -30,7 +30,8 @@ uint8_t updatable_who(const uint8_t *who, uint32_t size);
 void updatable_outcome(uint8_t good);
 const char *mcuedit_error_name(int error);
 typedef struct { void *context; const uint8_t (*keys)[32]; uint8_t key_count; int (*policy)(void *, uint8_t);
-    int (*mac)(void *, const uint8_t *, uint8_t *); int (*random)(void *, void *, uint32_t); } mcuedit_authority;
+    int (*mac)(void *, const uint8_t *, uint8_t *); int (*random)(void *, void *, uint32_t);
+    int (*prove)(void *, const uint8_t *, uint8_t *); const uint8_t *identity; } mcuedit_authority;
 mcuedit_authority *updatable_authority(void);
 void updatable_peer(uint32_t peer);
 void mcuedit_hmac_sha256(const uint8_t *key, const void *bytes, uint32_t size, uint8_t *mac);
@@ -59,7 +60,7 @@ class Node:
         external, headers = handwritten.external("device_process")
         own = [path for path in handwritten.apps("device_process") if path.name != "device_process.c"]
         written = [*own, *handwritten.core("device_process"), *external]
-        defines = ((DEVELOPMENT,) if development else ()) + ((AUTHORITY,) if operators else ())
+        defines = ((DEVELOPMENT,) if development else ()) + ((AUTHORITY, IDENTITY) if operators else ())
         compiler = compilers.find_host_compiler()
         flags = (*driver._flags("2", defines), "-fPIC", *headers)
         objects = driver._compile(compiler, written, device_sources(base, keys, operators=operators), folder, flags)

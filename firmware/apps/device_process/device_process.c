@@ -12,19 +12,23 @@
 #include <unistd.h>
 
 #include "apps/common/updatable.h"
+#include "mcuedit/crypto.h"
 #include "udp_flash.h"
 
 #define SOCKET_VARIABLE "MCUEDIT_UDP_SOCKET" /* keeps the port through a reset */
 #define USAGE                                                                                                         \
     "usage: device --flash FILE [--port N] [--id TEXT] [--geometry UNIT,PAGE,SLOT,SLOTS,JOURNAL]\n"                   \
     "              [--lose AFTER[,COUNT]] [--cut OPERATION[,before|torn|after]]\n"                                    \
+    "              [--identity FILE]\n"                                                                               \
     "It listens on 127.0.0.1; --port 0 takes a free one. --lose drops COUNT datagrams, or all, after AFTER of them; " \
     "--cut ends the\n"                                                                                                \
-    "process at a unit programmed or page erased, with code 3: what it leaves in FILE is what a power cut would.\n"
+    "process at a unit programmed or page erased, with code 3: what it leaves in FILE is what a power cut would.\n"   \
+    "--identity names 32 secret bytes, by which the device signs its answers.\n"
 
 typedef struct {
     const char *id;
     const char *path;
+    const char *identity;
     uint16_t port;
     uint32_t lose_after;
     uint32_t lose_count; /* 0: none */
@@ -99,6 +103,8 @@ static void read_option(options *given, const char *name, const char *value)
         given->id = value;
     } else if (strcmp(name, "--flash") == 0) {
         given->path = value;
+    } else if (strcmp(name, "--identity") == 0) {
+        given->identity = value;
     } else if (strcmp(name, "--port") == 0 && numbers(&at, pair, 1) == 1 && pair[0] <= UINT16_MAX) {
         given->port = (uint16_t)pair[0];
     } else if (strcmp(name, "--lose") == 0 && numbers(&at, pair, 2) > 0) {
@@ -184,6 +190,35 @@ static uint32_t peer_of(const struct sockaddr_in *address)
 }
 #endif
 
+#if MCUEDIT_IDENTITY
+/* This device's own key; a part keeps it where nobody reads it. */
+static struct {
+    uint8_t secret[32], key[MCUEDIT_IDENTITY_SIZE];
+} identity;
+
+static int prove(void *context, const uint8_t digest[32], uint8_t proof[MCUEDIT_SIGNATURE_SIZE])
+{
+    (void)context;
+    mcuedit_ed25519_sign(identity.secret, digest, 32, proof);
+    return MCUEDIT_SIGNATURE_SIZE;
+}
+
+static void load_identity(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    size_t got = file ? fread(identity.secret, 1, sizeof(identity.secret), file) : 0;
+    if (file) {
+        (void)fclose(file);
+    }
+    if (got != sizeof(identity.secret)) {
+        fail("no secret of 32 bytes:", path);
+    }
+    mcuedit_ed25519_public(identity.secret, identity.key);
+    updatable_authority()->prove = prove;
+    updatable_authority()->identity = identity.key;
+}
+#endif
+
 static void serve(const options *given, int link, char *const *argv)
 {
     static uint8_t request[UPDATABLE_BUFFER + 1], response[UPDATABLE_BUFFER];
@@ -242,6 +277,15 @@ int main(int argc, char **argv)
     }
 #if MCUEDIT_AUTHORITY
     updatable_authority()->random = from_the_system;
+#endif
+#if MCUEDIT_IDENTITY
+    if (given.identity) {
+        load_identity(given.identity);
+    }
+#else
+    if (given.identity) {
+        fail("a device that obeys everybody proves nothing:", "--identity");
+    }
 #endif
     int link = open_socket(given.port);
     say_hello(link, updatable_start(given.id, &given.flash.part));

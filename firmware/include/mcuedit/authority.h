@@ -47,6 +47,7 @@ enum {
 #define MCUEDIT_SIGNATURE_SIZE 64
 #define MCUEDIT_MAC_SIZE       32
 #define MCUEDIT_SECRET_SIZE    16
+#define MCUEDIT_IDENTITY_SIZE  32
 
 /*
  * What a policy answers; a negative mcuedit_error refuses, signed or not. Uploads know MCUEDIT_LIMITED, too: what
@@ -75,6 +76,13 @@ typedef struct {
      * a record to the log, so that none comes back.
      */
     int (*random)(void *context, void *bytes, uint32_t size);
+    /*
+     * The proof of `digest` by this device's own key, and its size: an Ed25519 signature, which a secure element, PSA
+     * or crypto.h makes, of MCUEDIT_SIGNATURE_SIZE, or a MAC of MCUEDIT_MAC_SIZE by a key that hosts know. A negative
+     * mcuedit_error: none is to be had. NULL: it proves nothing that it answers.
+     */
+    int (*prove)(void *context, const uint8_t digest[32], uint8_t proof[MCUEDIT_SIGNATURE_SIZE]);
+    const uint8_t *identity; /* the public key of these signatures, MCUEDIT_IDENTITY_SIZE bytes; NULL for MACs */
 } mcuedit_authority;
 
 /*

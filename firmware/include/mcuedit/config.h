@@ -36,6 +36,14 @@
 #define MCUEDIT_AUTHORITY 0
 #endif
 
+/*
+ * With MCUEDIT_AUTHORITY. 1: whoever reads may have the device prove, by a key of its own, that it is the one who
+ * answers (authority.h). 0: it proves nothing.
+ */
+#ifndef MCUEDIT_IDENTITY
+#define MCUEDIT_IDENTITY 0
+#endif
+
 /* -- Of the library's own code. -- */
 
 /* With MCUEDIT_AUTHORITY: erases of one slot in one boot for uploads that nobody signed, 0..255. */

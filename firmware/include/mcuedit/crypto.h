@@ -44,6 +44,10 @@ void mcuedit_hmac_sha256(const uint8_t key[32], const void *bytes, uint32_t size
 int mcuedit_ed25519_check(void *context, const uint8_t key[32], const uint8_t signature[64], const void *message,
                           uint32_t size);
 
+/* The public key of a secret of 32 bytes, and the signature of `message` by it; for mcuedit_authority.prove. */
+void mcuedit_ed25519_public(const uint8_t secret[32], uint8_t key[32]);
+void mcuedit_ed25519_sign(const uint8_t secret[32], const void *message, uint32_t size, uint8_t signature[64]);
+
 #ifdef __cplusplus
 }
 #endif

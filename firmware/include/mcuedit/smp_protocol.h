@@ -10,17 +10,18 @@
 #define MCUEDIT_SMP_GROUP 64
 
 /* X(name, number, what it does) of that group. Append only. */
-#define MCUEDIT_SMP_COMMANDS(X)                                             \
-    X(STATUS, 0, "read: the device as a whole, or one slot")                \
-    X(ACTIVATE, 1, "write: starts the trial of a set")                      \
-    X(CONFIRM, 2, "write: the set in trial is confirmed")                   \
-    X(ROLLBACK, 3, "write: ends a trial, or restores what was before")      \
-    X(ARMS, 4, "read: counters of both arms; write: an outcome")            \
-    X(LOG, 5, "read: records of the device log")                            \
-    X(SLOT, 6, "write: revokes or erases a slot")                           \
-    X(TELL, 7, "write: which class an input is to get, for the correction") \
-    X(RUN, 8, "write: one inference")                                       \
-    X(AUTHORITY, 9, "read: what a signature of a command is over, and which commands need one")
+#define MCUEDIT_SMP_COMMANDS(X)                                                                 \
+    X(STATUS, 0, "read: the device as a whole, or one slot")                                    \
+    X(ACTIVATE, 1, "write: starts the trial of a set")                                          \
+    X(CONFIRM, 2, "write: the set in trial is confirmed")                                       \
+    X(ROLLBACK, 3, "write: ends a trial, or restores what was before")                          \
+    X(ARMS, 4, "read: counters of both arms; write: an outcome")                                \
+    X(LOG, 5, "read: records of the device log")                                                \
+    X(SLOT, 6, "write: revokes or erases a slot")                                               \
+    X(TELL, 7, "write: which class an input is to get, for the correction")                     \
+    X(RUN, 8, "write: one inference")                                                           \
+    X(AUTHORITY, 9, "read: what a signature of a command is over, and which commands need one") \
+    X(IDENTITY, 10, "read: the key by which the device proves what it answers")
 
 /* X(name, number, what it does) of the groups that mcumgr defines, as much as a device has of them. */
 #define MCUEDIT_SMP_OS_COMMANDS(X)             \
@@ -73,6 +74,7 @@ enum {
 #define MCUEDIT_SMP_KEY_OPEN_ERASES     "worn"
 #define MCUEDIT_SMP_KEY_OUTPUT          "out"
 #define MCUEDIT_SMP_KEY_PACKAGE_VERSION "ver"
+#define MCUEDIT_SMP_KEY_PROOF           "proof"
 #define MCUEDIT_SMP_KEY_RIGHT           "right"
 #define MCUEDIT_SMP_KEY_RUNS            "runs"
 #define MCUEDIT_SMP_KEY_SHARE           "ab"

@@ -14,7 +14,7 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
 from mcuedit.cli._shared.options import SECONDS, Told, into, json_option, path, together, whole
-from mcuedit.fleet import remembered
+from mcuedit.fleet import identity, remembered
 from mcuedit.fleet.transport import Device, Slot, SlotState, Status, authority
 from mcuedit.fleet.transport.address import FORMS
 from mcuedit.fleet.transport.authority import DeviceKeys, Operator
@@ -32,7 +32,7 @@ class Percent(click.ParamType[int]):
         return int(text)
 
 
-OPERATOR = "MCUEDIT_OPERATOR_KEY"
+OPERATOR, DEVICE_KEYS = "MCUEDIT_OPERATOR_KEY", "MCUEDIT_DEVICE_KEYS"
 boots_option = whole("--boots", 0, 255, metavar="N", help="Boots that a trial has, if not the device's number.")
 to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
 
@@ -45,19 +45,34 @@ class Reach:
     timeout: float
     tries: int
     operator_path: Path | None
+    device_keys: Path | None
     as_json: bool
 
     def device(self) -> Device:
         """The device, not opened yet."""
-        return Device(self.to, self.timeout, self.tries, operator=operator_of(self.operator_path))
+        keys = identity.load_keys(self.device_keys) if self.device_keys else None
+        return Device(self.to, self.timeout, self.tries, operator=operator_of(self.operator_path), keys=keys)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Device, Status]]:
         """The device as it was remembered, and its status; what is done to it is remembered afterwards."""
         with self.device() as device:
             status, _ = remembered.look(device)
+            note_key(device)
             yield device, status
             remembered.keep(device, status)
+
+
+PROVED = {
+    True: "authenticated by the device's own key",
+    False: "chained, and not authenticated: this device proves nothing by a key",
+}
+
+
+def note_key(device: Device) -> None:
+    """Tells that a device's key was taken as it is, for the first time."""
+    if device.is_new and device.identity:
+        note(f"{device.identity.device}: its key was seen for the first time and is trusted now: {device.identity.key}")
 
 
 def operator_of(path: Path | None) -> Operator | DeviceKeys | None:
@@ -89,6 +104,14 @@ transport_options = together(
         envvar=OPERATOR,
         show_envvar=True,
         help="Private key of an operator, who signs commands; keys of devices in .toml.",
+    ),
+    path(
+        "--device-keys",
+        "device_keys",
+        metavar="F.toml",
+        envvar=DEVICE_KEYS,
+        show_envvar=True,
+        help="Keys by which devices prove to be themselves; else the one seen first.",
     ),
 )
 

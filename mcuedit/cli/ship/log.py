@@ -41,22 +41,25 @@ def command(given: _Given) -> int:
         try:
             if given.accept:
                 remembered.accept(device)
-            status = device.status()
+            status, _ = remembered.look(device)
             with open_registry() as registry:
                 known = registry.known_log(remembered.name_of(device, status))
             log = device_log.read(device, status, known, whole=True)
             remembered.keep(device, None)
+            devices.note_key(device)
+            proved = device.identity is not None
         except device_log.Broken as error:
             return _broken(to, error, as_json)
     if given.raw:
         write_file(given.raw, log.data)
     if as_json:
-        _json(to, status, log)
+        _json(to, status, log, proved)
     else:
         stdout().print(
             table("", COLUMNS, device_log.rows(log.records), left=("event", "active set", "signer", "package"))
         )
-        stdout().print(f"{status.device or to}: {len(log.records)} records hold; {SINCE[log.tied]}", markup=False)
+        held = f"{len(log.records)} records hold; {SINCE[log.tied]}; {devices.PROVED[proved]}"
+        stdout().print(f"{status.device or to}: {held}", markup=False)
     return 0
 
 
@@ -76,9 +79,9 @@ def _broken(to: str, error: device_log.Broken, as_json: bool) -> int:
     return 1
 
 
-def _json(to: str, status: Status, log: device_log.Log) -> None:
+def _json(to: str, status: Status, log: device_log.Log, proved: bool) -> None:
     values = {"address": to, "device": status.device, "valid": True, "why": "", "tied": log.tied, "next": log.next}
-    values |= {"head": log.head}
+    values |= {"head": log.head, "authenticated": proved}
     for key in ("sequence", "event", "slot", "mask", "counter", "key", "digest"):
         values[key] = [getattr(record, key) for record in log.records]
     print_json(values)

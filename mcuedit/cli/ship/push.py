@@ -43,6 +43,7 @@ class _Given:
     timeout: float
     tries: int
     operator_path: Path | None
+    device_keys: Path | None
     as_json: bool
 
     @property
@@ -54,7 +55,8 @@ class _Given:
     def options(self) -> PushOptions:
         """What is to happen on each device."""
         timing = self.total, self.timeout, self.tries
-        return PushOptions(self.goal, self.ab, self.boots, self.hold, self.worst, *timing, self.operator_path)
+        files = self.operator_path, self.device_keys
+        return PushOptions(self.goal, self.ab, self.boots, self.hold, self.worst, *timing, *files)
 
     def rollout(self, begun: Callable[[str], None] = lambda member: None) -> FleetOptions:
         """How a fleet is rolled out."""
@@ -118,6 +120,8 @@ def _one(data: bytes, package: Package, to: str, given: _Given) -> int:
 
         pushed = push(data, to, given.options, arrived=arrived)
     outcome, status = pushed.outcome, pushed.status
+    if outcome.new_key:
+        note(f"{outcome.device}: its key was seen for the first time and is trusted now: {outcome.new_key}")
     if given.as_json:
         print_json(_flat(package, given, outcome) | (devices.state_of(status) if status else {}))
         return 1 if outcome.failed else 0
@@ -211,6 +215,8 @@ def _report(package: Package, report: Report, given: _Given, results: Path) -> N
         values |= {"failed": list(failed), "reasons": [outcome.reason for outcome in failed.values()]}
         print_json(values)
         return
+    if new := sum(bool(outcome.new_key) for outcome in report.outcomes.values()):
+        note(f"keys of {new} devices were seen for the first time and are trusted now")
     rows = [(name, o.address, o.state, o.step, o.reason, o.message) for name, o in failed.items()]
     if rows:
         columns = ("device", "address", "state", "in", "reason", "what")

@@ -22,24 +22,26 @@ def command(given: devices.Reach) -> int:
     is damaged.
     """
     with given.device() as device:
-        status = device.status()
         trouble: McueditError | None = None
         try:
             status, _ = remembered.look(device)
         except device_log.Broken as error:
-            trouble = error
+            trouble, status = error, device.status()
         except TransportError as error:
             if error.reason != remembered.BEHIND:
                 raise
-            trouble = error
+            trouble, status = error, device.status()
         arms = device.arms()
         if trouble is None:
             remembered.keep(device, None)
+        devices.note_key(device)
+        proved = device.identity is not None
     newer = _newer(status)
     if given.as_json:
-        _json(given.to, status, arms, newer, trouble)
+        _json(given.to, status, arms, newer, trouble, proved)
     else:
         _show(given.to, status, arms, newer, trouble)
+        stdout().print(devices.PROVED[proved], markup=False)
     return 1 if trouble or status.damage else 0
 
 
@@ -56,9 +58,10 @@ def _newer(status: Status) -> list[str]:
     ]
 
 
-def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None) -> None:
+def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: McueditError | None, proved: bool) -> None:
     values = {"address": to, **devices.state_of(status), "base_sha256": status.base, "slot_size": status.slot_size}
     values |= {
+        "authenticated": proved,
         "records": status.records,
         "erases": status.erases,
         "open_erases": status.open_erases,

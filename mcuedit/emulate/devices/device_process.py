@@ -40,13 +40,31 @@ class Faults:
         return found + (["--cut", f"{self.cut},{self.cut_mode}"] if self.cut else [])
 
 
+@dataclass(frozen=True)
+class Identified:
+    """A device with a key of its own.
+
+    Attributes:
+        secret: file of 32 bytes, by which it signs what it answers.
+    """
+
+    device_id: str
+    secret: Path
+
+
+def _who(given: str | Identified) -> list[str]:
+    if isinstance(given, str):
+        return ["--id", given]
+    return ["--id", given.device_id, "--identity", str(given.secret)]
+
+
 class DeviceProcess(Closing):
     """A running device.
 
     Args:
         program: of `build_program`.
         flash: the file that is its flash; made if it is not there. What it holds outlives the process.
-        device_id: what it calls itself, 1 to 16 characters.
+        device_id: what it calls itself, 1 to 16 characters; one that is `Identified` proves to be it.
         port: on 127.0.0.1; 0 takes a free one, which it keeps when it is started again.
         geometry: program unit, erase page, slot size, slots, journal pages; None: 8, 4096, 4096, 8, 2.
 
@@ -60,13 +78,13 @@ class DeviceProcess(Closing):
         program: Path,
         flash: Path,
         *,
-        device_id: str = "device",
+        device_id: str | Identified = "device",
         port: int = 0,
         faults: Faults | None = None,
         geometry: tuple[int, int, int, int, int] | None = None,
     ) -> None:
         self.port, self.error = port, ""
-        self._command = [str(program.resolve()), "--flash", str(flash), "--id", device_id]
+        self._command = [str(program.resolve()), "--flash", str(flash), *_who(device_id)]
         self._command += ["--geometry", ",".join(map(str, geometry))] if geometry else []
         self._process: subprocess.Popen[str] | None = None
         self.start(faults)

@@ -21,6 +21,7 @@ from mcuedit.ondevice import GateStatistics
 from mcuedit.ondevice.sizes import gate_workspace
 from mcuedit.package.keys import PublicKey, c_header
 
+IDENTITY = "MCUEDIT_IDENTITY"
 DEVELOPMENT, AUTHORITY = "MCUEDIT_STORE_DEVELOPMENT", "MCUEDIT_AUTHORITY"
 CONSOLE = "DEVICE_CONSOLE=1"
 _CHECKPOINT_HEADER, _SLOTS_LEFT = 32, 2
@@ -146,5 +147,5 @@ def build_program(base: Base, keys: Sequence[PublicKey], folder: Path, setup: De
     Raises:
         McueditError: as `build_device`.
     """
-    defines = setup.defines(keys)
+    defines = (*setup.defines(keys), *((IDENTITY,) if setup.operators else ()))
     return build_process(device_sources(base, keys, operators=setup.operators), folder, defines=defines)

@@ -7,7 +7,7 @@ import asyncio
 import errno
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Self, TypeVar
 
@@ -19,9 +19,9 @@ from mcuedit._util.closing import Closing
 from mcuedit.fleet.transport import address as addresses
 from mcuedit.fleet.transport import messages as m
 from mcuedit.fleet.transport import other_groups
-from mcuedit.fleet.transport.authority import DeviceKeys, Operator, Padding, Signing
+from mcuedit.fleet.transport.authority import DeviceKey, DeviceKeys, Identity, Operator, Padding, Signing, proving
 from mcuedit.fleet.transport.exchange import Exchange, Garbage, Silent, Unheard
-from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, UNREACHABLE, Refused, TransportError
+from mcuedit.fleet.transport.reasons import BUSY, GARBAGE, IDENTITY, UNREACHABLE, Refused, TransportError
 from mcuedit.fleet.transport.state import Answer, Arms, Records, Slot, Status, slot_of, status_of
 from mcuedit.fleet.transport.wire import Wire
 
@@ -29,6 +29,7 @@ T = TypeVar("T")
 RECORD = 32  # bytes of a record of the device log
 _AGAIN = 3  # tries to be told of the slot that was asked for
 _CHANGES = 4  # how many times the tries a change is asked for, while the device answers other requests
+_UNKNOWN = "ENOTSUP"  # no such command
 _MOVED_ON = "EBADSTATE"  # its log is not as the request says: it was carried out, or something else happened
 
 
@@ -42,6 +43,11 @@ class Device(Closing):
             device counts as unreachable; and so often it may be busy.
         sleep: for tests.
         operator: signs what changes something, if the device wants that.
+        keys: by which devices prove to be themselves, by id; None: those that were seen first.
+
+    Attributes:
+        identity: who proves what it answers from now on; None: nobody does. `fleet.identity` decides.
+        is_new: its key was seen for the first time.
 
     Raises:
         TransportError: at each method, with a reason.
@@ -55,6 +61,7 @@ class Device(Closing):
         tries: int = 4,
         sleep: Callable[[float], None] = time.sleep,
         operator: Operator | DeviceKeys | None = None,
+        keys: Mapping[str, DeviceKey] | None = None,
     ) -> None:
         self.address = addresses.parse(address) if isinstance(address, str) else address
         self._timeout, self._tries, self._sleep = timeout, tries, sleep
@@ -63,6 +70,8 @@ class Device(Closing):
         self._exchange = Exchange(self._wire, timeout, tries)
         self._client = SMPClient(self._wire, self.address.host, timeout)
         self._connected = False
+        self.keys, self.is_new = keys, False
+        self.identity: Identity | None = None
         self._padding = Padding()
         self._signing = Signing(operator, lambda request: self.ask(lambda: request))
 
@@ -97,6 +106,15 @@ class Device(Closing):
         """Starts the trial of the slots `mask`; returns the mask that is in force."""
         more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("share", ab)) if v is not None}
         return int(self._change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
+
+    def who(self) -> m.IdentityResponse | None:
+        """Who it is by its own key; None if it has none."""
+        try:
+            return self.ask(lambda: m.IdentityRead())  # type: ignore[no-any-return]
+        except Refused as found:
+            if found.name != _UNKNOWN:
+                raise
+            return None
 
     def confirm(self) -> int:
         """Keeps the trial's set; returns the mask that is in force."""
@@ -204,7 +222,9 @@ class Device(Closing):
         raise AssertionError("no try")
 
     def _once(self, request: Any, patience: int = 1, *, once: bool = False) -> Any:
-        data, is_signed = self._signing.seal(request, self._padding.of(request.BYTES))
+        wants = self.identity is not None and proving.wants(request)
+        asked = proving.with_nonce(request.BYTES) if wants else request.BYTES
+        data, is_signed = self._signing.seal(request, self._padding.of(asked))
         return self._answered(self._runner.run(self._request(request, data, patience, once or is_signed)))
 
     async def _request(self, request: Any, data: bytes, patience: int, once: bool) -> Any:
@@ -214,12 +234,22 @@ class Device(Closing):
         frame = await self._exchange.ask(data, patience, once=once)
         for kind in (request._Response, request._ErrorV1, request._ErrorV2):
             try:
-                return kind.loads(frame)
+                told = kind.loads(frame)
+                if self.identity and kind is request._Response and proving.wants(request):
+                    self._check(self.identity, data, frame)
+                return told
+            except TransportError:
+                raise
             except ValidationError:
                 continue
             except Exception as found:  # whatever smp and cbor2 make of bytes that a stranger chose
                 raise Garbage(f"{type(found).__name__} in its answer") from found
         raise Garbage("an answer of another form")
+
+    def _check(self, who: Identity, request: bytes, frame: bytes) -> None:
+        if not who.proves(request, frame):
+            what = f"{self.address}: an answer without a proof by the key of {who.device}"
+            raise TransportError(IDENTITY, what, "something else answers there, or changes what the device says")
 
     def _answered(self, response: Any) -> Any:
         if not error(response):

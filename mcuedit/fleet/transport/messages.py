@@ -249,6 +249,23 @@ class AuthorityResponse(message.ReadResponse):
     signed: U32
 
 
+class IdentityResponse(message.ReadResponse):
+    """Who the device is, and the public key of its proofs; none where they are by a key that is shared."""
+
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("IDENTITY")
+    base: Annotated[bytes, Field(min_length=8, max_length=32)]
+    id: Name
+    key: Annotated[bytes, Field(min_length=32, max_length=32)] | None = None
+
+
+class IdentityRead(message.ReadRequest, _Refusable):
+    """Asks for it."""
+
+    _GROUP_ID, _COMMAND_ID = GROUP, command("IDENTITY")
+    _Response = IdentityResponse
+
+
 class AuthorityRead(message.ReadRequest, _Refusable):
     """Asks for it."""
 

@@ -15,6 +15,7 @@ SLOW = "slow"  # too little progress
 FULL = "full"  # no slot for another package
 REFUSED = "refused"  # the device says no, by the error in `Refused.name`
 UNAUTHORIZED = "unauthorized"  # it obeys operators, and this one or this moment is none of them
+IDENTITY = "identity"  # what answers does not prove to be the device that it was
 OTHER_BASE = "other-base"  # the package is for another base than the device runs
 
 _SMP = {

@@ -137,6 +137,12 @@ class Registry:
         row = self._one("SELECT log_sequence, log_chain FROM devices WHERE device = ?", (device,))
         return (row["log_sequence"], row["log_chain"]) if row and row["log_sequence"] is not None else None
 
+    def at(self, address: str) -> list[str]:
+        """Devices that were seen at an address last, the latest one first."""
+        with telling(self.path):
+            found = self._db.execute("SELECT device FROM devices WHERE address = ? ORDER BY seen DESC", (address,))
+            return [str(row["device"]) for row in found]
+
     def devices(self) -> list[Device]:
         """Every device, by name, with the last deployment to each of its slots."""
         last: dict[str, dict[int, Deployment]] = {}

@@ -24,7 +24,7 @@ OWN = [
     and hasattr(kind, "_COMMAND_ID")
 ]
 # Of commands, or parts of them, that the host does not ask for; and what it adds to requests of all kinds.
-ON_DEVICE_ONLY = {"CLASS", "RIGHT", "OUTPUT", "AUTH"}
+ON_DEVICE_ONLY = {"PROOF", "CLASS", "RIGHT", "OUTPUT", "AUTH"}
 
 
 def c_of(*names: str) -> str:

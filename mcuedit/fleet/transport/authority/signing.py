@@ -34,16 +34,17 @@ class Moment:
     nonce: bytes
 
 
-def digest(moment: Moment, head: bytes, body: bytes) -> bytes:
+def digest(moment: Moment, head: bytes, body: bytes, domain: bytes = _DOMAIN) -> bytes:
     """What is signed.
 
     Args:
         head: the first 8 bytes of the request.
         body: the request's map up to the first byte of the signature.
+        domain: 4 bytes that keep apart what is signed for different ends.
     """
     kind = bytes([head[0] & _OP]) + head[4:6] + head[7:8]
     who = moment.base.ljust(32, b"\0") + moment.device.encode().ljust(_ID, b"\0")
-    return sha256(_DOMAIN + who + moment.nonce + kind + sha256(body).digest()).digest()
+    return sha256(domain + who + moment.nonce + kind + sha256(body).digest()).digest()
 
 
 def signed(message: bytes, moment: Moment, sign: Callable[[bytes], bytes], size: int, within: int = WITHIN) -> bytes:
