@@ -12,6 +12,7 @@ import threading
 
 import pytest
 from helpers import packages
+from helpers.interruptible import MCUEDIT
 from helpers.standin import Served, Standin
 from helpers.waiting import WAIT
 
@@ -143,9 +144,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, capsys):
             device.fault = lambda group, command, asked: reached.set() if (group, command) == (64, 2) else None
         arguments = ["push", str(tmp_path / "fix.mcu"), "--fleet", str(tmp_path / "fleet.toml"), "--confirm"]
         arguments += ["--results", str(results), "--jobs", "1", *QUICK]
-        pushing = subprocess.Popen(
-            [sys.executable, "-m", "mcuedit", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+        pushing = subprocess.Popen([*MCUEDIT, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True)
         assert reached.wait(WAIT)
         os.kill(pushing.pid, signal.SIGINT)
         err = pushing.communicate(timeout=WAIT)[1]

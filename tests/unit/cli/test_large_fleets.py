@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from helpers import packages
+from helpers.interruptible import MCUEDIT
 from helpers.standin import Served, Standin
 from helpers.waiting import until
 
@@ -52,7 +53,7 @@ class Fleet:
         self.said.clear()
         ours, theirs = pty.openpty()
         found = subprocess.Popen(
-            [sys.executable, "-m", "mcuedit", *arguments],
+            [*MCUEDIT, *arguments],
             stdout=subprocess.PIPE,
             stderr=theirs,
             start_new_session=True,

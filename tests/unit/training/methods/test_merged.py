@@ -75,7 +75,7 @@ def test_the_numpy_ops_take_the_merged_weights(digits: Base) -> None:
     [
         (Options(), "gated factors cannot be merged"),
         (replace(PLAIN, tap="0", target="5"), "tap 0 is not target 5"),
-        (replace(PLAIN, target="1"), "op 1 DEPTHWISE_CONV_2D cannot carry"),
+        (replace(PLAIN, target="1"), "op 1 DEPTHWISE_CONV_2D has no weights to change"),
     ],
 )
 def test_what_weights_cannot_do(digits: Base, task: TensorSet, options: Options, message: str) -> None:
