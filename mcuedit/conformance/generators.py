@@ -73,6 +73,11 @@ class Drawing:
         """A constant int8 operand."""
         return Ref(self.net.constant("c", self.bytes(shape), [scale], zero=zero), shape, scale, zero)
 
+    def slopes(self, shape: tuple[int, ...]) -> Ref:
+        """A constant int8 operand of a PRELU."""
+        scale, zero = Drawing.scale(self, -9, -4), Drawing.zero(self)
+        return Ref(self.net.constant("c", self.bytes(shape), [scale], zero=zero), shape, scale, zero)
+
     def bias_type(self, kind: str) -> type[np.int32] | type[np.int64]:
         """Of the bias of an op with weights."""
         return np.int32

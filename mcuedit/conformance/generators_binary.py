@@ -24,7 +24,7 @@ def extreme(d: Drawing, x: Ref, kind: str) -> Ref:
 def squared_difference(d: Drawing, x: Ref, kind: str) -> Ref:
     """SQUARED_DIFFERENCE."""
     other = other_operand(d, x)
-    step = max(x.scale, other.scale) ** 2 * 50
+    step = max(x.scale, other.scale) ** 2 * 50 * (d.spread / Drawing.spread)
     y = d.tensor(np.broadcast_shapes(x.shape, other.shape), step * d.scale(-3, 3), d.zero())
     d.net.op(kind, _either(d, x, other), y.index)
     return y
@@ -34,7 +34,7 @@ def prelu(d: Drawing, x: Ref, kind: str) -> Ref:
     """PRELU with a slope for each element, channel, or one for all."""
     shape = tuple(n if d.chance(0.6) else 1 for n in x.shape)
     shape = shape[d.pick(0, 0, 1) :] if len(shape) > 1 else shape
-    slopes = d.constant(shape, d.scale(-9, -4), d.zero())
+    slopes = d.slopes(shape)
     y = d.tensor(x.shape, x.scale * d.scale(-1, 2), d.zero())
     d.net.op(kind, [x.index, slopes.index], y.index)
     return y

@@ -23,7 +23,7 @@ def transpose_conv(d: Drawing, x: Ref, kind: str) -> Ref:
     y = d.tensor((x.shape[0], *size, outs), x.scale * float(scales.max()) * spread * d.scale(-2, 2), d.zero())
     inputs = [d.integers(list(y.shape)), d.net.constant("w", data, scales), x.index]
     if d.chance(0.7):
-        values = np.asarray(d.rng.normal(0, spread * _SPREAD, outs)).astype(np.int32)
+        values = np.asarray(d.rng.normal(0, spread * d.spread, outs)).astype(d.bias_type(kind))
         inputs.append(d.net.constant("b", values, x.scale * scales.astype(np.float64)))
     activation = d.pick(0, 0, 1, 2, 3) if y.scale > 2.0**-27 else 0
     options = {"padding": 0 if same else 1, "strideH": strides[0], "strideW": strides[1]}
@@ -47,7 +47,7 @@ def batch_matmul(d: Drawing, x: Ref, kind: str) -> Ref:
     sides = [x, other] if left else [other, x]
     a, b = (s.shape[:-2] for s in sides)
     made = (*np.broadcast_shapes(a, b), *((rows, new) if left else (new, rows)))
-    step = x.scale * other.scale * _SPREAD * math.sqrt(depth) * d.scale(-1, 2)
+    step = x.scale * other.scale * d.spread * math.sqrt(depth) * d.scale(-1, 2)
     y = d.tensor(made, step, d.zero())
     d.net.op(kind, [s.index for s in sides], y.index, adjX=turn[0], adjY=turn[1])
     return y

@@ -13,6 +13,7 @@ from mcuedit.model.ops.kinds import part
 
 SUFFIX = " int16"  # behind a kind: its random models have 16-bit activations
 GRAPHS = "graphs" + SUFFIX
+_SCALES = 2.0**-24, 1.0  # of what goes on in a graph: squares of squares soon leave float32
 KINDS = tuple(kind + SUFFIX for kind in WIDE)
 
 
@@ -42,8 +43,8 @@ class WideDrawing(Drawing):
         return 0
 
     def bias_type(self, kind: str) -> type[np.int32] | type[np.int64]:
-        """TFLM's depthwise convolution takes INT64 alone."""
-        return np.int32 if kind != "DEPTHWISE_CONV_2D" and self.chance(0.3) else np.int64
+        """TFLM's depthwise and transposed convolutions take INT64 alone."""
+        return np.int32 if kind not in ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV") and self.chance(0.3) else np.int64
 
     def constant(self, shape: tuple[int, ...], scale: float, zero: int) -> Ref:
         """A constant int16 operand."""
@@ -81,7 +82,7 @@ def random_graph(rng: np.random.Generator, ops: int) -> bytes:
         d.net.op("QUANTIZE", [given.index], x.index)
     values = [x]
     for last in range(ops - 1, -1, -1):
-        latest = [value for value in values if value.shape][-3:]
+        latest = [value for value in values if value.shape and _SCALES[0] < value.scale < _SCALES[1]][-3:]
         x = latest[-1 if last == 0 else d.pick(*range(len(latest)))]
         fitting = [k for k, kind in WIDE.items() if kind.axes[0] <= len(x.shape) <= kind.axes[1]]
         kind = fitting[d.pick(*range(len(fitting)))]

@@ -20,6 +20,7 @@ Real = type[float] | type[np.float32]
 GATE_SCALE = 2.0**-12  # of what goes into the curve of an LSTM's gate
 _HIDDEN = 18  # operand of an LSTM
 LEFT_SHIFT = 20  # of an operand of a sum before it is rescaled
+SQUARED_SHIFT = 7  # of one of a SQUARED_DIFFERENCE: the largest square fits an int32
 
 
 def ratios(model: Model, op: Op) -> tuple[float, ...]:
@@ -83,7 +84,8 @@ def _sum(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
 def _squared_difference(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:
     a, b, y = (real(model.tensors[i].scale[0]) for i in (*op.inputs, op.outputs[0]))
     twice = real(2) * max(a, b)
-    return a / twice, b / twice, twice * twice / (real(1 << 14) * y)
+    fraction = 0 if model.tensors[op.outputs[0]].dtype == INT16 else SQUARED_SHIFT
+    return a / twice, b / twice, twice * twice / (real(1 << 2 * fraction) * y)
 
 
 def _div(model: Model, op: Op, real: Real) -> Iterable[float | np.float32]:

@@ -18,7 +18,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import FloatArray, IntArray
 from mcuedit.model.rims import Rim, Tail
 
-INT8, INT16, INT32 = "INT8", "INT16", "INT32"
+INT8, INT16, INT32, INT64 = "INT8", "INT16", "INT32", "INT64"
 _WHOLE = (INT32, "INT64")  # types that shapes are computed in
 _STATEFUL_KINDS = ("ASSIGN_VARIABLE", "CALL_ONCE", "CUSTOM", "READ_VARIABLE", "VAR_HANDLE")  # custom: may be
 ETHOS_U = "ethos-u"  # the custom op that Vela makes of what an accelerator runs

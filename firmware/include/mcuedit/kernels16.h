@@ -104,10 +104,79 @@ typedef struct {
 void mcuedit_mul_s16(const mcuedit_mul_16 *op, const void *a, const void *b, void *output);
 void mcuedit_extreme_s16(const mcuedit_mul_16 *op, const void *a, const void *b, void *output);
 
+/* As mcuedit_add_16 without `sign`: no shift of an operand is positive. */
+void mcuedit_squared_difference_s16(const mcuedit_add_16 *op, const void *a, const void *b, void *output);
+
+/* PRELU: b are the slopes, int8. */
+typedef struct {
+    const int32_t *loops;
+    uint32_t count;
+    int32_t multiplier;       /* of a, where it is not negative */
+    int32_t below_multiplier; /* of a * b */
+    int8_t shift;
+    int8_t below_shift;
+    int8_t b_zero_point;
+    int16_t act_lo;
+    int16_t act_hi;
+    uint8_t a_step;
+    uint8_t b_step;
+    uint8_t depth;
+} mcuedit_prelu_16;
+
+void mcuedit_prelu_s16(const mcuedit_prelu_16 *op, const void *a, const int8_t *b, void *output);
+
+/* Matrices of two arrays, as mcuedit_batch_matmul; sums of 64 bits. */
+typedef struct {
+    const int32_t *loops;
+    int32_t multiplier; /* of 16 bits */
+    uint32_t rows;
+    uint32_t columns;
+    uint32_t inner;
+    uint32_t a_row;
+    uint32_t a_step;
+    uint32_t b_column;
+    uint32_t b_step;
+    int8_t shift;
+    uint8_t depth;
+} mcuedit_batch_matmul_16;
+
+void mcuedit_batch_matmul_s16(const mcuedit_batch_matmul_16 *op, const void *a, const void *b, void *output);
+
+/* As mcuedit_transpose_conv. */
+typedef struct {
+    const int8_t *weights; /* [out_c][kernel_h][kernel_w][in_c] */
+    const int64_t *bias;   /* [out_c] */
+    mcuedit_requant_s16 requant;
+    uint16_t batches;
+    uint16_t in_h;
+    uint16_t in_w;
+    uint16_t in_c;
+    uint16_t out_h;
+    uint16_t out_w;
+    uint16_t out_c;
+    uint16_t kernel_h;
+    uint16_t kernel_w;
+    uint16_t stride_h;
+    uint16_t stride_w;
+    uint16_t pad_top;
+    uint16_t pad_left;
+} mcuedit_transpose_conv_16x8;
+
+void mcuedit_transpose_conv_s16(const mcuedit_transpose_conv_16x8 *op, const void *input, void *output);
+
+/* PADV2 whose value's bytes differ. */
+typedef struct {
+    mcuedit_copy copy; /* of bytes; it fills nothing */
+    uint32_t size;     /* of the output, elements that are set to `fill` before */
+    int16_t fill;
+} mcuedit_pad_16;
+
+void mcuedit_pad_s16(const mcuedit_pad_16 *op, const void *input, void *output);
+
 /* MEAN and SUM; zero points are 0. */
 void mcuedit_mean_s16(const mcuedit_mean *op, const void *input, void *output);
 
-/* QUANTIZE and RELU. */
+/* QUANTIZE, RELU and ABS, which has neither bounds nor zero points. */
 typedef struct {
     uint32_t size;
     int32_t multiplier;
@@ -121,6 +190,7 @@ typedef struct {
 void mcuedit_rescale_s8_s16(const mcuedit_rescale_16 *op, const int8_t *input, void *output);
 void mcuedit_rescale_s16_s8(const mcuedit_rescale_16 *op, const void *input, int8_t *output);
 void mcuedit_rescale_s16(const mcuedit_rescale_16 *op, const void *input, void *output);
+void mcuedit_abs_s16(const mcuedit_rescale_16 *op, const void *input, void *output);
 
 /* LEAKY_RELU: elements below 0 have a multiplier of their own; and RELU6, which clamps alone. */
 typedef struct {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR, int8."""
+"""RESIZE_NEAREST_NEIGHBOR, whose elements may have 16 bits, and RESIZE_BILINEAR."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def lower_nearest(model: Model, op: Op) -> Lowered:
     """A call of mcuedit_resize_nearest_s8."""
     operator(model, op)  # proves that types and shapes fit
     rows, columns = nearest_pixels(model, op)
-    _, _, wide, depth = model.tensors[op.inputs[0]].shape
+    x = model.tensors[op.inputs[0]]
+    _, _, wide, depth = (*x.shape[:3], x.shape[3] * x.nbytes // x.size)  # in bytes
     tables = {"rows": (rows * wide * depth).astype(np.int32), "columns": (columns * depth).astype(np.int32)}
     return _resize(model, op, "mcuedit_resize_nearest_s8", tables)
 
@@ -39,7 +40,7 @@ def _triples(axis: Between, step: int) -> npt.NDArray[np.int32]:
 def _resize(model: Model, op: Op, function: str, tables: dict[str, npt.NDArray[Any]]) -> Lowered:
     x, y = model.tensors[op.inputs[0]], model.tensors[op.outputs[0]]
     batches, high, wide, depth = y.shape
-    params = {"rows": "{rows}", "columns": "{columns}", "image": x.size // batches, "batches": batches}
-    params |= {"out_h": high, "out_w": wide, "depth": depth}
+    params = {"rows": "{rows}", "columns": "{columns}", "image": x.nbytes // batches, "batches": batches}
+    params |= {"out_h": high, "out_w": wide, "depth": depth * y.nbytes // y.size}
     fields = tuple((name, str(value)) for name, value in params.items())
     return Lowered(function, "mcuedit_resize", fields, tables)

@@ -19,6 +19,7 @@ from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.conformance.oneop import random_inputs
 from mcuedit.emulate.backends.engine import Engine
 from mcuedit.model.bundle import Base
+from mcuedit.model.ops import operator
 from mcuedit.model.tflite import parse
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this platform")
@@ -106,10 +107,20 @@ def test_inputs_of_16_bits_are_given_as_they_are_or_in_real_units(tmp_path: Path
 def test_a_kind_that_has_no_kernel_of_16_bits_is_named(tmp_path: Path, capsys: Any) -> None:
     net = NetBuilder("INT16")
     x, y = net.tensor("x", (1, 4), 0.001, 0), net.tensor("y", (1, 4), 0.001, 0)
-    net.op("ABS", [x], y)
+    net.op("HARD_SWISH", [x], y)
     values = asked(["inspect", written(tmp_path, net.pack(x, y))], capsys)
     assert values["tflm"]
-    assert values["bare_why_not"] == "op 0 ABS has no kernel of 16-bit activations in the bare runtime"
+    assert values["bare_why_not"] == "op 0 HARD_SWISH has no kernel of 16-bit activations in the bare runtime"
+
+
+def test_slopes_of_16_bits_are_refused() -> None:
+    """As TensorFlow Lite Micro refuses them."""
+    net = NetBuilder("INT16")
+    x, y = net.tensor("x", (1, 4), 0.001, 0), net.tensor("y", (1, 4), 0.001, 0)
+    net.op("PRELU", [x, net.constant("slopes", np.ones((1, 4), np.int16), [0.1])], y)
+    model = parse(net.pack(x, y))
+    with pytest.raises(McueditError, match="operand 'slopes' is no quantized int8"):
+        operator(model, model.ops[0])
 
 
 def test_a_zero_point_beside_0_is_refused() -> None:

@@ -13,6 +13,7 @@ from mcuedit.model.fixedpoint import quantize_multiplier
 from mcuedit.model.ops import operator
 from mcuedit.model.ops.common import limits
 from mcuedit.model.ops.elementwise.binary import sum_multipliers
+from mcuedit.model.ops.elementwise.quotients import prelu_multipliers, squared_multipliers
 from mcuedit.model.ops.kinds import Lowered
 from mcuedit.model.tflite import Model, Op
 
@@ -21,6 +22,8 @@ _FUNCTIONS = {
     "MAXIMUM": ("mcuedit_extreme_s16", "mcuedit_mul_16"),
     "MINIMUM": ("mcuedit_extreme_s16", "mcuedit_mul_16"),
     "MUL": ("mcuedit_mul_s16", "mcuedit_mul_16"),
+    "PRELU": ("mcuedit_prelu_s16", "mcuedit_prelu_16"),
+    "SQUARED_DIFFERENCE": ("mcuedit_squared_difference_s16", "mcuedit_add_16"),
     "SUB": ("mcuedit_add_s16", "mcuedit_add_16"),
 }
 
@@ -38,7 +41,7 @@ def lower(model: Model, op: Op) -> Lowered:
     constants: dict[str, npt.NDArray[Any]] = {**named, **nest.constants()}
     operands = tuple(name if name in named else next(live) for name in ("a", "b"))
     fields = tuple((name, str(value)) for name, value in params.items())
-    in_place = tuple(range(len(model.sources(op))))
+    in_place = tuple(range(len(model.sources(op))))  # the slopes of a PRELU are constant
     return Lowered(*_FUNCTIONS[op.kind], fields, constants, (*operands, "output"), in_place=in_place)
 
 
@@ -49,10 +52,16 @@ def _scaling(model: Model, op: Op) -> dict[str, str | int]:
         a, b, y = (float(model.tensors[i].scale[0]) for i in (*op.inputs, *op.outputs))
         m, s = quantize_multiplier(a * b / y)
         return {"multiplier": m, "shift": s}
-    found = zip(("a_", "b_", ""), sum_multipliers(model, op), strict=True)
-    pairs = {
+    if op.kind == "PRELU":
+        (m, s), (below_m, below_s) = prelu_multipliers(model, op)
+        below = {"below_multiplier": below_m, "below_shift": below_s, "b_zero_point": model.tensors[op.inputs[1]].zero}
+        return {"multiplier": m, "shift": s, **below}
+    squared = op.kind == "SQUARED_DIFFERENCE"
+    scalings = squared_multipliers(model, op) if squared else sum_multipliers(model, op)
+    found = zip(("a_", "b_", ""), scalings, strict=True)
+    pairs: dict[str, str | int] = {
         f"{name}{part}": value
         for name, pair in found
         for part, value in zip(("multiplier", "shift"), pair, strict=True)
     }
-    return {**pairs, "sign": -1 if op.kind == "SUB" else 1}
+    return pairs if squared else {**pairs, "sign": -1 if op.kind == "SUB" else 1}

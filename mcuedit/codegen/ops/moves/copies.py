@@ -8,7 +8,6 @@ import math
 import numpy as np
 
 from mcuedit._util.typing import Int8Array
-from mcuedit.codegen.ops import require
 from mcuedit.codegen.ops.loops import first, loops, whole
 from mcuedit.model.ops import operator
 from mcuedit.model.ops.kinds import Lowered
@@ -28,10 +27,14 @@ def lower(model: Model, op: Op) -> Lowered:
         taken = x[tuple(slice(r.start, r.stop if r.stop >= 0 else None, r.step) for r in slices(model, op))]
         return copy(op, x, taken, y, y.reshape(taken.shape))
     pairs, value = padding(model, op)
-    halves = {value >> 8 & 0xFF, value & 0xFF} if model.tensors[op.outputs[0]].dtype == INT16 else set()
-    require(len(halves) < 2, op, f"an int16 value of {value} to pad with, whose bytes differ")
     inner = y[tuple(slice(before, n - after) for (before, after), n in zip(pairs, y.shape[:-1], strict=True))]
-    return copy(op, x, x, y, inner, value)
+    wide = model.tensors[op.outputs[0]].dtype == INT16
+    if not wide or x.size == y.size or value >> 8 & 0xFF == value & 0xFF:
+        return copy(op, x, x, y, inner, (value & 0xFF ^ 0x80) - 0x80)
+    made = copy(op, x, x, y, inner)
+    fields = tuple((f"copy.{name}", "0" if name == "fill_size" else expression) for name, expression in made.params)
+    fields += (("size", str(y.size // 2)), ("fill", str(value)))
+    return Lowered("mcuedit_pad_s16", "mcuedit_pad_16", fields, made.constants)
 
 
 def memory(tensor: Tensor) -> Int8Array:

@@ -25,19 +25,22 @@ def sum_multipliers(model: Model, op: Op) -> tuple[tuple[int, int], ...]:
 
 
 class Binary:
-    """Operands brought to a common number of axes."""
+    """Operands brought to a common number of axes.
+
+    Attributes:
+        types: of both, where they are not the output's.
+    """
+
+    types: tuple[str, str] | None = None
 
     def __init__(self, model: Model, op: Op) -> None:
         a, b = operand(model, op, 0), operand(model, op, 1)
         y = model.tensors[op.outputs[0]]
         require(a is not None and b is not None and len(op.inputs) == 2, op, f"{len(op.inputs)} operands")
         self._sides: tuple[Tensor, Tensor] = (a, b)  # type: ignore[assignment]
-        for side in self._sides:
-            require(
-                side.dtype == y.dtype and side.scale.size == 1,
-                op,
-                f"operand {side.name!r} is no quantized {y.dtype.lower()}",
-            )
+        for side, dtype in zip(self._sides, self.types or (y.dtype, y.dtype), strict=True):
+            quantized = side.dtype == dtype and side.scale.size == 1
+            require(quantized, op, f"operand {side.name!r} is no quantized {dtype.lower()}")
         self._y, self._limits = y, limits(op, y)
         rank = max(len(side.shape) for side in self._sides)
         self._full = [(1,) * (rank - len(side.shape)) + side.shape for side in self._sides]

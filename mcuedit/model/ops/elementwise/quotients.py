@@ -12,10 +12,9 @@ from mcuedit.model import gemmlowp
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier, requantize
 from mcuedit.model.ops.common import multiplier, refusal, require, unclamped
 from mcuedit.model.ops.elementwise.binary import Binary, rescaled
-from mcuedit.model.scales import ratios
+from mcuedit.model.scales import SQUARED_SHIFT, ratios
 from mcuedit.model.tflite import Model, Op
 
-SQUARED_SHIFT = 7  # left, of operands before they are rescaled: the largest square fits an int32
 _MOST_HEADROOM, _LEAST_HEADROOM = 31, 23  # leading sign bits of a difference of two bytes, beside the sign
 _NO_DIVISOR = 1  # what a divisor of 0, which TFLM leaves undefined, counts as
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QUANTIZE from or to 16 bits, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH of 16-bit elements."""
+"""QUANTIZE from or to 16 bits, ABS, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH of 16-bit elements."""
 
 from __future__ import annotations
 
@@ -55,6 +55,22 @@ class Rescale(_Elements):
 
     def _made(self, x: IntArray) -> IntArray:
         return np.clip(mbqm(x - self._x.zero, *self.scaling) + self._y.zero, *self.bounds)
+
+
+class Absolute(_Elements):
+    """|x|, rescaled.
+
+    Attributes:
+        scaling: (m, s).
+    """
+
+    def __init__(self, model: Model, op: Op) -> None:
+        super().__init__(model, op)
+        (ratio,) = ratios(model, op)
+        self.scaling = multiplier(op, ratio)
+
+    def _made(self, x: IntArray) -> IntArray:
+        return np.minimum(mbqm(np.abs(x), *self.scaling), MOST)
 
 
 class Relu6(_Elements):

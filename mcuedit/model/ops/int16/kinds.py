@@ -38,8 +38,10 @@ def _pool(kind: str) -> Kind:
 
 
 WIDE: dict[str, Kind] = {
+    "ABS": _element("ABS", "Absolute"),
     "ADD": _binary("ADD", "Sum"),
     "AVERAGE_POOL_2D": _pool("AVERAGE_POOL_2D"),
+    "BATCH_MATMUL": _own("BATCH_MATMUL", "products:BatchMatmul", "products:batch_matmul"),
     "CONCATENATION": _moved("CONCATENATION"),
     "CONV_2D": _own("CONV_2D", "weighted:Conv", "windowed:conv"),
     "DEPTHWISE_CONV_2D": _own("DEPTHWISE_CONV_2D", "weighted:Depthwise", "windowed:depthwise"),
@@ -54,20 +56,25 @@ WIDE: dict[str, Kind] = {
     "MUL": _binary("MUL", "Mul"),
     "PACK": _moved("PACK"),
     "PAD": _moved("PAD"),
+    "PADV2": _moved("PADV2"),
+    "PRELU": _binary("PRELU", "Prelu"),
     "QUANTIZE": _element("QUANTIZE", "Rescale"),
     "RELU": _element("RELU", "Rescale"),
     "RELU6": _element("RELU6", "Relu6"),
     "RESHAPE": _moved("RESHAPE"),
+    "RESIZE_NEAREST_NEIGHBOR": _moved("RESIZE_NEAREST_NEIGHBOR"),
     "SLICE": _moved("SLICE"),
     "SOFTMAX": _own("SOFTMAX", "softmax:Softmax", "softmax:lower"),
     "SPLIT": _moved("SPLIT"),
     "SPLIT_V": _moved("SPLIT_V"),
+    "SQUARED_DIFFERENCE": _binary("SQUARED_DIFFERENCE", "SquaredDifference"),
     "SQUEEZE": _moved("SQUEEZE"),
     "STRIDED_SLICE": _moved("STRIDED_SLICE"),
     "SUB": _binary("SUB", "Sum"),
     "SUM": _own("SUM", "reductions:Sum", "reductions:lower"),
     "TANH": _element("TANH", "Tanh"),
     "TRANSPOSE": _moved("TRANSPOSE"),
+    "TRANSPOSE_CONV": _own("TRANSPOSE_CONV", "products:TransposeConv", "products:transpose_conv"),
     "UNPACK": _moved("UNPACK"),
 }
 

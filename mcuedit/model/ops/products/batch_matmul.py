@@ -31,7 +31,13 @@ def matrices(op: Op, a: Array, b: Array) -> tuple[Array, Array]:
 
 
 class BatchMatmul:
-    """y = clamp(zy + MBQM(sum((a - za) (b - zb))))."""
+    """y = clamp(zy + MBQM(sum((a - za) (b - zb)))).
+
+    Attributes:
+        dtype: of both operands.
+    """
+
+    dtype = INT8
 
     def __init__(self, model: Model, op: Op) -> None:
         y = model.tensors[op.outputs[0]]
@@ -39,7 +45,7 @@ class BatchMatmul:
         require(len(op.inputs) == 2 and None not in sides, op, f"{len(op.inputs)} operands")
         self._sides: list[Tensor] = sides  # type: ignore[assignment]
         for side in self._sides:
-            fits = side.dtype == INT8 and side.scale.size == 1 and _AXES[0] <= len(side.shape) <= _AXES[1]
+            fits = side.dtype == self.dtype and side.scale.size == 1 and _AXES[0] <= len(side.shape) <= _AXES[1]
             require(fits, op, f"operand {side.name!r} is {side.dtype}{list(side.shape)}")
         shapes = " and ".join(str(list(side.shape)) for side in self._sides)
         try:
@@ -69,7 +75,7 @@ class BatchMatmul:
         live = [back for back, side in zip(backs, self._sides, strict=True) if side.data is None]
         return tuple(np.asarray(summed_to(back, x.shape), np.float32) for back, x in zip(live, xs, strict=True))
 
-    def _centred(self, xs: Sequence[Int8Array]) -> list[Array]:
+    def _centred(self, xs: Sequence[Array]) -> list[Array]:
         """Both sides less their zero points: float64[n or 1, *axes], as many axes for both."""
         live, rank = iter(xs), max(len(side.shape) for side in self._sides)
         found = []

@@ -45,17 +45,23 @@ def spread(model: Model, op: Op) -> Spread:
     return Spread(strides[0], strides[1], before[0], before[1])
 
 
-def bias(model: Model, op: Op, channels: int) -> IntArray:
+def bias(model: Model, op: Op, channels: int, dtype: str = INT32) -> IntArray:
     """int64[channels]; zeros without one."""
     if operand(model, op, _BIAS) is None:
         return np.zeros(channels, np.int64)
-    values = constant(model, op, _BIAS, INT32).ravel()
+    values = constant(model, op, _BIAS, dtype).ravel()
     require(values.size == channels, op, f"{values.size} biases for {channels} channels")
     return values.astype(np.int64)
 
 
 class TransposeConv:
-    """Sums of products of input less its zero point and filters, where windows overlap."""
+    """Sums of products of input less its zero point and filters, where windows overlap.
+
+    Attributes:
+        bias_type: of its bias. most: |input| less its zero point. bits: of a sum.
+    """
+
+    bias_type, most, bits = INT32, 255, 32
 
     def __init__(self, model: Model, op: Op) -> None:
         x, y = model.tensors[op.inputs[INPUT]], model.tensors[op.outputs[0]]
@@ -69,9 +75,9 @@ class TransposeConv:
             integers(model, op, 0) == list(y.shape), op, f"a shape of {integers(model, op, 0)}, not {list(y.shape)}"
         )
         self._w, self._over, self._x, self._y = data.astype(np.int64), spread(model, op), x, y
-        self._bias = bias(model, op, y.shape[3])
-        reach = np.abs(self._bias) + 255 * np.abs(self._w).reshape(len(data), -1).sum(axis=1)
-        require(int(reach.max()) < 1 << 31, op, "its accumulator can exceed 32 bits")
+        self._bias = bias(model, op, y.shape[3], self.bias_type)
+        reach = np.abs(self._bias) + self.most * np.abs(self._w).reshape(len(data), -1).sum(axis=1)
+        require(int(reach.max()) < 1 << (self.bits - 1), op, f"its accumulator can exceed {self.bits} bits")
         found = ratios(model, op)
         require(max(found) < 1 << 30, op, f"a ratio of scales of {max(found)}")
         scales = np.array([quantize_multiplier(ratio) for ratio in found], np.int64)
@@ -81,14 +87,16 @@ class TransposeConv:
 
     def forward(self, *xs: Int8Array) -> Int8Array:
         """int8[n, batches, h, w, c] -> int8[n, batches, h', w', c']."""
-        (x,) = xs
+        y = requantize(self._sums(xs[0]), self._bias, self._m, self._s, self._y.zero, self._limits)
+        return y.reshape(-1, *self._y.shape)
+
+    def _sums(self, x: Array) -> IntArray:
+        """int64[n * batches, h', w', c'], without the bias."""
         values = x.reshape(-1, *self._x.shape[1:]).astype(np.float64) - self._x.zero
         around = np.zeros((len(values), *self._around()), np.float64)
         for view, weights in self._taps(around):
             view += values @ weights.T.astype(np.float64)
-        total = self._inner(around).astype(np.int64)
-        y = requantize(total, self._bias, self._m, self._s, self._y.zero, self._limits)
-        return y.reshape(-1, *self._y.shape)
+        return self._inner(around).astype(np.int64)
 
     def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
         """float32[n, *output] -> float32[n, *input]."""
