@@ -73,6 +73,14 @@ class Drawing:
         """A constant int8 operand."""
         return Ref(self.net.constant("c", self.bytes(shape), [scale], zero=zero), shape, scale, zero)
 
+    def lifted(self, x: Ref) -> Ref:
+        """An activation that is never below 0."""
+        if x.zero == -128:
+            return x
+        y = self.tensor(x.shape, x.scale, -128)
+        self.net.op("QUANTIZE", [x.index], y.index)
+        return y
+
     def slopes(self, shape: tuple[int, ...]) -> Ref:
         """A constant int8 operand of a PRELU."""
         scale, zero = Drawing.scale(self, -9, -4), Drawing.zero(self)

@@ -60,11 +60,8 @@ def division(d: Drawing, x: Ref, kind: str) -> Ref:
 
 def root(d: Drawing, x: Ref, kind: str) -> Ref:
     """RSQRT of what is not negative."""
-    if x.zero != -128:
-        lifted = d.tensor(x.shape, x.scale, -128)
-        d.net.op("QUANTIZE", [x.index], lifted.index)
-        x = lifted
-    y = d.tensor(x.shape, 1 / np.sqrt(x.scale) / 127 * d.scale(-2, 2), d.zero())
+    x = d.lifted(x)
+    y = d.tensor(x.shape, 1 / np.sqrt(x.scale) / (127 * (d.spread / Drawing.spread)) * d.scale(-2, 2), d.zero())
     d.net.op(kind, [x.index], y.index)
     return y
 

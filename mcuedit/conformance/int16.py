@@ -42,6 +42,12 @@ class WideDrawing(Drawing):
     def zero(self) -> int:
         return 0
 
+    def lifted(self, x: Ref) -> Ref:
+        """An activation that is never below 0."""
+        y = self.like(x, x.shape)
+        self.net.op("RELU", [x.index], y.index)
+        return y
+
     def bias_type(self, kind: str) -> type[np.int32] | type[np.int64]:
         """TFLM's depthwise and transposed convolutions take INT64 alone."""
         return np.int32 if kind not in ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV") and self.chance(0.3) else np.int64

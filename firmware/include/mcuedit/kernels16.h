@@ -176,7 +176,7 @@ void mcuedit_pad_s16(const mcuedit_pad_16 *op, const void *input, void *output);
 /* MEAN and SUM; zero points are 0. */
 void mcuedit_mean_s16(const mcuedit_mean *op, const void *input, void *output);
 
-/* QUANTIZE, RELU and ABS, which has neither bounds nor zero points. */
+/* QUANTIZE and RELU; ABS and RSQRT, which have neither bounds nor zero points. RSQRT of less than 1 is 32767. */
 typedef struct {
     uint32_t size;
     int32_t multiplier;
@@ -191,6 +191,7 @@ void mcuedit_rescale_s8_s16(const mcuedit_rescale_16 *op, const int8_t *input, v
 void mcuedit_rescale_s16_s8(const mcuedit_rescale_16 *op, const void *input, int8_t *output);
 void mcuedit_rescale_s16(const mcuedit_rescale_16 *op, const void *input, void *output);
 void mcuedit_abs_s16(const mcuedit_rescale_16 *op, const void *input, void *output);
+void mcuedit_rsqrt_s16(const mcuedit_rescale_16 *op, const void *input, void *output);
 
 /* LEAKY_RELU: elements below 0 have a multiplier of their own; and RELU6, which clamps alone. */
 typedef struct {

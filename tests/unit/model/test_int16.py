@@ -123,6 +123,17 @@ def test_slopes_of_16_bits_are_refused() -> None:
         operator(model, model.ops[0])
 
 
+def test_there_is_a_root_of_what_is_below_0() -> None:
+    """TensorFlow Lite Micro stops there; a device goes on with the largest value, as of 0."""
+    net = NetBuilder("INT16")
+    x, y = net.tensor("x", (1, 4), 0.001, 0), net.tensor("y", (1, 4), 0.001, 0)
+    net.op("RSQRT", [x], y)
+    model, rows = parse(net.pack(x, y)), np.array([[-32768, -1, 0, 32767]], np.int16)
+    found = operator(model, model.ops[0]).forward(rows)
+    assert found.ravel().tolist() == [32767, 32767, 32767, 175]
+    np.testing.assert_array_equal(Engine(model).run(rows.view(np.int8)).view(np.int16).ravel(), found.ravel())
+
+
 def test_a_zero_point_beside_0_is_refused() -> None:
     net = NetBuilder("INT16")
     x, y = net.tensor("x", (1, 4), 0.001, 5), net.tensor("y", (1, 4), 0.001, 0)

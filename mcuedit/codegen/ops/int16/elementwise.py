@@ -23,9 +23,11 @@ def lower(model: Model, op: Op) -> Lowered:
     if isinstance(made, elementwise.Rescale):
         return _rescale(model, op, made)
     size = model.tensors[op.outputs[0]].size
-    if isinstance(made, elementwise.Absolute):
+    if isinstance(made, elementwise.Absolute | elementwise.Rsqrt):
         m, s = made.scaling
-        return _call("mcuedit_abs_s16", "mcuedit_rescale_16", {"size": size, "multiplier": m, "shift": s})
+        return _call(
+            f"mcuedit_{op.kind.lower()}_s16", "mcuedit_rescale_16", {"size": size, "multiplier": m, "shift": s}
+        )
     if isinstance(made, elementwise.Relu6):
         params = {"size": size, "lo": 0, "hi": made.top}
         return _call("mcuedit_clamp_s16", "mcuedit_leaky_relu_16", params)

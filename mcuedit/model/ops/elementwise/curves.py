@@ -16,7 +16,7 @@ Made = tuple[IntArray, DoubleArray, tuple[int, int]]  # values, slope, limits
 
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
 _LIMITS = (-128, 127)
-_ROOT_SHIFT = 20  # fraction bits of a root before it is rescaled
+ROOT_SHIFT = 20  # fraction bits of a root before it is rescaled
 _MOST_RATIO = 2.0**22  # of scales of an ELU: its table is made in float32, whose int32 must hold it
 
 
@@ -48,11 +48,11 @@ def rsqrt(model: Model, op: Op, x: Tensor, y: Tensor) -> Made:
     require(x.zero == -128, op, f"an input with zero point {x.zero}: values below it have no root")
     (ratio,) = ratios(model, op)
     m, s = multiplier(op, ratio)
-    require(s >= -31 + _ROOT_SHIFT, op, f"scales {x.scale[0]} and {y.scale[0]}")
+    require(s >= -31 + ROOT_SHIFT, op, f"scales {x.scale[0]} and {y.scale[0]}")
     found = np.full(256, 127 - y.zero, np.int64)
     roots = np.array([gemmlowp.inverse_sqrt(value) for value in range(1, 256)])
     ones = np.ones(len(roots), np.int64)
-    found[1:] = mbqm(mbqm(ones, roots[:, 0], roots[:, 1] + _ROOT_SHIFT), m, s - _ROOT_SHIFT)
+    found[1:] = mbqm(mbqm(ones, roots[:, 0], roots[:, 1] + ROOT_SHIFT), m, s - ROOT_SHIFT)
     values = np.maximum(_INPUTS + 128, 1).astype(np.float64)
     slope = -0.5 * values**-1.5 / (np.sqrt(float(x.scale[0])) * float(y.scale[0]))
     return found + y.zero, np.where(_INPUTS == -128, 0.0, slope), _LIMITS

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QUANTIZE from or to 16 bits, ABS, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH of 16-bit elements."""
+"""QUANTIZE from or to 16 bits, ABS, RSQRT, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH of 16-bit elements."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
 from mcuedit._util.typing import Int16Array, IntArray
+from mcuedit.model import gemmlowp
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.model.ops.common import RANGES, multiplier, require
+from mcuedit.model.ops.elementwise.curves import ROOT_SHIFT
 from mcuedit.model.ops.int16.common import MOST, Wide
 from mcuedit.model.ops.recurrent.curves import scaled_sigmoid, scaled_tanh
 from mcuedit.model.rims import CORE
@@ -71,6 +74,30 @@ class Absolute(_Elements):
 
     def _made(self, x: IntArray) -> IntArray:
         return np.minimum(mbqm(np.abs(x), *self.scaling), MOST)
+
+
+class Rsqrt(_Elements):
+    """1 / sqrt(x); 0 gives the largest value, and what is below 0, where TFLM stops, does so too.
+
+    Attributes:
+        scaling: (m, s), of a root less its fraction bits.
+    """
+
+    def __init__(self, model: Model, op: Op) -> None:
+        super().__init__(model, op)
+        (ratio,) = ratios(model, op)
+        m, s = multiplier(op, ratio)
+        require(s >= -_MOST_SHIFT + ROOT_SHIFT, op, f"scales {self._x.scale[0]} and {self._y.scale[0]}")
+        self.scaling = m, s - ROOT_SHIFT
+
+    def _made(self, x: IntArray) -> IntArray:
+        values, places = np.unique(np.maximum(x, 0), return_inverse=True)
+        m, s = np.array([_root(int(value)) for value in values], np.int64).T
+        found = mbqm(mbqm(np.ones(values.shape, np.int64), m, s + ROOT_SHIFT), *self.scaling)
+        return np.where(values > 0, np.minimum(found, MOST), MOST)[places.reshape(x.shape)]
+
+
+_root = cache(gemmlowp.inverse_sqrt)
 
 
 class Relu6(_Elements):

@@ -63,6 +63,7 @@ WIDE: dict[str, Kind] = {
     "RELU6": _element("RELU6", "Relu6"),
     "RESHAPE": _moved("RESHAPE"),
     "RESIZE_NEAREST_NEIGHBOR": _moved("RESIZE_NEAREST_NEIGHBOR"),
+    "RSQRT": _element("RSQRT", "Rsqrt"),
     "SLICE": _moved("SLICE"),
     "SOFTMAX": _own("SOFTMAX", "softmax:Softmax", "softmax:lower"),
     "SPLIT": _moved("SPLIT"),
