@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,16 @@ def data(path: Path, most: int) -> bytes:
     Raises:
         McueditError: it is larger than `most` bytes.
     """
+    return with_mode(path, most)[0]
+
+
+def with_mode(path: Path, most: int) -> tuple[bytes, int]:
+    """The same with the mode of the very file that was read."""
     with path.open("rb") as file:
-        found = file.read(most + 1)
+        found, mode = file.read(most + 1), os.fstat(file.fileno()).st_mode
     if len(found) > most:
         raise McueditError(f"{path}: larger than {shown(most)}, the limit for such a file", _ASK)
-    return found
+    return found, mode
 
 
 def shown(size: int) -> str:

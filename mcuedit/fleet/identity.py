@@ -9,17 +9,14 @@ device-keys.toml: the keys of devices, by id.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.fleet.transport import Device, Status, TransportError
 from mcuedit.fleet.transport.authority import DeviceKey, Identity
+from mcuedit.fleet.transport.authority.key_files import KeyFile
 from mcuedit.fleet.transport.authority.proving import SHARED, SIGNED
 from mcuedit.fleet.transport.messages import IdentityResponse
 from mcuedit.fleet.transport.reasons import IDENTITY
@@ -38,20 +35,15 @@ def load_keys(path: Path) -> dict[str, DeviceKey]:
     Raises:
         McueditError: it is no such file, or has secrets that others may read.
     """
-    try:
-        text = bounded.read(path, bounded.CONFIG, _FORM).decode()
-        given = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise McueditError(f"{path}: {error}", _FORM) from error
+    file = KeyFile.read(path, _FORM)
     found: dict[str, DeviceKey] = {}
-    for device, value in given.items():
+    for device, value in file.table.items():
         key = _KEY.fullmatch(value) if isinstance(value, str) else None
         if not key:
             raise McueditError(f"{path}: {device}: no key of a device", _FORM)
         found[device] = DeviceKey(key[1], bytes.fromhex(key[2]))
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "posix" and mode & 0o077 and any(key.kind == SHARED for key in found.values()):
-        raise McueditError(f"{path}: others may read its secrets (mode {mode:04o})", f"chmod 600 {path}")
+    if any(key.kind == SHARED for key in found.values()):
+        file.check_private()
     return found
 
 

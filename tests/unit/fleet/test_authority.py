@@ -74,7 +74,8 @@ def test_keys_of_devices_make_macs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "keys = 1", "[keys]\na = 5", '[keys]\na = "00"', "[", '[keys]\na = "' + "zz" * 32 + '"']
+    "text",
+    ["", "keys = 1", "[keys]\na = 5", '[keys]\na = "00"', "[", '[keys]\na = "' + "zz" * 32 + '"', "a = " + "[" * 5000],
 )
 def test_what_is_no_file_of_keys(tmp_path: Path, text: str) -> None:
     path = tmp_path / "keys.toml"

@@ -2,7 +2,7 @@
 """Commands that a device obeys: signed by an operator, for one device and one moment (docs/spec/management.md).
 
 signing     what a signature is over, and where it stands in a request
-operators   who signs; device_keys: by keys that devices hold
+operators   who signs; device_keys: by keys that devices hold; key_files: where those stand
 padding     room for answers
 session     what is signed of all that is asked
 proving     whether an answer is the device's own

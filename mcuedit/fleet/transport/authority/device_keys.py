@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
-import stat
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
+from mcuedit.fleet.transport.authority.key_files import KeyFile
 from mcuedit.fleet.transport.authority.signing import Moment, signed
 
 SUFFIX = ".toml"
-_OTHERS, _MAC = 0o077, 32
+_MAC = 32
 _HINT = 'a table [keys] with a line for each device, "id" = "64 hexadecimal digits"'
 
 
@@ -36,17 +34,9 @@ class DeviceKeys:
         Raises:
             McueditError: it is none, or others may read it.
         """
-        try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                found = tomllib.load(file).get("keys")
-        except OSError as error:
-            raise McueditError(f"{path}: {error.strerror or error}", _HINT) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise McueditError(f"{path}: no TOML: {error}", _HINT) from error
-        if os.name == "posix" and mode & _OTHERS:
-            what = f"{path}: others may read these keys (mode {stat.S_IMODE(mode):04o})"
-            raise McueditError(what, f"chmod 600 {path}, and give the devices new keys if others may have seen them")
+        file = KeyFile.read(path, _HINT)
+        file.check_private()
+        found = file.table.get("keys")
         if not isinstance(found, dict) or not all(_is_key(text) for text in found.values()):
             raise McueditError(f"{path}: no keys of devices", _HINT)
         return cls({device: bytes.fromhex(text) for device, text in found.items()})
