@@ -14,7 +14,7 @@
 #include "mcuedit/mcuedit.h"
 
 /* Its words are compared, on cores that read them only where they are aligned. */
-MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_base, id) % 4 == 0, the_identity_of_a_base_is_at_a_word);
+MCUEDIT_STATIC_ASSERT(offsetof(mcuedit_base, sha256) % 4 == 0, the_identity_of_a_base_is_at_a_word);
 
 static bool is_scale(int32_t multiplier, int32_t shift)
 {
@@ -271,7 +271,7 @@ int mcuedit_adapter_open(mcuedit_adapter *adapter, const mcuedit_base *base, con
         return MCUEDIT_E_CRC;
     }
     const uint8_t *id = header + ADAPTER_BASE_ID;
-    if (mcuedit_u32(id) != mcuedit_u32(base->id) || mcuedit_u32(id + 4) != mcuedit_u32(base->id + 4)) {
+    if (mcuedit_u32(id) != mcuedit_u32(base->sha256) || mcuedit_u32(id + 4) != mcuedit_u32(base->sha256 + 4)) {
         return MCUEDIT_E_BASE;
     }
     mcuedit_adapter view = {.base = base,

@@ -16,7 +16,7 @@ static uint32_t key_of(const mcuedit_train_gate *gate)
 {
     const mcuedit_train_statistics *statistics = gate->statistics;
     uint32_t n = gate->base->ops[gate->tap].n_in;
-    uint32_t key = mcuedit_crc32(0, gate->base->id, sizeof(gate->base->id));
+    uint32_t key = mcuedit_crc32(0, gate->base->sha256, sizeof(gate->base->sha256));
     key = mcuedit_crc32(key, (const uint8_t *)statistics->centre, n);
     return mcuedit_crc32(key, (const uint8_t *)statistics->samples, n * statistics->sample_count);
 }

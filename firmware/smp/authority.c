@@ -107,9 +107,7 @@ static void make_digest(const mcuedit_smp_exchange *exchange, const char *domain
     message_parts parts;
     MCUEDIT_FILL(&parts, 0, sizeof(parts));
     MCUEDIT_COPY(parts.domain, domain, sizeof(parts.domain));
-    for (uint32_t i = 0; i < config->base_size; i++) {
-        parts.base[i] = config->base[i];
-    }
+    MCUEDIT_COPY(parts.base, mcuedit_smp_base(config), sizeof(parts.base));
     for (uint32_t i = 0; i < ID_MAX && config->id[i] != '\0'; i++) {
         parts.id[i] = (uint8_t)config->id[i];
     }

@@ -99,6 +99,12 @@ static inline uint32_t mcuedit_smp_length(const char *text)
     return length;
 }
 
+/* SHA-256 of the base that the store's packages are checked against. */
+static inline const uint8_t *mcuedit_smp_base(const mcuedit_smp_config *config)
+{
+    return config->store->config->active->base->sha256;
+}
+
 #if MCUEDIT_AUTHORITY
 /* Base and id of the device. */
 bool mcuedit_smp_put_identity(mcuedit_smp_exchange *exchange);

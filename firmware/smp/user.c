@@ -53,7 +53,7 @@ static
     bool mcuedit_smp_put_identity(mcuedit_smp_exchange *exchange)
 {
     const mcuedit_smp_config *config = exchange->smp->config;
-    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, config->base, config->base_size);
+    bool ok = mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_BASE, mcuedit_smp_base(config), MCUEDIT_BASE_SIZE);
     return ok && mcuedit_smp_put_text(exchange, MCUEDIT_SMP_KEY_ID, config->id, mcuedit_smp_length(config->id));
 }
 

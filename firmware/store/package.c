@@ -193,5 +193,5 @@ int mcuedit_package_check(mcuedit_package *package, const mcuedit_trust *trust, 
     if (err) {
         return err;
     }
-    return MCUEDIT_COMPARE(package->base, base->id, sizeof(base->id)) == 0 ? MCUEDIT_OK : MCUEDIT_E_BASE;
+    return MCUEDIT_COMPARE(package->base, base->sha256, sizeof(base->sha256)) == 0 ? MCUEDIT_OK : MCUEDIT_E_BASE;
 }

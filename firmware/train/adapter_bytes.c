@@ -42,7 +42,7 @@ uint32_t mcuedit_train_seal(const mcuedit_base *base, uint8_t *adapter, const ui
     mcuedit_train_put16(adapter + ADAPTER_COUNT, 1);
     mcuedit_train_put16(adapter + ADAPTER_WORDS, size / 4u);
     for (uint32_t i = 0; i < MCUEDIT_BASE_ID_SIZE; i++) {
-        adapter[ADAPTER_BASE_ID + i] = base->id[i];
+        adapter[ADAPTER_BASE_ID + i] = base->sha256[i];
     }
     uint32_t crc = mcuedit_crc32(0, adapter, ADAPTER_CRC);
     crc = mcuedit_crc32(crc, adapter + ADAPTER_HEADER_SIZE, size - ADAPTER_HEADER_SIZE);

@@ -183,7 +183,7 @@ def _base_context(base: Base, made: ArenaPlan) -> dict[str, Any]:
     return {
         **banner(base),
         "names": base_names(base.name),
-        "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
+        "base_bytes": literals.hexadecimal(bytes.fromhex(model.sha256)),
         "ops": ops,
         "constants": constants,
         "blobs_crc": f"0x{zlib.crc32(literals.little_endian(c['values'] for c in constants)):08x}",

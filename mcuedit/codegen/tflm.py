@@ -110,7 +110,7 @@ def _context(base: Base, watched: bool = False) -> dict[str, Any]:
     return {
         **banner(base),
         "names": base_names(base.name),
-        "base_id": ", ".join(f"0x{byte:02x}" for byte in model.base_id),
+        "base_bytes": literals.hexadecimal(bytes.fromhex(model.sha256)),
         "ops": ops,
         "kinds": [_kind_context(model, kind, watched) for kind in sorted({op.kind for op in model.ops})],
         "read": any(op["geometry"] and op["input"] != model.ops[op["index"]].inputs[0] for op in ops),

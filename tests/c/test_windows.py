@@ -128,7 +128,7 @@ def test_an_op_that_shares_its_bit_with_another_is_left_alone(lib: ctypes.CDLL) 
     model = parse(conv.tflite())
     op = core.c_op(op_geometry(model, 0))
     ops = (core.COp * 33)(op, *(core.COp() for _ in range(31)), op)
-    base = core.CBase((ctypes.c_uint8 * 8)(*model.base_id), 33, 0, model.output.size, ops, None, 0)
+    base = core.CBase(core.sha256_of(model), 33, 0, model.output.size, ops, None, 0)
     keep: list[object] = []
     raw = core.encode(deltas.adapter(model, deltas.delta(model, 0, 0, gated=False, rows=None)), model)
     view = core._open(lib, base, raw, keep)

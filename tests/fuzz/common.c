@@ -31,7 +31,7 @@ void mend_adapter(uint8_t *adapter, size_t size)
     uint16_t words = (uint16_t)(size / 4);
     memcpy(adapter, magic, sizeof(magic));
     memcpy(adapter + 6, &words, sizeof(words));
-    memcpy(adapter + 8, MODEL_BASE.id, sizeof(MODEL_BASE.id));
+    memcpy(adapter + 8, MODEL_BASE.sha256, MCUEDIT_BASE_ID_SIZE);
     uint32_t crc = mcuedit_crc32(mcuedit_crc32(0, adapter, 16), adapter + 20, (uint32_t)size - 20);
     memcpy(adapter + 16, &crc, sizeof(crc));
 }

@@ -105,7 +105,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     while (length % 4 != 0 && length < capacity) {
         payload[length++] = 0;
     }
-    memcpy(end + 16, fuzz_base->id, MCUEDIT_BASE_ID_SIZE);
+    memcpy(end + 16, fuzz_base->sha256, MCUEDIT_BASE_SIZE);
     memcpy(data + HEADER, payload, length);
     memcpy(data + HEADER + length, end, area + TAIL);
     put(data + 12, (uint32_t)length, 4);

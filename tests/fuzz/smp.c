@@ -71,11 +71,8 @@ static void handle(mcuedit_smp *smp, const uint8_t *message, uint32_t size, uint
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static mcuedit_store store;
-    static const uint8_t base[32] = {1};
     static mcuedit_smp_config config = {.store = &store,
                                         .id = "fuzz",
-                                        .base = base,
-                                        .base_size = sizeof(base),
                                         .boots = 3,
                                         .buffer_count = 1,
                                         .buffer_size = CAPACITY,

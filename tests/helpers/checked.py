@@ -37,8 +37,8 @@ def base_in_c(model: Model) -> str:
         '#include "mcuedit/mcuedit.h"\n'
         f"#define CHECKED_INPUT_SIZE {model.input.size}\n"
         f"static const mcuedit_op checked_ops[] = {{{', '.join(ops)}}};\n"
-        f"static const mcuedit_base checked_base = {{{{{', '.join(map(str, model.base_id))}}}, {len(ops)}, 0,\n"
-        f"    {model.output.size}, checked_ops, 0, 0, 0}};\n"
+        f"static const mcuedit_base checked_base = {{{{{', '.join(map(str, bytes.fromhex(model.sha256)))}}},\n"
+        f"    {len(ops)}, 0, {model.output.size}, checked_ops, 0, 0, 0}};\n"
     )
 
 

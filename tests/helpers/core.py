@@ -46,7 +46,7 @@ class CBase(ctypes.Structure):
     """mcuedit_base."""
 
     _fields_ = [
-        ("id", ctypes.c_uint8 * 8),
+        ("sha256", ctypes.c_uint8 * 32),
         ("op_count", ctypes.c_uint16),
         ("blob_count", ctypes.c_uint16),
         ("output_size", ctypes.c_uint32),
@@ -55,6 +55,11 @@ class CBase(ctypes.Structure):
         ("blobs_crc", ctypes.c_uint32),
         ("fits_output", ctypes.c_void_p),
     ]
+
+
+def sha256_of(model: Model) -> Any:
+    """The first field of a CBase."""
+    return (ctypes.c_uint8 * 32).from_buffer_copy(bytes.fromhex(model.sha256))
 
 
 def load(folder: Path) -> ctypes.CDLL:
@@ -135,7 +140,7 @@ def _started(
     """A context with adapters in force, and its h; what they point to is added to `keep`."""
     op = c_op(op_geometry(model, 0))
     op.serves_output = served
-    base = CBase((ctypes.c_uint8 * 8)(*model.base_id), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
+    base = CBase(sha256_of(model), 1, 0, model.output.size, ctypes.pointer(op), None, 0)
     if served:
         base.fits_output = ctypes.cast(lib.mcuedit_adapter_fits_output, ctypes.c_void_p)
     views = [_open(lib, base, encode(adapter, model), keep) for adapter in adapters]

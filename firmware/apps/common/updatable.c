@@ -17,8 +17,6 @@
 MCUEDIT_ALIGNED(4) int8_t app_arena[MODEL_ARENA_SIZE];
 mcuedit_context app_context;
 
-static const uint8_t base_sha256[32] = DEVICE_BASE_SHA256;
-
 static const mcuedit_trust trust = {
 #if MCUEDIT_KEY_COUNT > 0
     .keys = mcuedit_keys,
@@ -164,8 +162,6 @@ int updatable_start(const char *id, const mcuedit_flash *flash)
     device.smp_config = (mcuedit_smp_config){
         .store = &device.store,
         .id = id,
-        .base = base_sha256,
-        .base_size = sizeof(base_sha256),
         .boots = UPDATABLE_BOOTS,
         .buffer_count = 1,
         .buffer_size = UPDATABLE_BUFFER,

@@ -23,7 +23,8 @@ extern "C" {
 /* Version of the device byte format (SPEC.md, section 3) and of the structures that generated code fills. */
 #define MCUEDIT_FORMAT       1
 
-/* Bytes of a base's SHA-256 that identify it on the device. */
+/* Bytes of a base's SHA-256, and how many of them an adapter carries; a package carries them all. */
+#define MCUEDIT_BASE_SIZE    32
 #define MCUEDIT_BASE_ID_SIZE 8
 
 /* Rows of an output whose deltas are summed at a time. */
@@ -62,7 +63,7 @@ typedef struct {
 
 /* The base as it was generated. Its identity holds only as far as the constants in flash are the generated ones. */
 typedef struct {
-    uint8_t id[MCUEDIT_BASE_ID_SIZE];
+    uint8_t sha256[MCUEDIT_BASE_SIZE];
     uint16_t op_count;
     uint16_t blob_count;
     uint32_t output_size; /* elements of the output tensor: the classes that labels can name */

@@ -46,9 +46,7 @@ typedef struct {
 /* What the groups work on. All of it must outlive the server. */
 typedef struct {
     mcuedit_store *store;
-    const char *id;      /* of the device, text of at most 16 bytes */
-    const uint8_t *base; /* SHA-256 of the base, `base_size` bytes of it (8 or 32) */
-    uint8_t base_size;
+    const char *id;       /* of the device, text of at most 16 bytes */
     uint8_t boots;        /* that a trial has if the host does not say */
     uint8_t buffer_count; /* messages that the transport can hold */
     uint16_t buffer_size; /* bytes of the largest message that it takes */

@@ -83,12 +83,8 @@ def device_sources(
     """
     if not _ID.fullmatch(device_id):
         raise McueditError(f"device id {device_id!r}", "1 to 16 ASCII characters, no quotes or backslashes")
-    context = {
-        "id": device_id,
-        "sha256": ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(base.model.sha256)),
-        "zero_point": base.model.input.zero,
-    }
-    files = {"device.h": render("device.h.j2", **context), "keys.h": c_header(keys, operators)}
+    own = render("device.h.j2", id=device_id, zero_point=base.model.input.zero)
+    files = {"device.h": own, "keys.h": c_header(keys, operators)}
     return sources(base) | files
 
 
