@@ -13,6 +13,7 @@ from mcuedit.api.pushing import FleetOptions, Pushed, PushOptions, push, push_fl
 from mcuedit.api.simulation import simulate
 from mcuedit.build.options import BuildOptions
 from mcuedit.codegen import Routes, read_routes, render_adapter, render_base, render_project
+from mcuedit.codegen.augment import Extended, base_of, extend
 from mcuedit.codegen.emission import emit
 from mcuedit.codegen.inspection import describe
 from mcuedit.edits import (
@@ -67,6 +68,7 @@ __all__ = [
     "Edit",
     "EditSet",
     "Edited",
+    "Extended",
     "Firmware",
     "FlashOptions",
     "Flashed",
@@ -100,6 +102,7 @@ __all__ = [
     "Wanted",
     "__version__",
     "aggregate",
+    "base_of",
     "build_firmware",
     "decode_adapter",
     "describe",
@@ -108,6 +111,7 @@ __all__ = [
     "encode_adapter",
     "evaluate",
     "export_base",
+    "extend",
     "flash",
     "generate_key",
     "learn",

@@ -32,7 +32,8 @@ VERBS = {
     "edit": "Train an adapter that makes the corrections of an edit set.",
     "eval": "Measure an adapter against its untouched base.",
     "bench": "Train and measure whole edit sets.",
-    "emit": "Write a base and its adapters as C sources.",
+    "emit": "Write a base and its adapters as C sources, or as one .tflite.",
+    "strip": "Take adapters out of a .tflite that emit --augment wrote.",
     "run": "Build the firmware and execute it on a virtual board.",
     "flash": "Write firmware or an adapter to a board.",
     "keygen": "Make a key that signs packages, or write public keys as C.",
@@ -57,7 +58,7 @@ VERBS = {
 # Where a verb's module is.
 _ROOMS = {
     "repair": "demo zoo quantize inspect edit eval learn federate".split(),
-    "board": "emit run flash firmware boards doctor".split(),
+    "board": "emit strip run flash firmware boards doctor".split(),
     "ship": "keygen pack verify push status activate deactivate confirm rollback log registry".split(),
 }
 _MODULES = {verb: f"{room}.{verb}" for room, verbs in _ROOMS.items() for verb in verbs}

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "edit": "edit",
     "eval": "evaluate",
     "emit": "emit",
+    "strip": "base_of",
     "run": "simulate",
     "flash": "flash",
     "keygen": "generate_key",

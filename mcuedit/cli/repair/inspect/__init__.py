@@ -15,7 +15,7 @@ from mcuedit.cli._shared.common import example
 from mcuedit.cli._shared.files import load_chosen, read_bytes
 from mcuedit.cli._shared.options import PATH, into, path
 from mcuedit.cli._shared.training import effort_option
-from mcuedit.cli.repair.inspect import adapter, base, ranking
+from mcuedit.cli.repair.inspect import adapter, augmented, base, ranking
 from mcuedit.model import bundle
 from mcuedit.package.container import MAGIC as PACKAGE_MAGIC
 
@@ -55,7 +55,8 @@ def command(given: _Given) -> None:
     """Show what is in a base, an adapter or a package.
 
     A base is a .tflite, or a folder as `mcuedit zoo export` writes it; an adapter is a folder as `mcuedit edit` writes
-    it, or device bytes; a package is what `mcuedit pack` writes. With --edits: where in the base `mcuedit edit` would
+    it, or device bytes; a package is what `mcuedit pack` writes; of a .tflite by `mcuedit emit --augment` it shows what
+    is in there. With --edits: where in the base `mcuedit edit` would
     place them, and how the others did.
     """
     what, as_json = given.path, given.as_json
@@ -74,6 +75,8 @@ def command(given: _Given) -> None:
             raise McueditError(f"{what}: device bytes are read against their base", "add --base BASE")
         data = read_bytes(what, "give device bytes")
         adapter.show(encoding.decode(data, bundle.load(given.base_path).model, what.name), data, as_json)
+    elif (extended := augmented.found(what)) is not None:
+        augmented.show(what, *extended, as_json)
     else:
         base.show(bundle.load(what), as_json)
 

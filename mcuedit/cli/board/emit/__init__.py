@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mcuedit emit: a base and its adapters as C sources."""
+"""mcuedit emit: a base and its adapters as C sources, or as one .tflite."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, table, working
 from mcuedit.cli._shared.files import scaled, served, zoo_base
 from mcuedit.cli._shared.options import PATH, Writing, into, path
+from mcuedit.cli.board.emit import augmented
+from mcuedit.codegen.augment import AUTO, FORMS
 from mcuedit.codegen.emission import emit
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
@@ -34,6 +36,7 @@ class _Given(Writing):
     serve: tuple[str, ...]
     train: Path | None
     train_op: int | None
+    augment: str | None
     as_json: bool
 
 
@@ -42,12 +45,13 @@ class _Given(Writing):
         "mcuedit emit gitega/ -o out/",
         "cmake -S out -B out-build && cmake --build out-build",
         "mcuedit emit gitega/ -o lib/ --project arduino",
+        "mcuedit emit gitega/ --augment -o repaired.tflite",
         "mcuedit emit gitega/ polite/ --router routes.toml -o out/",
     ),
 )
 @click.argument("adapters", metavar="ADAPTER...", nargs=-1, type=PATH)
 @path("--base", "base_path", help="Base of the adapters, if not from the zoo.")
-@options.output_option("DIR", "Folder to write.")
+@options.output_option("DIR", "Folder to write; with --augment the .tflite.")
 @options.choice("--project", of=tuple(codegen.PROJECTS), default="cmake", help="Build files to add.")
 @options.runtime_option
 @options.scales_option
@@ -58,6 +62,13 @@ class _Given(Writing):
 @options.serve_option
 @path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
 @click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
+@click.option(
+    "--augment",
+    is_flag=False,
+    flag_value=AUTO,
+    type=click.Choice((*FORMS, AUTO)),
+    help="Write one .tflite of builtin ops, in this form; without a word: auto.",
+)
 @options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
 @options.json_option
 @into(_Given)
@@ -73,10 +84,16 @@ def command(given: _Given) -> None:
     other ops at those where the given adapters do, or that --serve names. --tflm-scales float, or auto with TFLM_ROOT
     set, gives the bytes of versions of TFLM that take some ratios of scales in float (`mcuedit doctor` says which). DIR
     is written whole or not at all. The same input gives the same bytes.
+
+    --augment writes neither: the base's .tflite with the adapters as builtin ops in it, which every stock runtime runs
+    (docs/guides/stock_runtimes.md). chained gives the very bytes of a device with the adapters.
     """
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
     found = for_adapters(scaled(found, given.scales, given.runtime), loaded, given.output_name)
+    if given.augment is not None:
+        augmented.write(given.output, found, loaded, given.augment, given.as_json)
+        return
     found = served(found, given.serve, loaded)
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None

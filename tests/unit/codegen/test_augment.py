@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A base and its adapters as one .tflite: what is in the file, and what it computes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from helpers import deltas, rims
+from helpers.augmented import compared
+
+from mcuedit import cli
+from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import Adapter, Delta
+from mcuedit.codegen.augment import CHAINED, base_of, extend, read
+from mcuedit.codegen.augment.scales import Step, chain
+from mcuedit.codegen.augment.stock import LiteRt
+from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.tflite import Model, parse
+from mcuedit.training.core.gates import FULL
+
+
+def full(model: Model, gate: int, rows: dict[int, int], *, conditional: bool = False) -> Delta:
+    """A delta as edits of facts have: multipliers of 1, each open gate adds to some rows."""
+    made = deltas.delta(model, 0, 1, rank=1, rows=len(rows), seed=gate, conditional=conditional)
+    one, listed = np.ones(1, np.int64), np.array(sorted(rows))
+    b = np.array([[rows[row]] for row in sorted(rows)], np.int8)
+    return replace(made, m=FULL[0] * one, s=FULL[1] * one, M=FULL[0], S=FULL[1], rows=listed, b=b)
+
+
+def adapter(model: Model, *made: Delta) -> Adapter:
+    return Adapter("fix", "1.0", model.sha256, made, {})
+
+
+@pytest.fixture(scope="module")
+def pair(tiny_model: Model) -> tuple[Model, Adapter]:
+    """A base, and two deltas of which one raises what the other lowers."""
+    first, second = full(tiny_model, 1, {0: 127, 3: -127}), full(tiny_model, 2, {0: -90, 5: 127})
+    return tiny_model, adapter(tiny_model, first, second)
+
+
+def test_all_that_the_file_had_is_still_there(pair: tuple[Model, Adapter]) -> None:
+    model, made = pair
+    data = extend(model, [made], CHAINED).data
+    old, new = (schema.ModelT.InitFromPackedBuf(raw, 0) for raw in (model.data, data))
+    for a, b in zip(old.buffers, new.buffers, strict=False):
+        assert (a.data is None and b.data is None) or bytes(a.data) == bytes(b.data)
+    for a, b in zip(old.subgraphs[0].tensors, new.subgraphs[0].tensors, strict=False):
+        assert (a.name, a.type, a.buffer, list(a.shape)) == (b.name, b.type, b.buffer, list(b.shape))
+        for what in ("scale", "zeroPoint", "quantizedDimension"):
+            np.testing.assert_array_equal(getattr(a.quantization, what), getattr(b.quantization, what))
+    codes = [op.builtinCode for op in new.operatorCodes]
+    kept = [op for op in new.subgraphs[0].operators if max([*op.inputs, *op.outputs]) < len(old.subgraphs[0].tensors)]
+    assert [codes[op.opcodeIndex] for op in kept][:1] == [old.operatorCodes[0].builtinCode]
+    changed = [i for i, op in enumerate(old.subgraphs[0].operators) if not any(_same(op, other) for other in kept)]
+    assert changed == [1]  # it writes beside its output, which the last of the new ops writes
+    assert list(new.subgraphs[0].outputs) == list(old.subgraphs[0].outputs)
+    assert list(new.subgraphs[0].inputs) == list(old.subgraphs[0].inputs)
+
+
+def _same(a: object, b: object) -> bool:
+    options = (vars(op.builtinOptions) if op.builtinOptions else None for op in (a, b))
+    listed = ([list(op.inputs), list(op.outputs), op.opcodeIndex, next(options)] for op in (a, b))
+    return next(listed) == next(listed)
+
+
+def test_constants_stay_where_they_are_aligned(pair: tuple[Model, Adapter]) -> None:
+    """TensorFlow Lite Micro reads them in place."""
+    data = extend(pair[0], [pair[1]], CHAINED).data
+    old, new = (_places(raw) for raw in (pair[0].data, data))
+    assert [at % 16 for at in new[: len(old)]] == [at % 16 for at in old]
+    assert {at % 16 for at in new[len(old) :]} == {0}
+
+
+def _places(data: bytes) -> list[int]:
+    """Where the constants of a file begin."""
+    root, whole = schema.Model.GetRootAs(data, 0), np.frombuffer(data, np.uint8)
+    filled = [b for b in (root.Buffers(i) for i in range(root.BuffersLength())) if b.DataLength()]
+    first = whole.__array_interface__["data"][0]
+    return [b.DataAsNumpy().__array_interface__["data"][0] - first for b in filled]
+
+
+def test_the_verbs_write_show_and_take_apart(tiny_path, pair: tuple[Model, Adapter], tmp_path, capsys) -> None:
+    pair[1].save_pretrained(tmp_path / "fix")
+    file, back = tmp_path / "repaired.tflite", tmp_path / "base.tflite"
+    given = ["emit", str(tmp_path / "fix"), "--base", str(tiny_path), "--augment", "chained"]
+    assert cli.invoke([*given, "-o", str(file), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["bytes"] == file.stat().st_size == tiny_path.stat().st_size + figures["added_bytes"]
+    assert cli.invoke(["inspect", str(file), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["kind"], shown["form"], shown["adapters"]) == ("augmented", "chained", ["fix"])
+    assert shown["base_sha256"] == pair[0].sha256
+    assert cli.invoke(["strip", str(file), "-o", str(back)]) == 0
+    assert back.read_bytes() == tiny_path.read_bytes()
+    assert cli.invoke([*given, "-o", str(file), "--project", "arduino"]) == cli.BAD_INPUT
+    assert cli.invoke([*given, "-o", str(tmp_path)]) == cli.BAD_INPUT
+    assert cli.invoke(["strip", str(tiny_path), "-o", str(tmp_path / "none")]) == cli.BAD_INPUT
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_base_that_was_changed_in_the_file_is_refused(pair: tuple[Model, Adapter]) -> None:
+    data = bytearray(extend(pair[0], [pair[1]], CHAINED).data)
+    assert read(bytes(data)) is not None
+    data[-40] ^= 1
+    with pytest.raises(McueditError, match="not the one that was extended"):
+        base_of(bytes(data), "f")
+
+
+def test_sums_beyond_8_bits_are_exact(pair: tuple[Model, Adapter]) -> None:
+    """One delta raises a row by more than there is room for, another lowers it."""
+    made = extend(pair[0], [pair[1]], CHAINED)
+    assert "QUANTIZE" in made.kinds
+    differing, changed = compared(pair[0], [pair[1]], CHAINED)
+    assert differing == 0
+    assert changed
+
+
+def test_deltas_that_share_no_row_share_their_ops(tiny_model: Model) -> None:
+    made = [full(tiny_model, k, {2 * k: 127, 2 * k + 1: -127}) for k in range(3)]
+    kinds = extend(tiny_model, [adapter(tiny_model, one) for one in made], CHAINED).kinds
+    assert kinds == ("FULLY_CONNECTED",) * 3 + ("ADD",) * 2
+    assert compared(tiny_model, [adapter(tiny_model, *made)], CHAINED)[0] == 0
+
+
+def test_the_second_question_is_exact(tiny_model: Model) -> None:
+    made = [full(tiny_model, k, {k: -127, k + 1: 127}, conditional=True) for k in (0, 1, 4)]
+    differing, changed = compared(tiny_model, [adapter(tiny_model, *made)], CHAINED)
+    assert differing == 0
+    assert changed
+    without = [replace(one, conditional=False) for one in made]
+    assert compared(tiny_model, [adapter(tiny_model, *without)], CHAINED)[1] > changed
+
+
+def test_fast_and_plain_kernels_of_litert_agree_where_multipliers_are_1(tiny_model: Model) -> None:
+    """Each against its own base: LiteRT rounds once where TensorFlow Lite Micro rounds twice."""
+    made = adapter(
+        tiny_model, full(tiny_model, 0, {0: -127, 1: 127}, conditional=True), full(tiny_model, 3, {1: 90, 2: -127})
+    )
+    for reference in (False, True):
+        assert (
+            compared(tiny_model, [made], CHAINED, runtime=lambda m, d, r=reference: LiteRt(m, d, reference=r))[0] == 0
+        )
+
+
+def test_other_types_at_the_ends_are_kept() -> None:
+    model = parse(rims.rimmed("FLOAT32", "UINT8"))
+    target = next(op.index for op in model.ops if op.kind == "FULLY_CONNECTED")
+    made = adapter(model, deltas.delta(model, target, target, rank=2, rows=None))
+    data = extend(model, [made], CHAINED).data
+    assert [t.dtype for t in (parse(data).tensors[i] for i in parse(data).file_inputs)] == ["FLOAT32"]
+    differing, changed = compared(model, [made], CHAINED)
+    assert differing == 0
+    assert changed
+
+
+def test_scales_give_the_very_multipliers() -> None:
+    rng = np.random.default_rng(0)
+    for k in range(20):
+        gated = k % 2 == 0
+        inward = Step(
+            int(rng.integers(1 << 30, 1 << 31)), -int(rng.integers(4, 14)), 0 if gated else -127, 127, 1 << 22
+        )
+        outward = Step(int(rng.integers(1 << 30, 1 << 31)), -int(rng.integers(0, 9)), -255, 255, 3 * 127 * 127)
+        x, y = (float(np.float32(v)) for v in rng.uniform(0.001, 2, 2))
+        made = chain(inward, outward, x, y, symmetric=not gated)
+        for step, ratio in (inward, x * made.a / made.h), (outward, made.h * made.b / y):
+            values = rng.integers(-step.most, step.most + 1, 20000)
+            got = mbqm(values, *quantize_multiplier(ratio)).clip(step.low, step.high)
+            np.testing.assert_array_equal(got, mbqm(values, step.m, step.s).clip(step.low, step.high))
+        if not gated:
+            assert round(1 / np.float32(made.h)) == 127
+
+
+def test_adapters_of_another_base_and_none_are_refused(pair: tuple[Model, Adapter]) -> None:
+    with pytest.raises(McueditError, match="another base"):
+        extend(pair[0], [replace(pair[1], base_sha256="0" * 64)], CHAINED)
+    with pytest.raises(McueditError, match="no adapters"):
+        extend(pair[0], [], CHAINED)
