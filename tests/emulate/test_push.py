@@ -97,6 +97,21 @@ def test_trials_step_by_step(verb, package, device):
     assert verb("rollback", *to)["active_names"] == ["a@1.2.0"]
 
 
+def test_what_is_older_than_the_confirmed_one_is_retired(verb, package, device):
+    to = ("--to", device.address)
+    verb("push", package("a", counter=1), *to, "--confirm")
+    verb("push", package("b", counter=2), *to, "--confirm")
+    verb("push", package("c", counter=3), *to)
+    verb("push", package("a", counter=4), *to, "--activate")
+    told = verb("confirm", *to, "--retire")
+    assert (told["confirmed"], told["retired_names"]) == ([2, 4], ["a@1.2.0", "c@1.2.0"])
+    assert verb("log", *to)["event"][-3:] == ["confirm", "revoke", "revoke"]
+    assert "E_REVOKED" in verb("activate", 1, *to, code=2)
+    assert verb("push", package("a", counter=1), *to, code=1)["reason"] == "E_REVOKED"
+    assert verb("confirm", *to, "--retire")["retired"] == []
+    assert verb("rollback", *to)["active"] == []  # what was before has an older one
+
+
 def test_a_slot_is_erased_or_revoked(verb, package, device):
     to = ("--to", device.address)
     verb("push", package("a", counter=1), *to, "--confirm")
