@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import hmac
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cbor2
 import pytest
 from helpers import operated, packages
+from helpers.crypto import needs_monocypher, psa
 from helpers.smp_node import Node, raw_header
 
 from mcuedit.fleet.transport.authority import DeviceKey, Identity
 from mcuedit.fleet.transport.authority.proving import SHARED, SIGNED
+from mcuedit.fleet.transport.authority.signing import Moment, signed
 from mcuedit.model.bundle import Base
 
 OS, IMAGE, OWN = 0, 1, 64
 STATUS, ARMS, LOG, AUTHORITY, IDENTITY = 0, 4, 5, 9, 10
-E_BUSY = 24
+E_BUSY, E_AUTHORITY = 24, 32
 KEYS = {SIGNED: DeviceKey(SIGNED, packages.public(operated.SEED).raw), SHARED: DeviceKey(SHARED, bytes(range(32)))}
 READS = [
     (OWN, STATUS, {}), (OWN, STATUS, {"slot": 1}), (OWN, LOG, {}), (OWN, ARMS, {}), (OWN, AUTHORITY, {}),
@@ -106,3 +110,36 @@ def test_an_answer_that_cannot_be_proved_is_none(node: Node) -> None:
     asked = request(OWN, IDENTITY, {})
     full = len(node.handle(asked))
     assert [len(node.handle(asked, room)) for room in (full - 1, full, full + 1)] == [14, full, full]
+
+
+@needs_monocypher
+def test_keys_in_psa_check_commands_and_prove_answers(node: Node, tmp_path: Path) -> None:
+    """firmware/crypto/mcuedit_psa.h in place of crypto.h, whole: commands by MAC, nonces at random, proofs."""
+    judge, ffi = node.lib.updatable_authority(), node.ffi
+    over, secret = ctypes.CDLL(str(psa(tmp_path))), b"of commands".ljust(32, b"\0")
+    own = ffi.new("uint32_t[2]", [11, 12])
+    judge.context = own
+    for name in "mac", "random":
+        setattr(judge, name, ffi.cast("void *", ctypes.cast(getattr(over, f"psa_{name}"), ctypes.c_void_p).value))
+    judge.prove = ffi.cast("void *", ctypes.cast(over.psa_prove_mac, ctypes.c_void_p).value)
+    try:
+        told = node.ask(OWN, AUTHORITY)
+        assert node.ask(OWN, STATUS)["log"] == 0  # no record SESSION: its nonces are random
+        body = cbor2.dumps({"arm": 0, "good": True})
+        message = raw_header(2, 1, len(body), OWN, 77, ARMS) + body
+        moment = Moment(told["base"], told["id"], told["nonce"])
+        forged = signed(message, moment, lambda what: bytes(32), 32)
+        assert cbor2.loads(node.handle(forged)[8:]) == {"err": {"group": OWN, "rc": E_AUTHORITY}}
+        good = signed(message, moment, lambda what: hmac.digest(secret, what, "sha256"), 32)
+        assert cbor2.loads(node.handle(good)[8:]) == {}
+        assert cbor2.loads(node.handle(good)[8:]) == {"err": {"group": OWN, "rc": E_AUTHORITY}}
+        who = Identity(told["id"], told["base"], DeviceKey(SHARED, b"of answers".ljust(32, b"\0")))
+        asked = request(OWN, STATUS, {})
+        assert who.proves(asked, node.handle(asked))
+        own[0] = own[1] = 77  # keys that are not there
+        moment = replace(moment, nonce=node.ask(OWN, AUTHORITY)["nonce"])
+        again = signed(message, moment, lambda what: hmac.digest(secret, what, "sha256"), 32)
+        assert cbor2.loads(node.handle(again)[8:]) == {"err": {"group": OWN, "rc": E_AUTHORITY}}
+        assert "proof" not in cbor2.loads(node.handle(asked)[8:])
+    finally:
+        judge.context, judge.mac, judge.random = (ffi.NULL,) * 3

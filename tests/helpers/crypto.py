@@ -36,6 +36,14 @@ def foreign_objects(found: monocypher.Monocypher, folder: Path) -> list[str]:
     return [f"{source.stem}.o" for source in found.sources]
 
 
+def psa(folder: Path) -> Path:
+    """firmware/crypto/mcuedit_psa.h over a stand-in of the PSA Crypto API, as a library."""
+    here, found = Path(__file__).parents[1] / "c", monocypher.find()
+    flags = [*WARNINGS, *includes(), *found.flags, f"-I{here}"]
+    sources, objects = [*crypto_sources(), here / "psa" / "stand_in.c"], foreign_objects(found, folder)
+    return link(folder, sources, *flags, "-shared", "-fPIC", output="psa.so", libraries=objects)
+
+
 class Crypto:
     """The hashes, and, where Monocypher is, signatures."""
 

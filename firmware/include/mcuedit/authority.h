@@ -68,7 +68,7 @@ typedef struct {
     int (*policy)(void *context, uint8_t asks);
     /*
      * The MAC of 32 bytes by a key that this device alone shares with its operator, for parts that hold one:
-     * crypto.h has HMAC-SHA-256. 0 if there is one. NULL: signatures only.
+     * crypto.h has HMAC-SHA-256, crypto/mcuedit_psa.h that of PSA. 0 if there is one. NULL: signatures only.
      */
     int (*mac)(void *context, const uint8_t digest[32], uint8_t mac[MCUEDIT_MAC_SIZE]);
     /*
