@@ -84,8 +84,13 @@ def resolved(path: Path) -> Path:
 
 
 def _swap(new: Path, path: Path, old: Path) -> None:
-    """Puts `new` at `path`; what was there is back if that fails or is interrupted."""
+    """Puts `new` at `path`; what was there is back if that fails or is interrupted.
+
+    Where the system exchanges folders there is no moment without one, whatever ends the process.
+    """
     replaced = path.exists()
+    if replaced and system.exchange(new, path):
+        return
     try:
         if replaced:
             path.rename(old)

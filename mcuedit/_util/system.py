@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ _HINTS = {
     errno.EMFILE: "raise the limit of open files: ulimit -n",
     errno.ENOMEM: "close other programs",
 }
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of linux/fs.h
 _NO_CODE = "TMPDIR=DIR names a folder on a file system that is not mounted noexec"
 
 
@@ -33,6 +36,14 @@ def told(error: OSError, place: str = "") -> McueditError | None:
         return None
     where = place or str(error.filename or "") or "a file"
     return McueditError(f"{where}: {error.strerror}", _HINTS[error.errno])
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Has two files or folders change places at once; False where the system cannot, and nothing happened."""
+    if sys.platform != "linux":
+        return False
+    call = getattr(ctypes.CDLL(None), "renameat2", None)
+    return call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def home() -> Path | None:
