@@ -4,7 +4,7 @@
     python tests/authority/attack.py [process|virt-m4] [COUNT]
 
 prints how many were tried and how many accepted, by kind; 100,000 by default, which takes a minute on the process and
-hours on the board.
+a quarter of an hour on the board, whose core spends it on signatures.
 """
 
 from __future__ import annotations
@@ -141,6 +141,7 @@ class Attack:
     errors: Counter[str] = field(default_factory=Counter)
     _used: list[bytes] = field(default_factory=list)
     _kept: list[bytes] = field(default_factory=list)
+    _now: Moment | None = None  # as long as nothing is obeyed: `run` asserts that
 
     def prepare(self) -> None:
         """One package confirmed, one in trial, all other slots staged; signatures that were used or kept back."""
@@ -153,18 +154,22 @@ class Attack:
         self.obey(OWN, 2, {})
         self._kept += [self._sign(TRUSTED, *self._wish()) for _ in range(8)]
         self.device.restart()  # a new boot: what was kept back is of the last one
+        self._now = None
         self._kept += [self._sign(TRUSTED, *self._wish()) for _ in range(8)]
         self.obey(OWN, 1, {"mask": 1 << wanted[0] | 1 << wanted[1], "boots": 255})
 
-    def run(self, count: int) -> None:
+    def run(self, count: int, say: Callable[[str], None] = lambda text: None) -> None:
         """Tries, each of a kind that comes in turn.
+
+        Args:
+            say: is told how far it has come.
 
         Raises:
             AssertionError: the device is not as it was, or does not obey its operator any more.
         """
         kinds = (self.unsigned, self.forged, self.stranger, self.altered, self.replayed)
         kinds += (self.out_of_order, self.for_another_device, self.expired)
-        before = self.status()
+        before = self._state()
         for number in range(count):
             kind = kinds[number % len(kinds)]
             told = self.device.send(kind())
@@ -172,7 +177,8 @@ class Attack:
             self.errors[str(told.get("err", {}).get("rc", told.get("rc")))] += 1
             self.accepted[kind.__name__] += not told.keys() & {"err", "rc"}
             if number % EVERY == EVERY - 1 or number == count - 1:
-                assert self.status() == before, (kind.__name__, before, self.status())
+                assert self._state() == before, (kind.__name__, before, self._state())
+                say(f"{number + 1} tried, {self.accepted.total()} accepted")
         self.obey(OWN, 2, {})  # the same, authorized
 
     def unsigned(self) -> bytes:
@@ -233,6 +239,10 @@ class Attack:
     def status(self) -> dict[str, Any]:
         return self.ask(OWN, 0, {})
 
+    def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """With the nonce, which is another one after whatever was obeyed."""
+        return self.status(), self.ask(OWN, 9, {})
+
     def ask(self, group: int, command: int, fields: dict[str, Any]) -> dict[str, Any]:
         told = self.device.send(request(group, command, fields, READ))
         assert not told.keys() & {"err", "rc"}, told
@@ -244,6 +254,7 @@ class Attack:
         told = self.device.send(message)
         assert not told.keys() & {"err", "rc"}, told
         self._used.append(message)
+        self._now = None
         return told
 
     def _wish(self) -> tuple[int, int, dict[str, Any]]:
@@ -251,8 +262,10 @@ class Attack:
         return group, command, fields(self.rng)
 
     def _moment(self) -> Moment:
-        told = self.ask(OWN, 9, {})
-        return Moment(told["base"], told["id"], told["nonce"])
+        if self._now is None:
+            told = self.ask(OWN, 9, {})
+            self._now = Moment(told["base"], told["id"], told["nonce"])
+        return self._now
 
     def _sign(self, sign: Callable[[bytes], bytes], group: int, command: int, fields: dict[str, Any]) -> bytes:
         return signed(request(group, command, fields), self._moment(), sign, 64, within=LONG)
@@ -266,12 +279,14 @@ class Attack:
             at = told["off"]
 
 
-def attack(name: str, count: int, folder: Path, seed: int = 0) -> Attack:
+def attack(
+    name: str, count: int, folder: Path, seed: int = 0, say: Callable[[str], None] = lambda text: None
+) -> Attack:
     """So many tries on a fresh device."""
     with target(name, folder) as device:
         found = Attack(device, random.Random(seed))
         found.prepare()
-        found.run(count)
+        found.run(count, say)
         return found
 
 
@@ -284,7 +299,7 @@ def told(name: str, found: Attack) -> str:
 
 def main(name: str = "process", count: str = "100000") -> int:
     with tempfile.TemporaryDirectory() as folder:
-        found = attack(name, int(count), Path(folder))
+        found = attack(name, int(count), Path(folder), say=lambda text: print(f"{name}: {text}", file=sys.stderr))
     print(told(name, found))
     return 1 if found.accepted.total() else 0
 
