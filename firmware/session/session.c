@@ -208,11 +208,17 @@ int mcuedit_session_keep(mcuedit_session *session)
     return is_signed_trial(store) ? MCUEDIT_E_STATE : mcuedit_store_confirm(store);
 }
 
+int mcuedit_session_forget(mcuedit_session *session)
+{
+    int cleared = clear(session), forgotten = forget(session);
+    return cleared ? cleared : forgotten;
+}
+
 int mcuedit_session_drop(mcuedit_session *session)
 {
     mcuedit_store *store = session->config->store;
-    int cleared = clear(session), forgotten = forget(session);
+    int forgotten = mcuedit_session_forget(session);
     bool ends = mcuedit_store_status(store)->in_trial && !is_signed_trial(store);
     int err = ends ? mcuedit_store_rollback(store) : MCUEDIT_OK;
-    return err ? err : cleared ? cleared : forgotten;
+    return err ? err : forgotten;
 }

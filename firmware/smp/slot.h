@@ -19,4 +19,11 @@ int mcuedit_smp_read_slot(const mcuedit_store *store, uint32_t slot, mcuedit_smp
 /* "1.2.3", with the build number behind `separator` unless it is 0. Returns the length. */
 uint32_t mcuedit_smp_version(const mcuedit_package *package, char separator, char text[MCUEDIT_SMP_VERSION_MAX]);
 
+/* A copy of a request that was carried out already, or one that knew another state: the log has grown since. */
+static inline int mcuedit_smp_check_log(const mcuedit_smp_exchange *exchange, const mcuedit_smp_field *log)
+{
+    uint32_t next = mcuedit_store_status(exchange->smp->config->store)->sequence;
+    return log->present && *(const uint32_t *)log->value != next ? MCUEDIT_SMP_MOVED_ON : MCUEDIT_OK;
+}
+
 #endif

@@ -2,6 +2,7 @@
 /* Group 64: mcuedit's own commands (SPEC.md, section 9). */
 #include "authority.h"
 #include "slot.h"
+#include "teach.h"
 #include "../store/journal.h"
 
 #define HASH_SIZE   32u
@@ -26,13 +27,6 @@ static int answer_mask(mcuedit_smp_exchange *exchange, int err)
         return err;
     }
     return mcuedit_smp_done(mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_MASK, active_mask(store_of(exchange))));
-}
-
-/* A copy of a request that was carried out already, or one that knew another state: the log has grown since. */
-static int check_log(const mcuedit_smp_exchange *exchange, const mcuedit_smp_field *log)
-{
-    uint32_t next = mcuedit_store_status(store_of(exchange))->sequence;
-    return log->present && *(const uint32_t *)log->value != next ? MCUEDIT_SMP_MOVED_ON : MCUEDIT_OK;
 }
 
 static bool put_upload(mcuedit_smp_exchange *exchange)
@@ -96,7 +90,7 @@ static int slot_status(mcuedit_smp_exchange *exchange, uint32_t slot)
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_ERASES, view.info.erases);
     if (ok && view.info.state != MCUEDIT_SLOT_EMPTY) {
         ok = mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_SIZE, view.info.size);
-#if MCUEDIT_AUTHORITY
+#if MCUEDIT_AUTHORITY || MCUEDIT_TEACHING
         ok = ok && mcuedit_smp_put_bool(exchange, MCUEDIT_SMP_KEY_LEARNED, view.info.local != 0);
 #endif
     }
@@ -140,7 +134,7 @@ static int activate(mcuedit_smp_exchange *exchange)
     if (mask > UINT16_MAX || boots > UINT8_MAX || share < 1 || share > ALL) {
         return MCUEDIT_E_FIELD;
     }
-    err = check_log(exchange, &fields[3]);
+    err = mcuedit_smp_check_log(exchange, &fields[3]);
     if (err) {
         return err;
     }
@@ -154,7 +148,7 @@ static int change(mcuedit_smp_exchange *exchange, int (*carry_out)(mcuedit_store
     uint32_t log;
     mcuedit_smp_field field = {MCUEDIT_SMP_KEY_LOG, MCUEDIT_SMP_UINT, &log, false};
     int err = mcuedit_smp_fields(exchange, &field, 1);
-    err = err ? err : check_log(exchange, &field);
+    err = err ? err : mcuedit_smp_check_log(exchange, &field);
     return answer_mask(exchange, err ? err : carry_out(store_of(exchange)));
 }
 
@@ -247,7 +241,7 @@ static int change_slot(mcuedit_smp_exchange *exchange)
     }
     mcuedit_store *store = store_of(exchange);
     mcuedit_smp_slot view;
-    err = check_log(exchange, &fields[2]);
+    err = mcuedit_smp_check_log(exchange, &fields[2]);
     err = err ? err : mcuedit_smp_read_slot(store, slot, &view);
     if (err) {
         return err;
@@ -341,6 +335,11 @@ const mcuedit_smp_command mcuedit_smp_user[] = {
 #if MCUEDIT_IDENTITY
     [MCUEDIT_SMP_COMMAND_IDENTITY] = {.read = mcuedit_smp_tell_identity},
 #endif
+#if MCUEDIT_TEACHING
+    [MCUEDIT_SMP_COMMAND_TRAIN] = {.read = mcuedit_smp_training_state, .write = mcuedit_smp_train},
+    [MCUEDIT_SMP_COMMAND_ADOPT] = {.write = mcuedit_smp_adopt},
+    [MCUEDIT_SMP_COMMAND_FORGET] = {.write = mcuedit_smp_forget},
+#endif
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);
 
@@ -352,6 +351,10 @@ const uint8_t mcuedit_smp_user_asks[] = {
     [MCUEDIT_SMP_COMMAND_RUN] = MCUEDIT_ASKS_RUN,           [MCUEDIT_SMP_COMMAND_AUTHORITY] = MCUEDIT_ASKS_NOBODY,
 #if MCUEDIT_IDENTITY
     [MCUEDIT_SMP_COMMAND_IDENTITY] = MCUEDIT_ASKS_NOBODY,
+#endif
+#if MCUEDIT_TEACHING
+    [MCUEDIT_SMP_COMMAND_TRAIN] = MCUEDIT_ASKS_TELL,        [MCUEDIT_SMP_COMMAND_ADOPT] = MCUEDIT_ASKS_ACTIVATE,
+    [MCUEDIT_SMP_COMMAND_FORGET] = MCUEDIT_ASKS_TELL,
 #endif
 };
 MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_user_asks) == sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]),

@@ -40,7 +40,10 @@ APPS: Mapping[str | None, App] = {
         (*_LINE, "common/correction.c", "trainer_uart/trainer_uart.c"), ("train",), ("MCUEDIT_FAST_MATMUL=1",)
     ),
     "device_learning": App(
-        (*_DEVICE, *_LEARNS), ("store", "train", "session"), ("DEVICE_LEARNS", "MCUEDIT_FAST_MATMUL=1"), updatable=True
+        (*_DEVICE, *_LEARNS),
+        ("store", "train", "session"),
+        ("DEVICE_LEARNS", "MCUEDIT_TEACHING", "MCUEDIT_FAST_MATMUL=1"),
+        updatable=True,
     ),
     "device": App(_DEVICE, ("store",), updatable=True),
     "device_process": App(

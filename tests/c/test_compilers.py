@@ -60,7 +60,7 @@ def test_options_without_a_warning(options: str, tmp_path: Path) -> None:
     compile_all("gcc", sources(), tmp_path, INCLUDE, "-std=c99", "-O1", f"-D{options}")
 
 
-@pytest.mark.parametrize("options", ["MCUEDIT_AUTHORITY=0", AUTHORITY])
+@pytest.mark.parametrize("options", ["MCUEDIT_AUTHORITY=0", AUTHORITY, "MCUEDIT_TEACHING=1"])
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_smp_without_a_warning(compiler: str, options: str, tmp_path: Path) -> None:
     flags = [flag.replace("-I", "-isystem", 1) if flag.startswith("-I") else flag for flag in zcbor.find().flags]

@@ -95,7 +95,8 @@ def test_apps_ports_and_generated_code_of_boards(
             files += [FIRMWARE / "port" / f"{file}.c" for file in port]
             new = [path for path in files if path.is_relative_to(folder) or (name, path.name) not in done]
             done |= {(name, path.name) for path in new if not path.is_relative_to(folder)}
-            app_defines = [f"-D{define}" for define in (*APPS[app].defines, "SELFTEST_SIZE=4096")]
+            more = ("SELFTEST_SIZE=4096", *(("MCUEDIT_STORE_DEVELOPMENT",) if app == "device_learning" else ()))
+            app_defines = [f"-D{define}" for define in (*APPS[app].defines, *more)]
             compile_all(compiler, new, folder, *flags, *core, *includes(folder), *defines, *app_defines)
 
 

@@ -19,6 +19,12 @@ int mcuedit_store_open(mcuedit_store *s, const mcuedit_store_config *c) { return
 USES_STORE = """#include "mcuedit/store.h"
 int main(void) { static mcuedit_store s; static mcuedit_store_config c; return mcuedit_store_open(&s, &c); }
 """
+SMP = """#include "mcuedit/smp.h"
+void mcuedit_smp_init(mcuedit_smp *s, const mcuedit_smp_config *c) { s->config = c; }
+"""
+USES_SMP = """#include "mcuedit/smp.h"
+int main(void) { static mcuedit_smp s; static mcuedit_smp_config c; mcuedit_smp_init(&s, &c); return 0; }
+"""
 TRAINER = """#include "mcuedit/train_factors.h"
 int mcuedit_train_factors_init(const mcuedit_train_factors *f, mcuedit_train_factors_state *w, uint32_t size,
                                uint32_t seed)
@@ -50,11 +56,12 @@ def test_equal_options_link(library: str, application: str, tmp_path: Path) -> N
     [
         (STORE, USES_STORE, "MCUEDIT_STORE_SLOTS=12"),
         (STORE, USES_STORE, "MCUEDIT_STORE_VIEWS=6"),
+        (SMP, USES_SMP, "MCUEDIT_TEACHING=1"),
         (TRAINER, USES_TRAINER, "MCUEDIT_TRAIN_FLOAT=1"),
     ],
 )
 def test_other_options_do_not_link(library: str, application: str, option: str, tmp_path: Path) -> None:
-    with pytest.raises(McueditError, match=r"mcuedit_(store_open|train_factors_init)"):
+    with pytest.raises(McueditError, match=r"mcuedit_(store_open|smp_init|train_factors_init)"):
         link(tmp_path, library, application, f"-D{option}")
 
 

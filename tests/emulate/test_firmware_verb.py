@@ -56,7 +56,7 @@ def learning(facts: Path, tmp_path: Path) -> list[str]:
 
 def test_an_elf_that_learns(learning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     elf = tmp_path / "learner.elf"
-    assert cli.invoke([*learning, "--board", "virt-m4", "-o", str(elf), "--json"]) == 0
+    assert cli.invoke([*learning, "--board", "virt-m4", "--development", "-o", str(elf), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["keys"] == []
     with open_session("unicorn", board.load("virt-m4"), elf) as session:
         assert session.read_line() == "mcuedit ready"
@@ -66,7 +66,11 @@ def test_an_elf_that_learns(learning: list[str], tmp_path: Path, capsys: pytest.
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--board", "stm32f4_discovery"], "checkpoints take 2"), ([], "--learn needs --board")],
+    [
+        (["--board", "stm32f4_discovery", "--development"], "checkpoints take 2"),
+        ([], "--learn needs --board"),
+        (["--board", "virt-m4"], "whoever reaches it teaches it"),
+    ],
 )
 def test_where_nothing_can_learn(
     learning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str

@@ -315,6 +315,9 @@ def test_corrections_over_smp(device: StoreDevice, session: CorrectionSession, s
     device.say("train 0")
     assert device.say(f"adopt {NEW}") == straight
     assert link.ask(OWN, RUN, WRITE, text=session.edit.prompts[0])["label"] == NEW
+    state = link.ask(OWN, 0)
+    assert state["dev"]  # without keys it is one for development, and says so
+    assert link.ask(OWN, 0, slot=state["mask"].bit_length() - 1)["made"]
 
 
 def test_memory(device: StoreDevice, session: CorrectionSession) -> None:

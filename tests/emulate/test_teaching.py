@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import deltas, operated, packages
@@ -12,9 +15,13 @@ from helpers.linked import IMAGE, OWN, WRITE, Linked
 from helpers.linked import Refused as LinkRefused
 from helpers.taught import Link, answers, tell, wipe
 
+from mcuedit import cli
+from mcuedit.boards import board
 from mcuedit.build.options import BuildOptions
 from mcuedit.codegen import TrainSetup
+from mcuedit.edits import load_facts
 from mcuedit.emulate.devices.learner import Refused, learning_sources
+from mcuedit.emulate.devices.serve import serve
 from mcuedit.emulate.devices.store_device import StoreDevice
 from mcuedit.emulate.devices.updatable import AUTHORITY, CONSOLE, device_sources
 from mcuedit.emulate.options import RunOptions
@@ -22,12 +29,14 @@ from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 from mcuedit.ondevice.corrections import CorrectionSession
 
-TELL, SLOTS = 7, 0
+TELL, SLOTS, TRAIN, ADOPT, FORGET = 7, 0, 11, 12, 13
 E_AUTHORITY = {"err": {"group": OWN, "rc": 32}}
 
 
 class Keyed(StoreDevice):
     """One with a key for packages and an operator."""
+
+    _defines = ()
 
     def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
         own = device_sources(base, [packages.public()], operators=operated.SETUP.operators)
@@ -125,6 +134,89 @@ def test_what_was_learned_yields_to_what_is_signed_later(
     assert (
         link.ask(OWN, 1, WRITE, mask=1 << new | 1 << slot)["mask"] == 1 << new | 1 << slot
     )  # who signs both, has both
+
+
+@pytest.fixture
+def lesson(session: CorrectionSession, tmp_path: Path, facts: Path) -> list[str]:
+    """`mcuedit learn` of the capital of Kazakhstan, all but the address."""
+    known = load_facts(facts / "facts.jsonl").edits
+    edit = next(f for f in known if session.edit.prompts[0] in f.prompts)
+    keep = [fact.prompts[0] for fact in known[::9] if fact.subject != edit.subject]
+    wish = {"subject": edit.subject, "relation": edit.relation, "prompts": edit.prompts, "target_new": NEW}
+    (tmp_path / "edits.jsonl").write_text(json.dumps(wish) + "\n")
+    (tmp_path / "keep.jsonl").write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in keep))
+    given = ["--edits", str(tmp_path / "edits.jsonl"), "--keep", str(tmp_path / "keep.jsonl")]
+    return ["learn", str(facts), *given, "--replay", str(SETUP.replay), "--seed", "3"]
+
+
+def test_an_operator_teaches_it_over_the_link(
+    closed: StoreDevice,
+    lesson: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From the command line to a trial that is confirmed, and nothing of it without the operator's key."""
+    monkeypatch.setenv("MCUEDIT_REGISTRY", str(tmp_path / "registry"))
+    with serve("unicorn", board.load("virt-m4"), closed.built.elf) as port:
+        to = ["--to", f"tcp:127.0.0.1:{port}", "--timeout", "60"]
+        with monkeypatch.context() as nobody:
+            nobody.delenv("MCUEDIT_OPERATOR_KEY")
+            assert cli.invoke([*lesson, *to]) == 2
+        assert "--operator-key" in capsys.readouterr().err
+        assert cli.invoke([*lesson, *to, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["taught_outcome"], said["in_trial"]) == (["trial"], True)
+        assert said["taught_right"][0] >= 2
+        assert said["active"] == said["trial"] == said["active_learned"] != []
+        assert cli.invoke([*lesson, *to, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["taught_outcome"] == ["unchanged"]
+        assert cli.invoke(["confirm", *to, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["active_learned"] == said["active"]
+        assert cli.invoke(["status", *to]) == 0
+        shown = capsys.readouterr()
+        assert "(made there)" in shown.out
+        assert "development" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"), [(TELL, {"text": "peru", "right": True}), (TRAIN, {"macs": 1}), (ADOPT, {}), (FORGET, {})]
+)
+def test_all_of_teaching_is_signed(closed: StoreDevice, command: int, fields: dict[str, Any]) -> None:
+    wipe(closed)
+    with pytest.raises(LinkRefused) as refused:
+        Link(closed.session).ask(OWN, command, WRITE, **fields)
+    assert refused.value.args[0] == E_AUTHORITY
+    assert Link(closed.session).ask(OWN, TRAIN) == {"fixes": 0, "step": 0}
+
+
+def test_what_is_taught_over_the_link_is_what_the_console_teaches(
+    device: StoreDevice, session: CorrectionSession
+) -> None:
+    tell(device, session)
+    device.say("train 0")
+    straight = device.say(f"adopt {NEW}")
+    wipe(device)
+    link = operator(device)
+    tell(device, session)
+    assert link.ask(OWN, TRAIN, WRITE, macs=1)["more"]
+    assert link.ask(OWN, TRAIN)["fixes"] == len(session.edit.prompts)
+    for fields, answer in (({}, {"rc": 3}), ({"macs": 0}, {"err": {"group": OWN, "rc": 6}})):
+        with pytest.raises(LinkRefused) as refused:
+            link.ask(OWN, TRAIN, WRITE, **fields)
+        assert refused.value.args[0] == answer
+    with pytest.raises(LinkRefused):
+        link.ask(OWN, ADOPT, WRITE, name="x" * 33)
+    while link.ask(OWN, TRAIN, WRITE, macs=2_000_000)["more"]:
+        pass
+    with pytest.raises(LinkRefused) as refused:
+        link.ask(OWN, ADOPT, WRITE, name=NEW, log=77)  # of another state
+    assert refused.value.args[0] == {"rc": 6}
+    mask = link.ask(OWN, ADOPT, WRITE, name=NEW)["mask"]
+    assert bytes.fromhex(straight) in bytes(device.flash.content)
+    assert link.ask(OWN, FORGET, WRITE) == {}
+    assert link.ask(OWN, 0)["mask"] == mask  # a trial goes on
+    assert answers(device, session) == {NEW}
 
 
 def test_the_trial_of_a_signed_package_is_not_that_of_who_teaches(

@@ -147,14 +147,6 @@ static int infer(void *context, mcuedit_smp_inference *inference)
     return updatable_infer(inference);
 }
 
-#ifdef DEVICE_LEARNS
-static int tell(void *context, const mcuedit_smp_inference *given, int32_t wanted)
-{
-    (void)context;
-    return learning_tell(given, wanted);
-}
-#endif
-
 int updatable_start(const char *id, const mcuedit_flash *flash)
 {
     device.store_config =
@@ -173,7 +165,7 @@ int updatable_start(const char *id, const mcuedit_flash *flash)
 #endif
 #ifdef DEVICE_LEARNS
     device.store_config.allow_local = 1;
-    device.smp_config.tell = tell;
+    learning_over_smp(&device.smp_config);
 #endif
     device.reset = 0;
     mcuedit_context_init(&app_context, &MODEL_BASE, device.h, sizeof(device.h));

@@ -69,11 +69,47 @@ static int tell(int32_t wanted)
     return mcuedit_session_correct(&learning.session, x, logits, (uint16_t)wanted, updatable_arm());
 }
 
-int learning_tell(const mcuedit_smp_inference *given, int32_t wanted)
+static int smp_tell(void *context, const mcuedit_smp_inference *given, int32_t wanted)
 {
+    (void)context;
     mcuedit_smp_inference inference = *given;
     int err = wanted < MODEL_LOGITS_SIZE ? updatable_infer(&inference) : MCUEDIT_E_CLASS;
     return err ? err : tell(wanted);
+}
+
+static int smp_train(void *context, uint32_t macs, mcuedit_smp_training *training)
+{
+    (void)context;
+    const mcuedit_train_state *state = &learning.workspace.state;
+    int more = macs > 0 ? mcuedit_session_train(&learning.session, macs) : MCUEDIT_OK;
+    *training = (mcuedit_smp_training){.fixes = state->corrections, .step = state->step, .more = more > 0};
+    return more < 0 ? more : MCUEDIT_OK;
+}
+
+static int adopt(const char *label, uint8_t length)
+{
+    return mcuedit_session_adopt(&learning.session, length ? label : NULL, length);
+}
+
+static int smp_adopt(void *context, const uint8_t *name, uint32_t size)
+{
+    (void)context;
+    int made = size <= CORRECTION_LABEL ? adopt((const char *)name, (uint8_t)size) : MCUEDIT_E_SIZE;
+    return made < 0 ? made : MCUEDIT_OK;
+}
+
+static int smp_forget(void *context)
+{
+    (void)context;
+    return mcuedit_session_forget(&learning.session);
+}
+
+void learning_over_smp(mcuedit_smp_config *config)
+{
+    config->tell = smp_tell;
+    config->train = smp_train;
+    config->adopt = smp_adopt;
+    config->forget = smp_forget;
 }
 
 int learning_fix(void)
@@ -109,7 +145,7 @@ int learning_adopt(void)
     int size = correction_label(label, &length);
     if (!size) {
         mcuedit_store_idle(updatable_store());
-        size = mcuedit_session_adopt(&learning.session, length ? label : NULL, length);
+        size = adopt(label, length);
     }
     if (size < 0) {
         return size;

@@ -29,6 +29,11 @@
 #endif
 #endif
 
+/* What no operator teaches, everybody does. */
+#if !MCUEDIT_AUTHORITY && !MCUEDIT_STORE_DEVELOPMENT
+#error "a device that learns obeys operators (MCUEDIT_AUTHORITY), or is for development (MCUEDIT_STORE_DEVELOPMENT)"
+#endif
+
 /* Steps of training between two checkpoints. */
 #ifndef LEARNING_EVERY
 #define LEARNING_EVERY 16
@@ -40,8 +45,8 @@ mcuedit_flash learning_flash(const mcuedit_flash *flash);
 /* Once the node has started. */
 int learning_start(void);
 
-/* Of SMP's command 7: an input, and its class, or negative: it was answered right. */
-int learning_tell(const mcuedit_smp_inference *given, int32_t wanted);
+/* What it is taught by over SMP. */
+void learning_over_smp(mcuedit_smp_config *config);
 
 int learning_fix(void);
 int learning_yes(void);

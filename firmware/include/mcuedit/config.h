@@ -44,6 +44,11 @@
 #define MCUEDIT_IDENTITY 0
 #endif
 
+/* 1: over SMP a device is not only told what is right, but made to train, adopt and forget, too (smp.h). */
+#ifndef MCUEDIT_TEACHING
+#define MCUEDIT_TEACHING 0
+#endif
+
 /* -- Of the library's own code. -- */
 
 /* With MCUEDIT_AUTHORITY: erases of one slot in one boot for uploads that nobody signed, 0..255. */
@@ -113,9 +118,14 @@
 #else
 #define MCUEDIT_BY_AUTHORITY
 #endif
+#if MCUEDIT_TEACHING
+#define MCUEDIT_BY_TEACHING _teaching
+#else
+#define MCUEDIT_BY_TEACHING
+#endif
 #define MCUEDIT_NAMED_BY_STORE(name) \
     MCUEDIT_PASTE(name, _slots, MCUEDIT_STORE_SLOTS, _views, MCUEDIT_STORE_VIEWS, MCUEDIT_BY_AUTHORITY)
-#define MCUEDIT_NAMED_BY_AUTHORITY(name) MCUEDIT_PASTE(name, MCUEDIT_BY_AUTHORITY, , , , )
-#define MCUEDIT_NAMED_BY_TRAINING(name)  MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , , )
+#define MCUEDIT_NAMED_BY_SMP(name)      MCUEDIT_PASTE(name, MCUEDIT_BY_AUTHORITY, MCUEDIT_BY_TEACHING, , , )
+#define MCUEDIT_NAMED_BY_TRAINING(name) MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , , )
 
 #endif

@@ -83,7 +83,10 @@ int mcuedit_session_adopt(mcuedit_session *session, const char *label, uint8_t l
 /* Confirms the trial. */
 int mcuedit_session_keep(mcuedit_session *session);
 
-/* Ends a trial if there is one, and forgets all inputs. What is confirmed stays. */
+/* Forgets all inputs and what was trained of them, in RAM and flash. What is in force stays, a trial as well. */
+int mcuedit_session_forget(mcuedit_session *session);
+
+/* The same, and ends a trial if there is one. What is confirmed stays. */
 int mcuedit_session_drop(mcuedit_session *session);
 
 #ifdef __cplusplus

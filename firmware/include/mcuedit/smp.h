@@ -43,6 +43,15 @@ typedef struct {
     uint32_t output_size;
 } mcuedit_smp_inference;
 
+#if MCUEDIT_TEACHING
+/* How far a device has come that is taught. */
+typedef struct {
+    uint32_t fixes; /* corrections that it was told */
+    uint32_t step;  /* of its training */
+    uint8_t more;   /* it has not ended */
+} mcuedit_smp_training;
+#endif
+
 /* What the groups work on. All of it must outlive the server. */
 typedef struct {
     mcuedit_store *store;
@@ -56,6 +65,14 @@ typedef struct {
     int (*infer)(void *context, mcuedit_smp_inference *inference);
     /* The input of `given` is to get class `wanted`; negative: it was answered right. */
     int (*tell)(void *context, const mcuedit_smp_inference *given, int32_t wanted);
+#if MCUEDIT_TEACHING
+    /* Trains for about `macs` multiply-accumulates, 0: not at all. It fills in what it was told and how far it came. */
+    int (*train)(void *context, uint32_t macs, mcuedit_smp_training *training);
+    /* Begins the trial of what was trained, under a name if `name_size` is not 0. */
+    int (*adopt)(void *context, const uint8_t *name, uint32_t name_size);
+    /* Forgets what it was told and what was trained of it. */
+    int (*forget)(void *context);
+#endif
 #if MCUEDIT_AUTHORITY
     const mcuedit_authority *authority; /* who may command what */
 #endif
@@ -79,7 +96,7 @@ typedef struct {
 #endif
 } mcuedit_smp;
 
-#define mcuedit_smp_init MCUEDIT_NAMED_BY_AUTHORITY(mcuedit_smp_init)
+#define mcuedit_smp_init MCUEDIT_NAMED_BY_SMP(mcuedit_smp_init)
 void mcuedit_smp_init(mcuedit_smp *smp, const mcuedit_smp_config *config);
 
 /*

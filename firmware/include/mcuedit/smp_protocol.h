@@ -21,7 +21,10 @@
     X(TELL, 7, "write: which class an input is to get, for the correction")                     \
     X(RUN, 8, "write: one inference")                                                           \
     X(AUTHORITY, 9, "read: what a signature of a command is over, and which commands need one") \
-    X(IDENTITY, 10, "read: the key by which the device proves what it answers")
+    X(IDENTITY, 10, "read: the key by which the device proves what it answers")                 \
+    X(TRAIN, 11, "read: what the device was told; write: trains")                               \
+    X(ADOPT, 12, "write: what was trained goes on trial")                                       \
+    X(FORGET, 13, "write: what the device was told is forgotten")
 
 /* X(name, number, what it does) of the groups that mcumgr defines, as much as a device has of them. */
 #define MCUEDIT_SMP_OS_COMMANDS(X)             \
@@ -57,6 +60,7 @@ enum {
 #define MCUEDIT_SMP_KEY_ERASE           "erase"
 #define MCUEDIT_SMP_KEY_ERASES          "wear"
 #define MCUEDIT_SMP_KEY_FIRST           "first"
+#define MCUEDIT_SMP_KEY_FIXES           "fixes"
 #define MCUEDIT_SMP_KEY_GOOD            "good"
 #define MCUEDIT_SMP_KEY_HASH            "hash"
 #define MCUEDIT_SMP_KEY_HEAD            "head"
@@ -66,8 +70,10 @@ enum {
 #define MCUEDIT_SMP_KEY_LABEL           "label"
 #define MCUEDIT_SMP_KEY_LEARNED         "made"
 #define MCUEDIT_SMP_KEY_LOG             "log"
+#define MCUEDIT_SMP_KEY_MACS            "macs"
 #define MCUEDIT_SMP_KEY_MASK            "mask"
 #define MCUEDIT_SMP_KEY_MINIMUM_COUNTER "floor"
+#define MCUEDIT_SMP_KEY_MORE            "more"
 #define MCUEDIT_SMP_KEY_NAME            "name"
 #define MCUEDIT_SMP_KEY_NEXT            "next"
 #define MCUEDIT_SMP_KEY_NONCE           "nonce"
@@ -85,6 +91,7 @@ enum {
 #define MCUEDIT_SMP_KEY_SLOTS           "slots"
 #define MCUEDIT_SMP_KEY_START           "from"
 #define MCUEDIT_SMP_KEY_STATE           "state"
+#define MCUEDIT_SMP_KEY_STEP            "step"
 #define MCUEDIT_SMP_KEY_TENSOR          "in"
 #define MCUEDIT_SMP_KEY_TEXT            "text"
 #define MCUEDIT_SMP_KEY_TRIAL           "trial"

@@ -39,7 +39,7 @@ class _Given(Compiling):
         "mcuedit firmware facts/ --key key.pub --operator operator.pub -o device",
         "./device --flash device.flash --port 1337",
         "mcuedit firmware facts/ --key key.pub --operator operator.pub --board nrf52840dk -o device.elf",
-        "mcuedit firmware facts/ --learn keep.jsonl --board nrf52840dk -o learner.elf",
+        "mcuedit firmware facts/ --learn keep.jsonl --operator operator.pub --board nrf52840dk -o learner.elf",
     )
 )
 @options.base_argument

@@ -12,19 +12,26 @@ from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.api.base import Base, load_base
 from mcuedit.api.learning import Learned, LearnOptions, carried, learn
-from mcuedit.cli._shared import options
+from mcuedit.api.teaching import teach
+from mcuedit.cli._shared import devices, options
 from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table, working
 from mcuedit.cli._shared.files import metrics_table
 from mcuedit.cli._shared.options import Compiling, into, whole
 from mcuedit.cli._shared.private import dp_options
-from mcuedit.edits import load_edits, load_keep
+from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
 from mcuedit.emulate import backends
 from mcuedit.emulate.options import RunOptions
+from mcuedit.fleet.transport.address import FORMS
 from mcuedit.ondevice.sizes import gate_budget
 
 
 @dataclass(frozen=True)
 class _Given(Compiling):
+    to: str | None
+    timeout: float
+    tries: int
+    operator_path: Path | None
+    device_keys: Path | None
     base_path: Path
     edit_path: Path | None
     keep_path: Path
@@ -61,6 +68,7 @@ class _Given(Compiling):
         "mcuedit zoo edits facts corrections/ --count 20 --seed 1",
         "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --budget",
         "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --board virt-m4",
+        "mcuedit learn facts/ --edits F.jsonl --keep K.jsonl --to serial:/dev/ttyACM0 --operator-key operator.pem",
     )
 )
 @options.base_argument
@@ -76,6 +84,8 @@ class _Given(Compiling):
 @dp_options
 @options.board_option("Train on this virtual board; on the numpy twin if not given.")
 @options.emulator_option(backends.on_boards())
+@click.option("--to", metavar="ADDR", help=f"Teach this device, which keeps what it learns on trial: {FORMS}.")
+@devices.transport_options
 @click.option("--count", is_flag=True, help="Count executed instructions; needs --board.")
 @options.toolchain_option
 @options.opt_option()
@@ -88,16 +98,24 @@ def command(given: _Given) -> int:
     statistics of the keep set; it sees nothing else. What BASE answers as wanted already is not told. Without --board
     its numpy twin learns, which is byte-equal.
 
+    With --to a device in the field that was built to learn (`mcuedit firmware --learn`) is taught over its link, by
+    commands that --operator-key signs. What it learns of all corrections is on trial together then, to be kept by
+    `mcuedit confirm` or dropped by `mcuedit rollback`.
+
     Exit code 1 if a corrected question does not get its new answer.
     """
     if given.private is not None and not given.budget:
         raise McueditError("--dp without --budget", "give both to see the cost; 'mcuedit edit --dp' trains with it")
+    if given.to is not None and (given.board_name or given.budget):
+        raise click.UsageError("--to is a device; --board and --budget need none")
     if given.budget:
         return _budget(load_base(given.base_path), given)
     if given.edit_path is None:
         raise click.UsageError("Missing option '--edits'.")
     found, keep = load_base(given.base_path), load_keep(given.keep_path)
     edits = load_edits(given.edit_path)
+    if given.to is not None:
+        return _teach(given.to, given, edits, keep)
     with progress("learning", len(edits.edits)) as advance:
         learned = learn(found, edits, keep, given.options, advance=advance)
     notes(dict.fromkeys([*edits.notes, *keep.notes, *learned.given]))
@@ -117,6 +135,27 @@ def _report(learned: Learned, count: int, as_json: bool) -> None:
         out.print(f"\nrefused by the device: {', '.join(sorted(set(learned.refused)))} ({len(learned.refused)})")
     if most is not None:
         out.print(f"\ninstructions: at most {most:,}, {most / 64e3:.0f} ms at 64 MHz")
+
+
+def _teach(to: str, given: _Given, edits: EditSet, keep: KeepSet) -> int:
+    """Of a device in the field."""
+    reach = devices.Reach(to, given.timeout, given.tries, given.operator_path, given.device_keys, given.as_json)
+    notes(dict.fromkeys([*edits.notes, *keep.notes]))
+    with reach.opened() as (device, _):
+        with progress("teaching", len(edits.edits)) as advance:
+            taught = teach(device, load_base(given.base_path), edits, keep, given.options, advance=advance)
+        after = device.status()
+    if given.as_json:
+        columns = {f"taught_{name}": [getattr(one, name) for one in taught] for name in _TAUGHT}
+        print_json({"address": to, **devices.state_of(after), **columns})
+    else:
+        rows = [(one.subject, one.outcome, f"{one.right} of {one.asked}") for one in taught]
+        stdout().print(table("", ("correction", "outcome", "wordings right"), rows, left=("correction", "outcome")))
+        devices.report(to, after, False)
+    return 0 if all(one.learned for one in taught) else 1
+
+
+_TAUGHT = ("subject", "outcome", "right", "asked")
 
 
 def _budget(found: Base, given: _Given) -> int:

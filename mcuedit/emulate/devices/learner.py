@@ -73,7 +73,7 @@ class Learner(Closing):
         board, count = options.machine, options.count
         files = self._sources(replace(base, name="base"), statistics, setup)
         self._per_instruction = board.emulation(options.emulator).ticks_per_instruction
-        defines = ("MCUEDIT_TRACE",) if count else ()
+        defines = (*self._defines, *(("MCUEDIT_TRACE",) if count else ()))
         self._count = count
         self.trained: int | None = None
         self._folder = system.folder()
@@ -87,6 +87,7 @@ class Learner(Closing):
             raise
 
     _app = "trainer_uart"
+    _defines: tuple[str, ...] = ()
 
     def _sources(self, base: Base, statistics: GateStatistics, setup: TrainSetup) -> dict[str, str]:
         return sources(base) | learning_sources(base, statistics, setup)

@@ -16,7 +16,7 @@ from mcuedit.emulate import backends, open_session
 from mcuedit.emulate.backends.session import PowerSession, Session
 from mcuedit.emulate.devices.device import check_inputs
 from mcuedit.emulate.devices.learner import TRAINING, Learner, learning_sources
-from mcuedit.emulate.devices.updatable import device_sources
+from mcuedit.emulate.devices.updatable import DEVELOPMENT, device_sources
 from mcuedit.emulate.options import HERE, RunOptions
 from mcuedit.emulate.peripherals.flash import Flash
 from mcuedit.model.bundle import Base
@@ -24,7 +24,8 @@ from mcuedit.ondevice import GateStatistics
 
 
 class StoreDevice(Learner):
-    """One device with a store; use it as a context manager. It trusts no key: all that it takes is its own.
+    """One device with a store; use it as a context manager. It is one for development: it
+    obeys everybody.
 
     Args:
         options: of an emulator that keeps a flash; `count` builds so that the method `count` can.
@@ -38,6 +39,7 @@ class StoreDevice(Learner):
     """
 
     _app = "device_learning"
+    _defines = (DEVELOPMENT,)
     session: PowerSession
     flash: Flash
 

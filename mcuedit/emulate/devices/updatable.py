@@ -50,11 +50,12 @@ class DeviceSetup:
         """Macros of its build.
 
         Raises:
-            McueditError: it is to trust keys and obey everybody.
+            McueditError: it is to trust keys or to learn, and obeys everybody.
         """
-        if keys and not self.operators and not self.development:
+        if (keys or self.learns) and not self.operators and not self.development:
+            what = "packages need a key of this device, commands need none" if keys else "whoever reaches it teaches it"
             raise McueditError(
-                "packages need a key of this device, commands need none",
+                what,
                 "name an operator whose commands it obeys: 'mcuedit keygen -o operator.pem' makes a key, --operator "
                 "operator.pub gives it; --development obeys everybody",
             )

@@ -105,7 +105,7 @@ class Device(Closing):
     def activate(self, mask: int, boots: int | None = None, ab: int | None = None) -> int:
         """Starts the trial of the slots `mask`; returns the mask that is in force."""
         more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("share", ab)) if v is not None}
-        return int(self._change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
+        return int(self.change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
 
     def who(self) -> m.IdentityResponse | None:
         """Who it is by its own key; None if it has none."""
@@ -118,15 +118,15 @@ class Device(Closing):
 
     def confirm(self) -> int:
         """Keeps the trial's set; returns the mask that is in force."""
-        return int(self._change(lambda log: m.ConfirmWrite(log=log)).mask)
+        return int(self.change(lambda log: m.ConfirmWrite(log=log)).mask)
 
     def rollback(self) -> int:
         """Ends a trial, or returns to the set confirmed before; returns the mask that is in force."""
-        return int(self._change(lambda log: m.RollbackWrite(log=log)).mask)
+        return int(self.change(lambda log: m.RollbackWrite(log=log)).mask)
 
     def drop(self, index: int, *, erase: bool) -> None:
         """Revokes or erases a slot."""
-        self._change(lambda log: m.SlotWrite(slot=index, erase=erase, log=log))
+        self.change(lambda log: m.SlotWrite(slot=index, erase=erase, log=log))
 
     def arms(self) -> Arms:
         """What the two arms of an A/B test counted."""
@@ -197,14 +197,20 @@ class Device(Closing):
                 self._disconnect()
             self._sleep(min(0.1 * 2**refused, 2.0) * random.uniform(0.75, 1.25))
 
-    def _change(self, make: Callable[[int], Any]) -> Any:
-        """A request that must not be carried out twice; its answer, or a status if that got lost.
+    def change(
+        self, make: Callable[[int], Any], read: Callable[[], Any] = lambda: m.StatusRead(), mark: str = "log"
+    ) -> Any:
+        """A request that must not be carried out twice; its answer, or what `read` is told if that got lost.
 
         It carries the length of the log, and a device whose log has grown refuses it: a copy that the transport keeps
         back or repeats does nothing. Whether a request without an answer was carried out, the log's length tells, too.
+
+        Args:
+            make: the request, given the log's length.
+            read: what else tells whether it was carried out, by its field `mark`.
         """
         self._signing.begin()
-        before = self.ask(lambda: m.StatusRead()).log
+        before = getattr(self.ask(read), mark)
         for tries in range(_CHANGES * self._tries):
             try:
                 return self._once(make(before), once=True)
@@ -214,8 +220,8 @@ class Device(Closing):
                     raise
                 if isinstance(found, OSError) and not isinstance(found, TimeoutError):
                     self._disconnect()
-                now = self.ask(lambda: m.StatusRead())
-                if now.log != before:
+                now = self.ask(read)
+                if getattr(now, mark) != before:
                     return now
                 if tries + 1 == _CHANGES * self._tries or (isinstance(found, Refused) and not again):
                     raise found if isinstance(found, Refused) else self._gave_up(found) from found

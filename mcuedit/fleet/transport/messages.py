@@ -30,13 +30,13 @@ REQUEST = ConfigDict(extra="forbid", **_KEYED)
 RESPONSE = ConfigDict(extra="ignore", **_KEYED)  # a newer device may say more
 
 
-class _Refusable:
+class Refusable:
     model_config = REQUEST
     _ErrorV1 = OwnV1
     _ErrorV2 = OwnV2
 
 
-class _Change(message.WriteRequest, _Refusable):
+class Change(message.WriteRequest, Refusable):
     """Refused if the device's next device log record is not the one of sequence `log`."""
 
     log: int | None = None
@@ -67,7 +67,7 @@ class StatusResponse(message.ReadResponse):
     upload: Pair | None = None
 
 
-class StatusRead(message.ReadRequest, _Refusable):
+class StatusRead(message.ReadRequest, Refusable):
     """Asks for it."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("STATUS")
@@ -90,7 +90,7 @@ class SlotResponse(message.ReadResponse):
     key: Annotated[bytes, Field(max_length=32)] = b""
 
 
-class SlotRead(message.ReadRequest, _Refusable):
+class SlotRead(message.ReadRequest, Refusable):
     """Asks for it."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("STATUS")
@@ -112,7 +112,7 @@ class ActivateResponse(MaskResponse):
     _COMMAND_ID = command("ACTIVATE")
 
 
-class ActivateWrite(_Change):
+class ActivateWrite(Change):
     """Starts the trial of a set; mask 0 is the factory state."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("ACTIVATE")
@@ -128,7 +128,7 @@ class ConfirmResponse(MaskResponse):
     _COMMAND_ID = command("CONFIRM")
 
 
-class ConfirmWrite(_Change):
+class ConfirmWrite(Change):
     """Makes the trial's set the confirmed one."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("CONFIRM")
@@ -141,7 +141,7 @@ class RollbackResponse(MaskResponse):
     _COMMAND_ID = command("ROLLBACK")
 
 
-class RollbackWrite(_Change):
+class RollbackWrite(Change):
     """Ends a trial, or returns to the set confirmed before."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("ROLLBACK")
@@ -158,7 +158,7 @@ class ArmsResponse(message.ReadResponse):
     bad: Pair
 
 
-class ArmsRead(message.ReadRequest, _Refusable):
+class ArmsRead(message.ReadRequest, Refusable):
     """Asks for them."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
@@ -171,7 +171,7 @@ class ArmsWriteResponse(message.WriteResponse):
     _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
 
 
-class ArmsWrite(message.WriteRequest, _Refusable):
+class ArmsWrite(message.WriteRequest, Refusable):
     """Reports an outcome of an arm, good or bad."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("ARMS")
@@ -192,7 +192,7 @@ class LogResponse(message.ReadResponse):
     log: Annotated[bytes, Field(max_length=4096)]
 
 
-class LogRead(message.ReadRequest, _Refusable):
+class LogRead(message.ReadRequest, Refusable):
     """Asks for them."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("LOG")
@@ -209,7 +209,7 @@ class SlotWriteResponse(message.WriteResponse):
     state: Annotated[int, Field(ge=0, le=4)]
 
 
-class SlotWrite(_Change):
+class SlotWrite(Change):
     """Revokes or erases a slot."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("SLOT")
@@ -228,7 +228,7 @@ class RunResponse(message.WriteResponse):
     arm: Annotated[int, Field(ge=0, le=1)] = 0
 
 
-class RunWrite(message.WriteRequest, _Refusable):
+class RunWrite(message.WriteRequest, Refusable):
     """One inference on a text or on the bytes of the input tensor."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("RUN")
@@ -259,14 +259,14 @@ class IdentityResponse(message.ReadResponse):
     key: Annotated[bytes, Field(min_length=32, max_length=32)] | None = None
 
 
-class IdentityRead(message.ReadRequest, _Refusable):
+class IdentityRead(message.ReadRequest, Refusable):
     """Asks for it."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("IDENTITY")
     _Response = IdentityResponse
 
 
-class AuthorityRead(message.ReadRequest, _Refusable):
+class AuthorityRead(message.ReadRequest, Refusable):
     """Asks for it."""
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("AUTHORITY")

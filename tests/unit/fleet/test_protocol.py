@@ -33,7 +33,7 @@ def c_of(*names: str) -> str:
 
 
 def test_every_key_of_the_devices_c_is_the_headers() -> None:
-    text = c_of("user", "image", "upload", "os", "message", "authority", "message.h")
+    text = c_of("user", "image", "upload", "os", "message", "authority", "teach", "message.h")
     assert re.findall(r'(?:mcuedit_smp_put_\w+\(exchange, |\{)"', text) == []
     used = set(re.findall(r"MCUEDIT_SMP_KEY_(\w+)", text))
     assert used == {name.upper() for name in protocol.fields()}
