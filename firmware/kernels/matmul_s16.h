@@ -5,6 +5,9 @@
 #include "../core/fixedpoint.h"
 #include "mcuedit/kernels16.h"
 
+/* sum + w . x */
+int64_t mcuedit_dot_16x8(const int8_t *w, const int16_t *x, uint32_t n, int64_t sum);
+
 /* x: n_in elements; y: n_out. */
 void mcuedit_matmul_s16(const mcuedit_matmul_16x8 *op, const int16_t *x, int16_t *y);
 

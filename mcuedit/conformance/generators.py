@@ -90,6 +90,10 @@ class Drawing:
         """Of the bias of an op with weights."""
         return np.int32
 
+    def zeros(self, shape: tuple[int, ...], zero: int) -> Int8Array:
+        """A constant that means 0 everywhere, of the type of activations."""
+        return np.full(shape, zero, np.int8)
+
     def unit(self, signed: bool) -> tuple[float, int]:
         """Scale and zero point of what lies between 0 and 1, or -1 and 1."""
         return (1 / 128, 0) if signed else (1 / 256, -128)

@@ -19,7 +19,7 @@ def ring(d: Drawing, x: Ref, kind: str) -> Ref:
         return (*x.shape[:axis], length, *x.shape[axis + 1 :])
 
     if kind == "CALL_ONCE" or d.chance():
-        d.net.call_once(name, np.full(along(memory), x.zero, np.int8), x.scale, x.zero)
+        d.net.call_once(name, d.zeros(along(memory), x.zero), x.scale, x.zero)
     handle = d.net.tensor("handle", (), 1.0, 0, dtype="RESOURCE")
     d.net.op("VAR_HANDLE", [], handle, container=b"", sharedName=name)
     old, both, new = d.like(x, along(memory)), d.like(x, along(memory + x.shape[axis])), d.like(x, along(memory))
@@ -39,15 +39,17 @@ def lstm(d: Drawing, x: Ref, kind: str) -> Ref:
     """UNIDIRECTIONAL_SEQUENCE_LSTM, time first or batch first, with and without a clip."""
     time_major, n_state, n_in = d.chance(), d.pick(1, 2, 5, 8, 17), x.shape[2]
     batches = x.shape[1] if time_major else x.shape[0]
-    hidden_scale, hidden_zero = (1 / 128, 0) if d.chance() else (d.scale(-8, -5), d.zero())
+    unit, step = d.unit(signed=True), 128 * d.unit(signed=True)[0]  # of the hidden state; step: beside that of int8
+    hidden_scale, hidden_zero = unit if d.chance() else (step * Drawing.scale(d, -8, -5), d.zero())
     cell_scale = 2.0 ** d.pick(-15, -13, -12, -12, -11, -10, -8)
 
     def gates(n: int, spread: float) -> list[int]:
-        scales = [spread / (73 * 73 * np.sqrt(n)) * d.scale(-1, 2) for _ in range(4)]
+        scales = [spread / (73 * d.spread * np.sqrt(n)) * d.scale(-1, 2) for _ in range(4)]
         return [d.net.constant("w", d.bytes((n_state, n)), [scale]) for scale in scales]
 
     weights = gates(n_in, 1 / x.scale) + gates(n_state, 1 / hidden_scale)
-    biases = [d.net.constant("b", d.rng.integers(-9999, 9999, n_state).astype(np.int32), [1.0]) for _ in range(4)]
+    most, bias_type = round(9999 / 73 * d.spread), d.bias_type(kind)
+    biases = [d.net.constant("b", d.rng.integers(-most, most, n_state).astype(bias_type), [1.0]) for _ in range(4)]
     hidden = d.net.tensor("hidden", (batches, n_state), hidden_scale, hidden_zero, variable=True)
     cell = d.net.tensor("cell", (batches, n_state), cell_scale, 0, dtype="INT16", variable=True)
     y = d.tensor((*x.shape[:2], n_state), hidden_scale, hidden_zero)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuedit._util.typing import Int8Array
+from mcuedit._util.typing import Int8Array, Int16Array
 from mcuedit.conformance.generators import Drawing, Ref
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.model.ops.int16.kinds import WIDE
@@ -49,8 +49,11 @@ class WideDrawing(Drawing):
         return y
 
     def bias_type(self, kind: str) -> type[np.int32] | type[np.int64]:
-        """TFLM's depthwise and transposed convolutions take INT64 alone."""
-        return np.int32 if kind not in ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV") and self.chance(0.3) else np.int64
+        """INT32 is for CONV_2D and FULLY_CONNECTED alone."""
+        return np.int32 if kind in ("CONV_2D", "FULLY_CONNECTED") and self.chance(0.3) else np.int64
+
+    def zeros(self, shape: tuple[int, ...], zero: int) -> Int16Array:  # type: ignore[override]
+        return np.zeros(shape, np.int16)
 
     def constant(self, shape: tuple[int, ...], scale: float, zero: int) -> Ref:
         """A constant int16 operand."""
@@ -80,7 +83,10 @@ def random_model(kind: str, rng: np.random.Generator) -> bytes:
 
 
 def random_graph(rng: np.random.Generator, ops: int) -> bytes:
-    """Ops of any of these kinds, at least so many, each on one of the latest activations; the ends may be int8."""
+    """Ops of any of these kinds but those with state, at least so many, each on one of the latest activations.
+
+    The ends may be int8.
+    """
     d = WideDrawing(rng)
     given = x = d.tensor((1, *d.shape(2), d.pick(1, 2, 3, 4)), d.scale(), 0)
     if d.chance():
@@ -90,7 +96,7 @@ def random_graph(rng: np.random.Generator, ops: int) -> bytes:
     for last in range(ops - 1, -1, -1):
         latest = [value for value in values if value.shape and _SCALES[0] < value.scale < _SCALES[1]][-3:]
         x = latest[-1 if last == 0 else d.pick(*range(len(latest)))]
-        fitting = [k for k, kind in WIDE.items() if kind.axes[0] <= len(x.shape) <= kind.axes[1]]
+        fitting = [k for k, kind in WIDE.items() if kind.axes[0] <= len(x.shape) <= kind.axes[1] and not kind.state]
         kind = fitting[d.pick(*range(len(fitting)))]
         made: Ref = part(WIDE[kind].generator)(d, x, kind)
         values.append(made)

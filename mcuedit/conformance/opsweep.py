@@ -70,7 +70,7 @@ def compare(found: Model, number: int, oracle: Callable[[Model], Oracle] = Tflm)
     """
     x = random_inputs(found, _dice("inputs", number), _INPUTS)
     if found.stateful:
-        x = x.reshape(-1, _STEPS, *found.input.shape)
+        x = x.reshape(-1, _STEPS, *x.shape[1:])
     tensors = [t for op in found.ops if found.is_core(op) for t in op.outputs if found.tensors[t].dtype in CORE]
     engine = Engine(found)
     want, got = oracle(found).activations(x, tensors), engine.activations(x, tensors)

@@ -11,7 +11,7 @@ import pytest
 from helpers import tiny
 from helpers.convs import Conv
 from helpers.deltas import adapter, delta
-from helpers.graphs import graphs_of_all_kinds
+from helpers.graphs import graphs_of_all_kinds, wide_graphs
 from helpers.native import SANITIZERS, core_sources, includes, link
 
 from mcuedit import codegen
@@ -48,8 +48,9 @@ def test_damaged_adapters(compiler: compilers.Compiler, tmp_path: Path, net: str
 
 
 def test_every_kind_of_op(compiler: compilers.Compiler, tmp_path: Path) -> None:
-    kept = [opsweep.model(kind, 3) for kind in ("READ_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")]
-    for model in (*graphs_of_all_kinds(), *kept):
+    names = ("READ_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM int16")
+    kept = [opsweep.model(kind, 3) for kind in names]
+    for model in (*graphs_of_all_kinds(), *wide_graphs(), *kept):
         base = Base("graph", model)
         sanitized(compiler, codegen.render_base(base) | codegen.render_model_header(base), OPS_PROGRAM, tmp_path)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcuedit.conformance import opsweep
+from mcuedit.conformance import int16, opsweep
 from mcuedit.conformance.oneop import random_inputs
 from mcuedit.emulate import runner
 from mcuedit.emulate.options import RunOptions
@@ -18,6 +18,7 @@ pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this p
 
 STEPS = 6
 KEPT = [kind for kind, record in KINDS.items() if record.state and kind not in ("CALL_ONCE", "VAR_HANDLE")]
+KEPT += [kind + int16.SUFFIX for kind in ("READ_VARIABLE", "UNIDIRECTIONAL_SEQUENCE_LSTM")]
 
 
 def steps(model: Model) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +28,7 @@ def steps(model: Model) -> tuple[np.ndarray, np.ndarray]:
     x = random_inputs(model, np.random.default_rng(0), STEPS)
     oracle = Tflm(model)
     wanted = [oracle.activations(x[None, : k + 1], model.outputs)[model.outputs[0]] for k in range(STEPS)]
-    return x, np.concatenate(wanted).reshape(STEPS, -1)
+    return x, np.concatenate(wanted).reshape(STEPS, -1).view(np.int8)
 
 
 @pytest.mark.parametrize(

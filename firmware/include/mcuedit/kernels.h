@@ -348,13 +348,9 @@ typedef struct {
     int8_t shift;
 } mcuedit_lstm_scale;
 
-/* Row r of the input has n_in elements, of the output n_state. */
+/* What the gates' outputs go through, and sizes. Row r of the input has n_in elements, of the output n_state. */
 typedef struct {
-    const uint16_t *curve; /* [256]: sigmoid at i / 24, in 1/65536 */
-    mcuedit_lstm_gate input;
-    mcuedit_lstm_gate forget;
-    mcuedit_lstm_gate cell;
-    mcuedit_lstm_gate output;
+    const uint16_t *curve;   /* [256]: sigmoid at i / 24, in 1/65536 */
     mcuedit_lstm_scale keep; /* forget gate times cell */
     mcuedit_lstm_scale take; /* input gate times cell gate */
     mcuedit_lstm_scale show; /* output gate times tanh of the cell */
@@ -366,6 +362,14 @@ typedef struct {
     uint32_t batch_rows;
     int16_t clip;      /* of a cell; 0: none */
     int8_t cell_shift; /* log2 of a cell's step, 12 more */
+} mcuedit_lstm_cells;
+
+typedef struct {
+    mcuedit_lstm_gate input;
+    mcuedit_lstm_gate forget;
+    mcuedit_lstm_gate cell;
+    mcuedit_lstm_gate output;
+    mcuedit_lstm_cells cells;
     int8_t zero_point; /* of hidden state and output */
 } mcuedit_lstm;
 

@@ -230,6 +230,28 @@ typedef struct {
 
 void mcuedit_softmax_s16(const mcuedit_softmax_16 *op, const void *input, void *output);
 
+/* Products with input and hidden state: weights [n_state][n], bias [n_state]; multipliers of 16 bits. */
+typedef struct {
+    const int8_t *input_weights;
+    const int8_t *hidden_weights;
+    const int64_t *bias; /* of the input's */
+    int32_t input_multiplier;
+    int32_t hidden_multiplier;
+    int8_t input_shift;
+    int8_t hidden_shift;
+} mcuedit_lstm_gate_16x8;
+
+typedef struct {
+    mcuedit_lstm_gate_16x8 input;
+    mcuedit_lstm_gate_16x8 forget;
+    mcuedit_lstm_gate_16x8 cell;
+    mcuedit_lstm_gate_16x8 output;
+    mcuedit_lstm_cells cells;
+} mcuedit_lstm_16x8;
+
+/* `hidden` and `cells`: batches * n_state elements of int16_t each; both last. */
+void mcuedit_lstm_s16(const mcuedit_lstm_16x8 *op, const void *input, void *output, void *hidden, void *cells);
+
 /* The first index of the largest of n >= 1 values: the answer of a classifier. */
 uint32_t mcuedit_argmax_s16(const int16_t *values, uint32_t n);
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from helpers import stateful, tiny
 from helpers.int16 import keras, wide
 from helpers.native import WARNINGS, core_sources, includes, link
 
 from mcuedit import cli, codegen
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
+from mcuedit.conformance import opsweep
 from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.conformance.oneop import random_inputs
 from mcuedit.emulate.backends.engine import Engine
@@ -111,6 +114,33 @@ def test_a_kind_that_has_no_kernel_of_16_bits_is_named(tmp_path: Path, capsys: A
     values = asked(["inspect", written(tmp_path, net.pack(x, y))], capsys)
     assert values["tflm"]
     assert values["bare_why_not"] == "op 0 HARD_SWISH has no kernel of 16-bit activations in the bare runtime"
+
+
+def test_an_svdf_of_16_bits_runs_nowhere(tmp_path: Path, capsys: Any) -> None:
+    """Its state may have 16 bits; of its input TensorFlow Lite Micro says `kTfLiteInt8 was not true`."""
+
+    def change(m: Any) -> None:
+        for tensor in m.subgraphs[0].tensors:
+            if tensor.type == schema.TensorType.INT8 and tensor.name in (b"x", b"hidden", b"y"):
+                tensor.type = schema.TensorType.INT16
+
+    values = asked(["inspect", written(tmp_path, tiny.altered(stateful.svdf().data, change))], capsys)
+    assert values["tflm_why_not"].startswith("TensorFlow Lite Micro refuses the model")
+    assert values["bare_why_not"] == "op 0 SVDF has no kernel of 16-bit activations in the bare runtime"
+
+
+def test_biases_of_32_bits_of_an_lstm_are_refused() -> None:
+    """TensorFlow Lite Micro reads INT64 there, whatever it is, and beyond its end."""
+    model = opsweep.model("UNIDIRECTIONAL_SEQUENCE_LSTM int16", 0)
+    (op,) = (op for op in model.ops if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM")
+
+    def change(m: Any) -> None:
+        bias = m.subgraphs[0].tensors[op.inputs[12]]
+        bias.type, kept = schema.TensorType.INT32, m.buffers[bias.buffer].data
+        m.buffers[bias.buffer].data = kept[: len(kept) // 2]
+
+    with pytest.raises(McueditError, match="operand 12 is INT32 constant, not a constant INT64"):
+        codegen.plan_arena(parse(tiny.altered(model.data, change)))
 
 
 def test_slopes_of_16_bits_are_refused() -> None:

@@ -40,6 +40,7 @@ def _pool(kind: str) -> Kind:
 WIDE: dict[str, Kind] = {
     "ABS": _element("ABS", "Absolute"),
     "ADD": _binary("ADD", "Sum"),
+    "ASSIGN_VARIABLE": _moved("ASSIGN_VARIABLE"),
     "AVERAGE_POOL_2D": _pool("AVERAGE_POOL_2D"),
     "BATCH_MATMUL": _own("BATCH_MATMUL", "products:BatchMatmul", "products:batch_matmul"),
     "CONCATENATION": _moved("CONCATENATION"),
@@ -59,6 +60,7 @@ WIDE: dict[str, Kind] = {
     "PADV2": _moved("PADV2"),
     "PRELU": _binary("PRELU", "Prelu"),
     "QUANTIZE": _element("QUANTIZE", "Rescale"),
+    "READ_VARIABLE": _moved("READ_VARIABLE"),
     "RELU": _element("RELU", "Rescale"),
     "RELU6": _element("RELU6", "Relu6"),
     "RESHAPE": _moved("RESHAPE"),
@@ -76,6 +78,7 @@ WIDE: dict[str, Kind] = {
     "TANH": _element("TANH", "Tanh"),
     "TRANSPOSE": _moved("TRANSPOSE"),
     "TRANSPOSE_CONV": _own("TRANSPOSE_CONV", "products:TransposeConv", "products:transpose_conv"),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _own("UNIDIRECTIONAL_SEQUENCE_LSTM", "recurrent:Lstm", "recurrent:lstm"),
     "UNPACK": _moved("UNPACK"),
 }
 

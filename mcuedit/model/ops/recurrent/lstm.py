@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuedit._util.typing import FloatArray, Int8Array, IntArray
+from mcuedit._util.typing import AnyIntArray, FloatArray, Int8Array, IntArray
 from mcuedit.model.fixedpoint import mbqm
-from mcuedit.model.ops.common import constant, multiplier, operand, refusal, require
+from mcuedit.model.ops.common import RANGES, constant, multiplier, operand, refusal, require
 from mcuedit.model.ops.recurrent.curves import sigmoid, tanh
 from mcuedit.model.scales import ratios
-from mcuedit.model.tflite import INT8, INT32, Model, Op, Tensor
+from mcuedit.model.tflite import INT8, INT16, INT32, Model, Op, Tensor
 
 GATES = ("input", "forget", "cell", "output")  # in the order of the op's operands
 _WEIGHTS, _RECURRENT, _BIASES, _HIDDEN, _CELL = 1, 5, 12, 18, 19
@@ -21,7 +21,6 @@ _ABSENT = (9, 10, 11, 16, 17, 20, 21, 22, 23)  # peepholes, projection, normaliz
 _TANH = 4  # of ActivationFunctionType
 _OUTPUT_SCALE = 2.0**-15  # of what comes out of a gate's curve
 _MOST_SHIFT = 12  # of a cell before its tanh: products stay in int32
-_INT16 = (-(1 << 15), (1 << 15) - 1)
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,17 @@ class Lstm:
     """The first inference; from zeros.
 
     Attributes:
+        dtype, bias_type, bits: of activations, biases and sums.
         steps, batches, n_in, n_state: of the input, whose first axis is time where `time_major`.
         of_input, of_hidden: by gate.
     """
 
+    dtype, bias_type, bits = INT8, INT32, 32
+
     def __init__(self, model: Model, op: Op) -> None:
-        x, hidden, cell = _operands(model, op)
+        x, hidden, cell = _operands(model, op, self.dtype)
         y = model.tensors[op.outputs[0]]
-        fits = len(x.shape) == len(y.shape) == 3 and y.shape[:2] == x.shape[:2] and y.dtype == INT8
+        fits = len(x.shape) == len(y.shape) == 3 and y.shape[:2] == x.shape[:2] and y.dtype == self.dtype
         require(fits, op, f"{list(x.shape)} to {y.dtype}{list(y.shape)}")
         self.time_major, self.n_in, self.n_state = bool(op.options.get("timeMajor")), x.shape[2], y.shape[2]
         self.steps, self.batches = x.shape[:2] if self.time_major else x.shape[1::-1]
@@ -81,11 +83,11 @@ class Lstm:
         assert weights is not None
         folded = -x.zero * wide.sum(axis=1)
         if bias_place >= 0:
-            bias = constant(model, op, bias_place, INT32)
+            bias = constant(model, op, bias_place, self.bias_type)
             require(bias.size == self.n_state, op, f"operand {bias_place} has {bias.size} elements")
             folded = folded + bias.reshape(-1)
-        reach = np.abs(folded) + 128 * np.abs(wide).sum(axis=1)
-        require(int(reach.max()) < 1 << 31, op, f"operand {place}: a sum could overflow")
+        reach = np.abs(folded) - RANGES[self.dtype][0] * np.abs(wide).sum(axis=1)
+        require(int(reach.max()) < 1 << (self.bits - 1), op, f"operand {place}: a sum could overflow")
         return Product(wide.astype(np.int8), folded, multiplier(op, ratios(model, op)[place - _WEIGHTS]))
 
     def forward(self, *xs: Int8Array) -> Int8Array:
@@ -97,40 +99,45 @@ class Lstm:
         for step in range(self.steps):
             hidden, cell = self._step(by_step[:, step], hidden, cell)
             found.append(hidden)
-        y = np.stack(found, axis=1 if self.time_major else 2).astype(np.int8)
+        y = np.stack(found, axis=1 if self.time_major else 2).astype(self.dtype.lower())
         return y.reshape(-1, *self._shape)
 
     def _step(self, x: IntArray, hidden: IntArray, cell: IntArray) -> tuple[IntArray, IntArray]:
         gate = {name: self._gate(name, x, hidden) for name in GATES}
         open_ = {name: sigmoid(gate[name]) for name in ("input", "forget", "output")}
-        kept = np.clip(mbqm(open_["forget"] * cell, *self.cells.keep), *_INT16)
-        taken = np.clip(mbqm(open_["input"] * tanh(gate["cell"], -12), *self.cells.take), *_INT16)
-        cell = np.clip(kept + taken, *_INT16)
+        kept = np.clip(mbqm(open_["forget"] * cell, *self.cells.keep), *RANGES[INT16])
+        taken = np.clip(mbqm(open_["input"] * tanh(gate["cell"], -12), *self.cells.take), *RANGES[INT16])
+        cell = np.clip(kept + taken, *RANGES[INT16])
         if self.cells.clip:
             cell = np.clip(cell, -self.cells.clip, self.cells.clip)
         shown = mbqm(open_["output"] * tanh(cell, self.cells.power), *self.cells.show) + self.hidden_zero
-        return np.clip(shown, -128, 127), cell
+        return np.clip(shown, *RANGES[self.dtype]), cell
 
     def _gate(self, name: str, x: IntArray, hidden: IntArray) -> IntArray:
         pairs = ((self.of_input[name], x), (self.of_hidden[name], hidden))
-        sums = [mbqm(p.bias + v @ p.weights.T.astype(np.int64), *p.scaling) for p, v in pairs]
-        return np.clip(np.clip(sums[0], *_INT16) + np.clip(sums[1], *_INT16), *_INT16)
+        sums = [self._scaled(p.bias + v @ p.weights.T.astype(np.int64), *p.scaling) for p, v in pairs]
+        return np.clip(np.clip(sums[0], *RANGES[INT16]) + np.clip(sums[1], *RANGES[INT16]), *RANGES[INT16])
+
+    @staticmethod
+    def _scaled(sums: IntArray, m: AnyIntArray | int, s: AnyIntArray | int) -> IntArray:
+        return mbqm(sums, m, s)
 
     def backward(self, grad: FloatArray, xs: Sequence[Int8Array], y: Int8Array) -> tuple[FloatArray, ...]:
         """Never asked for: an op that keeps state is not trained through."""
         raise NotImplementedError
 
 
-def _operands(model: Model, op: Op) -> tuple[Tensor, Tensor, Tensor]:
+def _operands(model: Model, op: Op, dtype: str) -> tuple[Tensor, Tensor, Tensor]:
     """Input, hidden state and cells."""
     fits = len(op.inputs) == 24 and len(op.outputs) == 1 and all(operand(model, op, i) is None for i in _ABSENT)
     require(fits, op, "peepholes, a projection or normalization")
     found = []
-    for place, dtype, variable in ((0, INT8, False), (_HIDDEN, INT8, True), (_CELL, "INT16", True)):
+    for place, wanted, variable in ((0, dtype, False), (_HIDDEN, dtype, True), (_CELL, INT16, True)):
         tensor = operand(model, op, place)
-        if tensor is None or tensor.dtype != dtype or tensor.scale.size != 1 or tensor.variable is not variable:
-            raise refusal(op, f"operand {place} is {'missing' if tensor is None else tensor.dtype}, not {dtype}")
+        if tensor is None or tensor.dtype != wanted or tensor.scale.size != 1 or tensor.variable is not variable:
+            raise refusal(op, f"operand {place} is {'missing' if tensor is None else tensor.dtype}, not {wanted}")
         require(0 < float(tensor.scale[0]) < np.inf, op, f"operand {place} has a scale of {tensor.scale[0]}")
+        require(wanted == INT8 or tensor.zero == 0, op, f"operand {place} is INT16 with zero point {tensor.zero}")
         found.append(tensor)
     return found[0], found[1], found[2]
 

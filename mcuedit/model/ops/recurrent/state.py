@@ -8,9 +8,9 @@ from typing import Any
 
 from mcuedit._util.errors import McueditError
 from mcuedit.model.causes import AGAIN
-from mcuedit.model.tflite import INT8, Model, Op, Tensor
+from mcuedit.model.tflite import INT8, INT16, Model, Op, Tensor
 
-_WIDTHS = {"INT8": 1, "INT16": 2}  # bytes of an element
+_WIDTHS = {INT8: 1, INT16: 2}  # bytes of an element
 VARIABLES = ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE")
 SILENT = ("CALL_ONCE", "VAR_HANDLE")  # kinds that leave no code: what they say is known
 
@@ -39,9 +39,9 @@ def states(model: Model) -> dict[int, State]:
     """By key: the index of a tensor that is a variable, and -1, -2, ... for the resource variables.
 
     Raises:
-        McueditError: a state has no size, several, or is not int8, or does not start as zeros.
+        McueditError: a state has no size, several, or another type, or does not start as zeros.
     """
-    found = {t.index: State(_bytes(t), t.zero if t.dtype == INT8 else 0) for t in model.tensors if t.variable}
+    found = {t.index: _state(t) for t in model.tensors if t.variable}
     for key in sorted(set(_keys(model).values()), reverse=True):
         found[key] = _resource(model, key)
     for handle, constant in _first_values(model):
@@ -54,10 +54,10 @@ def states(model: Model) -> dict[int, State]:
     return found
 
 
-def _bytes(tensor: Tensor) -> int:
+def _state(tensor: Tensor) -> State:
     if tensor.dtype not in _WIDTHS:
         raise McueditError(f"state {tensor.name!r} is {tensor.dtype}", "states of int8 and int16 can be kept")
-    return tensor.size * _WIDTHS[tensor.dtype]
+    return State(tensor.size * _WIDTHS[tensor.dtype], tensor.zero if tensor.dtype == INT8 else 0)
 
 
 def _keys(model: Model) -> dict[int, int]:
@@ -82,13 +82,14 @@ def _resource(model: Model, key: int) -> State:
     if first is None:
         raise McueditError(f"nothing assigns the resource variable of tensor {min(handles)}", "freeze it")
     for op, tensor in held:
-        if tensor.dtype != INT8 or tensor.size != first.size or tensor.scale.size != 1:
+        alike = tensor.dtype == first.dtype and tensor.size == first.size and tensor.scale.size == 1
+        if not alike or (tensor.dtype == INT16 and tensor.zero != 0):
             raise McueditError(
                 f"op {op.index} {op.kind}: {tensor.dtype}{list(tensor.shape)}, the variable holds "
                 f"{first.dtype}{list(first.shape)}",
                 AGAIN,
             )
-    return State(first.size, first.zero)
+    return _state(first)
 
 
 def _first_values(model: Model) -> list[tuple[int, bytes | None]]:

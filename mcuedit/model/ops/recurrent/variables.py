@@ -22,8 +22,8 @@ class Variable:
         require(bool(known), op, "a handle that no VAR_HANDLE of the graph made")
         self._value: Int8Array = np.zeros(0, np.int8)
         if op.kind == "READ_VARIABLE":
-            fill = states(model)[reads(model, op)[0]].fill
-            self._value = np.full((1, *model.tensors[op.outputs[0]].shape), fill, np.int8)
+            fill, y = states(model)[reads(model, op)[0]].fill, model.tensors[op.outputs[0]]
+            self._value = np.full((1, *y.shape), fill, y.dtype.lower())
         elif op.kind == "ASSIGN_VARIABLE":
             require(len(reads(model, op)) == 1 and writes(model, op)[0] in states(model), op, "no value to keep")
         else:
