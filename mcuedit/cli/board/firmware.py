@@ -14,7 +14,6 @@ from mcuedit.api.base import load_base
 from mcuedit.api.flashing import build_firmware
 from mcuedit.cli._shared import options, packages
 from mcuedit.cli._shared.common import example, note, print_json, stdout, working
-from mcuedit.cli._shared.files import served
 from mcuedit.cli._shared.options import TEXT, Compiling, into, path
 from mcuedit.emulate.devices.updatable import DeviceSetup
 
@@ -80,13 +79,16 @@ def command(given: _Given) -> None:
     if --console is given, too. Adapters can act at every FULLY_CONNECTED and CONV_2D, and at the other ops that --serve
     names.
     """
+    from mcuedit.training.placement.pairs import find_op
+
     if given.learn_path and given.board_name is None:
         raise click.UsageError("--learn needs --board")
     if not given.key_paths and not given.development and not given.learn_path:
         raise McueditError("no --key: the device would activate nothing", "'mcuedit keygen' makes a key to give")
-    of, keys = served(load_base(given.base_path), given.serve), packages.public_keys(given.key_paths)
+    of, keys = load_base(given.base_path), packages.public_keys(given.key_paths)
     operators = tuple(packages.public_keys(given.operator_paths))
-    setup = DeviceSetup(given.device_id, given.development, operators=operators, console=given.console)
+    serve = tuple(find_op(of.model, op) for op in given.serve)
+    setup = DeviceSetup(given.device_id, given.development, operators=operators, console=given.console, serve=serve)
     with working("building"):
         made = build_firmware(of, keys, given.board_name, setup=setup, learn=given.learn_path, build=given.build())
     output = given.output

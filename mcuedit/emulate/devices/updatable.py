@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter.delta import serving
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build, build_process
 from mcuedit.build.linker import render
@@ -38,6 +39,7 @@ class DeviceSetup:
         learns: it is taught over its UART, too: the app that learns.
         operators: whose commands it obeys; without any, everybody's, which only a device for development may.
         console: with operators: its console teaches it and reports outcomes, too, whoever reaches it.
+        serve: ops without weights, by index, at which adapters may act, too.
     """
 
     device_id: str = "device"
@@ -45,6 +47,7 @@ class DeviceSetup:
     learns: tuple[GateStatistics, TrainSetup] | None = None
     operators: tuple[PublicKey, ...] = ()
     console: bool = False
+    serve: tuple[int, ...] = ()
 
     def defines(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
         """Macros of its build.
@@ -110,7 +113,7 @@ def build_device(
         raise McueditError(
             f"board {board.name} has no flash for a store", "its board.toml names no journal; take another board"
         )
-    more = setup.defines(keys)
+    more, base = setup.defines(keys), replace(base, model=serving(base.model, (), setup.serve))
     files = device_sources(base, keys, setup.device_id, setup.operators)
     if setup.learns:
         _check_room(base, board, *setup.learns)
@@ -145,4 +148,5 @@ def build_program(base: Base, keys: Sequence[PublicKey], folder: Path, setup: De
         McueditError: as `build_device`.
     """
     defines = (*setup.defines(keys), *((IDENTITY,) if setup.operators else ()))
+    base = replace(base, model=serving(base.model, (), setup.serve))
     return build_process(device_sources(base, keys, operators=setup.operators), folder, defines=defines)

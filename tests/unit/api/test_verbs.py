@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +113,5 @@ def test_a_device_for_this_machine_is_built(tmp_path):
     built = mcuedit.build_firmware(base, [packages.public()], setup=SETUP)
     assert (built.board, built.flash, built.ram) == ("", 0, 0)
     assert np.frombuffer(built.data, np.uint8, 4).tolist() != [0, 0, 0, 0]
+    with pytest.raises(McueditError, match="op 7: the model has ops"):
+        mcuedit.build_firmware(base, [packages.public()], setup=replace(SETUP, serve=(7,)))
