@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mcuedit.codegen.allocation import Block, allocate
 from mcuedit.model.adaptable import is_adaptable, op_geometry
-from mcuedit.model.tflite import Model, Op
+from mcuedit.model.tflite import Model, Op, Tensor
 
 _ALIGN = 16  # of everything in TFLM's arena
 
@@ -21,6 +21,7 @@ _PER_OP = 288  # node, parsed options, the kernel's data, the wrapper's, handles
 _PER_CHANNEL = 8  # multiplier and shift
 _PLANNING = 96  # per tensor and op, only while the plan is made, where activations will lie
 
+_WIDTHS = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT64": 8, "FLOAT64": 8}  # others have 4
 _CELLS, _LSTM = 19, 1024  # operand of an LSTM; what its kernel keeps beside its four buffers
 _MVE_CHANNELS = 124  # channels that CMSIS-NN's depthwise convolution takes at a time
 
@@ -31,9 +32,14 @@ def arena_size(model: Model) -> int:
     offsets = allocate(blocks)
     planned = max(offsets[i] + block.size for i, block in blocks.items())
     channels = sum(_channels(model, op) for op in model.ops)
-    kept = _INTERPRETER + _PER_TENSOR * len(model.tensors) + _PER_OP * len(model.ops) + _PER_CHANNEL * channels
+    states = sum(_aligned(_bytes(tensor)) for tensor in model.tensors if tensor.variable)
+    kept = states + _INTERPRETER + _PER_TENSOR * len(model.tensors) + _PER_OP * len(model.ops) + _PER_CHANNEL * channels
     planning = _PLANNING * (len(model.tensors) + len(model.ops))
     return _aligned(kept + max(planned, planning))
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.size * _WIDTHS.get(tensor.dtype, 4)
 
 
 def _aligned(size: int) -> int:
@@ -53,12 +59,8 @@ def _blocks(model: Model) -> dict[int, Block]:
         for tensor in (*op.inputs, *op.outputs):
             if tensor >= 0 and model.tensors[tensor].data is None:
                 last[tensor] = max(last.get(tensor, 0), op.index)
-    width = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT64": 8, "FLOAT64": 8}
     blocks = {
-        -tensor: Block(
-            _aligned(model.tensors[tensor].size * width.get(model.tensors[tensor].dtype, 4)), begin, last[tensor]
-        )
-        for tensor, begin in first.items()
+        -tensor: Block(_aligned(_bytes(model.tensors[tensor])), begin, last[tensor]) for tensor, begin in first.items()
     }
     scratch = {op.index: Block(_aligned(_scratch(model, op)), op.index, op.index) for op in model.ops}
     return blocks | {-len(model.tensors) - index: block for index, block in scratch.items()}
