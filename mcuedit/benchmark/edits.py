@@ -131,9 +131,14 @@ def repaired(base: Base, made: Edited, oracle: Callable[[Model], Oracle]) -> Rea
 
 
 def evaluate(
-    read: Reader, adapters: Sequence[Adapter], edits: EditSet, keep: KeepSet, facts: Sequence[Edit]
+    read: Reader,
+    adapters: Sequence[Adapter],
+    edits: EditSet,
+    keep: KeepSet,
+    facts: Sequence[Edit],
+    repaired: Reader | None = None,
 ) -> tuple[Metrics, list[Case]]:
-    """Measures adapters that exist, all active together, on the edits they are to make.
+    """Measures adapters that exist, all active together, on the edits they are to make; or a file that has them in it.
 
     Raises:
         McueditError: an adapter does not fit, or an answer is neither a label nor named by an adapter.
@@ -147,10 +152,12 @@ def evaluate(
     deltas = [d for adapter in adapters for d in adapter.deltas]
     questions = ask(edits, keep, facts, edits.edits)
     cases = [Case(q, wanted, deltas) for q, wanted in zip(questions, found.classes, strict=True)]
-    return measure(read, cases, keep, facts), cases
+    return measure(read, cases, keep, facts, repaired), cases
 
 
-def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet) -> TensorMetrics:
+def evaluate_tensors(
+    read: Reader, adapters: Sequence[Adapter], data: TensorSet, repaired: Reader | None = None
+) -> TensorMetrics:
     """Measures adapters, all active together, on edits of tensors, on what must stay and on what was held out.
 
     Raises:
@@ -158,7 +165,7 @@ def evaluate_tensors(read: Reader, adapters: Sequence[Adapter], data: TensorSet)
     """
     for adapter in adapters:
         check_adapter(adapter, read.base.model)
-    return MeasureTensors(read, [d for adapter in adapters for d in adapter.deltas])(data)
+    return MeasureTensors(read, [d for adapter in adapters for d in adapter.deltas], repaired)(data)
 
 
 def measure_edited(read: Reader, made: Edited, facts: Sequence[Edit], repaired: Reader | None = None) -> Metrics:

@@ -49,6 +49,7 @@ _OTHERS = (
     "LOGICAL_NOT LOGICAL_OR LOG_SOFTMAX MIRROR_PAD NEG NOT_EQUAL REVERSE_V2 ROUND SELECT_V2 SHAPE SIN SQRT SQUARE "
     "WHILE ZEROS_LIKE"
 ).split()
+ALL_KINDS = (*KINDS, *_INT8, *_OTHERS)
 _NAMES = {"CUMSUM": "CumSum", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM"}
 
 
@@ -168,7 +169,7 @@ def _kind_context(model: Model, kind: str, watched: bool) -> dict[str, str]:
     """How the resolver gets a kind of op: its Add* function, and the registration if it is not the default."""
     if kind == "CUSTOM" and all(op.is_accelerator for op in model.ops if op.kind == kind):
         return {"function": "AddCustom", "argument": "GetString_ETHOSU(), &ethos_u"}
-    if kind not in (*KINDS, *_INT8, *_OTHERS):
+    if kind not in ALL_KINDS:
         index = next(op.index for op in model.ops if op.kind == kind)
         raise McueditError(
             f"op {index} {kind} is not in TensorFlow Lite Micro", f"build the network without it, then {QUANTIZE}"

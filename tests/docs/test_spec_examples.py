@@ -33,6 +33,10 @@ from mcuedit.adapter.delta import Delta
 from mcuedit.boards import board
 from mcuedit.build.driver import build
 from mcuedit.codegen import read_routes
+from mcuedit.codegen.augment import extend
+from mcuedit.codegen.augment.stock import StockTflm
+from mcuedit.codegen.augment.widened import widening
+from mcuedit.conformance.netbuilder import NetBuilder
 from mcuedit.emulate import open_session
 from mcuedit.emulate.devices.firmware import sources
 from mcuedit.fleet import device_log, inventory
@@ -146,6 +150,25 @@ def test_the_example_of_a_delta_is_what_the_arithmetic_gives() -> None:
     assert h.tolist() == e["h"]
     assert delta.amount(h).tolist() == e["d"]
     assert deltas.add([delta], [h], np.array(e["y_before"], np.int8)).tolist() == e["y"]
+
+
+def test_widened() -> None:
+    e = json.loads(shown("widened", "json")[0])
+    net = NetBuilder()
+    x, y = net.tensor("x", (1, 3), 0.5, -128), net.tensor("y", (1, 2), 0.25, 0)
+    w = net.constant("w", np.array(e["W"], np.int8), [1 / 16])
+    net.op("FULLY_CONNECTED", [x, w, net.constant("b", np.array(e["bias"], np.int32), [1 / 32])], y)
+    model, one = tflite.parse(net.pack(x, y)), np.ones(1, np.int64)
+    a, b, c = np.array(e["A"], np.int8), np.array(e["B"], np.int8), np.array(e["c"])
+    full = (1 << 31) - 1
+    delta = Delta(0, 0, a, c, full * one, 0 * one, b, None, full, 0, True, 8, -128, -128, 127)
+    inputs = np.array(e["x"], np.int8)
+    made = widening(model, delta)
+    assert (made.m, made.s, made.v.tolist()) == (e["m"], e["s"], e["V"])
+    assert made.project(inputs).tolist() == e["h"]
+    extended = extend(model, [deltas.Adapter("a", "1", model.sha256, (delta,))], "widened").data
+    for data, wanted in (model.data, e["y_before"]), (extended, e["y"]):
+        assert StockTflm(model, data).activations(inputs[:, None], [y])[y][:, 0].tolist() == wanted
 
 
 def test_the_example_of_an_adapter_is_read_by_the_host(base: Base) -> None:

@@ -16,6 +16,8 @@ from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, stdout, working
 from mcuedit.cli._shared.files import are_tensors, keep_set, metrics_table, read_adapters, tensor_table
 from mcuedit.cli._shared.options import into
+from mcuedit.cli.repair import eval_file
+from mcuedit.codegen.augment import Mark
 from mcuedit.edits import load_edits
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.evaluation.dump import dump as raw
@@ -49,8 +51,13 @@ class _Given:
 def command(given: _Given) -> int:
     """Measure adapters, all active together, against their untouched base.
 
+    In place of adapters a .tflite that `mcuedit emit --augment` wrote: it is run by tflite_micro and by LiteRT, each
+    against the base in the same runtime.
+
     Exit code 1 if an edited prompt or input does not get what is wanted.
     """
+    if (file := eval_file.found(given.adapters)) is not None:
+        return _file(given, *file)
     found, loaded = read_adapters(given.adapters, bundle.load(given.base_path), given.output_name)
     found = bundle.with_output(found, None)
     metrics: Metrics | TensorMetrics
@@ -70,3 +77,21 @@ def command(given: _Given) -> int:
     else:
         stdout().print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
     return 0 if metrics.efficacy == 1.0 else 1
+
+
+def _file(given: _Given, data: bytes, mark: Mark) -> int:
+    """An extended .tflite by each stock runtime; the exit code is that of the first."""
+    if given.dump is not None:
+        raise McueditError("--dump beside a .tflite with adapters in it", "dump what the adapters themselves do")
+    found = bundle.with_output(bundle.load(given.base_path), given.output_name)
+    with working("evaluating"):
+        figures = eval_file.measured(found, data, mark, given.edit_path, given.keep_path)
+    first, *others = figures
+    if given.as_json:
+        flat = figures[first].flat()
+        print_json({**flat, **{f"{o.lower()}_{k}": v for o in others for k, v in figures[o].flat().items()}})
+    else:
+        for name, metrics in figures.items():
+            stdout().print(name)
+            stdout().print(metrics_table(metrics) if isinstance(metrics, Metrics) else tensor_table(metrics))
+    return 0 if figures[first].efficacy == 1.0 else 1

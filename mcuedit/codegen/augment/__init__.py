@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, check_adapter
@@ -17,10 +17,16 @@ from mcuedit.codegen.augment.mark import KEY, mark
 from mcuedit.codegen.augment.mark import Mark as Mark
 from mcuedit.codegen.augment.mark import base_of as base_of
 from mcuedit.codegen.augment.mark import read as read
-from mcuedit.model.tflite import Model
+from mcuedit.codegen.augment.ops import allowed as allowed
+from mcuedit.codegen.augment.ops import missing
+from mcuedit.codegen.augment.widened import widened
+from mcuedit.codegen.tflm_arena import arena_size
+from mcuedit.model.tflite import Model, parse
 
-CHAINED, AUTO = "chained", "auto"
-FORMS = (CHAINED,)
+CHAINED, WIDENED, AUTO = "chained", "widened", "auto"
+FORMS = (CHAINED, WIDENED)
+_CHEAPEST = (WIDENED, CHAINED)  # by instructions
+_OTHER_OPS = "let edits act without a condition, or add the ops to the firmware"
 
 
 @dataclass(frozen=True)
@@ -31,22 +37,63 @@ class Extended:
         form: of FORMS.
         kinds: of the added ops, in the order in which they were added.
         all_kinds: of every op that a runtime needs for subgraph 0.
+        arena, base_arena: bytes that TensorFlow Lite Micro's arena takes at most on a 32-bit core, for the file and for
+            the base; a host may take more.
+        notes: why a form that AUTO would have preferred is not the one.
     """
 
     data: bytes
     form: str
     kinds: tuple[str, ...]
     all_kinds: tuple[str, ...]
+    arena: int
+    base_arena: int
+    notes: tuple[str, ...] = ()
 
 
-def extend(model: Model, adapters: Sequence[Adapter], form: str = AUTO) -> Extended:
+@dataclass(frozen=True)
+class Limits:
+    """What the firmware gives; None: as much as is asked for.
+
+    Attributes:
+        ops: kinds of ops it has, and how they are called in messages.
+        arena, size: bytes of the arena, and of the file.
+    """
+
+    ops: frozenset[str] | None = None
+    name: str = "the firmware"
+    arena: int | None = None
+    size: int | None = None
+
+    def check(self, made: Extended) -> None:
+        """Raises McueditError where a file asks for more."""
+        if self.ops is not None and (lacking := missing(made.all_kinds, self.ops)):
+            own = missing(set(made.all_kinds) - set(made.kinds), self.ops)
+            what = f"{self.name} has no {', '.join(own or lacking)}"
+            if own:
+                raise McueditError(
+                    f"{what}, which the base itself needs", "add the ops to the firmware, or to the list"
+                )
+            raise McueditError(f"the form {made.form} needs {', '.join(lacking)}: {what}", _OTHER_OPS)
+        for what, has, limit in ("arena", made.arena, self.arena), ("file", len(made.data), self.size):
+            if limit is not None and has > limit:
+                raise McueditError(
+                    f"the form {made.form} takes {what} of {has:,} bytes, at most {limit:,} are there",
+                    "put fewer adapters into one file, or train with a lower rank",
+                )
+
+
+NO_LIMITS = Limits()
+
+
+def extend(model: Model, adapters: Sequence[Adapter], form: str = AUTO, limits: Limits = NO_LIMITS) -> Extended:
     """The base's file with adapters in it.
 
     Args:
-        form: of FORMS, or AUTO.
+        form: of FORMS, or AUTO: the first of widened and chained that expresses them within the limits.
 
     Raises:
-        McueditError: an adapter does not fit the base, or the form cannot express it.
+        McueditError: an adapter does not fit the base, the form cannot express it, or takes more than the firmware has.
     """
     if not adapters:
         raise McueditError("no adapters to put into the file", "give at least one")
@@ -56,9 +103,25 @@ def extend(model: Model, adapters: Sequence[Adapter], form: str = AUTO) -> Exten
         )
     for adapter in adapters:
         check_adapter(adapter, model)
-    form = CHAINED if form == AUTO else form
+    if form != AUTO:
+        return _extended(model, adapters, form, limits)
+    notes: list[str] = []
+    for tried in _CHEAPEST:
+        try:
+            return replace(_extended(model, adapters, tried, limits), notes=tuple(notes))
+        except McueditError as error:
+            notes.append(error.message)
+    raise McueditError("; ".join(notes), "put fewer adapters into one file, or give the firmware more")
+
+
+def _extended(model: Model, adapters: Sequence[Adapter], form: str, limits: Limits) -> Extended:
     graft = Graft(model)
-    chained(graft, [delta for adapter in adapters for delta in adapter.deltas])
-    data = graft.pack({KEY: mark(model, adapters, form).packed()})
+    form_of = {CHAINED: chained, WIDENED: widened}[form]
+    form_of(graft, [delta for adapter in adapters for delta in adapter.deltas])
+    labels = {str(k): v for adapter in adapters for k, v in sorted(adapter.labels.items())}
+    data = graft.pack({KEY: mark(model, adapters, form, **({"labels": labels} if labels else {})).packed()})
     kinds = tuple(graft.kinds)
-    return Extended(data, form, kinds, tuple(sorted({op.kind for op in model.ops}.union(kinds))))
+    used = tuple(sorted({op.kind for op in model.ops}.union(kinds)))
+    made = Extended(data, form, kinds, used, arena_size(parse(data, "the extended file")), arena_size(model))
+    limits.check(made)
+    return made

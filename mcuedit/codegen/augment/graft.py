@@ -106,7 +106,7 @@ class Graft:
         return self._tensor(name, values.shape, sort or Sort(kind), place)
 
     def op(self, behind: int, kind: str, inputs: Sequence[int], output: int, **options: Any) -> None:
-        """A new op, after all that already stand behind op `behind`."""
+        """A new op, after all that already stand behind op `behind`; -1: before the first one."""
         op = schema.OperatorT()
         op.opcodeIndex, op.inputs, op.outputs = self._code(kind), list(inputs), [output]
         table = KINDS[kind].options if kind in KINDS else _OPTIONS[kind]
@@ -220,7 +220,7 @@ class Graft:
         root, graph = self._root, self._graph
         tensors = [at(graph.Tensors(i)._tab.Pos) for i in range(graph.TensorsLength())]
         tensors += [t.Pack(builder) for t in self._tensors]
-        operators = []
+        operators = [op.Pack(builder) for op in self._added.get(-1, _Added()).ops]
         for i in range(graph.OperatorsLength()):
             added = self._added.get(i, _Added())
             if added.outputs is None and added.inputs is None:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +18,14 @@ from helpers.augmented import compared
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.codegen.augment import CHAINED, base_of, extend, read
+from mcuedit.codegen.augment import CHAINED, WIDENED, Limits, allowed, base_of, extend, read
+from mcuedit.codegen.augment.ops import ESPHOME
 from mcuedit.codegen.augment.scales import Step, chain
-from mcuedit.codegen.augment.stock import LiteRt
+from mcuedit.codegen.augment.stock import LiteRt, StockTflm
+from mcuedit.codegen.augment.widened import widening
+from mcuedit.conformance.oneop import random_inputs
 from mcuedit.model.fixedpoint import mbqm, quantize_multiplier
+from mcuedit.model.oracle import Tflm
 from mcuedit.model.tflite import Model, parse
 from mcuedit.training.core.gates import FULL
 
@@ -180,3 +187,75 @@ def test_adapters_of_another_base_and_none_are_refused(pair: tuple[Model, Adapte
         extend(pair[0], [replace(pair[1], base_sha256="0" * 64)], CHAINED)
     with pytest.raises(McueditError, match="no adapters"):
         extend(pair[0], [], CHAINED)
+
+
+def test_widened_leaves_closed_rows_and_is_what_the_specification_says(tiny_model: Model) -> None:
+    one = full(tiny_model, 1, {0: 127, 3: -127})
+    made, x = adapter(tiny_model, one), random_inputs(tiny_model, np.random.default_rng(1), 200)
+    extended = extend(tiny_model, [made], WIDENED)
+    assert extended.kinds == ("FULLY_CONNECTED", "CONCATENATION")
+    source, weights, bias = (tiny_model.tensors[t] for t in tiny_model.ops[1].inputs)
+    end = tiny_model.tensors[tiny_model.ops[1].outputs[0]]
+    base = Tflm(tiny_model).activations(x, [end.index, source.index, tiny_model.inputs[0]])
+    added = widening(tiny_model, one).amount(base[tiny_model.inputs[0]][:, 0])
+    row = base[source.index][:, 0].astype(np.int64) - source.zero
+    sums = row @ weights.data.T.astype(np.int64) + bias.data + added
+    ratio = float(source.scale[0]) * float(weights.scale[0]) / float(end.scale[0])
+    wanted = (mbqm(sums, *quantize_multiplier(ratio)) + end.zero).clip(-128, 127)
+    got = StockTflm(tiny_model, extended.data).activations(x, [end.index])[end.index][:, 0]
+    np.testing.assert_array_equal(got, wanted)
+    closed = ~added.any(axis=1)
+    assert 20 < closed.sum() < 180
+    np.testing.assert_array_equal(got[closed], base[end.index][:, 0][closed])
+
+
+def test_what_widened_cannot_express_is_refused_by_name(tiny_model: Model) -> None:
+    one = full(tiny_model, 1, {0: 127, 3: -127})
+    for wrong, why in (
+        (replace(one, conditional=True), "conditional"),
+        (replace(one, gated=False), "no gate"),
+    ):
+        with pytest.raises(McueditError, match=why):
+            extend(tiny_model, [adapter(tiny_model, wrong)], WIDENED)
+    assert extend(tiny_model, [adapter(tiny_model, one)]).form == WIDENED
+    second = extend(tiny_model, [adapter(tiny_model, replace(one, conditional=True))])
+    assert second.form == CHAINED
+    assert "conditional" in second.notes[0]
+
+
+def test_what_the_firmware_lacks_is_refused_by_name(tiny_model: Model, tmp_path) -> None:
+    one = full(tiny_model, 1, {0: 127, 3: -127})
+    listed = tmp_path / "ops.txt"
+    listed.write_text("# of my resolver\nAddFullyConnected\nSOFTMAX\nADD\n")
+    limits = Limits(allowed(str(listed)), "ops.txt")
+    assert extend(tiny_model, [adapter(tiny_model, one)], limits=limits).form == CHAINED
+    asks = adapter(tiny_model, replace(one, conditional=True))
+    with pytest.raises(McueditError, match="chained needs ARG_MAX, GATHER, MINIMUM"):
+        extend(tiny_model, [asks], CHAINED, limits)
+    with pytest.raises(McueditError, match="esphome has no SOFTMAX, which the base itself needs"):
+        extend(tiny_model, [asks], CHAINED, Limits(allowed("esphome"), "esphome"))
+    made = extend(tiny_model, [asks], CHAINED)
+    for limits in (Limits(arena=made.arena - 1), Limits(size=len(made.data) - 1)):
+        with pytest.raises(McueditError, match="at most"):
+            extend(tiny_model, [asks], CHAINED, limits)
+    listed.write_text("FULY_CONNECTED\n")
+    with pytest.raises(McueditError, match="is no op"):
+        allowed(str(listed))
+
+
+def test_the_ops_of_esphome_are_those_of_the_package() -> None:
+    package = importlib.util.find_spec("esphome")
+    if package is None or package.origin is None:
+        pytest.skip("esphome is not installed")
+    source = Path(package.origin).parent / "components" / "micro_wake_word" / "streaming_model.cpp"
+    names = re.findall(r"op_resolver\.Add(\w+)\(", source.read_text())
+    assert {name.lower() for name in names} == {kind.lower().replace("_", "") for kind in ESPHOME}
+
+
+def test_the_arena_that_is_told_suffices(pair: tuple[Model, Adapter]) -> None:
+    """Of the host, whose pointers are twice as long: what the interpreter keeps takes at most twice as much."""
+    from tflite_micro import runtime
+
+    made = extend(pair[0], [pair[1]], CHAINED)
+    assert made.base_arena < made.arena
+    runtime.Interpreter.from_bytes(made.data, arena_size=2 * made.arena).invoke()

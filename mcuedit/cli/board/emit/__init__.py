@@ -37,6 +37,9 @@ class _Given(Writing):
     train: Path | None
     train_op: int | None
     augment: str | None
+    ops_allowed: str | None
+    arena: int | None
+    max_bytes: int | None
     as_json: bool
 
 
@@ -69,6 +72,11 @@ class _Given(Writing):
     type=click.Choice((*FORMS, AUTO)),
     help="Write one .tflite of builtin ops, in this form; without a word: auto.",
 )
+@click.option(
+    "--ops-allowed", metavar="F|esphome|tflm-micro", help="With --augment: ops that the firmware has, one a line in F."
+)
+@options.whole("--arena", 1, help="With --augment: bytes of the arena that the firmware has.")
+@options.whole("--max-bytes", 1, help="With --augment: bytes that the file may have.")
 @options.force_option("Replace DIR even if it holds files that mcuedit did not write.")
 @options.json_option
 @into(_Given)
@@ -86,14 +94,17 @@ def command(given: _Given) -> None:
     is written whole or not at all. The same input gives the same bytes.
 
     --augment writes neither: the base's .tflite with the adapters as builtin ops in it, which every stock runtime runs
-    (docs/guides/stock_runtimes.md). chained gives the very bytes of a device with the adapters.
+    (docs/guides/stock_runtimes.md). chained gives the very bytes of a device with the adapters, widened is cheaper and
+    rounds once less; auto takes widened where it can.
     """
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)
     found = for_adapters(scaled(found, given.scales, given.runtime), loaded, given.output_name)
     if given.augment is not None:
-        augmented.write(given.output, found, loaded, given.augment, given.as_json)
+        limits = augmented.limits(given.ops_allowed, given.arena, given.max_bytes)
+        augmented.write(given.output, found, loaded, (given.augment, limits), given.as_json)
         return
+    augmented.require_none(given.ops_allowed, given.arena, given.max_bytes)
     found = served(found, given.serve, loaded)
     gate = _gate(found, given.train) if given.train is not None else None
     factors = codegen.FactorSetup(given.train_op) if given.train_op is not None else None

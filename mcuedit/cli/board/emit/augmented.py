@@ -9,9 +9,9 @@ from pathlib import Path
 from mcuedit._util.atomic import write_file
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter
-from mcuedit.cli._shared.common import print_json, stdout, table
+from mcuedit.cli._shared.common import notes, print_json, stdout, table
 from mcuedit.cli._shared.options import is_given
-from mcuedit.codegen.augment import Extended, extend
+from mcuedit.codegen.augment import Extended, Limits, allowed, extend
 from mcuedit.model.bundle import Base
 
 _OF_SOURCES = {  # options that are about C sources, by the name of their value
@@ -25,7 +25,23 @@ _OF_SOURCES = {  # options that are about C sources, by the name of their value
 }
 
 
-def write(output: Path, base: Base, adapters: Sequence[Adapter], form: str, as_json: bool) -> None:
+def limits(ops: str | None, arena: int | None, size: int | None) -> Limits:
+    """What the firmware gives.
+
+    Raises:
+        McueditError: as `allowed`.
+    """
+    return Limits(allowed(ops) if ops is not None else None, ops or "", arena, size)
+
+
+def require_none(*given: object) -> None:
+    """Raises where something is given that is about a .tflite alone."""
+    if any(value is not None for value in given):
+        what = "--ops-allowed, --arena and --max-bytes are about a .tflite"
+        raise McueditError(what, "add --augment, or leave them out")
+
+
+def write(output: Path, base: Base, adapters: Sequence[Adapter], how: tuple[str, Limits], as_json: bool) -> None:
     """Writes the file and says what is in it.
 
     Raises:
@@ -35,7 +51,8 @@ def write(output: Path, base: Base, adapters: Sequence[Adapter], form: str, as_j
         raise McueditError(f"{wrong[0]} beside --augment", "leave it out: it is about C sources, not about a .tflite")
     if output.is_dir():
         raise McueditError(f"{output}: is a folder", "with --augment -o names a file, such as repaired.tflite")
-    made = extend(base.model, adapters, form)
+    made = extend(base.model, adapters, *how)
+    notes(made.notes)
     write_file(output, made.data)
     if as_json:
         print_json({"file": str(output), **_figures(base, made)})
@@ -54,6 +71,8 @@ def _figures(base: Base, made: Extended) -> dict[str, object]:
         "bytes": size,
         "added_bytes": size - len(base.model.data),
         "added_ops": len(made.kinds),
+        "arena": made.arena,
+        "base_arena": made.base_arena,
         "op_kinds": list(made.all_kinds),
     }
 
