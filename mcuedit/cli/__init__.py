@@ -31,6 +31,7 @@ VERBS = {
     "inspect": "Show what is in a base or an adapter.",
     "edit": "Train an adapter that makes the corrections of an edit set.",
     "eval": "Measure an adapter against its untouched base.",
+    "wake": "Repair a wake word's net with recordings.",
     "bench": "Train and measure whole edit sets.",
     "emit": "Write a base and its adapters as C sources, or as one .tflite.",
     "strip": "Take adapters out of a .tflite that emit --augment wrote.",
@@ -57,7 +58,7 @@ VERBS = {
 
 # Where a verb's module is.
 _ROOMS = {
-    "repair": "demo zoo quantize inspect edit eval learn federate".split(),
+    "repair": "demo zoo quantize inspect edit eval wake learn federate".split(),
     "board": "emit strip run flash firmware boards doctor".split(),
     "ship": "keygen pack verify push status activate deactivate confirm rollback log registry".split(),
 }

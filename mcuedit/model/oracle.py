@@ -121,6 +121,24 @@ class Tflm:
                 values[i] = (given[t] if t in given else self._value(t)).reshape(values[i].shape)
         return found
 
+    def course(self, sequence: Int8Array, tensors: Sequence[int]) -> dict[int, Int8Array]:
+        """Values after every step of one sequence, whose state starts anew: int8[steps, *shape] by tensor.
+
+        Args:
+            sequence: int8[steps, *input].
+
+        Raises:
+            McueditError: as `activations`.
+        """
+        model = self._model
+        found = {t: np.empty((len(sequence), *model.tensors[t].shape), CORE[model.tensors[t].dtype]) for t in tensors}
+        self._interpreter.reset()
+        for i, step in enumerate(sequence):
+            self._run(step)
+            for t, values in found.items():
+                values[i] = self._value(t).reshape(values[i].shape)
+        return found
+
     def _run(self, step: Int8Array) -> None:
         """One inference."""
         try:

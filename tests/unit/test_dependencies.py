@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOOKED_FOR = re.compile(r"(import_module|find_spec|importorskip)$")  # functions that take a module's name
-USERS = ("zig", "privacy", "plot", "tensorflow", "zoo")  # extras of mcuedit itself; the others are for its tests
+USERS = ("zig", "privacy", "plot", "wake", "tensorflow", "zoo")  # mcuedit's own; the others are for its tests
 MODULES = {  # where the module has another name than the distribution
     "ethos-u-vela": "ethosu",
     "idf-component-manager": "idf_component_tools",
