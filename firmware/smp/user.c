@@ -74,6 +74,11 @@ static int device_status(mcuedit_smp_exchange *exchange)
 #if MCUEDIT_AUTHORITY
     ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_OPEN_ERASES, store->open_count);
 #endif
+#if MCUEDIT_ROOTS
+    ok = ok && mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_REVOCATION, state->revocation);
+    ok = ok && mcuedit_smp_put_bytes(exchange, MCUEDIT_SMP_KEY_REVOKED, state->revoked,
+                                     (uint32_t)state->revoked_count * MCUEDIT_KEY_ID);
+#endif
     ok = ok && (!store->damage || mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_DAMAGE, (uint32_t)-store->damage));
     return mcuedit_smp_done(ok && put_upload(exchange));
 }
@@ -319,6 +324,23 @@ static int tell(mcuedit_smp_exchange *exchange)
     return config->tell(config->context, &inference, right ? -1 : (int32_t)wanted);
 }
 
+#if MCUEDIT_ROOTS
+static int revoke_keys(mcuedit_smp_exchange *exchange)
+{
+    struct zcbor_string list;
+    mcuedit_smp_field field = {MCUEDIT_SMP_KEY_KEYS, MCUEDIT_SMP_BYTES, &list, false};
+    int err = mcuedit_smp_fields(exchange, &field, 1);
+    if (err || !field.present) {
+        return MCUEDIT_SMP_INVALID;
+    }
+    mcuedit_store *store = store_of(exchange);
+    err = mcuedit_store_revoke_keys(store, list.value, (uint32_t)list.len);
+    return err ? err
+               : mcuedit_smp_done(mcuedit_smp_put_uint(exchange, MCUEDIT_SMP_KEY_REVOCATION,
+                                                       mcuedit_store_status(store)->revocation));
+}
+#endif
+
 const mcuedit_smp_command mcuedit_smp_user[] = {
     [MCUEDIT_SMP_COMMAND_STATUS] = {.read = status},
     [MCUEDIT_SMP_COMMAND_ACTIVATE] = {.write = activate},
@@ -340,6 +362,9 @@ const mcuedit_smp_command mcuedit_smp_user[] = {
     [MCUEDIT_SMP_COMMAND_ADOPT] = {.write = mcuedit_smp_adopt},
     [MCUEDIT_SMP_COMMAND_FORGET] = {.write = mcuedit_smp_forget},
 #endif
+#if MCUEDIT_ROOTS
+    [MCUEDIT_SMP_COMMAND_REVOKE] = {.write = revoke_keys},
+#endif
 };
 const uint8_t mcuedit_smp_user_count = sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]);
 
@@ -355,6 +380,9 @@ const uint8_t mcuedit_smp_user_asks[] = {
 #if MCUEDIT_TEACHING
     [MCUEDIT_SMP_COMMAND_TRAIN] = MCUEDIT_ASKS_TELL,        [MCUEDIT_SMP_COMMAND_ADOPT] = MCUEDIT_ASKS_ACTIVATE,
     [MCUEDIT_SMP_COMMAND_FORGET] = MCUEDIT_ASKS_TELL,
+#endif
+#if MCUEDIT_ROOTS
+    [MCUEDIT_SMP_COMMAND_REVOKE] = MCUEDIT_ASKS_ALWAYS, /* it is signed by more than an operator */
 #endif
 };
 MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_user_asks) == sizeof(mcuedit_smp_user) / sizeof(mcuedit_smp_user[0]),

@@ -15,7 +15,8 @@
 #define TRIES        4                            /* erases and places for a record before the flash is given up */
 #define SEQUENCE_END UINT32_MAX                   /* no record has it: erased flash does */
 
-MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS, state_has_no_gaps);
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_store_state) == 32 + 8 * MCUEDIT_STORE_SLOTS + 64 * MCUEDIT_ROOTS,
+                      state_has_no_gaps);
 MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_record) % 32 == 0, record_is_whole_units);
 
 /* CRC of a record without the CRC's own field. Another geometry makes another one. */

@@ -61,6 +61,11 @@ uint32_t mcuedit_slot_kept(const mcuedit_store *store, uint32_t slot);
 int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits, mcuedit_package *package,
                        mcuedit_adapter *adapter);
 
+#if MCUEDIT_ROOTS
+/* Is the signer of a package revoked, by the hash of its key? */
+int mcuedit_key_is_revoked(const mcuedit_store *store, const uint8_t *key_hash);
+#endif
+
 /* Would context and runtime take this set? */
 int mcuedit_store_dry_run(const mcuedit_store *store, const mcuedit_set *set);
 

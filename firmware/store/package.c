@@ -8,6 +8,7 @@
 
 #include "../core/delta.h"
 #include "mcuedit/package.h"
+#include "signer.h"
 
 #define IMAGE_MAGIC  0x96F3B83Du
 #define NON_BOOTABLE 0x10u
@@ -154,8 +155,7 @@ int mcuedit_package_parse(mcuedit_package *package, const void *bytes, uint32_t 
 /* Is it by one of the trusted keys? */
 static int check_signer(const mcuedit_package *package, const mcuedit_trust *trust)
 {
-    /* A DER SubjectPublicKeyInfo: what comes before the 32 bytes of an Ed25519 key. */
-    static const uint8_t prefix[12] = {0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00};
+    static const uint8_t prefix[12] = MCUEDIT_KEY_PREFIX;
     struct {
         uint8_t prefix[12], key[32];
     } info;

@@ -47,6 +47,9 @@ int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits,
         *package = (mcuedit_package){.adapter = bytes, .adapter_size = size};
     } else {
         err = mcuedit_package_check(package, config->trust, base, bytes, size);
+#if MCUEDIT_ROOTS
+        err = !err && mcuedit_key_is_revoked(store, package->key_hash) ? MCUEDIT_E_REVOKED : err;
+#endif
         if (!err && kept != MCUEDIT_KEPT_PROVEN && (store->state.trial >> slot & 1u) == 0 &&
             (package->counter <= minimum_counter || package->counter - minimum_counter > MCUEDIT_COUNTER_STEP)) {
             err = MCUEDIT_E_COUNTER;

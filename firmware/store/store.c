@@ -250,6 +250,23 @@ int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, u
     return err;
 }
 
+#if MCUEDIT_ROOTS
+/* Was the key of one of these packages revoked since they were activated? */
+static bool has_revoked(const mcuedit_store *store, uint32_t mask)
+{
+    mcuedit_slot_info info;
+    mcuedit_package package;
+    for (uint8_t slot = 0; mask >> slot != 0; slot++) {
+        if ((mask >> slot & 1u) != 0 && !mcuedit_store_slot_info(store, slot, &info) && !info.local &&
+            !mcuedit_package_parse(&package, info.bytes, info.size) &&
+            mcuedit_key_is_revoked(store, package.key_hash)) {
+            return true;
+        }
+    }
+    return false;
+}
+#endif
+
 int mcuedit_store_confirm(mcuedit_store *store)
 {
     mcuedit_record record;
@@ -258,6 +275,11 @@ int mcuedit_store_confirm(mcuedit_store *store)
     if (!state->in_trial) {
         return MCUEDIT_E_STATE;
     }
+#if MCUEDIT_ROOTS
+    if (has_revoked(store, state->trial)) {
+        return MCUEDIT_E_REVOKED;
+    }
+#endif
     record.mask = state->trial;
     if (state->confirmed != state->trial) {
         state->previous = state->confirmed;

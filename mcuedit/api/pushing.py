@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcuedit._util.errors import McueditError
-from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout, Stages, identity, inventory
+from mcuedit.fleet import Campaign, Delivery, Outcome, Report, Results, Rollout, Stages, identity, inventory, revoking
 from mcuedit.fleet.deliver import State
+from mcuedit.fleet.revoking import Answer
 from mcuedit.fleet.transport import Device, Limits, Status, authority
 from mcuedit.fleet.transport.address import Address
 from mcuedit.package import Package, intact, open_package
 from mcuedit.package.keys import PublicKey
+from mcuedit.package.revocation import Revocation
 
 GOALS = (State.STAGED, State.TRIAL, State.CONFIRMED)
 
@@ -171,6 +173,28 @@ def push_fleet(
         for name in campaign.report.skipped:
             done(name, None)
         return campaign.run()
+
+
+def revoke(revocation: Revocation, to: str, options: PushOptions = PUSH) -> tuple[Answer, Status]:
+    """Brings a list of revoked keys to a device; once more does no harm.
+
+    Raises:
+        McueditError: the address is none, or the device refuses.
+    """
+    with options.device(to) as device:
+        return revoking.revoke(device, revocation)
+
+
+def revoke_fleet(
+    revocation: Revocation, fleet: Path, options: PushOptions = PUSH, jobs: int = 8
+) -> Iterator[tuple[str, Answer]]:
+    """Brings a list of revoked keys to a fleet, all at once; yields each member and its answer, as they come.
+
+    Raises:
+        McueditError: the fleet's file is refused. What goes wrong on devices is in their answers.
+    """
+    opening = options.opening()
+    return revoking.revoke_all(inventory.read(fleet), revocation, lambda member: opening(member.address), jobs)
 
 
 def results_of(fleet: Path, digest: str, how: FleetOptions = FLEET) -> Path:

@@ -47,6 +47,7 @@ VERBS = {
     "deactivate": "Take adapters out of force on a device.",
     "confirm": "Keep the trial of a device.",
     "rollback": "Return a device to what it ran before.",
+    "revoke": "Make and sign a list of stolen keys, which devices are to trust no more.",
     "log": "Read a device log and verify it.",
     "learn": "Let a virtual device learn corrections, and measure it.",
     "federate": "Make one adapter of those that many devices learned.",
@@ -60,7 +61,7 @@ VERBS = {
 _ROOMS = {
     "repair": "demo zoo quantize inspect edit eval wake learn federate".split(),
     "board": "emit strip run flash firmware boards doctor".split(),
-    "ship": "keygen pack verify push status activate deactivate confirm rollback log registry".split(),
+    "ship": "keygen pack verify push status activate deactivate confirm rollback revoke log registry".split(),
 }
 _MODULES = {verb: f"{room}.{verb}" for room, verbs in _ROOMS.items() for verb in verbs}
 

@@ -185,8 +185,8 @@ class Delivery:
             what = f"{self._device.address}: a trial of other adapters is running"
             raise TransportError(OTHER_TRIAL, what, "confirm it or roll it back first")
         if slot.index not in status.active:
-            same = [s.index for s in status.slots if s.name == slot.name]
-            wanted = [i for i in status.confirmed if i not in same] + [slot.index]
+            leave = [s.index for s in status.slots if s.name == slot.name or s in status.lapsed]
+            wanted = [i for i in status.confirmed if i not in leave] + [slot.index]
             self.outcome = replace(self.outcome, state=State.TRIAL)  # from here on its silence is the trial's
             self._device.activate(mask_of(tuple(wanted)), self._rollout.boots, self._rollout.ab)
         self.outcome = replace(self.outcome, state=State.TRIAL)

@@ -32,6 +32,7 @@ EVENTS = (
     "damaged",
     "revoke",
     "session",
+    "keys",
 )
 _NONE = 255  # slot of a record that is about a set of slots
 _CHAIN_AT, _HASHED, _CHAIN = 20, 28, 8

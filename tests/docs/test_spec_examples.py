@@ -56,7 +56,7 @@ from mcuedit.model import bundle, tflite
 from mcuedit.model.bundle import Base
 from mcuedit.model.fixedpoint import mbqm
 from mcuedit.model.text import fnv1a, text_features
-from mcuedit.package import open_package
+from mcuedit.package import open_package, revocation
 from mcuedit.package.check import parse
 from mcuedit.package.keys import PublicKey
 from mcuedit.privacy import noise
@@ -206,11 +206,20 @@ def test_the_dialogue_of_the_example_is_what_the_firmware_says(base: Base, tmp_p
 
 
 def test_the_package_of_the_example_is_trusted_for_the_base(base: Base) -> None:
-    public, package = data("package")
+    public, package, *_ = data("package")
     found = open_package(package, keys=[PublicKey(public)], model=base.model)
     assert (found.name, found.version, found.counter, found.size) == ("gitega", "1.0.0", 1, 370)
     assert found.adapter == data("adapter")[0]
     assert public == packages.public().raw
+
+
+def test_the_list_of_the_example_revokes_the_key_of_its_package() -> None:
+    public, _, *roots, data_of_list = data("package")
+    found = revocation.parse(data_of_list)
+    assert (found.version, found.keys) == (1, (revocation.id_of(PublicKey(public)),))
+    for root, (who, signature) in zip(roots, sorted(found.signatures.items()), strict=True):
+        assert revocation.id_of(PublicKey(root)) == who
+        Ed25519PublicKey.from_public_bytes(root).verify(signature, found.digest)
 
 
 def test_the_records_of_the_example_are_a_log_that_holds() -> None:

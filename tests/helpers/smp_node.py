@@ -12,9 +12,10 @@ from cffi import FFI
 from smp.header import OP, Header, Version
 
 from mcuedit.build import compilers, driver, handwritten
-from mcuedit.emulate.devices.updatable import AUTHORITY, DEVELOPMENT, IDENTITY, device_sources
+from mcuedit.emulate.devices.updatable import AUTHORITY, DEVELOPMENT, IDENTITY, NO_ROOTS, ROOTS, device_sources
 from mcuedit.model.bundle import Base
 from mcuedit.package.keys import PublicKey
+from mcuedit.package.revocation import Roots
 
 DECLARATIONS = """
 typedef struct { void *context; const uint8_t *mapped; uint32_t program_unit, erase_page, slot_size;
@@ -46,6 +47,7 @@ class Node:
         keys: whom it trusts.
         folder: where it is compiled.
         operators: whom it obeys; without any, everybody.
+        roots: who revoke keys.
     """
 
     def __init__(
@@ -56,14 +58,17 @@ class Node:
         *,
         development: bool = False,
         operators: Sequence[PublicKey] = (),
+        roots: Roots = NO_ROOTS,
     ) -> None:
         external, headers = handwritten.external("device_process")
         own = [path for path in handwritten.apps("device_process") if path.name != "device_process.c"]
         written = [*own, *handwritten.core("device_process"), *external]
         defines = ((DEVELOPMENT,) if development else ()) + ((AUTHORITY, IDENTITY) if operators else ())
+        defines += (ROOTS,) if roots else ()
         compiler = compilers.find_host_compiler()
         flags = (*driver._flags("2", defines), "-fPIC", *headers)
-        objects = driver._compile(compiler, written, device_sources(base, keys, operators=operators), folder, flags)
+        files = device_sources(base, keys, operators=operators, roots=roots)
+        objects = driver._compile(compiler, written, files, folder, flags)
         compiler.run(["-shared", *objects, "-o", "node.so"], folder)
         library = folder / "node.so"
         self.ffi = FFI()

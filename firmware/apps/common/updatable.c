@@ -26,6 +26,11 @@ static const mcuedit_trust trust = {
     .verify = mcuedit_ed25519_check,
 };
 
+#if MCUEDIT_ROOTS
+static const mcuedit_roots roots = {
+    .keys = mcuedit_root_keys, .count = MCUEDIT_ROOT_COUNT, .threshold = MCUEDIT_ROOT_THRESHOLD};
+#endif
+
 #if MCUEDIT_AUTHORITY
 static mcuedit_authority authority = {.keys = mcuedit_operators, .key_count = MCUEDIT_OPERATOR_COUNT};
 #endif
@@ -151,6 +156,9 @@ int updatable_start(const char *id, const mcuedit_flash *flash)
 {
     device.store_config =
         (mcuedit_store_config){.flash = flash, .trust = &trust, .active = &app_context, .prepare = prepare, .ask = ask};
+#if MCUEDIT_ROOTS
+    device.store_config.roots = &roots;
+#endif
     device.smp_config = (mcuedit_smp_config){
         .store = &device.store,
         .id = id,

@@ -24,7 +24,7 @@ extern "C" {
  */
 #define MCUEDIT_SMP_ASKS(X)                                               \
     X(NOBODY, 0, "none: it is refused")                                   \
-    X(ALWAYS, 1, "what has to be read before a command can be signed")    \
+    X(ALWAYS, 1, "what a command is signed by, and what roots sign")      \
     X(READ, 2, "all that is read, and echo")                              \
     X(RUN, 3, "inferences")                                               \
     X(UPLOAD, 4, "the first chunk of an upload; the others belong to it") \

@@ -49,6 +49,14 @@
 #define MCUEDIT_TEACHING 0
 #endif
 
+/*
+ * 1: keys of packages can be revoked by a list that root keys have signed (store.h), without new firmware; records of
+ * the journal are 64 bytes longer. 0: a stolen key stays trusted until the firmware is exchanged.
+ */
+#ifndef MCUEDIT_ROOTS
+#define MCUEDIT_ROOTS 0
+#endif
+
 /* -- Of the library's own code. -- */
 
 /* With MCUEDIT_AUTHORITY: erases of one slot in one boot for uploads that nobody signed, 0..255. */
@@ -111,8 +119,8 @@
 #endif
 
 /* A name that carries options: `mcuedit_store_open_slots8_views4`. */
-#define MCUEDIT_PASTE_(a, b, c, d, e, f) a##b##c##d##e##f
-#define MCUEDIT_PASTE(a, b, c, d, e, f)  MCUEDIT_PASTE_(a, b, c, d, e, f)
+#define MCUEDIT_PASTE_(a, b, c, d, e, f, g) a##b##c##d##e##f##g
+#define MCUEDIT_PASTE(a, b, c, d, e, f, g)  MCUEDIT_PASTE_(a, b, c, d, e, f, g)
 #if MCUEDIT_AUTHORITY
 #define MCUEDIT_BY_AUTHORITY _authority
 #else
@@ -123,9 +131,15 @@
 #else
 #define MCUEDIT_BY_TEACHING
 #endif
-#define MCUEDIT_NAMED_BY_STORE(name) \
-    MCUEDIT_PASTE(name, _slots, MCUEDIT_STORE_SLOTS, _views, MCUEDIT_STORE_VIEWS, MCUEDIT_BY_AUTHORITY)
-#define MCUEDIT_NAMED_BY_SMP(name)      MCUEDIT_PASTE(name, MCUEDIT_BY_AUTHORITY, MCUEDIT_BY_TEACHING, , , )
-#define MCUEDIT_NAMED_BY_TRAINING(name) MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , , )
+#if MCUEDIT_ROOTS
+#define MCUEDIT_BY_ROOTS _roots
+#else
+#define MCUEDIT_BY_ROOTS
+#endif
+#define MCUEDIT_NAMED_BY_STORE(name)                                                                    \
+    MCUEDIT_PASTE(name, _slots, MCUEDIT_STORE_SLOTS, _views, MCUEDIT_STORE_VIEWS, MCUEDIT_BY_AUTHORITY, \
+                  MCUEDIT_BY_ROOTS)
+#define MCUEDIT_NAMED_BY_SMP(name)      MCUEDIT_PASTE(name, MCUEDIT_BY_AUTHORITY, MCUEDIT_BY_TEACHING, , , , )
+#define MCUEDIT_NAMED_BY_TRAINING(name) MCUEDIT_PASTE(name, _float, MCUEDIT_TRAIN_FLOAT, , , , )
 
 #endif

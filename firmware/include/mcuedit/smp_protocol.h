@@ -24,7 +24,8 @@
     X(IDENTITY, 10, "read: the key by which the device proves what it answers")                 \
     X(TRAIN, 11, "read: what the device was told; write: trains")                               \
     X(ADOPT, 12, "write: what was trained goes on trial")                                       \
-    X(FORGET, 13, "write: what the device was told is forgotten")
+    X(FORGET, 13, "write: what the device was told is forgotten")                               \
+    X(REVOKE, 14, "write: a list of revoked keys, which root keys have signed")
 
 /* X(name, number, what it does) of the groups that mcumgr defines, as much as a device has of them. */
 #define MCUEDIT_SMP_OS_COMMANDS(X)             \
@@ -67,6 +68,7 @@ enum {
 #define MCUEDIT_SMP_KEY_ID              "id"
 #define MCUEDIT_SMP_KEY_IN_TRIAL        "test"
 #define MCUEDIT_SMP_KEY_KEY             "key"
+#define MCUEDIT_SMP_KEY_KEYS            "keys"
 #define MCUEDIT_SMP_KEY_LABEL           "label"
 #define MCUEDIT_SMP_KEY_LEARNED         "made"
 #define MCUEDIT_SMP_KEY_LOG             "log"
@@ -81,6 +83,8 @@ enum {
 #define MCUEDIT_SMP_KEY_OUTPUT          "out"
 #define MCUEDIT_SMP_KEY_PACKAGE_VERSION "ver"
 #define MCUEDIT_SMP_KEY_PROOF           "proof"
+#define MCUEDIT_SMP_KEY_REVOCATION      "rev"
+#define MCUEDIT_SMP_KEY_REVOKED         "revoked"
 #define MCUEDIT_SMP_KEY_RIGHT           "right"
 #define MCUEDIT_SMP_KEY_RUNS            "runs"
 #define MCUEDIT_SMP_KEY_SHARE           "ab"

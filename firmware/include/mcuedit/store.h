@@ -63,10 +63,25 @@ typedef struct {
     int (*sync)(void *context);
 } mcuedit_flash;
 
+#if MCUEDIT_ROOTS
+#define MCUEDIT_KEY_ID       8 /* first bytes of the SHA-256 of a key, as packages name their signer */
+#define MCUEDIT_REVOKED_KEYS 7 /* in a list, at most */
+
+/* Who may revoke keys of packages: `threshold` of these together, by a list that they have signed. */
+typedef struct {
+    const uint8_t (*keys)[32]; /* Ed25519 public keys, none of which signs packages or commands */
+    uint8_t count;
+    uint8_t threshold; /* 1..count */
+} mcuedit_roots;
+#endif
+
 /* What a store works with. All of it must outlive the store. */
 typedef struct {
     const mcuedit_flash *flash;
     const mcuedit_trust *trust;
+#if MCUEDIT_ROOTS
+    const mcuedit_roots *roots; /* NULL: no key is ever revoked */
+#endif
     mcuedit_context *active; /* of mcuedit_context_init: whose active set the store decides */
     uint8_t allow_local;     /* 1: mcuedit_store_stage_local is allowed */
     void *context;           /* for the two callbacks, which may be NULL */
@@ -92,7 +107,8 @@ enum {
     MCUEDIT_LOG_SELF_TEST = 9, /* a trial ended before it began: its self-test failed */
     MCUEDIT_LOG_DAMAGED = 10,  /* a trial ended: one of its slots does not pass the checks any more */
     MCUEDIT_LOG_REVOKE = 11,   /* a slot is revoked */
-    MCUEDIT_LOG_SESSION = 12   /* commands were asked for what to sign, for the first time in this boot */
+    MCUEDIT_LOG_SESSION = 12,  /* commands were asked for what to sign, for the first time in this boot */
+    MCUEDIT_LOG_KEYS = 13      /* another list of revoked keys is in force */
 };
 
 typedef enum {
@@ -132,6 +148,12 @@ typedef struct {
     uint8_t last;      /* slot that was erased last */
     uint16_t reserved; /* 0 */
     mcuedit_store_slot slots[MCUEDIT_STORE_SLOTS];
+#if MCUEDIT_ROOTS
+    uint32_t revocation; /* version of the list of revoked keys; 0: there was none */
+    uint8_t revoked_count;
+    uint8_t zeros[3];
+    uint8_t revoked[MCUEDIT_REVOKED_KEYS][MCUEDIT_KEY_ID];
+#endif
 } mcuedit_store_state;
 
 /* The adapter of a slot, parsed. */
@@ -252,6 +274,16 @@ int mcuedit_store_rollback(mcuedit_store *store);
  * state is confirmed instead, at once; who wants the set before rolls back first.
  */
 int mcuedit_store_revoke(mcuedit_store *store, uint8_t slot);
+
+#if MCUEDIT_ROOTS
+/*
+ * Takes a list of revoked keys (`size` bytes of any address) that takes the place of the one before. From then on
+ * packages of these keys are refused by MCUEDIT_E_REVOKED, at upload, activation, confirmation and boot. What is in
+ * force of theirs stays so until the next boot. MCUEDIT_E_SIZE, _E_MAGIC or _E_FORM; _E_COUNTER: not newer than the
+ * list in force; _E_AUTHORITY: signed by fewer roots than it takes; _E_KEY, _E_SIGNATURE: by another key, or not by it.
+ */
+int mcuedit_store_revoke_keys(mcuedit_store *store, const void *list, uint32_t size);
+#endif
 
 /*
  * Erases a slot that is neither confirmed nor in the trial (MCUEDIT_E_STATE), nor in use (MCUEDIT_E_BUSY). An upload

@@ -143,9 +143,9 @@ def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None 
 
 
 def with_added(status: Status, added: Sequence[int]) -> tuple[int, ...]:
-    """The confirmed set with more slots; who has a name already leaves for the one that is added."""
-    names = {status.slots[i].name for i in added}
-    stay = [i for i in status.confirmed if status.slots[i].name not in names or i in added]
+    """The confirmed set with more slots; who has a name already, or a signer that is revoked, leaves."""
+    names, lapsed = {status.slots[i].name for i in added}, {slot.index for slot in status.lapsed}
+    stay = [i for i in status.confirmed if (status.slots[i].name not in names and i not in lapsed) or i in added]
     return tuple(sorted({*stay, *added}))
 
 

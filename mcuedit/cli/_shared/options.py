@@ -139,6 +139,17 @@ def keys_option(help: str, **more: Any) -> Callable[[F], F]:
     return path("--key", "key_paths", multiple=True, metavar="KEY", help=help, **more)
 
 
+root_options = together(
+    path("--root", "root_paths", multiple=True, metavar="KEY", help="Public key of a root, who revokes keys; 1 to 3."),
+    click.option(
+        "--root-threshold",
+        type=click.IntRange(1),
+        metavar="K",
+        help="Roots that it takes to revoke a key; most of them.",
+    ),
+)
+
+
 def output_option(metavar: str, help: str, *, required: bool = True) -> Callable[[F], F]:
     """What is written."""
     return path("-o", "--output", required=required, metavar=metavar, help=help)

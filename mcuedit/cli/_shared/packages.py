@@ -20,6 +20,7 @@ from mcuedit.model.bundle import Base
 from mcuedit.package import Package, keys, open_package, parse, self_test
 from mcuedit.package.comparison import Sizes, sizes
 from mcuedit.package.registry import Stored, default_path, open_registry
+from mcuedit.package.revocation import Roots
 
 _EDIT = ("subject", "relation", "target_new", "prompts", "sha256")
 
@@ -38,6 +39,11 @@ def read(path: Path) -> bytes:
 def public_keys(paths: Sequence[Path]) -> list[keys.PublicKey]:
     """Keys whom packages are accepted from."""
     return [keys.load_public(path) for path in paths]
+
+
+def roots(paths: Sequence[Path], threshold: int | None) -> Roots:
+    """Who may revoke such keys, and how many of them it takes."""
+    return Roots.of(public_keys(paths), threshold)
 
 
 def base_of(found: Package, path: Path | None) -> Base | None:

@@ -26,6 +26,8 @@ class _Given(Compiling):
     learn_path: Path | None
     device_id: str
     operator_paths: tuple[Path, ...]
+    root_paths: tuple[Path, ...]
+    root_threshold: int | None
     console: bool
     serve: tuple[str, ...]
     development: bool
@@ -60,6 +62,7 @@ class _Given(Compiling):
     metavar="KEY",
     help="Public key of an operator, whose commands it obeys; may be given again.",
 )
+@options.root_options
 @click.option(
     "--console", is_flag=True, help="Beside operators, whoever reaches its console teaches it and reports outcomes."
 )
@@ -88,7 +91,14 @@ def command(given: _Given) -> None:
     of, keys = load_base(given.base_path), packages.public_keys(given.key_paths)
     operators = tuple(packages.public_keys(given.operator_paths))
     serve = tuple(find_op(of.model, op) for op in given.serve)
-    setup = DeviceSetup(given.device_id, given.development, operators=operators, console=given.console, serve=serve)
+    setup = DeviceSetup(
+        given.device_id,
+        given.development,
+        operators=operators,
+        console=given.console,
+        serve=serve,
+        roots=packages.roots(given.root_paths, given.root_threshold),
+    )
     with working("building"):
         made = build_firmware(of, keys, given.board_name, setup=setup, learn=given.learn_path, build=given.build())
     output = given.output
@@ -105,6 +115,8 @@ def command(given: _Given) -> None:
                 "base": of.model.sha256,
                 "keys": [key.sha256 for key in keys],
                 "operators": [key.sha256 for key in operators],
+                "roots": [key.sha256 for key in setup.roots.keys],
+                "root_threshold": setup.roots.threshold,
                 "development": given.development,
                 "flash_bytes": made.flash,
                 "ram_bytes": made.ram,

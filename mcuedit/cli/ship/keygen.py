@@ -10,8 +10,9 @@ import click
 
 from mcuedit._util import atomic
 from mcuedit._util.errors import McueditError
+from mcuedit.cli._shared import packages
 from mcuedit.cli._shared.common import example, print_json, stdout
-from mcuedit.cli._shared.options import PATH, into, json_option, path
+from mcuedit.cli._shared.options import PATH, into, json_option, path, root_options
 from mcuedit.package import keys, passwords
 
 
@@ -22,6 +23,8 @@ class _Given:
     header: Path | None
     password: bool
     operator_paths: tuple[Path, ...]
+    root_paths: tuple[Path, ...]
+    root_threshold: int | None
     as_json: bool
 
 
@@ -36,10 +39,11 @@ class _Given:
 @click.option("--c", "header", type=PATH, metavar="F.h", help="Write the public keys as C for a firmware.")
 @click.option("--password", is_flag=True, help="Encrypt it: by MCUEDIT_KEY_PASSWORD, or what is typed at a terminal.")
 @path("--operator", "operator_paths", multiple=True, metavar="KEY", help="For --c: key of an operator, too.")
+@root_options
 @json_option
 @into(_Given)
 def command(given: _Given) -> None:
-    """Make an Ed25519 key pair that signs packages or commands, or write public keys as C.
+    """Make an Ed25519 key pair that signs packages, commands or lists of revoked keys, or write public keys as C.
 
     The private key is readable by you alone, and is never shown; keep a copy where no build machine reaches it. A
     firmware may trust several keys: give --public more than once while an old one is retired.
@@ -49,11 +53,12 @@ def command(given: _Given) -> None:
         raise McueditError("neither -o nor --public", "-o KEY.pem makes a key, --public KEY shows one")
     found = [keys.load_public(path) for path in public_paths]
     operators = [keys.load_public(path) for path in given.operator_paths]
+    roots = packages.roots(given.root_paths, given.root_threshold)
     if header is not None and output is None:
-        text = keys.c_header(found, operators)
+        text = keys.c_header(found, operators, roots.keys, roots.threshold)
     if output is not None:
         found.insert(0, keys.generate(output, passwords.new(output) if given.password else b""))
-        text = keys.c_header(found, operators)
+        text = keys.c_header(found, operators, roots.keys, roots.threshold)
     if header is not None:
         atomic.write_file(header, text.encode())
     if given.as_json:

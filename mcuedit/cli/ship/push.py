@@ -14,10 +14,11 @@ from mcuedit.api.pushing import FleetOptions, PushOptions, checked, push, push_f
 from mcuedit.cli._shared import devices, options, packages
 from mcuedit.cli._shared.common import Flight, example, flight, note, print_json, progress, stdout, table
 from mcuedit.cli._shared.options import PATH, SECONDS, into, path, whole
+from mcuedit.cli.ship import revoke
 from mcuedit.fleet import Outcome, Report, inventory
 from mcuedit.fleet.deliver import State
 from mcuedit.fleet.transport.address import FORMS
-from mcuedit.package import Package
+from mcuedit.package import Package, revocation
 
 _LONG = 10  # minutes
 
@@ -97,16 +98,23 @@ def command(given: _Given) -> int:
 
     It is checked here first, then held against the device's base and counter; what the device has of it already is not
     sent again. Whatever happened before, the same command goes on from there. Exit code 1 if a device is not as it was
-    to be.
+    to be. A list of `mcuedit revoke` is brought in the same way, to all devices at once.
     """
     if (given.to is None) == (given.fleet_path is None):
         raise McueditError("one of --to and --fleet is needed", "give the address of a device, or the file of a fleet")
     data = packages.read(given.package_path)
+    if revocation.is_list(data):
+        return _revoke(revocation.parse(data, given.package_path.name), given)
     package = checked(data, packages.public_keys(given.key_paths), given.package_path.name)
     if given.to is not None:
         return _one(data, package, given.to, given)
     assert given.fleet_path is not None
     return _many(data, package, given.fleet_path, given)
+
+
+def _revoke(made: revocation.Revocation, given: _Given) -> int:
+    pushing = revoke.Pushing(made, given.options, given.jobs, given.as_json)
+    return pushing.to(given.to) if given.to is not None else pushing.fleet(given.fleet_path or Path())
 
 
 def _one(data: bytes, package: Package, to: str, given: _Given) -> int:

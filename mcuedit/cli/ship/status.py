@@ -8,6 +8,7 @@ import click
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared import devices
 from mcuedit.cli._shared.common import example, print_json, stdout
+from mcuedit.cli.ship import revoke
 from mcuedit.fleet import device_log, remembered
 from mcuedit.fleet.transport import Arms, Status, TransportError
 from mcuedit.package.registry import default_path, open_registry
@@ -66,6 +67,9 @@ def _json(to: str, status: Status, arms: Arms, newer: list[str], trouble: Mcuedi
         "erases": status.erases,
         "open_erases": status.open_erases,
         "newer_in_registry": newer,
+        "revocation": status.revocation,
+        "revoked_keys": list(status.revoked),
+        "active_of_revoked_keys": [slot.index for slot in status.lapsed if slot.index in status.active],
     }
     values |= {"log": trouble.message if trouble else "ok"}
     values |= {"upload_offset": status.upload[0], "upload_size": status.upload[1]} if status.upload else {}
@@ -84,6 +88,10 @@ def _show(to: str, status: Status, arms: Arms, newer: list[str], trouble: Mcuedi
     out.print(devices.slot_table(status))
     if status.open_erases:
         out.print(f"{status.open_erases} erases for uploads without a signature since its start")
+    if status.revocation is not None:
+        keys = f"revokes {', '.join(status.revoked) or 'none'}" if status.revocation else "there was none yet"
+        out.print(f"list {status.revocation} of revoked keys: {keys}")
+        revoke.warn(status)
     if status.upload:
         out.print(f"an upload is under way: {status.upload[0]} of {status.upload[1]} bytes; push again to go on")
     if status.in_trial or any(arms.runs):

@@ -21,8 +21,10 @@ from mcuedit.model.bundle import Base
 from mcuedit.ondevice import GateStatistics
 from mcuedit.ondevice.sizes import gate_workspace
 from mcuedit.package.keys import PublicKey, c_header
+from mcuedit.package.revocation import Roots
 
-IDENTITY = "MCUEDIT_IDENTITY"
+IDENTITY, ROOTS = "MCUEDIT_IDENTITY", "MCUEDIT_ROOTS"
+NO_ROOTS = Roots()
 DEVELOPMENT, AUTHORITY = "MCUEDIT_STORE_DEVELOPMENT", "MCUEDIT_AUTHORITY"
 CONSOLE = "DEVICE_CONSOLE=1"
 _CHECKPOINT_HEADER, _SLOTS_LEFT = 32, 2
@@ -40,6 +42,7 @@ class DeviceSetup:
         operators: whose commands it obeys; without any, everybody's, which only a device for development may.
         console: with operators: its console teaches it and reports outcomes, too, whoever reaches it.
         serve: ops without weights, by index, at which adapters may act, too.
+        roots: who may revoke keys of packages; none: a stolen key stays trusted until the firmware is exchanged.
     """
 
     device_id: str = "device"
@@ -48,6 +51,7 @@ class DeviceSetup:
     operators: tuple[PublicKey, ...] = ()
     console: bool = False
     serve: tuple[int, ...] = ()
+    roots: Roots = NO_ROOTS
 
     def defines(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
         """Macros of its build.
@@ -62,7 +66,12 @@ class DeviceSetup:
                 "name an operator whose commands it obeys: 'mcuedit keygen -o operator.pem' makes a key, --operator "
                 "operator.pub gives it; --development obeys everybody",
             )
-        chosen = (self.development, DEVELOPMENT), (bool(self.operators), AUTHORITY), (self.console, CONSOLE)
+        chosen = (
+            (self.development, DEVELOPMENT),
+            (bool(self.operators), AUTHORITY),
+            (self.console, CONSOLE),
+            (bool(self.roots), ROOTS),
+        )
         return tuple(macro for on, macro in chosen if on)
 
 
@@ -74,6 +83,7 @@ def device_sources(
     keys: Sequence[PublicKey] = (),
     device_id: str = "device",
     operators: Sequence[PublicKey] = (),
+    roots: Roots = NO_ROOTS,
 ) -> dict[str, str]:
     """What the apps `device` and `device_process` need beside firmware/.
 
@@ -81,6 +91,7 @@ def device_sources(
         keys: whose packages the device accepts; without any it activates none.
         device_id: what it calls itself, 1 to 16 ASCII characters. The host process is told another when it starts.
         operators: whose commands it obeys, if it is compiled with MCUEDIT_AUTHORITY.
+        roots: who may revoke keys of packages, if it is compiled with MCUEDIT_ROOTS.
 
     Raises:
         McueditError: the model is not supported, a key is given twice, or the id is none.
@@ -88,7 +99,7 @@ def device_sources(
     if not _ID.fullmatch(device_id):
         raise McueditError(f"device id {device_id!r}", "1 to 16 ASCII characters, no quotes or backslashes")
     own = render("device.h.j2", id=device_id, zero_point=base.model.input.zero)
-    files = {"device.h": own, "keys.h": c_header(keys, operators)}
+    files = {"device.h": own, "keys.h": c_header(keys, operators, roots.keys, roots.threshold)}
     return sources(base) | files
 
 
@@ -114,7 +125,7 @@ def build_device(
             f"board {board.name} has no flash for a store", "its board.toml names no journal; take another board"
         )
     more, base = setup.defines(keys), replace(base, model=serving(base.model, (), setup.serve))
-    files = device_sources(base, keys, setup.device_id, setup.operators)
+    files = device_sources(base, keys, setup.device_id, setup.operators, setup.roots)
     if setup.learns:
         _check_room(base, board, *setup.learns)
         files |= learning_sources(replace(base, name="base"), *setup.learns)
@@ -149,4 +160,5 @@ def build_program(base: Base, keys: Sequence[PublicKey], folder: Path, setup: De
     """
     defines = (*setup.defines(keys), *((IDENTITY,) if setup.operators else ()))
     base = replace(base, model=serving(base.model, (), setup.serve))
-    return build_process(device_sources(base, keys, operators=setup.operators), folder, defines=defines)
+    files = device_sources(base, keys, operators=setup.operators, roots=setup.roots)
+    return build_process(files, folder, defines=defines)

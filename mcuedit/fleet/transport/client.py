@@ -128,6 +128,10 @@ class Device(Closing):
         """Revokes or erases a slot."""
         self.change(lambda log: m.SlotWrite(slot=index, erase=erase, log=log))
 
+    def revoke_keys(self, revocation: bytes) -> None:
+        """Brings a list of revoked keys, which root keys have signed."""
+        self.ask(lambda: m.RevokeWrite(keys=revocation))
+
     def arms(self) -> Arms:
         """What the two arms of an A/B test counted."""
         told = self.ask(lambda: m.ArmsRead())

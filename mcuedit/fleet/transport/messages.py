@@ -65,6 +65,8 @@ class StatusResponse(message.ReadResponse):
     open_erases: U32 | None = None
     damage: int = 0
     upload: Pair | None = None
+    revocation: U32 | None = None
+    revoked: Annotated[bytes, Field(max_length=56)] = b""
 
 
 class StatusRead(message.ReadRequest, Refusable):
@@ -264,6 +266,22 @@ class IdentityRead(message.ReadRequest, Refusable):
 
     _GROUP_ID, _COMMAND_ID = GROUP, command("IDENTITY")
     _Response = IdentityResponse
+
+
+class RevokeResponse(message.WriteResponse):
+    """The version of the list that is in force now."""
+
+    model_config = RESPONSE
+    _GROUP_ID, _COMMAND_ID = GROUP, command("REVOKE")
+    revocation: U32
+
+
+class RevokeWrite(message.WriteRequest, Refusable):
+    """Brings a list of revoked keys."""
+
+    _GROUP_ID, _COMMAND_ID = GROUP, command("REVOKE")
+    _Response = RevokeResponse
+    keys: bytes
 
 
 class AuthorityRead(message.ReadRequest, Refusable):

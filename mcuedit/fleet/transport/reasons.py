@@ -50,7 +50,8 @@ _HINTS = {
     "E_KEY": "sign with a key that the device knows, or build the device with this one",
     "E_NAME": "two adapters of one name cannot be active together: name the one to keep",
     "E_SELF_TEST": "the package's own self-test fails on this device: it was rolled back",
-    "E_REVOKED": "this very package failed here before: pack a new version",
+    "E_REVOKED": "this very package failed here before, or its signer's key is revoked, as 'mcuedit status --to ADDR' "
+    "tells: pack a new version, by a key that is not",
     "E_SIGNATURE": "the package was changed after it was signed: pack it again",
     "E_STALE": "others keep the device busy: try again",
     "E_STATE": "'mcuedit status --to ADDR' shows its state",

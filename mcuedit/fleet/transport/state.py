@@ -66,6 +66,8 @@ class Status:
         damage: name of the error for which the confirmed set is not in force; empty if it is.
         upload: (offset, size) of an upload that is open.
         open_erases: of slots for uploads that nobody had signed, since its start; None: it obeys everybody.
+        revocation: version of its list of revoked keys, 0 before the first; None: it knows no root keys.
+        revoked: ids of these keys, the first 8 bytes of PublicKey.sha256, hexadecimal.
     """
 
     base: str
@@ -86,6 +88,13 @@ class Status:
     upload: tuple[int, int] | None
     slots: tuple[Slot, ...]
     open_erases: int | None = None
+    revocation: int | None = None
+    revoked: tuple[str, ...] = ()
+
+    @property
+    def lapsed(self) -> tuple[Slot, ...]:
+        """Slots with a package whose signer is revoked."""
+        return tuple(slot for slot in self.slots if slot.key and slot.key.startswith(self.revoked or ("-",)))
 
     def find(self, digest: str) -> Slot | None:
         """The slot that holds a package."""
@@ -177,4 +186,6 @@ def status_of(told: m.StatusResponse, slots: list[Slot]) -> Status:
         upload=(told.upload[0], told.upload[1]) if told.upload else None,
         slots=tuple(slots),
         open_erases=told.open_erases,
+        revocation=told.revocation,
+        revoked=tuple(told.revoked[at : at + 8].hex() for at in range(0, len(told.revoked), 8)),
     )
