@@ -79,9 +79,9 @@ static int read_bytes(void *context, uint32_t offset, void *bytes, uint32_t size
     if (size > 0 && !is_inside(flash, offset, size, 1)) {
         return violation(flash, "read beyond the end", offset, size);
     }
-    for (uint32_t unit = flash->part.program_unit, i = offset / unit * unit; flash->units && i < offset + size;
-         i += unit) {
-        if (unit_state(flash, i) == FLASH_UNIT_UNREADABLE) {
+    if (flash->units != NULL && size > 0) {
+        uint32_t first = offset / flash->part.program_unit, last = (offset + size - 1) / flash->part.program_unit;
+        if (memchr(flash->units + first, FLASH_UNIT_UNREADABLE, last - first + 1) != NULL) {
             return MCUEDIT_E_FLASH;
         }
     }
