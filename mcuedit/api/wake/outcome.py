@@ -20,7 +20,6 @@ from mcuedit.api.wake.manifest import Manifest, enlarged
 from mcuedit.api.wake.net import Net
 from mcuedit.api.wake.repair import Figures, Repaired, Stream, Streams
 from mcuedit.codegen import augment
-from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.model.tflite import parse
 
 Curve = list[tuple[int, float, float]]
@@ -35,16 +34,15 @@ def files(
     Raises:
         McueditError: the arena is more than `limit`, or the new file does not do in tflite_micro what it is to.
     """
-    extended = augment.extend(net.model, [made.adapter]).data
-    now = parse(extended)
-    arena = enlarged(manifest, arena_size(net.model), arena_size(now), limit)
-    _check(net, made, streams, extended)
+    extended = augment.extend(net.model, [made.adapter], augment.CHAINED)
+    arena = enlarged(manifest, extended.base_arena, extended.arena, limit)
+    _check(net, made, streams, extended.data)
     cutoff = manifest.cutoff if made.after == made.rule else round((made.after.cutoff + 0.5) / 255, 4)
     name = Path(manifest.data["model"])
     curves = tuple(_curve(net, made, streams, deltas) for deltas in ((), made.adapter.deltas))
     figures = _flat(made, len(encoding.encode(made.adapter, net.model)), cutoff, arena)
     found: dict[str, bytes | str] = {f"adapter/{path}": data for path, data in _folder(made).items()}
-    found |= {name.name: extended, f"{name.stem}.json": manifest.written(name.name, cutoff, arena)}
+    found |= {name.name: extended.data, f"{name.stem}.json": manifest.written(name.name, cutoff, arena)}
     found["report.md"] = report(made, curves)
     drawn = _plot(curves)
     if drawn is not None:

@@ -22,8 +22,10 @@ from mcuedit.api.wake.features import quantized
 from mcuedit.api.wake.net import Net
 from mcuedit.api.wake.repair import Stream, Streams
 from mcuedit.cli import invoke
+from mcuedit.codegen.augment.ops import ESPHOME
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
+from mcuedit.model.tflite import parse
 
 WINDOW = 5
 MICRO = {"probability_cutoff": 0.5, "sliding_window_size": WINDOW, "feature_step_size": 10, "tensor_arena_size": 30000}
@@ -106,6 +108,8 @@ def test_the_new_file_gives_in_tflite_micro_what_the_adapter_does(
     files, figures = outcome.files(net, repaired, streams, read, None)  # compares the scores of some streams itself
     assert figures["tensor_arena_size"] > 30000
     assert json.loads(files["tiny.json"])["micro"] == MICRO | {"tensor_arena_size": figures["tensor_arena_size"]}
+    added = {op.kind for op in parse(files["tiny.tflite"]).ops} - {op.kind for op in net.model.ops}
+    assert added <= ESPHOME
     assert files["report.md"].count(" | no |") == 2  # voices held back
     assert {"tiny.tflite", "adapter/adapter_config.json", "report.md"} <= files.keys()
     with pytest.raises(McueditError, match="limit is 30,001"):
