@@ -36,6 +36,7 @@ class PushOptions:
         operator: file of the private key that signs commands, or of the keys of devices (.toml); None: a device must
             obey everybody, and an upload takes an empty slot or none.
         device_keys: file of the keys by which devices prove to be themselves; None: those that were seen first.
+        signer: command line of a program that signs commands, for the public key in `operator`.
     """
 
     goal: str = State.STAGED
@@ -48,6 +49,7 @@ class PushOptions:
     tries: int = 4
     operator: Path | None = None
     device_keys: Path | None = None
+    signer: str | None = None
 
     def device(self, address: str | Address) -> Device:
         """The device at an address, not opened yet."""
@@ -55,7 +57,7 @@ class PushOptions:
 
     def opening(self) -> Callable[[str | Address], Device]:
         """The same for many devices: the operator's key is read, and its password asked for, once."""
-        operator = authority.load(self.operator) if self.operator is not None else None
+        operator = authority.load(self.operator, self.signer) if self.operator is not None else None
         keys = identity.load_keys(self.device_keys) if self.device_keys is not None else None
         return lambda address: Device(address, self.timeout, self.tries, operator=operator, keys=keys)
 

@@ -47,7 +47,7 @@ VERBS = {
     "deactivate": "Take adapters out of force on a device.",
     "confirm": "Keep the trial of a device.",
     "rollback": "Return a device to what it ran before.",
-    "revoke": "Make and sign a list of stolen keys, which devices are to trust no more.",
+    "revoke": "Make and sign a list of keys that were stolen.",
     "log": "Read a device log and verify it.",
     "learn": "Let a virtual device learn corrections, and measure it.",
     "federate": "Make one adapter of those that many devices learned.",

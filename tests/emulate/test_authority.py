@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -134,3 +136,26 @@ def test_an_upload_that_another_peer_displaced_begins_again(device: DeviceProces
         assert list(upload(operator, other))[-1] == len(other)
         assert list(sent)[-1] == len(one)
         assert {slot.name for slot in link.status().slots if slot.name} == {"big", "other"}
+
+
+def test_a_program_signs_what_an_operator_commands(
+    device: DeviceProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fix.mcu").write_bytes(packages.package())
+    (tmp_path / "operator.pub").write_bytes(packages.public(operated.SEED).imgtool().get_public_pem())
+    (tmp_path / "sign.py").write_text(
+        "import sys\nfrom cryptography.hazmat.primitives.serialization import load_pem_private_key as load\n"
+        "key = load(open(sys.argv[1], 'rb').read(), None)\nsys.stdout.buffer.write(key.sign(sys.stdin.buffer.read()))\n"
+    )
+    signers = [
+        shlex.join([sys.executable, str(tmp_path / "sign.py"), str(operated.write_key(tmp_path, seed))])
+        for seed in (operated.SEED, 3)
+    ]
+    to = ["--to", device.address, "--operator-key", str(tmp_path / "operator.pub")]
+    assert cli.invoke(["push", str(tmp_path / "fix.mcu"), *to, "--signer", signers[0], "--activate"]) == 0
+    assert cli.invoke(["confirm", *to, "--signer", signers[1]]) == 2
+    assert "its signature is not one of key" in capsys.readouterr().err
+    assert cli.invoke(["confirm", *to, "--signer", signers[0]]) == 0
+    monkeypatch.delenv("MCUEDIT_OPERATOR_KEY")
+    assert cli.invoke(["rollback", "--to", device.address, "--signer", signers[0]]) == 2
+    assert "--operator-key KEY.pub" in capsys.readouterr().err

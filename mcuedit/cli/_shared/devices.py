@@ -32,7 +32,7 @@ class Percent(click.ParamType[int]):
         return int(text)
 
 
-OPERATOR, DEVICE_KEYS = "MCUEDIT_OPERATOR_KEY", "MCUEDIT_DEVICE_KEYS"
+OPERATOR, DEVICE_KEYS, SIGNER = "MCUEDIT_OPERATOR_KEY", "MCUEDIT_DEVICE_KEYS", "MCUEDIT_OPERATOR_SIGNER"
 boots_option = whole("--boots", 0, 255, metavar="N", help="Boots that a trial has, if not the device's number.")
 to_option = click.option("--to", required=True, metavar="ADDR", help=f"The device: {FORMS}.")
 
@@ -45,13 +45,16 @@ class Reach:
     timeout: float
     tries: int
     operator_path: Path | None
+    signer: str | None
     device_keys: Path | None
     as_json: bool
 
     def device(self) -> Device:
         """The device, not opened yet."""
         keys = identity.load_keys(self.device_keys) if self.device_keys else None
-        return Device(self.to, self.timeout, self.tries, operator=operator_of(self.operator_path), keys=keys)
+        return Device(
+            self.to, self.timeout, self.tries, operator=operator_of(self.operator_path, self.signer), keys=keys
+        )
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Device, Status]]:
@@ -75,9 +78,15 @@ def note_key(device: Device) -> None:
         note(f"{device.identity.device}: its key was seen for the first time and is trusted now: {device.identity.key}")
 
 
-def operator_of(path: Path | None) -> Operator | DeviceKeys | None:
-    """Who signs commands, if anybody does."""
-    return authority.load(path) if path is not None else None
+def operator_of(path: Path | None, signer: str | None = None) -> Operator | DeviceKeys | None:
+    """Who signs commands, if anybody does.
+
+    Raises:
+        McueditError: a program is to sign for a key that is not named.
+    """
+    if path is None and signer is not None:
+        raise McueditError("--signer: for whom does it sign?", f"--operator-key KEY.pub names it, or {OPERATOR}")
+    return authority.load(path, signer) if path is not None else None
 
 
 def act(reach: Reach, what: Callable[[Device], object]) -> None:
@@ -104,6 +113,13 @@ transport_options = together(
         envvar=OPERATOR,
         show_envvar=True,
         help="Private key of an operator, who signs commands; keys of devices in .toml.",
+    ),
+    click.option(
+        "--signer",
+        metavar="CMD",
+        envvar=SIGNER,
+        show_envvar=True,
+        help="Program that signs commands: digest on stdin, 64 bytes on stdout; --operator-key is then the public key.",
     ),
     path(
         "--device-keys",

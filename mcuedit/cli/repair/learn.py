@@ -31,6 +31,7 @@ class _Given(Compiling):
     timeout: float
     tries: int
     operator_path: Path | None
+    signer: str | None
     device_keys: Path | None
     base_path: Path
     edit_path: Path | None
@@ -139,7 +140,8 @@ def _report(learned: Learned, count: int, as_json: bool) -> None:
 
 def _teach(to: str, given: _Given, edits: EditSet, keep: KeepSet) -> int:
     """Of a device in the field."""
-    reach = devices.Reach(to, given.timeout, given.tries, given.operator_path, given.device_keys, given.as_json)
+    who = given.operator_path, given.signer, given.device_keys
+    reach = devices.Reach(to, given.timeout, given.tries, *who, given.as_json)
     notes(dict.fromkeys([*edits.notes, *keep.notes]))
     with reach.opened() as (device, _):
         with progress("teaching", len(edits.edits)) as advance:

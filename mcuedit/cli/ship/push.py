@@ -44,6 +44,7 @@ class _Given:
     timeout: float
     tries: int
     operator_path: Path | None
+    signer: str | None
     device_keys: Path | None
     as_json: bool
 
@@ -56,7 +57,7 @@ class _Given:
     def options(self) -> PushOptions:
         """What is to happen on each device."""
         timing = self.total, self.timeout, self.tries
-        files = self.operator_path, self.device_keys
+        files = self.operator_path, self.device_keys, self.signer
         return PushOptions(self.goal, self.ab, self.boots, self.hold, self.worst, *timing, *files)
 
     def rollout(self, begun: Callable[[str], None] = lambda member: None) -> FleetOptions:
