@@ -27,6 +27,7 @@ def test_adapters_of_every_kind_are_exact_when_chained(kind: str, number: int, c
 def test_any_op_is_exact_when_chained(number: int) -> None:
     """Deltas at ops without weights, that read outputs, and that have their tap before their target."""
     found = model(GRAPHS, number)
+    assume("DIV" not in {op.kind for op in found.ops})  # of 0, where TFLM leaves the quotient undefined
     made = deltas.at_every_op(found, number)
     assume(made)
     assert compared(found, made, CHAINED)[0] == 0

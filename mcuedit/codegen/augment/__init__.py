@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, check_adapter
 from mcuedit.codegen.augment.chained import chained
-from mcuedit.codegen.augment.graft import Graft
+from mcuedit.codegen.augment.graft import ALIGN, Graft
 from mcuedit.codegen.augment.mark import KEY, mark
 from mcuedit.codegen.augment.mark import Mark as Mark
 from mcuedit.codegen.augment.mark import base_of as base_of
 from mcuedit.codegen.augment.mark import read as read
 from mcuedit.codegen.augment.ops import allowed as allowed
 from mcuedit.codegen.augment.ops import missing
+from mcuedit.codegen.augment.slots import Given, slotted
 from mcuedit.codegen.augment.widened import widened
 from mcuedit.codegen.tflm_arena import arena_size
 from mcuedit.model.tflite import Model, parse
 
-CHAINED, WIDENED, AUTO = "chained", "widened", "auto"
-FORMS = (CHAINED, WIDENED)
+CHAINED, WIDENED, INPUTS, AUTO = "chained", "widened", "inputs", "auto"
+FORMS = (CHAINED, WIDENED, INPUTS)
 _CHEAPEST = (WIDENED, CHAINED)  # by instructions
 _OTHER_OPS = "let edits act without a condition, or add the ops to the firmware"
 
@@ -39,6 +40,7 @@ class Extended:
         all_kinds: of every op that a runtime needs for subgraph 0.
         arena, base_arena: bytes that TensorFlow Lite Micro's arena takes at most on a 32-bit core, for the file and for
             the base; a host may take more.
+        given: of the form inputs: the new inputs, and what they are to be given.
         notes: why a form that AUTO would have preferred is not the one.
     """
 
@@ -48,6 +50,7 @@ class Extended:
     all_kinds: tuple[str, ...]
     arena: int
     base_arena: int
+    given: tuple[Given, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -116,12 +119,26 @@ def extend(model: Model, adapters: Sequence[Adapter], form: str = AUTO, limits: 
 
 def _extended(model: Model, adapters: Sequence[Adapter], form: str, limits: Limits) -> Extended:
     graft = Graft(model)
-    form_of = {CHAINED: chained, WIDENED: widened}[form]
-    form_of(graft, [delta for adapter in adapters for delta in adapter.deltas])
+    deltas = [delta for adapter in adapters for delta in adapter.deltas]
+    given: tuple[Given, ...] = ()
+    if form == INPUTS:
+        given = tuple(slotted(graft, adapters))
+    else:
+        {CHAINED: chained, WIDENED: widened}[form](graft, deltas)
     labels = {str(k): v for adapter in adapters for k, v in sorted(adapter.labels.items())}
+    fixed = Graft(model)
+    if given:  # what a runtime needs apart from the inputs themselves
+        slotted(fixed, adapters, fixed=True)
     data = graft.pack({KEY: mark(model, adapters, form, **({"labels": labels} if labels else {})).packed()})
     kinds = tuple(graft.kinds)
     used = tuple(sorted({op.kind for op in model.ops}.union(kinds)))
-    made = Extended(data, form, kinds, used, arena_size(parse(data, "the extended file")), arena_size(model))
+    made = Extended(data, form, kinds, used, _arena(fixed.pack({}) if given else data, given), arena_size(model), given)
     limits.check(made)
     return made
+
+
+def _arena(data: bytes, given: Sequence[Given]) -> int:
+    """Bytes of an arena that suffice for a file, beside what inputs take that the file holds as constants."""
+    return arena_size(parse(data, "the extended file")) + sum(
+        -(-one.values[0].nbytes // ALIGN) * ALIGN for one in given
+    )

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Delta
 from mcuedit.codegen.augment.graft import Graft, Sort
-from mcuedit.codegen.augment.groups import ASKS, H_MAX, MASK, Group, apart, groups
+from mcuedit.codegen.augment.groups import ASKS, H_MAX, LOWERS, MASK, Group, apart, groups
 from mcuedit.codegen.augment.scales import Step, chain, outward
 from mcuedit.model.adaptable import OUTPUT, OpGeometry, is_weighted, op_geometry, tap_geometry, tap_op, tap_tensor
 from mcuedit.model.tflite import Op
@@ -27,12 +29,18 @@ _MOST_SUMMED = 120  # groups whose sums stay within 16 bits
 _NOTHING = Step(1 << 30, 1, 0, 0, 0)
 
 
+def _constant(place: Place, group: Group, what: str, values: npt.NDArray[Any], sort: Sort) -> int:
+    return place.graft.constant(place.name(what), values, sort)
+
+
 @dataclass
 class Place:
     """A target under extension.
 
     Attributes:
         y: what the op gives, before any delta. rows: the same as a matrix; made when first asked for.
+        factor: makes the tensor of a factor, a constant mostly.
+        both: whether rows may be raised and lowered, whatever the groups do.
         windows: whether deltas are convolutions here, and tensors keep their four axes.
         shape: of tensors beside y, without the last axis.
     """
@@ -43,6 +51,8 @@ class Place:
     y: int
     windows: bool
     shape: tuple[int, ...]
+    factor: Callable[[Place, Group, str, npt.NDArray[Any], Sort], int] = _constant
+    both: bool = False
     rows: int | None = None
     answers: int | None = None
 
@@ -90,17 +100,27 @@ def chained(graft: Graft, deltas: Sequence[Delta]) -> None:
         geometry = op_geometry(graft.model, target)
         found = groups(graft.model, [delta for delta in deltas if delta.target == target], geometry.n_out)
         if found:
-            _extend(graft, target, geometry, found)
+            put_groups(place_at(graft, target, found), found, wide=not apart(found))
 
 
-def _extend(graft: Graft, target: int, geometry: OpGeometry, found: Sequence[Group]) -> None:
+def place_at(graft: Graft, target: int, found: Sequence[Group]) -> Place:
+    """A target that groups are about to extend: it writes beside its output from here on.
+
+    Raises:
+        McueditError: the groups are too many.
+    """
+    geometry = op_geometry(graft.model, target)
     if len(found) > _MOST_SUMMED:
         what = f"op {target}: {len(found)} deltas that change the same rows in turn"
         raise McueditError(what, f"at most {_MOST_SUMMED} are summed: put fewer adapters into one file")
     op = graft.model.ops[target]
     windows = op.kind == "CONV_2D" and is_weighted(graft.model, op) and all(g.tap == target for g in found)
     shape = graft.model.tensors[op.outputs[0]].shape[:-1] if windows else (geometry.positions,)
-    place = Place(graft, op, geometry, graft.redirect(target), windows, shape)
+    return Place(graft, op, geometry, graft.redirect(target), windows, shape)
+
+
+def put_groups(place: Place, found: Sequence[Group], *, wide: bool) -> None:
+    """Adds groups; `wide` where what is added and what is taken away have to meet in 16 bits."""
     raised, lowered = [], []
     for group in found:
         h, b = _project(place, group)
@@ -108,11 +128,11 @@ def _extend(graft: Graft, target: int, geometry: OpGeometry, found: Sequence[Gro
             h = _masked(place, group, h)
         elif group.asks == ASKS:
             h = _asked(place, group, h, b)
-        if group.raises.any():
+        if group.raises.any() or (place.both and group.asks != LOWERS):
             raised.append(_weighted(place, group, h, b, -128))
-        if group.lowers.any():
+        if group.lowers.any() or place.both:
             lowered.append(_weighted(place, group, h, b, 127))
-    _add(place, [*raised, *lowered], wide=not apart(found))
+    _add(place, [*raised, *lowered], wide=wide)
 
 
 def _project(place: Place, group: Group) -> tuple[int, int]:
@@ -134,19 +154,18 @@ def _project(place: Place, group: Group) -> tuple[int, int]:
     for chunk, (a_scale, own) in zip(group.chunks, a_scales, strict=True):
         shape = (*place.shape, len(chunk.a))
         bias = Sort("INT32", (float(np.float32(np.float32(source.scale[0]) * np.float32(a_scale))),))
-        c = graft.constant(place.name("c"), chunk.bias.astype(np.int32), bias)
+        c = place.factor(place, group, "c", chunk.bias.astype(np.int32), bias)
         h = graft.tensor(place.name("h"), shape, Sort("INT8", (own,)))
         if place.windows:
-            w = graft.constant(
-                place.name("A"), chunk.a.reshape(len(chunk.a), *_kernel(place)), Sort("INT8", (a_scale,))
-            )
+            filters = chunk.a.reshape(len(chunk.a), *_kernel(place))
+            w = place.factor(place, group, "A", filters, Sort("INT8", (a_scale,)))
             graft.op(at, "CONV_2D", [x, w, c], h, **_strides(place.op), fusedActivationFunction=least)
         else:
-            w = graft.constant(place.name("A"), chunk.a.reshape(-1, tap.n_in), Sort("INT8", (a_scale,)))
+            w = place.factor(place, group, "A", chunk.a.reshape(-1, tap.n_in), Sort("INT8", (a_scale,)))
             graft.op(at, "FULLY_CONNECTED", [x, w, c], h, fusedActivationFunction=least)
         parts.append(place.reshaped(h, shape, common))
     b = group.b.reshape(len(group.b), *((1, 1) if place.windows else ()), group.rank)
-    return _joined(place, parts, common), graft.constant(place.name("B"), b, Sort("INT8", (b_scale,)))
+    return _joined(place, parts, common), place.factor(place, group, "B", b, Sort("INT8", (b_scale,)))
 
 
 def _kernel(place: Place) -> tuple[int, ...]:
@@ -181,7 +200,7 @@ def _answers(place: Place) -> int:
 def _masked(place: Place, group: Group, h: int) -> int:
     """h where the answer is one that the factor's delta lowers, else 0."""
     sort = place.graft.sort(h)
-    mask = place.graft.constant(place.name("mask"), np.where(group.mask, H_MAX, 0).astype(np.int8), sort)
+    mask = place.factor(place, group, "mask", np.where(group.mask, H_MAX, 0).astype(np.int8), sort)
     shape = (place.geometry.positions, group.rank)
     limit = place.put("GATHER", [mask, _answers(place)], shape, sort, axis=0)
     limit = place.reshaped(limit, place.graft.shape(h), sort)

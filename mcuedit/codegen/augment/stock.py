@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
@@ -24,12 +25,13 @@ class StockTflm(Tflm):
 
     Args:
         model: the base. data: the file.
+        given: of the form inputs, by position: what is set before each inference, since TFLM uses inputs' memory again.
 
     Raises:
         McueditError: TFLM refuses it.
     """
 
-    def __init__(self, model: Model, data: bytes) -> None:
+    def __init__(self, model: Model, data: bytes, given: Mapping[int, npt.NDArray[Any]] | None = None) -> None:
         super().__init__(model)
         from tflite_micro import runtime
 
@@ -39,6 +41,12 @@ class StockTflm(Tflm):
             self._interpreter = runtime.Interpreter.from_bytes(data, arena_size=arena, intrepreter_config=config)
         except (RuntimeError, ValueError, AttributeError) as error:
             raise McueditError(f"TensorFlow Lite Micro refuses the file: {error}", "see the line above") from error
+        self.given = dict(given or {})
+
+    def _run(self, step: Int8Array) -> None:
+        for position, values in self.given.items():
+            self._interpreter.set_input(values, position)
+        super()._run(step)
 
 
 class LiteRt:

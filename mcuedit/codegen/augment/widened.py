@@ -20,6 +20,7 @@ from mcuedit.model.tflite import Model, Op
 from mcuedit.model.windows import window
 
 _RELU = 1
+_LANES = 4  # products that a core with SIMD takes at a time; a rest is done one by one
 _HALF = 128  # steps of the output that an open gate takes it at least
 _MOST_COPIES = 8
 _INT31 = 1 << 31
@@ -142,13 +143,15 @@ def _widen(graft: Graft, target: int, made: Sequence[Widening]) -> None:
         shape = graft.constant(f"mcuedit/{target}/shape", np.array((*lead, n_in), np.int32))
         graft.op(before, "RESHAPE", [x.index, shape], parts[0], newShape=[*lead, n_in])
     weights = [np.asarray(filters.data, np.int8)]
-    alike = dict.fromkeys((one.delta.tap, one.gain, len(one.v)) for one in made)
+    alike = list(dict.fromkeys((one.delta.tap, one.gain, len(one.v)) for one in made))
+    missing = -sum(len(one.v) * one.delta.rank for one in made) % _LANES
     for key in alike:
         some = [one for one in made if (one.delta.tap, one.gain, len(one.v)) == key]
-        h = _project(graft, some, op, lead, sort)
+        spare = missing if n_in % _LANES == 0 and key == alike[-1] and key[2] == 1 else 0
+        h = _project(graft, some, (op, lead, sort), spare)
         for k in range(key[2]):
             parts.append(h)
-            v = np.concatenate([one.v[k] for one in some], axis=1)
+            v = np.pad(np.concatenate([one.v[k] for one in some], axis=1), ((0, 0), (0, spare)))
             weights.append(_at_center(model, op, v, filters.shape))
     width = n_in + sum(w.shape[-1] for w in weights[1:])
     whole = graft.tensor(f"mcuedit/{target}/xh", (*lead, width), sort)
@@ -166,12 +169,18 @@ def _at_center(model: Model, op: Op, v: Int8Array, shape: tuple[int, ...]) -> In
     return made
 
 
-def _project(graft: Graft, some: Sequence[Widening], op: Op, lead: Sequence[int], sort: Sort) -> int:
-    """h of deltas with one tap and one gain, above the zero point of what the target reads."""
+def _project(graft: Graft, some: Sequence[Widening], target: tuple[Op, Sequence[int], Sort], spare: int) -> int:
+    """h of deltas with one tap and one gain, above the zero point of what the target reads.
+
+    Args:
+        target: it, and axes but the last and quantization of what it reads. spare: elements more that are always 0.
+    """
     model, tap = graft.model, some[0].delta.tap
+    op, lead, sort = target
     at, source = model.ops[tap], model.tensors[tap_tensor(model, tap)]
     a = np.concatenate([one.delta.a for one in some])
     bias = np.concatenate([d.c + d.zx * d.a.sum(axis=1, dtype=np.int64) for d in (one.delta for one in some)])
+    a, bias = np.pad(a, ((0, spare), (0, 0))), np.pad(bias, (0, spare))
     scale = float(np.float32(np.float32(source.scale[0]) * np.float32(some[0].gain)))
     c = graft.constant(f"mcuedit/{op.index}/c", bias.astype(np.int32), Sort("INT32", (scale,)))
     h = graft.tensor(f"mcuedit/{op.index}/h", (*lead, len(a)), sort)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import re
@@ -17,8 +18,11 @@ from helpers.augmented import compared
 
 from mcuedit import cli
 from mcuedit._util.errors import McueditError
+from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter, Delta
-from mcuedit.codegen.augment import CHAINED, WIDENED, Limits, allowed, base_of, extend, read
+from mcuedit.adapter.forward import outputs
+from mcuedit.build import compilers
+from mcuedit.codegen.augment import CHAINED, INPUTS, WIDENED, Limits, allowed, base_of, extend, read
 from mcuedit.codegen.augment.ops import ESPHOME
 from mcuedit.codegen.augment.scales import Step, chain
 from mcuedit.codegen.augment.stock import LiteRt, StockTflm
@@ -259,3 +263,51 @@ def test_the_arena_that_is_told_suffices(pair: tuple[Model, Adapter]) -> None:
     made = extend(pair[0], [pair[1]], CHAINED)
     assert made.base_arena < made.arena
     runtime.Interpreter.from_bytes(made.data, arena_size=2 * made.arena).invoke()
+
+
+def test_inputs_hold_one_adapter_at_a_time_and_are_exact(tiny_model: Model) -> None:
+    """Two adapters that fill the same inputs differently, and none, by turns in one interpreter."""
+    deltas_of = ((1, {0: 127, 3: -127}), (2, {0: -90, 5: 127})), ((4, {1: -127, 2: 127}),)
+    adapters = [adapter(tiny_model, *(full(tiny_model, *one, conditional=True) for one in some)) for some in deltas_of]
+    made = extend(tiny_model, adapters, INPUTS)
+    x, end = random_inputs(tiny_model, np.random.default_rng(0), 40), tiny_model.outputs[0]
+    base, runtime = Tflm(tiny_model), StockTflm(tiny_model, made.data)
+    seen = []
+    for k in (0, 1, 2, 0):
+        runtime.given = {one.position: one.values[k] for one in made.given}
+        got = runtime.activations(x, [end])[end]
+        np.testing.assert_array_equal(got, outputs(tiny_model, base, adapters[k : k + 1], x))
+        seen.append(got.tobytes())
+    assert len(set(seen)) == 3
+    assert base_of(made.data, "f") == tiny_model.data
+
+
+def test_the_header_sets_what_each_adapter_needs(tiny_path, tiny_model: Model, tmp_path) -> None:
+    for k in range(2):
+        made = adapter(tiny_model, full(tiny_model, 1 + k, {k: 127, 3: -127}))
+        replace(made, name=f"fix {k}").save_pretrained(tmp_path / f"fix{k}")
+    both = [str(tmp_path / f"fix{k}") for k in range(2)]
+    given = ["emit", *both, "--base", str(tiny_path), "--augment", "inputs", "-o", str(tmp_path / "net.tflite")]
+    assert cli.invoke(given) == 0
+    loaded = [folder.load(path) for path in both]
+    wanted = extend(tiny_model, loaded, INPUTS).given
+    (tmp_path / "call.c").write_text(CALL)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    compilers.find_host_compiler().run([*flags, "call.c", "-o", "call.so"], tmp_path)
+    library = ctypes.CDLL(str(tmp_path / "call.so"))
+    for k in range(3):
+        buffers = {one.position: np.full_like(one.values[0], 99) for one in wanted}
+        pointers = (ctypes.c_void_p * (1 + max(buffers)))()
+        for position, buffer in buffers.items():
+            pointers[position] = buffer.ctypes.data
+        library.call(k, pointers)
+        for one in wanted:
+            np.testing.assert_array_equal(buffers[one.position], one.values[k])
+
+
+CALL = """
+#include "net_inputs.h"
+void call(unsigned adapter, void **inputs);
+static void *at(void *context, size_t index) { return ((void **)context)[index]; }
+void call(unsigned adapter, void **inputs) { net_set_inputs(adapter, at, inputs); }
+"""

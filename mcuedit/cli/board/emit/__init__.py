@@ -95,7 +95,8 @@ def command(given: _Given) -> None:
 
     --augment writes neither: the base's .tflite with the adapters as builtin ops in it, which every stock runtime runs
     (docs/guides/stock_runtimes.md). chained gives the very bytes of a device with the adapters, widened is cheaper and
-    rounds once less; auto takes widened where it can.
+    rounds once less; auto takes widened where it can. inputs is as exact as chained, for one of the adapters at a time:
+    a header beside the file, FILE_inputs.h, has a function that sets the graph's further inputs before each inference.
     """
     loaded = [folder.load(one) for one in given.adapters]
     found = bundle.load(given.base_path) if given.base_path is not None else zoo_base(loaded)

@@ -12,6 +12,7 @@ from mcuedit.adapter.delta import Adapter
 from mcuedit.cli._shared.common import notes, print_json, stdout, table
 from mcuedit.cli._shared.options import is_given
 from mcuedit.codegen.augment import Extended, Limits, allowed, extend
+from mcuedit.codegen.augment.helper import inputs_header
 from mcuedit.model.bundle import Base
 
 _OF_SOURCES = {  # options that are about C sources, by the name of their value
@@ -53,7 +54,10 @@ def write(output: Path, base: Base, adapters: Sequence[Adapter], how: tuple[str,
         raise McueditError(f"{output}: is a folder", "with --augment -o names a file, such as repaired.tflite")
     made = extend(base.model, adapters, *how)
     notes(made.notes)
+    header = inputs_header(output.stem, base.model, adapters, made.given) if made.given else ""
     write_file(output, made.data)
+    if header:
+        write_file(output.with_name(f"{output.stem}_inputs.h"), header.encode())
     if as_json:
         print_json({"file": str(output), **_figures(base, made)})
         return
