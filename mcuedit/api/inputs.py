@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.edits import Edit, EditSet, KeepSet, TensorSet, load_edits, load_facts, load_keep
@@ -49,6 +50,21 @@ def any_keep(keep: Keep | None) -> KeepSet:
     if isinstance(keep, KeepSet):
         return keep
     return load_keep(keep) if isinstance(keep, str | Path) else parse_keep(keep)
+
+
+def what_stays(keep: Keep | TensorSet, model: Model) -> KeepSet | Int8Array:
+    """What is to be kept: prompts, or inputs of a set of tensors, which may be the path of its .npz.
+
+    Raises:
+        McueditError: as `load_keep` and `load_for`, or there is nothing to be kept among the tensors.
+    """
+    if isinstance(keep, str | Path) and Path(keep).suffix == ".npz":
+        keep = load_for(keep, model)
+    if not isinstance(keep, TensorSet):
+        return any_keep(keep)
+    if not len(keep.keep):
+        raise McueditError(f"{keep.source}: nothing to keep", "give an array 'keep' of inputs whose answers must stay")
+    return keep.keep
 
 
 def edit_set(paths: Sequence[Path]) -> EditSet:

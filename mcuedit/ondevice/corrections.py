@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from mcuedit.edits import Edit, EditSet, KeepSet, check_edits, check_keep, resol
 from mcuedit.evaluation.acting import given
 from mcuedit.model.adaptable import OUTPUT, is_adaptable, op_geometry, tap_op
 from mcuedit.model.bundle import Base
-from mcuedit.model.oracle import Reader
+from mcuedit.model.oracle import Inputs, Reader
+from mcuedit.model.tflite import Model
 from mcuedit.ondevice.gate import GateTrainer
 from mcuedit.ondevice.statistics import GateStatistics, gate_statistics
 from mcuedit.training import Options, place
@@ -31,9 +33,22 @@ FULL = (1 << 31) - 1
 OLD = 6  # MCUEDIT_TRAIN_OLD
 
 
+class Session(Protocol):
+    """One correction as a device gets it: inputs that want one class, and inputs whose answers must stay."""
+
+    @property
+    def inputs(self) -> Inputs: ...
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def confirmed(self) -> Inputs: ...
+
+
 @dataclass(frozen=True)
 class CorrectionSession:
-    """One correction as a device gets it.
+    """A correction in words.
 
     Attributes:
         edit: with no other prompts than the wordings.
@@ -45,6 +60,11 @@ class CorrectionSession:
     wanted: int
     name: str
     confirmed: tuple[str, ...]
+
+    @property
+    def inputs(self) -> Inputs:
+        """The wordings."""
+        return self.edit.prompts
 
 
 class Unlearned(McueditError):
@@ -87,9 +107,17 @@ def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "a
     Raises:
         McueditError: there is none.
     """
-    model = read.base.model
     options = Options(tap=tap, target=target)
-    ranked = [(c.tap, c.target) for c in place(read, keep, options)] or pairs(model, tap, target)[::-1]
+    ranked = [(c.tap, c.target) for c in place(read, keep, options)] or pairs(read.base.model, tap, target)[::-1]
+    return first_narrow(read.base.model, ranked)
+
+
+def first_narrow(model: Model, ranked: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The first pair at which a device can train gates.
+
+    Raises:
+        McueditError: there is none.
+    """
     for pair in ranked:
         served = all(is_adaptable(model, model.ops[tap_op(op)]) for op in pair) and not pair[0] & OUTPUT
         if served and op_geometry(model, pair[0]).n_in <= WIDEST and op_geometry(model, pair[0]).single:
@@ -99,7 +127,7 @@ def choose_pair(read: Reader, keep: KeepSet, tap: str = "auto", target: str = "a
 
 def statistics_for(read: Reader, keep: KeepSet, tap: int) -> GateStatistics:
     """What a device carries to train gates at `tap`."""
-    return gate_statistics(_tapped(read, keep.prompts, tap), np.array(keep.lines, np.int64))
+    return gate_statistics(tapped(read, keep.prompts, tap), np.array(keep.lines, np.int64))
 
 
 def is_given(read: Reader, session: CorrectionSession) -> bool:
@@ -107,13 +135,13 @@ def is_given(read: Reader, session: CorrectionSession) -> bool:
     return bool(given(read, EditSet((session.edit,)), [session.wanted], ())[0])
 
 
-def learn(read: Reader, session: CorrectionSession, statistics: GateStatistics, pair: tuple[int, int]) -> Delta:
+def learn(read: Reader, session: Session, statistics: GateStatistics, pair: tuple[int, int]) -> Delta:
     """What a device makes of a session, by its numpy twin.
 
     Raises:
         Unlearned: it would refuse.
     """
-    corrections, replay = (_tapped(read, prompts, pair[0]) for prompts in (session.edit.prompts, session.confirmed))
+    corrections, replay = (tapped(read, asked, pair[0]) for asked in (session.inputs, session.confirmed))
     twin = GateTrainer(statistics, corrections, replay)
     if twin.diverged:
         raise Unlearned("E_DIVERGED")
@@ -126,10 +154,10 @@ def learn(read: Reader, session: CorrectionSession, statistics: GateStatistics, 
     return _delta(read, session, pair, a, at)
 
 
-def _delta(read: Reader, session: CorrectionSession, pair: tuple[int, int], a: Int8Array, at: int) -> Delta:
+def _delta(read: Reader, session: Session, pair: tuple[int, int], a: Int8Array, at: int) -> Delta:
     model = read.base.model
     tap, target = (op_geometry(model, index) for index in pair)
-    logits = read(session.edit.prompts)[logits_tensor(model)].reshape(len(session.edit.prompts), -1)
+    logits = read(session.inputs)[logits_tensor(model)].reshape(len(session.inputs), -1)
     leads = (logits == logits.max(axis=1, keepdims=True)).any(axis=0)
     rows = np.union1d(np.flatnonzero(leads), session.wanted).astype(np.int64)
     if len(rows) > OLD + 1:
@@ -142,6 +170,7 @@ def _delta(read: Reader, session: CorrectionSession, pair: tuple[int, int], a: I
     )  # fmt: skip
 
 
-def _tapped(read: Reader, prompts: Sequence[str], tap: int) -> Int8Array:
-    values = read(list(prompts))[read.base.model.ops[tap].inputs[0]]
-    return values.reshape(len(prompts), -1)
+def tapped(read: Reader, inputs: Inputs, tap: int) -> Int8Array:
+    """What a gate meets at a tap of one row: int8[n, n_in]."""
+    values = read(inputs)[read.base.model.ops[tap].inputs[0]]
+    return values.reshape(len(inputs), -1)

@@ -64,11 +64,12 @@ def gate_statistics(
         rows: int8[n, n_in], the tap's input over the keep set.
         groups: int64[n], which rows are wordings of one question; a row alone in its group says nothing of wordings.
         flash: bytes it may take.
+        clusters: kinds of questions to be found in them; 0: there are none.
 
     Raises:
         McueditError: the keep set is too small, or `flash` is.
     """
-    n_in, more = rows.shape[1], 6 * clusters
+    n_in, more = rows.shape[1], 6 * max(clusters, 1)
     if len(rows) < more:
         raise McueditError(f"{len(rows)} keep inputs, {more} are the least to train a gate from", "give more")
     some = min(DIRECTIONS, n_in - 1, (flash - n_in * (1 + clusters)) // (2 * n_in + 2))
@@ -84,14 +85,14 @@ def gate_statistics(
     white = (x - centre) @ (np.eye(n_in) - (axes.T * (1 - np.sqrt(floor / spread))) @ axes) / np.sqrt(floor)
     peak = np.abs(axes).max(axis=1, keepdims=True)
     damping = (1 - floor / spread) * (peak[:, 0] / 127) ** 2 * (1 << 30)
-    means = _means(x, groups)
+    means = _clusters(_means(x, groups), clusters) if clusters else np.zeros((0, n_in))
     apart = _far_apart(white, some)
     rate = quantize_multiplier(1 / (floor * float(np.square(white[apart]).sum(axis=1).mean())))
     return GateStatistics(
         _whole(centre),
         np.round(axes / peak * 127).astype(np.int8),
         np.minimum(np.round(damping), 32767).astype(np.int16),
-        np.concatenate([_whole(_clusters(means, clusters)), rows[apart]]),
+        np.concatenate([_whole(means), rows[apart]]),
         clusters,
         rate,
         place=place,

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import numpy as np
 
 from mcuedit import privacy
 from mcuedit._util.errors import McueditError
 from mcuedit.api.base import Base, load_base
+from mcuedit.api.inputs import tensor_set
 from mcuedit.api.learning import Learned, LearnOptions, carried, learn
 from mcuedit.api.teaching import teach
 from mcuedit.cli._shared import devices, options
 from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table, working
-from mcuedit.cli._shared.files import metrics_table
+from mcuedit.cli._shared.files import are_tensors, keep_set, metrics_table, tensor_table
 from mcuedit.cli._shared.options import Compiling, into, whole
 from mcuedit.cli._shared.private import dp_options
-from mcuedit.edits import EditSet, KeepSet, load_edits, load_keep
+from mcuedit.edits import EditSet, KeepSet, TensorSet, load_edits
 from mcuedit.emulate import backends
 from mcuedit.emulate.options import RunOptions
+from mcuedit.evaluation.tensors import TensorMetrics
 from mcuedit.fleet.transport.address import FORMS
 from mcuedit.ondevice.sizes import gate_budget
 
@@ -35,7 +38,7 @@ class _Given(Compiling):
     device_keys: Path | None
     base_path: Path
     edit_path: Path | None
-    keep_path: Path
+    keep_path: Path | None
     tap: str
     target: str
     wordings: int
@@ -73,11 +76,11 @@ class _Given(Compiling):
     )
 )
 @options.base_argument
-@options.edits_option("Corrections, each learned by itself.", required=False)
-@options.keep_option("Keep set from which statistics are taken.")
+@options.edits_option("Corrections, each learned by itself: .jsonl, or .npz of tensors.", required=False)
+@options.keep_option("Keep set from which statistics are taken; an .npz of edits has its own.", required=False)
 @click.option("--tap", default="auto", show_default=True, metavar="OP", help="Operator whose input the gates read.")
 @click.option("--target", default="auto", show_default=True, metavar="OP", help="Operator that makes the logits.")
-@whole("--wordings", 1, 8, default=2, help="Wordings of each corrected question.")
+@whole("--wordings", 1, 8, default=2, help="Wordings of each corrected question; inputs of each class wanted.")
 @whole("--replay", 1, 255, default=32, help="Number of confirmed inputs in RAM.")
 @options.seed_option("Seed that draws wordings and confirmed inputs.")
 @click.option("--budget", is_flag=True, help="Say what training takes, and train nothing.")
@@ -97,7 +100,8 @@ def command(given: _Given) -> int:
 
     The device is told some wordings of the corrected question and some inputs whose answers are right, and carries
     statistics of the keep set; it sees nothing else. What BASE answers as wanted already is not told. Without --board
-    its numpy twin learns, which is byte-equal.
+    its numpy twin learns, which is byte-equal. Of tensors a correction is a class: the device is told some of its
+    inputs, and the rest of them is held out.
 
     With --to a device in the field that was built to learn (`mcuedit firmware --learn`) is taught over its link, by
     commands that --operator-key signs. What it learns of all corrections is on trial together then, to be kept by
@@ -113,14 +117,24 @@ def command(given: _Given) -> int:
         return _budget(load_base(given.base_path), given)
     if given.edit_path is None:
         raise click.UsageError("Missing option '--edits'.")
-    found, keep = load_base(given.base_path), load_keep(given.keep_path)
-    edits = load_edits(given.edit_path)
-    if given.to is not None:
-        return _teach(given.to, given, edits, keep)
-    with progress("learning", len(edits.edits)) as advance:
+    found, keep = load_base(given.base_path), None
+    edits: EditSet | TensorSet
+    if are_tensors(given.edit_path):
+        if given.keep_path is not None:
+            raise McueditError("--keep is for prompts", "the .npz holds what to keep")
+        if given.to is not None:
+            raise McueditError("--to with tensors", "a device is taught over its link by text; --board takes tensors")
+        edits = tensor_set([given.edit_path], found.model)
+        count = len(np.unique(edits.wanted.groups()))
+    else:
+        edits, keep = load_edits(given.edit_path), keep_set(given.keep_path)
+        count = len(edits.edits)
+        if given.to is not None:
+            return _teach(given.to, given, edits, keep)
+    with progress("learning", count) as advance:
         learned = learn(found, edits, keep, given.options, advance=advance)
-    notes(dict.fromkeys([*edits.notes, *keep.notes, *learned.given]))
-    _report(learned, len(edits.edits), given.as_json)
+    notes(dict.fromkeys([*edits.notes, *(keep.notes if keep else ()), *learned.given]))
+    _report(learned, count, given.as_json)
     return 0 if learned.metrics.efficacy == 1.0 else 1
 
 
@@ -131,7 +145,10 @@ def _report(learned: Learned, count: int, as_json: bool) -> None:
         print_json({**learned.metrics.flat(), **said})
         return
     out = stdout()
-    out.print(metrics_table(learned.metrics, f"{count} corrections, each learned by itself"))
+    if isinstance(learned.metrics, TensorMetrics):
+        out.print(tensor_table(learned.metrics))
+    else:
+        out.print(metrics_table(learned.metrics, f"{count} corrections, each learned by itself"))
     if learned.refused:
         out.print(f"\nrefused by the device: {', '.join(sorted(set(learned.refused)))} ({len(learned.refused)})")
     if most is not None:
@@ -162,8 +179,11 @@ _TAUGHT = ("subject", "outcome", "right", "asked")
 
 def _budget(found: Base, given: _Given) -> int:
     """What training takes on the device, and what it gives away."""
+    keep = given.keep_path or given.edit_path
+    if keep is None:
+        raise click.UsageError("Missing option '--keep'.")
     with working("running the base"):
-        statistics, setup = carried(found.reader, given.keep_path, given.options)
+        statistics, setup = carried(found.reader, keep, given.options)
     away = None
     if given.private is not None:
         told = privacy.Protected(given.wordings + given.replay, 1, given.wordings, unit=given.unit)

@@ -11,6 +11,7 @@ from mcuedit import codegen
 from mcuedit._util import system
 from mcuedit._util.closing import Closing
 from mcuedit._util.errors import McueditError
+from mcuedit._util.typing import Int8Array
 from mcuedit.boards.board import Board
 from mcuedit.build.driver import BuildResult, build
 from mcuedit.codegen import TrainSetup
@@ -20,6 +21,7 @@ from mcuedit.emulate.devices.firmware import sources
 from mcuedit.emulate.devices.virtual import READY
 from mcuedit.emulate.options import HERE, RunOptions
 from mcuedit.model.bundle import Base
+from mcuedit.model.oracle import Inputs
 from mcuedit.ondevice import GateStatistics
 
 TRAINING = 120.0  # seconds that a training may be silent
@@ -120,16 +122,19 @@ class Learner(Closing):
             found.append(Answer(int(index), label.strip()))
         return found
 
-    def learn(self, wordings: Sequence[str], wanted: int, confirmed: Sequence[str], name: str = "") -> bytes:
+    def learn(self, wordings: Inputs, wanted: int, confirmed: Inputs, name: str = "") -> bytes:
         """Corrects, confirms, trains and adopts: the adapter's bytes.
+
+        Args:
+            wordings, confirmed: text, or int8[n, *input].
 
         Raises:
             Refused: the device cannot; what was in force stays so.
         """
-        for prompt in confirmed:
-            self.say(f"yes {prompt}")
-        for prompt in wordings:
-            self.say(f"fix {wanted} {prompt}")
+        for one in confirmed:
+            self.say(f"yes {_written(one)}")
+        for one in wordings:
+            self.say(f"fix {wanted} {_written(one)}")
         self.say("train 0")
         self.trained = self.instructions()
         return bytes.fromhex(self.say(f"adopt {name}".strip()))
@@ -145,3 +150,8 @@ class Learner(Closing):
         """Ends the emulator and removes the build."""
         self._session.close()
         self._folder.cleanup()
+
+
+def _written(one: str | Int8Array) -> str:
+    """An input as a line has it."""
+    return one if isinstance(one, str) else one.tobytes().hex()

@@ -63,7 +63,11 @@ class _Given(Writing):
     "--router", metavar="ROUTES.toml", help="Which adapters are active when; the device reads them from a flash image."
 )
 @options.serve_option
-@path("--train", metavar="K.jsonl", help="Keep set from which a device gets what it needs to train gates.")
+@path(
+    "--train",
+    metavar="K",
+    help="Keep set, .jsonl or an .npz with keep, from which a device gets what it needs to train gates.",
+)
 @click.option("--train-op", metavar="OP", type=int, help="FULLY_CONNECTED operator whose factors a device trains.")
 @click.option(
     "--augment",
