@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from mcuedit.cli.bench import bytes, edits, federated, privacy, speed, wake
+from mcuedit.cli.bench import bytes, edits, federated, privacy, speed, wake, words
 
 
 @click.group()
@@ -19,3 +19,4 @@ command.add_command(federated.command)
 command.add_command(privacy.command)
 command.add_command(speed.command)
 command.add_command(wake.command)
+command.add_command(words.command)

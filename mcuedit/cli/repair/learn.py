@@ -72,6 +72,7 @@ class _Given(Compiling):
         "mcuedit zoo edits facts corrections/ --count 20 --seed 1",
         "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --budget",
         "mcuedit learn facts/ --edits corrections/edits.jsonl --keep corrections/keep.jsonl --board virt-m4",
+        "mcuedit learn words/ --edits keyword/edits.npz --wordings 8 --board virt-m4",
         "mcuedit learn facts/ --edits F.jsonl --keep K.jsonl --to serial:/dev/ttyACM0 --operator-key operator.pem",
     )
 )

@@ -52,11 +52,12 @@ def export_command(name: str, folder: Path, as_json: bool) -> None:
     epilog=example(
         "mcuedit zoo edits facts corrections/ --count 50 --seed 1",
         "mcuedit zoo edits digits slanted/ --kind slanted",
+        "mcuedit zoo edits words keyword/ --kind keyword",
     ),
 )
 @click.argument("name", metavar="NAME", type=click.Choice(zoo.names()))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--kind", help="What to draw for digits: slanted, relabelled or new (a sign for the spare class).")
+@click.option("--kind", help="What to draw: of digits slanted, relabelled or new; of words keyword or speaker.")
 @click.option(
     "--count",
     type=click.IntRange(1, 400),
@@ -68,8 +69,8 @@ def export_command(name: str, folder: Path, as_json: bool) -> None:
 def edits_command(name: str, folder: Path, kind: str | None, count: int | None, seed: int, as_json: bool) -> None:
     """Draw edits to DIR.
 
-    For facts edits.jsonl (real changes first, then invented ones, then new names) and keep.jsonl; for digits edits.npz
-    with what to train on, what to keep, and what to measure with.
+    For facts edits.jsonl (real changes first, then invented ones, then new names) and keep.jsonl; for digits and words
+    edits.npz with what to train on, what to keep, and what to measure with.
     """
     from mcuedit._util.atomic import write_folder
 

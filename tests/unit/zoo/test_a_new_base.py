@@ -33,7 +33,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_is_enough(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert zoo.names() == ["facts", "capitals", "digits"]
+    assert zoo.names() == ["facts", "capitals", "digits", "words"]
     assert cli.invoke(["zoo", "list"]) == 0
     assert "capitals alone" in capsys.readouterr().out
     zoo.export("capitals", tmp_path / "out")
