@@ -12,14 +12,7 @@
 #define WITHIN_SIZE 4u
 #define END_OF_MAP  0xFFu /* of a map that does not say its length */
 
-/* What the nonce is of, hashed as it lies: little-endian, as the journal. */
-typedef struct {
-    uint8_t domain[4], chain[8];
-    uint32_t sequence, authorized;
-    uint8_t secret[MCUEDIT_SECRET_SIZE];
-} nonce_parts;
-
-MCUEDIT_STATIC_ASSERT(sizeof(nonce_parts) == 36, nonce_has_no_gaps);
+MCUEDIT_STATIC_ASSERT(sizeof(mcuedit_smp_nonce) == 36, nonce_has_no_gaps);
 
 /* What a signature is over. */
 typedef struct {
@@ -46,16 +39,13 @@ static void hash(const mcuedit_smp *smp, const void *bytes, uint32_t size, uint8
 }
 
 /* Its first half is the nonce. */
-static void make_nonce(const mcuedit_smp *smp, uint8_t nonce[HASH_SIZE])
+static void make_nonce(mcuedit_smp *smp, uint8_t nonce[HASH_SIZE])
 {
     const mcuedit_store_state *state = mcuedit_store_status(smp->config->store);
-    nonce_parts parts;
-    MCUEDIT_COPY(parts.domain, "mcuN", sizeof(parts.domain));
-    MCUEDIT_COPY(parts.chain, state->chain, sizeof(parts.chain));
-    parts.sequence = state->sequence;
-    parts.authorized = smp->authorized;
-    MCUEDIT_COPY(parts.secret, smp->secret, sizeof(parts.secret));
-    hash(smp, &parts, sizeof(parts), nonce);
+    MCUEDIT_COPY(smp->nonce.domain, "mcuN", sizeof(smp->nonce.domain));
+    MCUEDIT_COPY(smp->nonce.chain, state->chain, sizeof(state->chain));
+    smp->nonce.sequence = state->sequence;
+    hash(smp, &smp->nonce, sizeof(smp->nonce), nonce);
 }
 
 /* Sees to it that no nonce of an earlier boot is given again. */
@@ -64,7 +54,8 @@ static int start(mcuedit_smp *smp)
     const mcuedit_authority *authority = authority_of(smp);
     mcuedit_record record;
     int err = MCUEDIT_OK;
-    if (!smp->told && (!authority->random || authority->random(authority->context, smp->secret, MCUEDIT_SECRET_SIZE))) {
+    if (!smp->told &&
+        (!authority->random || authority->random(authority->context, smp->nonce.secret, MCUEDIT_SECRET_SIZE))) {
         mcuedit_journal_begin(smp->config->store, &record, MCUEDIT_LOG_SESSION, MCUEDIT_NO_SLOT);
         err = mcuedit_journal_append(smp->config->store, &record);
     }
@@ -180,7 +171,7 @@ int mcuedit_smp_authorize(mcuedit_smp_exchange *exchange, uint8_t asks)
     if (!is_by_operator(smp, digest, given, auth.len - WITHIN_SIZE)) {
         return MCUEDIT_E_AUTHORITY;
     }
-    smp->authorized++;
+    smp->nonce.authorized++;
     smp->sequence = UINT32_MAX; /* of no record: the next request is the first one with another nonce */
     exchange->leave = MCUEDIT_OPEN;
     return MCUEDIT_OK;

@@ -53,30 +53,25 @@ static bool gives_way(mcuedit_smp *smp)
 }
 
 #if MCUEDIT_AUTHORITY
-static bool is_signed(int leave)
-{
-    return leave == MCUEDIT_OPEN;
-}
+/* Uploads that were signed have MCUEDIT_OPEN, which is less than what all others have: MCUEDIT_LIMITED. */
+MCUEDIT_STATIC_ASSERT(MCUEDIT_OPEN < MCUEDIT_LIMITED, what_was_signed_comes_first);
 
 /* What was signed gives way to nothing that was not, and the other way round at once. */
 static bool must_wait(mcuedit_smp *smp, int leave)
 {
-    if (is_signed(leave) != (smp->signed_for != 0)) {
-        return !is_signed(leave);
-    }
-    return !gives_way(smp);
+    return leave == smp->leave ? !gives_way(smp) : leave > smp->leave;
 }
 
 static void own(mcuedit_smp *smp, int leave)
 {
     smp->owner = smp->peer;
-    smp->signed_for = is_signed(leave);
+    smp->leave = (uint8_t)leave;
 }
 
 /* The upload under way once more. One that was signed passes to another peer only if that has signed, too. */
 static int go_on(mcuedit_smp *smp, int leave)
 {
-    if (is_signed(leave) || !smp->signed_for) {
+    if (leave <= smp->leave) {
         own(smp, leave);
     }
     return MCUEDIT_OK;
@@ -85,8 +80,8 @@ static int go_on(mcuedit_smp *smp, int leave)
 static int open_upload(mcuedit_smp *smp, int leave, const chunk *part, uint8_t *slot)
 {
     own(smp, leave);
-    return is_signed(leave) ? mcuedit_store_begin(smp->config->store, part->size, part->sha256, slot)
-                            : mcuedit_store_begin_open(smp->config->store, part->size, part->sha256, slot);
+    return leave == MCUEDIT_OPEN ? mcuedit_store_begin(smp->config->store, part->size, part->sha256, slot)
+                                 : mcuedit_store_begin_open(smp->config->store, part->size, part->sha256, slot);
 }
 
 static bool is_stranger(const mcuedit_smp *smp)
@@ -102,7 +97,7 @@ static int check_peer(const mcuedit_smp *smp, int leave, const chunk *part)
 {
     if (part->offset == 0) {
         int err = leave == MCUEDIT_SIGNED ? MCUEDIT_E_AUTHORITY : MCUEDIT_SMP_INVALID;
-        return is_signed(leave) || (leave == MCUEDIT_LIMITED && part->data.len != 0) ? MCUEDIT_OK : err;
+        return leave == MCUEDIT_OPEN || (leave == MCUEDIT_LIMITED && part->data.len != 0) ? MCUEDIT_OK : err;
     }
     return smp->config->store->upload_size > 0 && is_stranger(smp) ? MCUEDIT_SMP_BUSY : MCUEDIT_OK;
 }

@@ -123,16 +123,29 @@ static int status(mcuedit_smp_exchange *exchange)
     return field.present ? slot_status(exchange, slot) : device_status(exchange);
 }
 
+/* A trial; by MCUEDIT_SMP_COMMAND_AUTHORITY one that may go back to packages of the counter that it names. */
 static int activate(mcuedit_smp_exchange *exchange)
 {
+    mcuedit_store *store = store_of(exchange);
     uint32_t mask, log, boots = exchange->smp->config->boots, share = ALL;
+#if MCUEDIT_AUTHORITY
+    uint32_t least = mcuedit_store_status(store)->minimum_counter;
+    bool goes_back = exchange->body[-1] == MCUEDIT_SMP_COMMAND_AUTHORITY; /* the header's last byte */
+#endif
     mcuedit_smp_field fields[] = {
         {MCUEDIT_SMP_KEY_MASK, MCUEDIT_SMP_UINT, &mask, false},
         {MCUEDIT_SMP_KEY_BOOTS, MCUEDIT_SMP_UINT, &boots, false},
         {MCUEDIT_SMP_KEY_SHARE, MCUEDIT_SMP_UINT, &share, false},
         {MCUEDIT_SMP_KEY_LOG, MCUEDIT_SMP_UINT, &log, false},
+#if MCUEDIT_AUTHORITY
+        {MCUEDIT_SMP_KEY_COUNTER, MCUEDIT_SMP_UINT, &least, false},
+#endif
     };
+#if MCUEDIT_AUTHORITY
+    int err = mcuedit_smp_fields(exchange, fields, goes_back ? 5 : 4);
+#else
     int err = mcuedit_smp_fields(exchange, fields, sizeof(fields) / sizeof(fields[0]));
+#endif
     if (err || !fields[0].present) {
         return MCUEDIT_SMP_INVALID;
     }
@@ -143,7 +156,11 @@ static int activate(mcuedit_smp_exchange *exchange)
     if (err) {
         return err;
     }
-    err = mcuedit_store_activate(store_of(exchange), (uint16_t)mask, (uint8_t)boots, (uint8_t)share);
+#if MCUEDIT_AUTHORITY
+    err = mcuedit_store_reactivate(store, (uint16_t)mask, least, (uint8_t)boots, (uint8_t)share);
+#else
+    err = mcuedit_store_activate(store, (uint16_t)mask, (uint8_t)boots, (uint8_t)share);
+#endif
     return answer_mask(exchange, err);
 }
 
@@ -352,7 +369,7 @@ const mcuedit_smp_command mcuedit_smp_user[] = {
     [MCUEDIT_SMP_COMMAND_TELL] = {.write = tell},
     [MCUEDIT_SMP_COMMAND_RUN] = {.write = run},
 #if MCUEDIT_AUTHORITY
-    [MCUEDIT_SMP_COMMAND_AUTHORITY] = {.read = mcuedit_smp_tell_nonce},
+    [MCUEDIT_SMP_COMMAND_AUTHORITY] = {.read = mcuedit_smp_tell_nonce, .write = activate},
 #endif
 #if MCUEDIT_IDENTITY
     [MCUEDIT_SMP_COMMAND_IDENTITY] = {.read = mcuedit_smp_tell_identity},
@@ -373,7 +390,7 @@ const uint8_t mcuedit_smp_user_asks[] = {
     [MCUEDIT_SMP_COMMAND_ACTIVATE] = MCUEDIT_ASKS_ACTIVATE, [MCUEDIT_SMP_COMMAND_CONFIRM] = MCUEDIT_ASKS_CONFIRM,
     [MCUEDIT_SMP_COMMAND_ROLLBACK] = MCUEDIT_ASKS_ROLLBACK, [MCUEDIT_SMP_COMMAND_ARMS] = MCUEDIT_ASKS_OUTCOME,
     [MCUEDIT_SMP_COMMAND_SLOT] = MCUEDIT_ASKS_DROP,         [MCUEDIT_SMP_COMMAND_TELL] = MCUEDIT_ASKS_TELL,
-    [MCUEDIT_SMP_COMMAND_RUN] = MCUEDIT_ASKS_RUN,           [MCUEDIT_SMP_COMMAND_AUTHORITY] = MCUEDIT_ASKS_NOBODY,
+    [MCUEDIT_SMP_COMMAND_RUN] = MCUEDIT_ASKS_RUN,           [MCUEDIT_SMP_COMMAND_AUTHORITY] = MCUEDIT_ASKS_REACTIVATE,
 #if MCUEDIT_IDENTITY
     [MCUEDIT_SMP_COMMAND_IDENTITY] = MCUEDIT_ASKS_NOBODY,
 #endif

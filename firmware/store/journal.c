@@ -92,6 +92,16 @@ static bool is_blank(const mcuedit_flash *flash, uint32_t place)
     return all == UINT32_MAX;
 }
 
+#if MCUEDIT_AUTHORITY
+bool mcuedit_journal_is_blank(const mcuedit_store *store, uint32_t from, uint32_t to)
+{
+    while (from != to && is_blank(store->config->flash, from)) {
+        from += SIZE;
+    }
+    return from == to;
+}
+#endif
+
 int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record)
 {
     const mcuedit_flash *flash = store->config->flash;

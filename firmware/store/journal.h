@@ -3,6 +3,7 @@
 #ifndef MCUEDIT_JOURNAL_H
 #define MCUEDIT_JOURNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "mcuedit/store.h"
@@ -43,6 +44,11 @@ void mcuedit_journal_name(mcuedit_record *record, const mcuedit_package *package
 
 /* Writes `record`; its state is that of the store from now on. MCUEDIT_E_FLASH: nothing has changed. */
 int mcuedit_journal_append(mcuedit_store *store, mcuedit_record *record);
+
+#if MCUEDIT_AUTHORITY
+/* Does the region read as erased from one offset to another? They are whole numbers of 256 bytes. */
+bool mcuedit_journal_is_blank(const mcuedit_store *store, uint32_t from, uint32_t to);
+#endif
 
 /* Slots of `mask` that were never confirmed are MCUEDIT_KEPT_REVOKED or _PROVEN now. */
 void mcuedit_slots_become(mcuedit_store_state *state, uint32_t mask, uint32_t kept);

@@ -54,6 +54,12 @@ int mcuedit_slot_check(const mcuedit_store *store, uint32_t slot, uint32_t bits,
             (package->counter <= minimum_counter || package->counter - minimum_counter > MCUEDIT_COUNTER_STEP)) {
             err = MCUEDIT_E_COUNTER;
         }
+#if MCUEDIT_AUTHORITY
+        uint32_t fixed = store->state.confirmed | (uint32_t)store->state.trial;
+        if (!err && package->counter < store->least && (fixed >> slot & 1u) == 0) {
+            err = MCUEDIT_E_COUNTER; /* it was confirmed, and something newer came after it */
+        }
+#endif
     }
     return err ? err : mcuedit_adapter_open(adapter, base, package->adapter, package->adapter_size);
 }
@@ -84,29 +90,32 @@ static int why_none(const mcuedit_store *store)
 /* Was nothing written to an empty slot since it was erased as a whole? What was cut may read as blank and be none. */
 static bool is_blank(const mcuedit_store *store, uint32_t slot)
 {
-    const mcuedit_flash *flash = store->config->flash;
-    uint32_t word = store->state.slots[slot].bits == 0 ? UINT32_MAX : 0;
-    for (uint32_t at = 0; at < flash->slot_size && word == UINT32_MAX; at += sizeof(word)) {
-        if (flash->read(flash->context, mcuedit_slot_offset(store, slot) + at, &word, sizeof(word))) {
-            return false;
-        }
-    }
-    return word == UINT32_MAX;
-}
-
-/* Before the first byte is written to a blank slot: a record that has it soiled. */
-static int soil(mcuedit_store *store, uint32_t slot)
-{
-    mcuedit_record record;
-    if (store->state.slots[slot].bits != 0) {
-        return MCUEDIT_OK;
-    }
-    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
-    record.state.slots[slot].bits = MCUEDIT_SLOT_SOILED;
-    record.state.last = (uint8_t)slot;
-    return mcuedit_journal_append(store, &record);
+    uint32_t from = mcuedit_slot_offset(store, slot);
+    return store->state.slots[slot].bits == 0 &&
+           mcuedit_journal_is_blank(store, from, from + store->config->flash->slot_size);
 }
 #endif
+
+#if MCUEDIT_AUTHORITY
+#define CLEARED MCUEDIT_SLOT_SOILED /* until it is erased as a whole */
+#else
+#define CLEARED 0u
+#endif
+
+/* The record before a slot is erased, `erases` times, or written to though it was blank: nothing else is in it. */
+static int note_clear(mcuedit_store *store, uint32_t slot, uint32_t erases)
+{
+    mcuedit_record record;
+    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
+    mcuedit_store_state *state = &record.state;
+    state->slots[slot].bits = CLEARED;
+    state->slots[slot].erases += erases;
+    state->last = (uint8_t)slot;
+    if ((state->previous >> slot & 1u) != 0) {
+        state->previous = 0;
+    }
+    return mcuedit_journal_append(store, &record);
+}
 
 /* The slot that can be missed most easily, of those that are not in use; slot_count if there is none. */
 static uint32_t choose_slot(const mcuedit_store *store)
@@ -134,7 +143,6 @@ static uint32_t choose_slot(const mcuedit_store *store)
 static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
 {
     const mcuedit_flash *flash = store->config->flash;
-    mcuedit_record record;
 #if MCUEDIT_AUTHORITY
     size = flash->slot_size; /* all of it: a slot is blank or it is not */
     if (is_blank(store, slot)) {
@@ -143,19 +151,7 @@ static int clear(mcuedit_store *store, uint32_t slot, uint32_t size)
     store->open_erases[slot] = (uint8_t)(store->open_erases[slot] + store->open);
     store->open_count = (uint16_t)(store->open_count + store->open);
 #endif
-    mcuedit_journal_begin(store, &record, MCUEDIT_LOG_ERASE, (uint8_t)slot);
-    mcuedit_store_state *state = &record.state;
-#if MCUEDIT_AUTHORITY
-    state->slots[slot].bits = MCUEDIT_SLOT_SOILED;
-#else
-    state->slots[slot].bits = 0;
-#endif
-    state->slots[slot].erases++;
-    state->last = (uint8_t)slot;
-    if ((state->previous >> slot & 1u) != 0) {
-        state->previous = 0;
-    }
-    int err = mcuedit_journal_append(store, &record);
+    int err = note_clear(store, slot, 1);
 #if !MCUEDIT_AUTHORITY
     size = (size + flash->erase_page - 1u) & ~(flash->erase_page - 1u);
 #endif
@@ -219,7 +215,8 @@ int mcuedit_store_append(mcuedit_store *store, uint32_t offset, const void *byte
         return MCUEDIT_E_STATE;
     }
 #if MCUEDIT_AUTHORITY
-    int err = size != 0 ? soil(store, store->upload_slot) : MCUEDIT_OK;
+    bool is_new = size != 0 && store->state.slots[store->upload_slot].bits == 0;
+    int err = is_new ? note_clear(store, store->upload_slot, 0) : MCUEDIT_OK;
     if (err) {
         store->upload_size = 0;
         return err;

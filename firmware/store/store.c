@@ -197,11 +197,11 @@ static int run_self_test(const mcuedit_store_config *config, const mcuedit_set *
 static uint16_t outranked(const mcuedit_store *store, uint32_t mask)
 {
     uint32_t local = 0, fresh = 0;
-    for (uint32_t slot = 0; mask >> slot != 0; slot++) {
-        uint32_t bit = mask & 1u << slot;
-        if ((store->state.slots[slot].bits & MCUEDIT_SLOT_LOCAL) != 0) {
+    for (uint32_t slot = 0; mask >> slot != 0 && slot < MCUEDIT_STORE_SLOTS; slot++) {
+        uint32_t bit = mask & 1u << slot, kind = store->state.slots[slot].bits >> MCUEDIT_SLOT_KEPT;
+        if (kind >> (31 - MCUEDIT_SLOT_KEPT) != 0) {
             local |= bit;
-        } else if (mcuedit_slot_kept(store, slot) == MCUEDIT_KEPT_STAGED) {
+        } else if ((kind & 3u) == MCUEDIT_KEPT_STAGED) {
             fresh |= bit;
         }
     }
@@ -209,7 +209,11 @@ static uint16_t outranked(const mcuedit_store *store, uint32_t mask)
 }
 #endif
 
+#if MCUEDIT_AUTHORITY
+int mcuedit_store_reactivate(mcuedit_store *store, uint16_t mask, uint32_t least, uint8_t boots, uint8_t share)
+#else
 int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share)
+#endif
 {
     const mcuedit_store_set *set;
     mcuedit_record record;
@@ -221,7 +225,13 @@ int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, u
     if (mask == (state->in_trial ? state->trial : state->confirmed) && mask == mcuedit_store_mask(store, 1)) {
         return MCUEDIT_OK;
     }
+#if MCUEDIT_AUTHORITY
+    store->least = least;
+#endif
     int err = prepare(store, mask, &set, &record);
+#if MCUEDIT_AUTHORITY
+    store->least = 0;
+#endif
     if (err) {
         return err;
     }

@@ -19,9 +19,9 @@ from mcuedit.fleet.transport.authority.signing import Moment, digest, signed
 from mcuedit.model.bundle import Base
 
 OS, IMAGE, OWN = 0, 1, 64
-STATUS, ACTIVATE, CONFIRM, ROLLBACK, ARMS, LOG, SLOT, RUN, AUTHORITY = 0, 1, 2, 3, 4, 5, 6, 8, 9
+STATUS, ACTIVATE, CONFIRM, ROLLBACK, ARMS, LOG, SLOT, RUN, AUTHORITY, REACTIVATE = 0, 1, 2, 3, 4, 5, 6, 8, 9, 9
 SIGN = operated.OPERATOR.sign
-E_AUTHORITY, E_STALE, E_WEAR, E_STATE, E_BUSY = 32, 33, 34, 20, 24
+E_AUTHORITY, E_STALE, E_WEAR, E_STATE, E_BUSY, E_COUNTER = 32, 33, 34, 20, 24, 18
 OPEN, LIMITED, SIGNED = range(3)
 BUSY, TOO_LONG = {"rc": 10}, {"rc": 7}
 ERASES = 4  # MCUEDIT_OPEN_ERASES
@@ -270,6 +270,32 @@ def test_a_policy_opens_closes_and_refuses(node: Node) -> None:
 
 
 # Uploads that nobody signed
+
+
+def test_who_goes_back_to_an_older_package_names_its_counter(node: Node) -> None:
+    """It was confirmed, and something newer came after it; what is in force stays activated with others."""
+    old, new, other = (packages.package(name=n, counter=c) for n, c in (("a", 1), ("a", 2), ("b", 3)))
+    for package in old, new:
+        upload(node, package)
+        slot = next(i for i, s in enumerate(slots(node)) if s.get("ctr") == (1 if package is old else 2))
+        assert command(node, OWN, ACTIVATE, {"mask": 1 << slot}) == {"mask": 1 << slot}
+        command(node, OWN, CONFIRM)
+    upload(node, other)
+    at = {s["ctr"]: 1 << i for i, s in enumerate(slots(node)) if "ctr" in s}
+    for fields in {"mask": at[1]}, {"mask": at[1], "ctr": 1}:  # not by this command
+        assert command(node, OWN, ACTIVATE, fields) == refused(E_COUNTER)
+    by_hash = {"hash": hashlib.sha256(old[:-144]).digest()}
+    assert command(node, IMAGE, 0, by_hash) == refused(E_COUNTER)
+    back = {"mask": at[1], "ctr": 1}
+    assert node.ask(OWN, REACTIVATE, back, write=True) == refused(E_AUTHORITY)
+    assert command(node, OWN, REACTIVATE, back | {"ctr": 2}) == refused(E_COUNTER)
+    assert command(node, OWN, REACTIVATE, {"mask": at[1]}) == refused(E_COUNTER)
+    assert command(node, OWN, ACTIVATE, {"mask": at[2] | at[3]}) == {"mask": at[2] | at[3]}
+    command(node, OWN, ROLLBACK)
+    assert command(node, OWN, REACTIVATE, back) == {"mask": at[1]}
+    assert node.ask(OWN, STATUS)["floor"] == 3
+    command(node, OWN, CONFIRM)
+    assert command(node, OWN, ROLLBACK) == {"mask": at[2]}  # a command of its own, too
 
 
 def fill(node: Node, count: int = 8) -> None:

@@ -132,7 +132,7 @@ def test_instructions(app: BuildApp) -> None:
         "mcuedit_store_pick",
         "mcuedit_context_latch",
         OPEN,
-        "mcuedit_store_activate",
+        "mcuedit_store_reactivate",
         *flash,
     )
     with UnicornSession(board.load("virt-m4"), elf, count=True) as session:
@@ -155,4 +155,4 @@ def test_instructions(app: BuildApp) -> None:
         blank, one = calls[OPEN]
         assert blank < 200_000
         assert 1_000_000 < one < 2_500_000  # one signature
-        assert all(1_000_000 < count < 2_500_000 for count in calls["mcuedit_store_activate"])
+        assert all(1_000_000 < count < 2_500_000 for count in calls["mcuedit_store_reactivate"])

@@ -97,6 +97,18 @@ def test_trials_step_by_step(verb, package, device):
     assert verb("rollback", *to)["active_names"] == ["a@1.2.0"]
 
 
+def test_going_back_to_an_older_version_names_its_counter(verb, package, device):
+    to = ("--to", device.address)
+    verb("push", package("a", counter=1), *to, "--confirm")
+    verb("push", package("a", counter=2), *to, "--confirm")
+    said = verb("activate", 1, *to, code=2)
+    assert "E_COUNTER" in said
+    assert "--older" in said
+    assert "--older 1" in verb("activate", 1, *to, "--older", 2, code=2)
+    assert verb("activate", 1, *to, "--older", 1)["active"] == [1]
+    assert verb("confirm", *to)["minimum_counter"] == 2
+
+
 def test_what_is_older_than_the_confirmed_one_is_retired(verb, package, device):
     to = ("--to", device.address)
     verb("push", package("a", counter=1), *to, "--confirm")

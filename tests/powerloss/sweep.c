@@ -183,7 +183,11 @@ static int run(const char *command)
         return err ? err : mcuedit_store_end(store, &slot);
     case 'a': {
         uint32_t mask = mask_of(command + 1, &end);
+#if MCUEDIT_AUTHORITY /* scenarios go back to older packages, too */
+        return mcuedit_store_reactivate(store, (uint16_t)mask, 0, (uint8_t)atoi(end + 1), 100);
+#else
         return mcuedit_store_activate(store, (uint16_t)mask, (uint8_t)atoi(end + 1), 100);
+#endif
     }
     case 's':
         return session();

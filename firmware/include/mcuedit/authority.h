@@ -35,7 +35,8 @@ extern "C" {
     X(IMAGES, 9, "mcumgr's own request that activates or confirms")       \
     X(OUTCOME, 10, "an answer is reported to be good or bad")             \
     X(TELL, 11, "teaching: what an input is to be answered with")         \
-    X(RESET, 12, "reset")
+    X(RESET, 12, "reset")                                                 \
+    X(REACTIVATE, 13, "a trial of packages that are older than what came after them begins")
 
 enum {
 #define MCUEDIT_SMP_ASKS_ENUM(name, number, text) MCUEDIT_ASKS_##name = (number),

@@ -78,6 +78,16 @@ typedef struct {
 #endif
 } mcuedit_smp_config;
 
+#if MCUEDIT_AUTHORITY
+/* What a nonce is of, hashed as it lies: little-endian, as the journal. */
+typedef struct {
+    uint8_t domain[4], chain[8];
+    uint32_t sequence;
+    uint32_t authorized; /* commands, in this boot */
+    uint8_t secret[MCUEDIT_SECRET_SIZE];
+} mcuedit_smp_nonce;
+#endif
+
 /* The state of a server beside that of the store. Fields are private. */
 typedef struct {
     const mcuedit_smp_config *config;
@@ -85,14 +95,13 @@ typedef struct {
     uint8_t stalled; /* one of them was, and nothing came of this one since */
     uint8_t done;    /* 1 + slot of the last upload that came to its end; 0: none did since */
 #if MCUEDIT_AUTHORITY
-    uint8_t told;        /* the nonce was, in this boot: signatures are for it or a later one */
-    uint8_t signed_for;  /* the upload under way was begun by a request that was signed */
-    uint32_t peer;       /* whom the request at hand is from */
-    uint32_t owner;      /* who began the upload under way */
-    uint32_t authorized; /* commands, in this boot */
-    uint32_t sequence;   /* of the log, at the last request */
-    uint32_t age;        /* requests before this one since the nonce became what it is */
-    uint8_t secret[16];  /* of this boot */
+    uint8_t told;            /* the nonce was, in this boot: signatures are for it or a later one */
+    uint8_t leave;           /* of the upload under way: MCUEDIT_OPEN if it was signed */
+    uint32_t peer;           /* whom the request at hand is from */
+    uint32_t owner;          /* who began the upload under way */
+    uint32_t sequence;       /* of the log, at the last request */
+    uint32_t age;            /* requests before this one since the nonce became what it is */
+    mcuedit_smp_nonce nonce; /* of this boot */
 #endif
 } mcuedit_smp;
 

@@ -10,21 +10,21 @@
 #define MCUEDIT_SMP_GROUP 64
 
 /* X(name, number, what it does) of that group. Append only. */
-#define MCUEDIT_SMP_COMMANDS(X)                                                                 \
-    X(STATUS, 0, "read: the device as a whole, or one slot")                                    \
-    X(ACTIVATE, 1, "write: starts the trial of a set")                                          \
-    X(CONFIRM, 2, "write: the set in trial is confirmed")                                       \
-    X(ROLLBACK, 3, "write: ends a trial, or restores what was before")                          \
-    X(ARMS, 4, "read: counters of both arms; write: an outcome")                                \
-    X(LOG, 5, "read: records of the device log")                                                \
-    X(SLOT, 6, "write: revokes or erases a slot")                                               \
-    X(TELL, 7, "write: which class an input is to get, for the correction")                     \
-    X(RUN, 8, "write: one inference")                                                           \
-    X(AUTHORITY, 9, "read: what a signature of a command is over, and which commands need one") \
-    X(IDENTITY, 10, "read: the key by which the device proves what it answers")                 \
-    X(TRAIN, 11, "read: what the device was told; write: trains")                               \
-    X(ADOPT, 12, "write: what was trained goes on trial")                                       \
-    X(FORGET, 13, "write: what the device was told is forgotten")                               \
+#define MCUEDIT_SMP_COMMANDS(X)                                                                   \
+    X(STATUS, 0, "read: the device as a whole, or one slot")                                      \
+    X(ACTIVATE, 1, "write: starts the trial of a set")                                            \
+    X(CONFIRM, 2, "write: the set in trial is confirmed")                                         \
+    X(ROLLBACK, 3, "write: ends a trial, or restores what was before")                            \
+    X(ARMS, 4, "read: counters of both arms; write: an outcome")                                  \
+    X(LOG, 5, "read: records of the device log")                                                  \
+    X(SLOT, 6, "write: revokes or erases a slot")                                                 \
+    X(TELL, 7, "write: which class an input is to get, for the correction")                       \
+    X(RUN, 8, "write: one inference")                                                             \
+    X(AUTHORITY, 9, "read: what a signature is over; write: a trial goes back to older packages") \
+    X(IDENTITY, 10, "read: the key by which the device proves what it answers")                   \
+    X(TRAIN, 11, "read: what the device was told; write: trains")                                 \
+    X(ADOPT, 12, "write: what was trained goes on trial")                                         \
+    X(FORGET, 13, "write: what the device was told is forgotten")                                 \
     X(REVOKE, 14, "write: a list of revoked keys, which root keys have signed")
 
 /* X(name, number, what it does) of the groups that mcumgr defines, as much as a device has of them. */

@@ -203,6 +203,7 @@ typedef struct {
     uint8_t open;                             /* the upload that begins is one that nobody has signed */
     uint8_t open_erases[MCUEDIT_STORE_SLOTS]; /* of each slot, for such uploads, in this boot */
     uint16_t open_count;                      /* the sum */
+    uint32_t least;                           /* counter of a package that is activated again; 0: not asked */
 #endif
 } mcuedit_store;
 
@@ -258,7 +259,20 @@ int mcuedit_store_stage_local(mcuedit_store *store, const void *adapter, uint32_
  * With MCUEDIT_AUTHORITY slots of adapters that were made on the device are left out of a mask with a package that was
  * never confirmed: what was learned yields to what was signed after it.
  */
+#if !MCUEDIT_AUTHORITY
 int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share);
+#else
+/*
+ * Takes packages that were confirmed earlier and are in neither the confirmed set nor the trial down to the counter
+ * `least`, MCUEDIT_E_COUNTER for others; mcuedit_store_activate down to the minimum counter.
+ */
+int mcuedit_store_reactivate(mcuedit_store *store, uint16_t mask, uint32_t least, uint8_t boots, uint8_t share);
+
+static inline int mcuedit_store_activate(mcuedit_store *store, uint16_t mask, uint8_t boots, uint8_t share)
+{
+    return mcuedit_store_reactivate(store, mask, store->state.minimum_counter, boots, share);
+}
+#endif
 
 /* Makes the trial's set the confirmed one. MCUEDIT_E_STATE without a trial. */
 int mcuedit_store_confirm(mcuedit_store *store);
@@ -309,7 +323,7 @@ static inline uint16_t mcuedit_store_mask(const mcuedit_store *store, uint8_t ar
 
 typedef struct {
     mcuedit_slot_state state;
-    uint8_t proven; /* was confirmed at some time: may be activated whatever its counter */
+    uint8_t proven; /* was confirmed at some time: may be activated again */
     uint8_t local;  /* a bare adapter */
     uint32_t size;  /* 0 if empty */
     uint32_t erases;

@@ -102,10 +102,16 @@ class Device(Closing):
                 return slot_of(told)
         raise self._garbage(f"asked for slot {index}, told of slot {told.slot}")
 
-    def activate(self, mask: int, boots: int | None = None, ab: int | None = None) -> int:
-        """Starts the trial of the slots `mask`; returns the mask that is in force."""
-        more: dict[str, Any] = {k: v for k, v in (("boots", boots), ("share", ab)) if v is not None}
-        return int(self.change(lambda log: m.ActivateWrite(mask=mask, log=log, **more)).mask)
+    def activate(self, mask: int, boots: int | None = None, ab: int | None = None, older: int | None = None) -> int:
+        """Starts the trial of the slots `mask`; returns the mask that is in force.
+
+        Args:
+            older: packages that were confirmed earlier may go back to this counter; only for devices with authority.
+        """
+        given = (("boots", boots), ("share", ab), ("counter", older))
+        more: dict[str, Any] = {k: v for k, v in given if v is not None}
+        kind: Any = m.ActivateWrite if older is None else m.ReactivateWrite
+        return int(self.change(lambda log: kind(mask=mask, log=log, **more)).mask)
 
     def who(self) -> m.IdentityResponse | None:
         """Who it is by its own key; None if it has none."""

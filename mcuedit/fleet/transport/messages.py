@@ -124,6 +124,23 @@ class ActivateWrite(Change):
     share: int | None = None
 
 
+class ReactivateResponse(MaskResponse):
+    """Of reactivate."""
+
+    _COMMAND_ID = command("AUTHORITY")
+
+
+class ReactivateWrite(Change):
+    """Starts the trial of a set that may have packages of an earlier time, down to a counter."""
+
+    _GROUP_ID, _COMMAND_ID = GROUP, command("AUTHORITY")
+    _Response = ReactivateResponse
+    mask: int
+    boots: int | None = None
+    share: int | None = None
+    counter: int
+
+
 class ConfirmResponse(MaskResponse):
     """Of confirm."""
 

@@ -44,7 +44,8 @@ _HINTS = {
     "signs commands",
     "E_BASE": "'mcuedit status --to ADDR' names the device's base; train and pack for that one",
     "E_BUSY": "ask again; an upload that its sender has left gives way by itself",
-    "E_COUNTER": "'mcuedit status --to ADDR' shows the minimum counter: pack with a counter a little above it",
+    "E_COUNTER": "'mcuedit status --to ADDR' shows the minimum counter: pack with a counter a little above it; to go "
+    "back to an older package that was confirmed there: 'mcuedit activate NAME --older COUNTER'",
     "E_FLASH": "its flash is worn out or write-protected",
     "E_FULL": "free a slot: 'mcuedit deactivate --to ADDR --slot N --erase'",
     "E_KEY": "sign with a key that the device knows, or build the device with this one",
