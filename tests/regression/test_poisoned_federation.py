@@ -23,6 +23,7 @@ from mcuedit.adapter import folder
 from mcuedit.adapter.delta import Adapter
 from mcuedit.cli.repair.federate import command
 from mcuedit.federated import Aggregation, aggregate
+from mcuedit.federated.round import Submission
 
 SPARE, TARGET = 531, 0  # a class that the round does not name; the row that poisoners push
 Poison = Callable[[Federation, Path], None]
@@ -206,6 +207,29 @@ def test_no_draw_of_a_client_changes_more(made: Federation) -> None:
             b = np.clip(rng.normal(0, scale, shape).round(), -127, 127).astype(np.int8)
             result = aggregate([*made.honest, _changed(made.start, b=b)], made.model, Aggregation(start=made.start))
             assert not ((made.asked.answers(result.adapter.deltas[0]) != alone) & ~reach).any()
+
+
+def test_three_of_ten_who_agree_change_no_more_when_three_may_be_anything(made: Federation) -> None:
+    """Seven honest clients and --trim 3: all the same, each a little further, and against the mean of the honest."""
+    honest = made.honest[:7]
+    asked = Aggregation(start=made.start, trim=3, clients=[f"client {i}" for i in range(10)])
+    b = np.array([one.deltas[0].b for one in honest]).astype(int)
+    reach = within_reach(made.asked, [one.deltas[0] for one in honest], 3)
+    alone = made.asked.answers(aggregate(honest, made.model, replace(asked, clients=None)).adapter.deltas[0])
+    lies = [
+        _pushing(made),
+        b.min(axis=0),
+        np.sort(b, axis=0)[1] - 1,
+        -2 * b.mean(axis=0),
+        b.mean(axis=0) - 1.5 * b.std(axis=0),
+    ]
+    for lie in lies:
+        told = [np.clip(np.round(lie) + step, -127, 127).astype(np.int8) for step in (0, 0, 1)]
+        sent = [Submission(f"client {7 + i}", _changed(made.start, b=one)) for i, one in enumerate(told)]
+        given = [*(Submission(f"client {i}", one) for i, one in enumerate(honest)), *sent]
+        found = aggregate(given, made.model, asked)
+        assert (found.adapters, found.trim) == (10, 3)
+        assert not ((made.asked.answers(found.adapter.deltas[0]) != alone) & ~reach).any()
 
 
 def test_a_mean_without_trimming_would_have_been_taken_over(made: Federation) -> None:
