@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 from mcuedit._util.errors import McueditError
 
@@ -18,7 +20,22 @@ MODEL = 512 * MB  # of a .tflite
 ARRAYS = 2048 * MB  # of an .npz, unpacked
 RESULTS = 512 * MB  # of the results of a roll-out
 KEY = 1 << 16
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_DIGITS = 9
+_DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""")  # keys of more parts
 _ASK = "is it the right file?"
+
+
+def opened(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
+    """A file as `open` gives it, which waits for nobody: a named pipe without another end is empty, or an OSError."""
+    return open(path, mode, opener=_at_once)
+
+
+def _at_once(name: str, flags: int) -> int:
+    handle = os.open(name, flags | _NO_WAIT, 0o666)
+    if _NO_WAIT:
+        os.set_blocking(handle, True)  # whoever is at the other end is waited for
+    return handle
 
 
 def read(path: Path, most: int, hint: str) -> bytes:
@@ -44,7 +61,7 @@ def data(path: Path, most: int) -> bytes:
 
 def with_mode(path: Path, most: int) -> tuple[bytes, int]:
     """The same with the mode of the very file that was read."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         found, mode = file.read(most + 1), os.fstat(file.fileno()).st_mode
     if len(found) > most:
         raise McueditError(f"{path}: larger than {shown(most)}, the limit for such a file", _ASK)
@@ -71,6 +88,29 @@ def json_object(data: str | bytes, name: str, hint: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise McueditError(f"{name}: no JSON object", hint)
     return found
+
+
+def toml_table(text: str) -> dict[str, Any]:
+    """A TOML document that is not checked further here.
+
+    Raises:
+        ValueError: it is none, nested too deeply, or has a number that is too long.
+    """
+    if _DEEP.search(text):  # the time that the library takes is the square of a key's parts
+        raise ValueError("nested too deeply")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, tomllib.TOMLDecodeError):
+            raise
+        raise ValueError("a number of too many digits") from None
+
+
+def whole(text: str) -> int | None:
+    """The number that a text is in a few digits; None if it is anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def _no_constant(name: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import reprlib
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -128,10 +127,9 @@ def read_toml(path: Path, form: type[M], example: str) -> M:
     see = f"see {example} for the form"
     text = textfile.decode(bounded.read(path, bounded.CONFIG, see), str(path))
     try:
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise McueditError(f"{path}: {what}", see) from error
+        raw = bounded.toml_table(text)
+    except ValueError as error:
+        raise McueditError(f"{path}: {error}", see) from error
     try:
         return form.model_validate(raw)
     except ValidationError as error:

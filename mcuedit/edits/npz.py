@@ -156,7 +156,7 @@ def read_npz(path: Path, hint: str) -> dict[str, npt.NDArray[Any]]:
         McueditError: the file is missing, damaged, or no .npz.
     """
     try:
-        with path.open("rb") as handle:
+        with bounded.opened(path) as handle:
             file = np.load(handle, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise McueditError(f"{path}: a single array, not an .npz", hint)

@@ -46,7 +46,7 @@ class Results(Closing):
             if old and not resume:
                 raise McueditError(f"{path}: has results already", "pass --resume to go on, or choose another file")
             self.last = dict(self._read(old))
-            self._file = path.open("ab")
+            self._file = bounded.opened(path, "ab")
             if old and not old.endswith(b"\n"):  # killed within a line
                 self._file.write(b"\n")
         except OSError as error:

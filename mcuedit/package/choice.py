@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import BoolArray, Int8Array, IntArray
 from mcuedit.adapter.delta import Adapter, Delta
@@ -201,4 +202,5 @@ def _class(base: Base, adapter: Adapter, answer: str | int) -> int:
         return answer
     named = {label.casefold(): i for i, label in enumerate(base.labels or ())}
     named |= {label.casefold(): i for i, label in adapter.labels.items()}
-    return named.get(answer.casefold(), int(answer) if answer.isdecimal() and not base.labels else -1)
+    number = None if base.labels else bounded.whole(answer)
+    return named.get(answer.casefold(), -1 if number is None else number)

@@ -202,7 +202,7 @@ def _load(path: Path) -> Any:
 def _read(path: Path) -> tuple[bytes, int]:
     """Content and mode of one and the same file, whatever happens to its name meanwhile."""
     try:
-        with path.open("rb") as file:
+        with bounded.opened(path) as file:
             data, mode = file.read(bounded.KEY + 1), os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise McueditError(f"{path}: {error.strerror or error}", _NO_KEY) from error

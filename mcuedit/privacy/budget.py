@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.privacy.accountant import Schedule, epsilon, replacement_epsilon
 
@@ -111,15 +112,15 @@ def budget(text: str, rate: float, protected: Protected, delta: float | None = N
     Raises:
         McueditError: these are not three integers in range, there is nothing to protect, or `delta` protects nothing.
     """
-    parts = text.split(",")
-    if len(parts) != 3 or not all(p.strip().isdecimal() for p in parts):
+    parts = [number for part in text.split(",") if (number := bounded.whole(part.strip())) is not None]
+    if len(parts) != 3 or text.count(",") != 2:
         raise McueditError(f"--dp {text!r}", "three integers: SIGMA,CLIP,STEPS, such as 200,50,30")
     if protected.prompts < 1:
         raise McueditError("nothing to protect", "private training needs at least one example")
     if delta is not None and not 0 < delta <= protected.prompts**-1.1:
         why = f"more than 0, at most {protected.prompts}^-1.1: with more, one of the prompts could be told as it is"
         raise McueditError(f"delta {delta:g} for {protected.prompts:,} prompts", why)
-    sigma, clip, steps = (int(p) for p in parts)
+    sigma, clip, steps = parts
     schedule = Schedule(sigma, clip, steps, rate)
     delta = level(protected.prompts) if delta is None else delta
     one, several = epsilon(schedule, delta), protected.wordings > 1

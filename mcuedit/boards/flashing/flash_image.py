@@ -10,6 +10,7 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.boards import elf
@@ -105,7 +106,7 @@ def adapter_image(board: Board, name: str, data: bytes, number: int) -> Image:
 
 def _segments(path: Path, board: Board, packed: bool) -> tuple[tuple[int, bytes], ...]:
     try:
-        with path.open("rb") as file:
+        with bounded.opened(path) as file:
             image = ELFFile(file)
             if not packed:
                 elf.require_core(image, board, str(path))

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.cli._shared.common import note, print_json, stdout, table
 from mcuedit.cli._shared.options import SECONDS, Told, into, json_option, path, together, whole
@@ -26,10 +27,10 @@ class Percent(click.ParamType[int]):
     name = "percent"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value).removesuffix("%")
-        if not text.isdecimal() or not 1 <= int(text) <= 100:
+        number = bounded.whole(str(value).removesuffix("%"))
+        if number is None or not 1 <= number <= 100:
             self.fail(f"{value} is no share from 1% to 100%", param, ctx)
-        return int(text)
+        return number
 
 
 OPERATOR, DEVICE_KEYS, SIGNER = "MCUEDIT_OPERATOR_KEY", "MCUEDIT_DEVICE_KEYS", "MCUEDIT_OPERATOR_SIGNER"
@@ -143,7 +144,7 @@ def chosen(status: Status, names: Sequence[str], *, among: Sequence[int] | None 
     """
     found = []
     for text in names:
-        number = int(text) if text.isdecimal() else None
+        number = bounded.whole(text)
         slots = [
             s
             for s in status.slots

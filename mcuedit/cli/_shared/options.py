@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,19 @@ Given = TypeVar("Given")
 Told = TypeVar("Told")
 
 PATH = click.Path(path_type=Path)
-SECONDS = click.FloatRange(0, min_open=True)
+
+
+class Real(click.FloatRange):
+    """A number in a range, which NaN is compared to in vain."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number that can be counted with", param, ctx)
+        return number
+
+
+SECONDS = Real(0, min_open=True)
 
 
 def into(kind: Callable[..., Given]) -> Callable[[Callable[[Given], Told]], Callable[..., Told]]:
@@ -116,7 +129,7 @@ def opt_option(default: str = "2") -> Callable[[F], F]:
 
 def seed_option(help: str) -> Callable[[F], F]:
     """Where random numbers start."""
-    return click.option("--seed", default=0, show_default=True, help=help)
+    return whole("--seed", 0, (1 << 63) - 1, default=0, help=help)
 
 
 def edits_option(help: str, *, metavar: str = "F.jsonl", required: bool = True) -> Callable[[F], F]:

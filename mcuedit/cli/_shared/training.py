@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from mcuedit.cli._shared.options import F, seed_option, together
+from mcuedit.cli._shared.options import F, Real, seed_option, together
 from mcuedit.training import Options
 from mcuedit.training.options import AUTO
 
 effort_option = click.option(
     "--effort",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(0, min_open=True),
     default=Options.effort,
     show_default=True,
     help="Bound of the choice of tap and target for tensors, counted in units of about a second of one core.",

@@ -17,7 +17,7 @@ from mcuedit.benchmark import edits as benchmark
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.common import example, print_json, progress, stdout, table
 from mcuedit.cli._shared.files import metrics_table
-from mcuedit.cli._shared.options import into, whole
+from mcuedit.cli._shared.options import Real, into, whole
 from mcuedit.edits import load_edits, load_keep
 from mcuedit.emulate.runner import best_oracle
 from mcuedit.federated.simulate import BY_RELATION, BY_SUBJECT, Rounds
@@ -84,7 +84,7 @@ class _Given:
 )
 @click.option(
     "--dropouts",
-    type=click.FloatRange(0, 0.5),
+    type=Real(0, 0.5),
     default=0.1,
     show_default=True,
     help="Share of clients that are silent in a round.",

@@ -80,7 +80,7 @@ class _Given(Compiling):
 @options.board_option("One of `mcuedit boards`; a Cortex-M4 if not given.")
 @click.option("--ask", "prompts", type=TEXT, metavar="TEXT", multiple=True, help="A question; may be given again.")
 @path("--inputs", metavar="F.npz", help="Input tensors: array x, int8, float, or what the .tflite takes.")
-@whole("--random", 1, metavar="N", help="N random inputs.")
+@whole("--random", 1, 1_000_000, metavar="N", help="N random inputs.")
 @options.seed_option("Seed of the random inputs.")
 @click.option("--check", type=click.Choice(["tflm"]), help="Compare every output byte; exit code 1 if one differs.")
 @click.option("--count", is_flag=True, help="Count executed instructions.")

@@ -13,7 +13,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.api.pushing import FleetOptions, PushOptions, checked, push, push_fleet, results_of
 from mcuedit.cli._shared import devices, options, packages
 from mcuedit.cli._shared.common import Flight, example, flight, note, print_json, progress, stdout, table
-from mcuedit.cli._shared.options import PATH, SECONDS, into, path, whole
+from mcuedit.cli._shared.options import PATH, SECONDS, Real, into, path, whole
 from mcuedit.cli.ship import revoke
 from mcuedit.fleet import Outcome, Report, inventory
 from mcuedit.fleet.deliver import State
@@ -79,7 +79,7 @@ class _Given:
 @click.option("--confirm", is_flag=True, help="Start its trial, and keep it if it is healthy.")
 @click.option("--ab", type=devices.Percent(), metavar="P%", help="Share of the inferences that the trial answers.")
 @devices.boots_option
-@click.option("--hold", type=click.FloatRange(0), default=0.0, metavar="S", help="Seconds of health before it is kept.")
+@click.option("--hold", type=Real(0), default=0.0, metavar="S", help="Seconds of health before it is kept.")
 @click.option(
     "--worst", type=devices.Percent(), default="10%", metavar="P%", help="Share of bad outcomes of a trial, at most."
 )

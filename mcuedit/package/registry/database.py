@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -98,6 +99,8 @@ def _for_its_owner(path: Path) -> None:
     """
     made = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(made).st_mode):  # SQLite would wait for a pipe
+            raise McueditError(f"registry {path}: is no file", "MCUEDIT_REGISTRY=FILE names another place")
         if os.name == "posix" and path == _own() and os.fstat(made).st_uid == os.getuid():
             os.fchmod(made, 0o600)
     finally:

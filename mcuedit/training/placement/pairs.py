@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mcuedit._util import bounded
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.forward import logits_tensor
 from mcuedit.model.adaptable import OUTPUT, OpGeometry, is_adaptable, op_geometry, tap_name, tap_op
@@ -22,8 +23,8 @@ def find_op(model: Model, text: str) -> int:
     Raises:
         McueditError: there is no such op, the name fits several, or the op cannot carry a delta.
     """
-    if text.isdigit():
-        index = int(text)
+    if (number := bounded.whole(text)) is not None:
+        index = number
     else:
         exact = [op.index for op in model.ops if model.tensors[op.outputs[0]].name == text]
         found = exact or [op.index for op in model.ops if text in model.tensors[op.outputs[0]].name]

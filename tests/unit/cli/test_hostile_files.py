@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sqlite3
 import sys
@@ -32,6 +33,7 @@ BARS = ("fleet",)  # what is drawn while a verb works
 OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]")
 RICH = re.compile(r"\x1b\[\??[0-9;]*[A-Za-z]|\r")  # colours, and how a bar is drawn anew; none of them is in EVIL
 EDIT = {"subject": "s", "prompts": ["what is s"], "target_new": "t", "relation": "r"}
+STATUS = ["status", "--to", "udp:127.0.0.1:9", "--tries", "1"]
 CASES: dict[str, Callable[[Path], list[str]]] = {}
 
 
@@ -105,6 +107,13 @@ def file(place: Path, name: str, data: bytes | str) -> str:
 
 def endless(place: Path, name: str) -> str:
     (place / name).symlink_to("/dev/zero")
+    return name
+
+
+def pipe(place: Path, name: str) -> str:
+    """That nobody writes to: whoever opens it as any other file waits for ever."""
+    (place / name).unlink(missing_ok=True)
+    os.mkfifo(place / name)
     return name
 
 
@@ -189,6 +198,40 @@ CASES |= {
         file(p, "r.jsonl", '{"kind": "counters", "base_sha256": "a", "last": ' + "9" * 4000 + "}"),
     ],
     "a package asked for by an evil name": lambda p: ["registry", "show", EVIL],
+    # Pipes that nobody writes to.
+    "edits in a pipe": lambda p: edit(p, pipe(p, "e.jsonl")),
+    "arrays in a pipe": lambda p: edit(p, pipe(p, "e.npz")),
+    "a config in a pipe": lambda p: ["inspect", pipe(adapter(p), folder.CONFIG) and "fix"],
+    "tensors in a pipe": lambda p: ["inspect", pipe(adapter(p), folder.TENSORS) and "fix"],
+    "a model in a pipe": lambda p: ["inspect", pipe(p, "m.tflite")],
+    "a package in a pipe": lambda p: ["push", pipe(p, "fix.mcu"), "--to", "udp:127.0.0.1:9"],
+    "a key in a pipe": lambda p: pack(p, "--key", pipe(p, "evil.pem")),
+    "a fleet in a pipe": lambda p: ["push", file(p, "fix.mcu", packages.package()), "--fleet", pipe(p, "f.toml")],
+    "a registry in a pipe": lambda p: ["registry", pipe(p, "registry.sqlite") and "list"],
+    "firmware in a pipe": lambda p: ["flash", pipe(p, "a.elf"), "--board", "nrf52840dk", "--dry-run"],
+    # Numbers and keys without end, and what is no number.
+    "a fleet with a number without end": lambda p: fleet(p, "x = " + "9" * 5000),
+    "a fleet with a key of many parts": lambda p: fleet(p, "a." * 20_000 + "b = 1"),
+    "keys of devices of many parts": lambda p: [
+        *STATUS,
+        "--device-keys",
+        file(p, "k.toml", '"a" . ' * 20_000 + "b = 1"),
+    ],
+    "a keys file with a number without end": lambda p: [
+        *STATUS,
+        "--device-keys",
+        file(p, "k.toml", f"a = {'9' * 5000}"),
+    ],
+    "a host with a name without end": lambda p: ["status", "--to", f"udp:{'a' * 300}:1"],
+    "a host that no resolver knows": lambda p: ["status", "--to", "udp:xn--\u00df..:1"],
+    "a timeout that is no number": lambda p: [*STATUS, "--timeout", "nan"],
+    "a timeout without end": lambda p: [*STATUS, "--timeout", "inf"],
+    "a hold that is no number": lambda p: [*fleet(p, ""), "--hold", "nan"],
+    "a share without end": lambda p: [*fleet(p, ""), "--worst", "9" * 5000],
+    "a floor that is no number": lambda p: [*edit(p, file(p, "e.jsonl", line())), "--floor", "nan"],
+    "noise without end": lambda p: [*edit(p, file(p, "e.jsonl", line())), "--dp", f"{'9' * 5000},1,1"],
+    "inputs without end": lambda p: ["run", str(base(p)), "--emulator", "host", "--random", "9" * 30],
+    "a seed below all": lambda p: ["run", str(base(p)), "--emulator", "host", "--random", "1", "--seed", "-1"],
     # Names on the command line.
     "a verb with an evil name": lambda p: [EVIL],
     "an option with an evil name": lambda p: ["inspect", f"--{EVIL}", "x"],

@@ -12,7 +12,7 @@ from mcuedit._util.errors import McueditError
 from mcuedit.api.inputs import edit_set
 from mcuedit.cli._shared import options
 from mcuedit.cli._shared.files import are_tensors, keep_set
-from mcuedit.cli._shared.options import TEXT, Writing, is_given, path
+from mcuedit.cli._shared.options import TEXT, Real, Writing, is_given, path
 from mcuedit.cli._shared.private import dp_options
 from mcuedit.cli._shared.training import Training, effort_option, training_options
 from mcuedit.training import Options, TextEdits
@@ -92,7 +92,7 @@ edit_options = options.together(
     dp_options,
     click.option(
         "--floor",
-        type=click.FloatRange(0, 1),
+        type=Real(0, 1),
         default=FLOOR,
         show_default=True,
         help="Exit code 1 if a smaller share of what is to be kept keeps its answer or, with gates, its output bytes.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +40,10 @@ class KeyFile:
         """
         try:
             data, mode = bounded.with_mode(path, bounded.CONFIG)
-            return cls(path, tomllib.loads(data.decode()), stat.S_IMODE(mode))
+            return cls(path, bounded.toml_table(data.decode()), stat.S_IMODE(mode))
         except OSError as error:
             raise McueditError(f"{path}: {error.strerror or error}", form) from error
-        except RecursionError:
-            raise McueditError(f"{path}: no TOML: nested too deeply", form) from None
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except ValueError as error:  # UnicodeDecodeError is one
             raise McueditError(f"{path}: no TOML: {error}", form) from error
 
     def check_private(self) -> None:

@@ -41,7 +41,7 @@ class Kind:
     def take(self, rest: str) -> tuple[str, int] | None:
         """Host and port of an address, or None if it is not of this form."""
         found = re.fullmatch(self.pattern, rest)
-        if found is None:
+        if found is None or (self.pattern == HOST_PORT and not _is_host(found["host"])):
             return None
         given = found.groupdict().get("port")
         port = self.port if given is None else int(given)
@@ -63,6 +63,15 @@ KINDS = {
         ports=999_999_999,
     ),
 }
+
+
+def _is_host(name: str) -> bool:
+    """Whether a resolver can be asked for a name."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return "\0" not in name
 
 
 def forms() -> str:
