@@ -305,6 +305,14 @@ def test_the_header_sets_what_each_adapter_needs(tiny_path, tiny_model: Model, t
             np.testing.assert_array_equal(buffers[one.position], one.values[k])
 
 
+@pytest.mark.parametrize("form", [CHAINED, INPUTS])
+def test_a_command_compares_files_with_the_specification(tiny_path, form: str, capsys) -> None:
+    assert cli.invoke(["bench", "bytes", str(tiny_path), "--random", "20", "--augment", form, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert sum(row["differing_bytes"] for row in rows) == 0
+    assert sum(row["changed_bytes"] for row in rows)
+
+
 CALL = """
 #include "net_inputs.h"
 void call(unsigned adapter, void **inputs);
