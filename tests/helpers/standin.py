@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import socket
 import threading
@@ -260,16 +261,18 @@ class Served:
         end, port = os.openpty()
         tty.setraw(end)
         tty.setraw(port)
-        self._ends += [end, port]
-        threading.Thread(target=self._terminal, args=(end, answers), daemon=True).start()
+        self._ends.append(port)
+        # the thread's own, taken before it starts: a number that is closed first may by then be another's
+        line = os.fdopen(end, "r+b", buffering=0)
+        threading.Thread(target=self._terminal, args=(line, answers), daemon=True).start()
         return f"serial:{os.ttyname(port)}"
 
-    def _terminal(self, end: int, answers: Callable[[bytes], bytes]) -> None:
+    def _terminal(self, line: io.FileIO, answers: Callable[[bytes], bytes]) -> None:
         try:
-            with os.fdopen(os.dup(end), "rb") as reader:
-                self._frames(reader, lambda out: os.write(end, out), answers)
-        except OSError:  # closed
-            return
+            with line, io.BufferedReader(line) as reader:
+                self._frames(reader, line.write, answers)
+        except OSError:
+            self._ended()
 
     def __enter__(self) -> list[str]:
         if self._kind == "serial":
@@ -293,6 +296,11 @@ class Served:
         for end in self._ends:
             os.close(end)
 
+    def _ended(self) -> None:
+        """Only the end of the block ends a line; whatever else does is raised in the thread, where pytest says it."""
+        if not self._stop.is_set():
+            raise
+
     def _datagrams(self, plug: socket.socket, answers: Callable[[bytes], bytes]) -> None:
         while not self._stop.is_set():
             try:
@@ -303,7 +311,7 @@ class Served:
             except TimeoutError:
                 continue
             except OSError:
-                return
+                self._ended()
 
     def _lines(self, plug: socket.socket, answers: Callable[[bytes], bytes]) -> None:
         """A UART that says other things, too."""
@@ -314,7 +322,7 @@ class Served:
             except TimeoutError:
                 continue
             except OSError:
-                return
+                self._ended()
 
     @staticmethod
     def _frames(lines: Iterable[bytes], write: Callable[[bytes], object], answers: Callable[[bytes], bytes]) -> None:
