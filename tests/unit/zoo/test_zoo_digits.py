@@ -91,8 +91,8 @@ def test_edits_that_cannot_be_drawn():
         zoo.draw_files("digits", "slanted", 400, 0)
     with pytest.raises(McueditError, match="of one kind only"):
         zoo.draw_files("facts", "slanted", 3, 0)
-    with pytest.raises(McueditError, match="no base 'words'"):
-        zoo.draw_files("words", None, None, 0)
+    with pytest.raises(McueditError, match="no base 'nonesuch'"):
+        zoo.draw_files("nonesuch", None, None, 0)
 
 
 def test_a_slanted_digit_is_repaired_by_command(tmp_path, capsys):
