@@ -20,7 +20,7 @@ from mcuedit.api.wake.net import Heard, Net
 from mcuedit.model.adaptable import op_geometry
 from mcuedit.training.core import gate_trainer
 from mcuedit.training.core.gate_trainer import GateConfig
-from mcuedit.training.core.gates import FULL, SLACK
+from mcuedit.training.core.gates import FULL
 
 LOWER, RAISE = -127, 127
 
@@ -34,7 +34,8 @@ class Config:
         hot: share of the cutoff from which an inference of a misfiring stream is to be silenced.
         warm: the same of the wake word, on which such a gate stays shut.
         near: share of the cutoff from which a stream counts as a misfire.
-        place: of a gate between what must stay shut (0) and the lowest that opens it (1), where there is a gap.
+        held, blocks: of so many parts of the wake phrases one in `held` says where a gate stands, not where it looks.
+        back: steps, of 40 between inputs to be silenced, by which it stands above the lowest place that is possible.
         stay: inferences that a gate stays shut on, at most; the rest is looked at for the hardest.
         whole: elements of A beyond which 4 bits are taken. wide: beyond which a window of so many is: one gate, signed,
             then takes less than 400 bytes.
@@ -45,7 +46,9 @@ class Config:
     hot: float = 0.6
     warm: float = 0.3
     near: float = 0.7
-    place: float = 0.2
+    held: int = 4
+    blocks: int = 16
+    back: int = 2
     stay: int = 12000
     whole: int = 128
     wide: int = 128
@@ -84,13 +87,17 @@ class Trainer:
     def remove(self, wake: Sequence[Heard], others: Sequence[Heard]) -> list[Gate]:
         """Gates that silence streams which misfire, and no inference of the wake word that counts."""
         rule, how, found = self._rule, self._how, list[Gate]()
-        stay = _joined([h.x[self._counts(h, how.warm)] for h in wake], self._net)
+        aside = np.arange(len(wake)) * how.blocks // max(len(wake), 1) % how.held == how.held - 1
+        stay = _joined(
+            [h.x[self._counts(h, how.warm)] for h, out in zip(wake, aside, strict=True) if not out], self._net
+        )
+        woken = [h for h in wake if rule.level(h.scores) > rule.cutoff]
         left = [h for h in others if rule.level(h.scores) > how.near * rule.cutoff]
         for _ in range(how.rank):
             if not left or not len(stay):
                 break
             fire = [h.x[self._counts(h, how.hot)] for h in left]
-            gate = self._gate(_joined(fire, self._net), stay, LOWER)
+            gate = self._lowering(_joined(fire, self._net), stay, woken, found)
             if gate is None:
                 break
             found.append(gate)
@@ -150,17 +157,17 @@ class Trainer:
         at = first + int(total.argmax()) if len(total) else first
         return slice(max(at - 1, 0), at + size + 1)
 
-    def _gate(self, fire: Int8Array, stay: Int8Array, way: int) -> Gate | None:
-        """One gate that is shut on all of `stay`."""
-        if not len(fire):
-            return None
+    def _lowering(self, fire: Int8Array, stay: Int8Array, woken: Sequence[Heard], found: Sequence[Gate]) -> Gate | None:
+        """One gate beside those found: as low as every phrase still wakes the device, and somewhat higher."""
         a, first = self._direction(fire, stay)
-        highest, opens = int(_sums(stay, a).max()), np.sort(_sums(fire, a))
-        room = max(0, int(opens[0]) - highest)
-        threshold = highest + int(self._how.place * room) + 1
-        if opens[-1] <= threshold + SLACK:
-            return None
-        return Gate(a, threshold, first, way)
+        steps = np.unique(np.quantile(_sums(fire, a), np.linspace(0, 1, 41)).astype(np.int64))[::-1]
+        gates: list[Gate] = []
+        for threshold in steps[1:].tolist():
+            gate = Gate(a, threshold, first, LOWER)
+            if any(self._rule.level(moved(h, [*found, gate])) <= self._rule.cutoff for h in woken):
+                break
+            gates.append(gate)
+        return gates[max(0, len(gates) - 1 - self._how.back)] if gates else None
 
     def _raising(self, fire: Int8Array, every: Int8Array, others: Sequence[Heard]) -> Gate | None:
         """One gate that, of all that is not to wake, wakes nothing which the base does not wake at."""
