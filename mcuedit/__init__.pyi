@@ -9,8 +9,9 @@ from mcuedit.api.base import Base, load_base
 from mcuedit.api.editing import edit, evaluate, merge
 from mcuedit.api.flashing import Firmware, Flashed, FlashOptions, InSlot, build_firmware, flash
 from mcuedit.api.learning import Learned, LearnOptions, learn
-from mcuedit.api.pushing import FleetOptions, Pushed, PushOptions, push, push_fleet
+from mcuedit.api.pushing import FleetOptions, Pushed, PushOptions, push, push_fleet, revoke, revoke_fleet
 from mcuedit.api.simulation import simulate
+from mcuedit.api.wake.recordings import Recordings, WakeOptions, WakeRepair, repair_wake_word
 from mcuedit.build.options import BuildOptions
 from mcuedit.codegen import Routes, read_routes, render_adapter, render_base, render_project
 from mcuedit.codegen.augment import Extended, base_of, extend
@@ -48,6 +49,7 @@ from mcuedit.package.keys import PublicKey, load_private, load_public
 from mcuedit.package.keys import generate as generate_key
 from mcuedit.package.packing import Packed, Release, pack
 from mcuedit.package.registry import Registry, open_registry
+from mcuedit.package.revocation import Revocation, revoking
 from mcuedit.training import Edited, Options
 from mcuedit.zoo import export as export_base
 from mcuedit.zoo.quantization import Quantized, quantize
@@ -88,10 +90,12 @@ __all__ = [
     "PushOptions",
     "Pushed",
     "Quantized",
+    "Recordings",
     "Refused",
     "Registry",
     "Release",
     "Result",
+    "Revocation",
     "Routes",
     "RunOptions",
     "Submission",
@@ -99,6 +103,8 @@ __all__ = [
     "TensorSet",
     "ToClass",
     "ToVector",
+    "WakeOptions",
+    "WakeRepair",
     "Wanted",
     "__version__",
     "aggregate",
@@ -135,6 +141,10 @@ __all__ = [
     "render_adapter",
     "render_base",
     "render_project",
+    "repair_wake_word",
+    "revoke",
+    "revoke_fleet",
+    "revoking",
     "simulate",
     "text_features",
 ]

@@ -19,7 +19,6 @@ import attack
         ("process", 10_000),
         pytest.param("virt-m4", 2000, marks=needs_gcc),
         pytest.param("process", 100_000, marks=pytest.mark.slow),
-        pytest.param("virt-m4", 100_000, marks=[needs_gcc, pytest.mark.slow]),
     ],
 )
 def test_commands_without_authority_are_refused(

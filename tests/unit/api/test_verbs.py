@@ -39,6 +39,8 @@ FUNCTIONS = {
     "push": "push",
     **dict.fromkeys(("status", "activate", "deactivate", "confirm", "rollback", "log"), "Device"),
     "learn": "learn",
+    "revoke": "revoking",
+    "wake": "repair_wake_word",
     "federate": "aggregate",
     "registry": "open_registry",
 }

@@ -3,25 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from mcuedit._util.atomic import require_free, resolved
+from mcuedit._util.atomic import require_free, resolved, write_folder
 from mcuedit._util.errors import McueditError
-from mcuedit.api.wake import audio, manifest, outcome
-from mcuedit.api.wake import repair as wake
-from mcuedit.api.wake.audio import Clip
-from mcuedit.api.wake.net import Net
-from mcuedit.api.wake.repair import Streams
+from mcuedit.api.wake import outcome
+from mcuedit.api.wake.recordings import Recordings, WakeOptions, repair_wake_word
 from mcuedit.api.wake.train import Config
 from mcuedit.cli._shared import options
-from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table, working
+from mcuedit.cli._shared.common import example, notes, print_json, progress, stdout, table
 from mcuedit.cli._shared.options import PATH, Writing, into, path, whole
-from mcuedit.codegen.tflm_arena import arena_size
-from mcuedit.model import bundle
 
 _TRAINER = "personal_samples", "negative_samples"  # of microWakeWord-Trainer
 
@@ -73,29 +67,10 @@ def command(given: _Given) -> int:
     Exit code 1 if something trained on still misfires.
     """
     require_free(resolved(given.output), given.force)
-    read = manifest.load(given.model)
-    base = bundle.load(given.model)
-    net = Net(base)
-    parts = _clips(given)
-    rule = read.rule(net.stride)
-    read = manifest.checked(read, arena_size(base.model))
-    clips = [clip for _, part in parts for clip in part]
-    heard = []
-    with progress("listening", sum(len(p) * (1 + c) for (_, p), c in zip(parts, _copies(given), strict=True))) as go:
-        for i, ((_, part), copies) in enumerate(zip(parts, _copies(given), strict=True)):
-            heard.append(tuple(wake.listen(net, part, copies, given.seed + i, go)))
-    streams = Streams(*heard)
-    with working(f"training on {len(clips)} recordings"):
-        config = Config(rank=given.rank, seed=given.seed)
-        held = wake.held_voices(streams)
-        made = wake.repair(net, rule, streams, held, f"{given.model.stem}-wake", config)
-        if given.calibrate:
-            made = wake.calibrated(net, made, streams)
-        made = replace(made, notes=(*read.notes, *made.notes))
-        files, figures = outcome.files(net, made, streams, read, given.arena_limit)
-    from mcuedit._util.atomic import write_folder
-
-    write_folder(given.output, files, force=given.force)
+    setup = WakeOptions(given.copies, given.rank, given.calibrate, given.arena_limit, given.seed)
+    found = repair_wake_word(given.model, _recordings(given), setup, progress)
+    made, figures = found.made, found.figures
+    write_folder(given.output, found.files, force=given.force)
     notes(made.notes)
     if given.as_json:
         print_json(figures)
@@ -107,11 +82,7 @@ def command(given: _Given) -> int:
     return 1 if made.trained[1].fired else 0
 
 
-def _copies(given: _Given) -> tuple[int, int, int]:
-    return given.copies, given.copies, 0
-
-
-def _clips(given: _Given) -> list[tuple[str, Sequence[Clip]]]:
+def _recordings(given: _Given) -> Recordings:
     wake_path, not_path = given.wake_path, given.not_path
     if given.samples is not None:
         if wake_path or not_path:
@@ -119,11 +90,4 @@ def _clips(given: _Given) -> list[tuple[str, Sequence[Clip]]]:
         wake_path, not_path = (given.samples / name for name in _TRAINER)
     if wake_path is None:
         raise McueditError("no recordings of the wake word", "--wake DIR: what must still wake the device")
-    if not_path is None and given.keep_path is None:
-        raise McueditError("no recordings of anything else", "--not DIR for what misfires, --keep DIR for other sound")
-    asked = (("--wake", wake_path), ("--not", not_path), ("--keep", given.keep_path))
-    parts: list[tuple[str, Sequence[Clip]]] = [
-        (option, audio.folder(where) if where is not None else []) for option, where in asked
-    ]
-    audio.refuse_shared(parts)
-    return parts
+    return Recordings(wake_path, not_path, given.keep_path)
