@@ -14,10 +14,7 @@ import numpy.typing as npt
 
 from mcuedit._util import bounded, extras
 from mcuedit._util.errors import McueditError
-
-RATE = 16000
-EXTRA, USE = "wake", "sound"
-Samples = npt.NDArray[np.int16]
+from mcuedit.edits.sound import EXTRA, RATE, USE, Samples
 
 _MOST = 1024 * bounded.MB  # of one file: nine hours at 16 kHz
 _QUIET = 64  # a peak below this is no speech: -54 dB

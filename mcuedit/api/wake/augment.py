@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuedit._util.typing import FloatArray
-from mcuedit.api.wake.audio import RATE, Samples, resampled
+from mcuedit.api.wake.audio import resampled
+from mcuedit.edits.sound import RATE, Samples
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from mcuedit._util.errors import McueditError
 from mcuedit.adapter import encoding
 from mcuedit.adapter.delta import Delta
 from mcuedit.api.wake import audio, manifest, voices
-from mcuedit.api.wake.audio import EXTRA, Clip
+from mcuedit.api.wake.audio import Clip
 from mcuedit.api.wake.net import Net
 from mcuedit.api.wake.phrases import WAKE
 from mcuedit.api.wake.repair import Figures, Stream, Streams, listen, measure, repair
 from mcuedit.api.wake.train import Config
+from mcuedit.edits.sound import EXTRA
 from mcuedit.model import bundle
 
 _PACKAGE = "pymicro_wakeword"

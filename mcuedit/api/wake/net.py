@@ -13,9 +13,8 @@ from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import Int8Array
 from mcuedit.adapter.delta import Delta
 from mcuedit.adapter.forward import Trace, with_deltas
-from mcuedit.api.wake.audio import Samples
 from mcuedit.api.wake.decision import Scores
-from mcuedit.api.wake.features import FEATURES, frames
+from mcuedit.edits.sound import CHANNELS, Samples, features
 from mcuedit.model.adaptable import tap_tensor
 from mcuedit.model.bundle import Base
 from mcuedit.model.oracle import Tflm
@@ -56,7 +55,7 @@ class Net:
         self.base, self.model = base, base.model
         model = base.model
         shape = model.input.shape
-        fits = model.plain_input and len(shape) == 3 and shape[0] == 1 and shape[2] == FEATURES
+        fits = model.plain_input and len(shape) == 3 and shape[0] == 1 and shape[2] == CHANNELS
         if not fits or not model.stateful or len(model.outputs) != 1 or model.output.size != 1:
             raise McueditError(f"{base.name}: no net of one wake word", _WANTS)
         self.stride = shape[1]
@@ -69,7 +68,9 @@ class Net:
 
     def hear(self, samples: Samples) -> Heard:
         """What it makes of a stream."""
-        return self.heard(frames(samples, self.stride))
+        rows = features(samples)
+        whole = len(rows) // self.stride * self.stride  # an inference takes so many steps, or does not happen
+        return self.heard(rows[:whole].reshape(-1, self.stride, CHANNELS))
 
     def heard(self, given: Int8Array) -> Heard:
         """The same from int8[T, stride, 40]."""

@@ -11,11 +11,12 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit.adapter.delta import Adapter, Delta, check
 from mcuedit.api.wake import augment
-from mcuedit.api.wake.audio import RATE, Clip
+from mcuedit.api.wake.audio import Clip
 from mcuedit.api.wake.augment import Rooms
 from mcuedit.api.wake.decision import Rule, Scores
 from mcuedit.api.wake.net import Heard, Net
 from mcuedit.api.wake.train import Config, Trainer
+from mcuedit.edits.sound import RATE
 
 Advance = Callable[[int], None]
 HELD = 4  # of so many voices one is held back to measure with, where there are as many

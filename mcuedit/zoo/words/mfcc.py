@@ -9,7 +9,8 @@ import numpy as np
 
 from mcuedit._util.errors import McueditError
 from mcuedit._util.typing import DoubleArray, Int8Array
-from mcuedit.zoo.words.speech import CHANNELS, RATE, SLICES, Samples, heard
+from mcuedit.edits.sound import CHANNELS, RATE, Samples
+from mcuedit.zoo.words.speech import SLICES, heard
 
 COEFFICIENTS = 10
 _WINDOW, _STEP, _LENGTH, _BANDS = 480, 320, 512, 40

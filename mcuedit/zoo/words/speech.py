@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings of single words as the base `words` hears them: one second at 16 kHz through the micro front end.
-
-The front end is that of microWakeWord, ESPHome and TensorFlow's micro_speech: 40 channels, of which every second slice
-of 10 ms is taken, in micro_speech's int8.
-"""
+"""Recordings of single words as the base `words` hears them: every second slice of one second of sound."""
 
 from __future__ import annotations
 
@@ -16,16 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuedit._util.errors import McueditError
-from mcuedit._util.extras import needed
 from mcuedit._util.typing import BoolArray, Int8Array
+from mcuedit.edits.sound import RATE, Samples, features
 
-RATE, SLICES, CHANNELS = 16000, 49, 40
-Samples = npt.NDArray[np.int16]
+SLICES = 49
 Names = npt.NDArray[np.str_]
 
-_STEP, _EVERY = 160, 2  # samples of a slice; of which every second one is taken
-_UNITS = 25.6  # of the front end's whole numbers in one of pymicro-features
-_TIMES, _BY = 256, 666  # as micro_speech makes int8 of those numbers
+_EVERY = 2  # of the front end's slices every second one is taken
 _LAYOUT = "give a folder of folders: WORD/SPEAKER_....wav, as Speech Commands has them"
 
 
@@ -51,19 +44,9 @@ class Recordings:
 
 def heard(samples: Samples) -> Int8Array:
     """int8[49, 40] of a recording; what is missing of a second is silence, what is more is left out."""
-    with needed("wake", "hearing recordings"):
-        from pymicro_features import MicroFrontend
-
-    second = np.zeros(RATE, "<i2")
+    second = np.zeros(RATE, np.int16)
     second[: min(len(samples), RATE)] = samples[:RATE]
-    front, data, at, rows = MicroFrontend(), second.tobytes(), 0, []
-    while at + 2 * _STEP <= len(data):
-        seen = front.process_samples(data[at : at + 2 * _STEP])
-        at += 2 * seen.samples_read
-        if seen.features:
-            rows.append(seen.features)
-    whole = np.round(np.array(rows[::_EVERY][:SLICES], np.float64) * _UNITS).astype(np.int64)
-    return np.clip((whole * _TIMES + _BY // 2) // _BY - 128, -128, 127).astype(np.int8)
+    return features(second)[::_EVERY][:SLICES]
 
 
 def read(path: Path) -> Samples:

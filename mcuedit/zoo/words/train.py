@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 
 from mcuedit._util.typing import FloatArray, Int8Array
+from mcuedit.edits.sound import CHANNELS
 from mcuedit.zoo.quantization import converter
 from mcuedit.zoo.quantization.network import from_keras
 from mcuedit.zoo.words import data, speech, voices
 from mcuedit.zoo.words.auxiliary import AUXILIARY
 from mcuedit.zoo.words.mixing import Mixer, vary
-from mcuedit.zoo.words.speech import CHANNELS, SLICES, Recordings
+from mcuedit.zoo.words.speech import SLICES, Recordings
 from mcuedit.zoo.words.voices import Said
 
 EPOCHS, BATCH, SEED, RATE = 16, 64, 7, 4e-3

@@ -15,7 +15,7 @@ import numpy as np
 from mcuedit._util.errors import McueditError
 from mcuedit._util.extras import needed
 from mcuedit._util.typing import DoubleArray
-from mcuedit.zoo.words.speech import RATE, Samples
+from mcuedit.edits.sound import RATE, Samples
 
 FLITE = ("kal", "kal16", "awb", "rms", "slt")
 _ACCENTS = (

@@ -18,11 +18,11 @@ from mcuedit.api.wake import audio, manifest, outcome, voices
 from mcuedit.api.wake import repair as wake
 from mcuedit.api.wake.audio import Clip
 from mcuedit.api.wake.decision import IGNORED, Rule, cutoff_of
-from mcuedit.api.wake.features import quantized
 from mcuedit.api.wake.net import Net
 from mcuedit.api.wake.repair import Stream, Streams
 from mcuedit.cli import invoke
 from mcuedit.codegen.augment.ops import ESPHOME
+from mcuedit.edits.sound import quantized
 from mcuedit.model import bundle
 from mcuedit.model.bundle import Base
 from mcuedit.model.tflite import parse
