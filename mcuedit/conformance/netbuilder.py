@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from mcuedit.model.flatbuffer import set_options
 from mcuedit.model.ops.kinds import KINDS
 
 _OTHERS = {  # of kinds that TensorFlow Lite Micro alone runs
@@ -106,14 +107,7 @@ class NetBuilder:
             list(inputs),
             [output] if isinstance(output, int) else list(output),
         )
-        table = KINDS[kind].options if kind in KINDS else _OTHERS.get(kind)
-        if table:
-            op.builtinOptionsType = getattr(schema.BuiltinOptions, table)
-            op.builtinOptions = getattr(schema, table + "T")()
-        for name, value in options.items():
-            if not hasattr(op.builtinOptions, name):
-                raise AttributeError(f"{kind} has no option {name}")
-            setattr(op.builtinOptions, name, value)
+        set_options(schema, op, KINDS[kind].options if kind in KINDS else _OTHERS.get(kind), options)
         self._graph.operators.append(op)
 
     def call_once(self, variable: bytes, values: npt.NDArray[Any], scale: float, zero: int) -> None:

@@ -61,6 +61,24 @@ def convert(schema: Any, root: Any, data: bytes) -> Model:
     )
 
 
+def set_options(schema: Any, op: Any, table: str | None, options: dict[str, Any]) -> None:
+    """Gives a new op its options.
+
+    Args:
+        op: an OperatorT. table: the schema's name of its table of options; None for an op that has none.
+
+    Raises:
+        AttributeError: the table has no such option.
+    """
+    if table:
+        op.builtinOptionsType = getattr(schema.BuiltinOptions, table)
+        op.builtinOptions = getattr(schema, table + "T")()
+    for name, value in options.items():
+        if not hasattr(op.builtinOptions, name):
+            raise AttributeError(f"{table} has no option {name}")
+        setattr(op.builtinOptions, name, value)
+
+
 def _cored(model: Model) -> Model:
     """The model with the ends of its int8 core, where a QUANTIZE or DEQUANTIZE stands between them and the file's."""
     tensors, ops = model.tensors, model.ops

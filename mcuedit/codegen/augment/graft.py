@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from mcuedit._util.errors import McueditError
+from mcuedit.model.flatbuffer import set_options
 from mcuedit.model.ops.kinds import KINDS
 from mcuedit.model.tflite import Model
 
@@ -109,14 +110,7 @@ class Graft:
         """A new op, after all that already stand behind op `behind`; -1: before the first one."""
         op = schema.OperatorT()
         op.opcodeIndex, op.inputs, op.outputs = self._code(kind), list(inputs), [output]
-        table = KINDS[kind].options if kind in KINDS else _OPTIONS[kind]
-        if table:
-            op.builtinOptionsType = getattr(schema.BuiltinOptions, table)
-            op.builtinOptions = getattr(schema, table + "T")()
-        for name, value in options.items():
-            if not hasattr(op.builtinOptions, name):
-                raise AttributeError(f"{kind} has no option {name}")
-            setattr(op.builtinOptions, name, value)
+        set_options(schema, op, KINDS[kind].options if kind in KINDS else _OPTIONS[kind], options)
         self._added.setdefault(behind, _Added()).ops.append(op)
         self.kinds.append(kind)
 
